@@ -1,0 +1,48 @@
+"""Write the README's command reference from the commands' own help.
+
+python examples/command_reference.py            # rewrites the section
+python examples/command_reference.py --check    # exit 1 where it is out of date
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import click
+
+from ultralif_deploy.cli import main as ultralif
+
+README = Path(__file__).parent.parent / "README.md"
+START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
+
+
+def reference() -> str:
+    """Help of the group and of every command, as Markdown."""
+    shape = {"terminal_width": 100, "max_content_width": 100} | ultralif.context_settings
+    parent = click.Context(ultralif, info_name="ultralif", **shape)
+    sections = [f"```\n{ultralif.get_help(parent)}\n```\n"]
+    for name, command in sorted(ultralif.commands.items()):
+        context = click.Context(command, parent, info_name=name, **shape)
+        sections.append(f"### ultralif {name}\n```\n{command.get_help(context)}\n```\n")
+    return "".join(sections)
+
+
+def with_reference(readme: str) -> str:
+    """The README with its reference section replaced."""
+    before, rest = readme.split(START)
+    return before + START + reference() + END + rest.split(END)[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    current = README.read_text(encoding="utf-8")
+    wanted = with_reference(current)
+    if arguments.check:
+        sys.exit(0 if current == wanted else "README.md: command reference is out of date")
+    README.write_text(wanted, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

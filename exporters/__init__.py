@@ -1,0 +1,1 @@
+"""Exporters of integer programs; each refuses what its target cannot express exactly."""

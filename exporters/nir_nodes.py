@@ -1,0 +1,250 @@
+"""Populations as NIR nodes and back: standard nodes for threshold units, our own for the rest.
+
+A threshold unit is a LIF whose tau equals the time step: v = I, no memory. NIR names no time step,
+and the tools that read NIR default to 1e-4 s. Most of them want one v_threshold for all neurons, so
+all that differs between neurons goes into the bias of a weight node:
+
+    I + bias > threshold  ⇔  I + B > c − 1/2  with  B = bias − threshold + c − 1,  c = 1.
+
+Neurons with memory follow PROGRAM.md's integer arithmetic, which no standard node has. They are
+nodes of our own, which other tools refuse instead of running something else. Importing this module
+registers them with `nir`.
+
+Source: Pedersen et al., "Neuromorphic intermediate representation", Nature Communications 15, 8122
+(2024), for the standard primitives.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nir
+import numpy as np
+
+from ultralif_deploy import program as integer
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.graph import frozen
+
+TIME_STEP = 1e-4
+"""Seconds; a LIF with this tau forgets everything from one timestep to the next."""
+
+V_THRESHOLD = 0.5
+"""c − 1/2 with c = 1: halfway between two integers, so that > and >= are the same to a tool."""
+
+EXACT_INTEGER = 1 << 53
+"""Integers up to here are exact in float64."""
+
+
+@dataclass(eq=False)
+class TropicalLIF(nir.NIRNode):
+    """`program.TropicalLIF` with its bias; int32 [neuron] each."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    reset: np.ndarray
+    initial: np.ndarray
+    bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class FixedPointLIF(nir.NIRNode):
+    """`program.LIF` with its bias; int32 [neuron] each."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class UltraDLIF(nir.NIRNode):
+    """`program.UltraDLIF` with its bias; int32 [neuron] each. form: `released` or `paper`."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    form: str
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+def _set_types(node: Any) -> None:
+    shape = np.array(np.shape(node.threshold))
+    node.input_type, node.output_type = {"input": shape}, {"output": shape}
+
+
+CUSTOM = (TropicalLIF, FixedPointLIF, UltraDLIF)
+
+for _node in CUSTOM:
+    if _node.__name__ not in nir.ir.__all_ir:
+        nir.ir.__all_ir.append(_node.__name__)
+        setattr(nir.ir, _node.__name__, _node)
+
+WEIGHTS = (nir.Linear, nir.Affine)
+
+NEURONS = (nir.LIF, nir.CubaLIF, nir.Threshold, *CUSTOM)
+
+NODE_TYPES = tuple(t.__name__ for t in (nir.Input, nir.Output, *WEIGHTS, *NEURONS))
+"""Every node type that a program's file may hold."""
+
+CONSTANTS: dict[type, dict[str, float]] = {
+    nir.LIF: {"tau": TIME_STEP, "r": 1.0, "v_leak": 0.0, "v_reset": 0.0},
+    nir.CubaLIF: {
+        "tau_mem": TIME_STEP,
+        "tau_syn": TIME_STEP,
+        "w_in": 1.0,
+        "r": 1.0,
+        "v_leak": 0.0,
+        "v_reset": 0.0,
+    },
+}
+"""What a neuron without memory has, besides its threshold. float64: some tools divide by tau."""
+
+FLAVOURS: dict[str, type] = {"lif": nir.LIF, "cubalif": nir.CubaLIF, "threshold": nir.Threshold}
+"""Node types that a Threshold population can be written as, by name."""
+
+
+def write_neurons(population: integer.Population, flavour: str) -> tuple[nir.NIRNode, np.ndarray]:
+    """A spiking population as a node, and the bias float64 [neuron] for a weight node before it."""
+    neuron, bias = population.neuron, population.bias
+    metadata = {"scale": population.scale}
+    if isinstance(neuron, integer.Threshold):
+        kind, none = FLAVOURS[flavour], np.zeros(population.size)
+        if kind is nir.Threshold:
+            return nir.Threshold(neuron.threshold + none, metadata=metadata), bias + none
+        # Only threshold − bias is executed; NIR cannot say how it splits.
+        if bias.any():
+            metadata["bias"] = bias
+        fields = {name: none + value for name, value in CONSTANTS[kind].items()}
+        node = kind(v_threshold=none + V_THRESHOLD, metadata=metadata, **fields)
+        return node, none + bias - neuron.threshold
+    arrays = population.parameters() | {"bias": bias}
+    if isinstance(neuron, integer.TropicalLIF):
+        node = TropicalLIF(**arrays, metadata=metadata)
+    elif isinstance(neuron, integer.LIF):
+        node = FixedPointLIF(**arrays, metadata=metadata)
+    elif isinstance(neuron, integer.UltraDLIF):
+        node = UltraDLIF(**arrays, form=neuron.form, metadata=metadata)
+    else:
+        raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
+    return node, np.zeros(population.size)
+
+
+def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> integer.Population:
+    """The population that a node stands for.
+
+    Args:
+        name: of the population.
+        node: one of `NEURONS`, as read from a file.
+        bias: sum of the biases of the weight nodes before it, int64 [neuron].
+
+    Raises:
+        UltralifError: parameters of another shape, not whole, or those of a neuron with memory.
+    """
+    size = len(bias)
+    if isinstance(node, CUSTOM):
+        if bias.any():
+            raise UltralifError(
+                f"{name}: a weight node before a {type(node).__name__} has a bias; expected it in "
+                "the node itself"
+            )
+        neuron, bias = _custom_neuron(name, node, size)
+    elif isinstance(node, nir.Threshold):
+        neuron = integer.Threshold(_largest_silent(name, node.threshold, size))
+    else:
+        _check_constants(name, node, size)
+        # fires iff I + B > v_threshold  ⇔  I + bias > threshold
+        difference = _largest_silent(name, node.v_threshold, size) - bias
+        split = _metadata(node).get("bias", np.zeros(size))
+        bias = whole(split, np.int32, size, f"{name}: metadata bias").astype(np.int64)
+        neuron = integer.Threshold(bias + difference)
+    return integer.Population(name, size, neuron, bias, scale_of(name, node, size))
+
+
+def vector_size(name: str, node: nir.NIRNode) -> int:
+    """Neurons of a node of `NEURONS`."""
+    threshold = node.v_threshold if type(node) in CONSTANTS else node.threshold
+    if len(np.shape(threshold)) != 1:
+        raise UltralifError(
+            f"{name}: threshold of shape {np.shape(threshold)}; expected one value per neuron"
+        )
+    return int(np.shape(threshold)[0])
+
+
+def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
+    """The scale float64 [neuron] that a node carries."""
+    metadata = _metadata(node)
+    if "scale" not in metadata:
+        raise UltralifError(f"{name}: no scale in the node's metadata; expected {size} values")
+    return numbers(metadata["scale"], size, f"{name}: scale")
+
+
+def numbers(value: Any, size: int, what: str) -> np.ndarray:
+    """A vector float64 [size] of finite numbers; anything else is an error."""
+    return frozen(_numeric(value, what), np.float64, (size,), what)
+
+
+def whole(value: Any, dtype: Any, shape: int | tuple[int, ...], what: str) -> np.ndarray:
+    """An array of whole numbers that the integer dtype holds; anything else is an error."""
+    expected = shape if isinstance(shape, tuple) else (shape,)
+    return frozen(_numeric(value, what), dtype, expected, what)
+
+
+def whole_float(value: Any, size: int, what: str) -> np.ndarray:
+    """A vector int64 [size] of whole numbers that float64 holds exactly."""
+    given = numbers(value, size, what)
+    if np.abs(given).max(initial=0) > EXACT_INTEGER:
+        raise UltralifError(f"{what}: reaches {np.abs(given).max():g}; expected at most 2^53")
+    return whole(given, np.int64, size, what)
+
+
+def _metadata(node: nir.NIRNode) -> Mapping[str, Any]:
+    return node.metadata if isinstance(node.metadata, dict) else {}
+
+
+def _numeric(value: Any, what: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise UltralifError(f"{what}: values of type {array.dtype}; expected numbers")
+    # Before any arithmetic: rounding a signalling NaN would warn.
+    if not np.all(np.isfinite(array)):
+        raise UltralifError(f"{what}: values that are NaN or infinite; expected numbers")
+    return array
+
+
+def _largest_silent(name: str, threshold: Any, size: int) -> np.ndarray:
+    """Largest integer int64 [neuron] that does not fire: an integer x > t iff x > floor(t)."""
+    floor = np.floor(numbers(threshold, size, f"{name}: threshold"))
+    return whole_float(floor, size, f"{name}: threshold")
+
+
+def _check_constants(name: str, node: nir.NIRNode, size: int) -> None:
+    for field, expected in CONSTANTS[type(node)].items():
+        found = numbers(getattr(node, field), size, f"{name}: {field}")
+        if np.any(found != expected):
+            other = found[found != expected][0]
+            raise UltralifError(
+                f"{name}: {field} = {other:g}; expected {expected:g}, a threshold unit without "
+                "memory"
+            )
+
+
+def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.ndarray]:
+    def array(field: str) -> np.ndarray:
+        return whole(getattr(node, field), np.int32, size, f"{name}: {field}")
+
+    threshold, decay, bias = array("threshold"), array("decay"), array("bias")
+    if isinstance(node, TropicalLIF):
+        neuron = integer.TropicalLIF(threshold, decay, array("reset"), array("initial"))
+        return neuron, bias
+    if isinstance(node, FixedPointLIF):
+        return integer.LIF(threshold, decay), bias
+    if not isinstance(node.form, str):
+        raise UltralifError(f"{name}: form is no text; expected released or paper")
+    return integer.UltraDLIF(threshold, decay, node.form), bias

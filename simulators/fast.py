@@ -1,0 +1,285 @@
+"""Exact and fast on a CPU: event-driven kernels or integer matrix products, whichever is faster.
+
+For each projection and share of active inputs both ways are timed once on the user's own spikes;
+they give the same integers, so the choice changes nothing but the time. Populations run over all
+timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
+has a third form, one graph for all its layers (`row_graph.py`), timed against the others.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program import LIF, Population, Program, Threshold, TropicalLIF, UltraDLIF
+from ultralif_deploy.simulators import kernels
+from ultralif_deploy.simulators.products import Product, integer_product
+from ultralif_deploy.simulators.row_graph import ROWS, RowGraph, expressible
+from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
+
+CHUNK_VALUES = 1 << 21
+"""Inputs handled at once by one thread: small enough to stay in cache."""
+
+TIMED_ROWS = 256
+"""Fewer rows (timesteps · samples) than this say nothing about speed; they go to events."""
+
+
+def load(program: Program) -> "Fast":
+    """Make a program ready to run."""
+    return Fast(program)
+
+
+@dataclass(slots=True, eq=False)
+class _Synapses:
+    """One projection in both forms, from the same int8 weights.
+
+    Attributes:
+        events: int16 [source, target] for the event-driven kernel.
+        product: the matrix product.
+        faster: True where events are faster, by octave of the share of active inputs.
+    """
+
+    events: np.ndarray
+    product: Product
+    faster: dict[int, bool] = field(default_factory=dict)
+
+
+class Fast:
+    """A program with its weights laid out for the kernels."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.synapses = {
+            p.name: _layout(p, program) for p in program.projections if isinstance(p.map, Dense)
+        }
+        self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
+        self.parameters = {
+            p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
+            for p in program.populations
+        }
+        # By source, and whether one timestep later: projections and their fan-out [P, source].
+        self.outgoing = {
+            (source, False): self._fan_outs(source, delayed=False)
+            for source in (INPUT, *(p.name for p in program.populations if p.spikes))
+        }
+        for p in program.projections:
+            if p.name in program.delayed:
+                self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
+        self.threads = os.cpu_count() or 1
+        self.pool = ThreadPoolExecutor(self.threads)
+        self.rows = _row_graph(program, self.pool)
+        self.rows_faster: bool | None = None
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """The integers that `run` uses, read back from the kernels' layout.
+
+        The matrix form is read back by multiplying it with unit vectors; where the forms differ
+        the weights come back as −1, so that no digest of theirs can hold.
+        """
+        arrays = {}
+        for name, s in self.synapses.items():
+            by_product = s.product(np.eye(len(s.events), dtype=np.uint8))
+            same = np.array_equal(by_product, s.events)
+            same &= self.rows is None or np.array_equal(self.rows.weights[name], s.events.T)
+            arrays[name] = s.events.T if same else np.full_like(s.events.T, -1)
+        arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
+        for name, parameters in self.parameters.items():
+            arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
+        return arrays
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input], in chunks on all cores."""
+        inputs = self.program.check_inputs(inputs)
+        steps, batch, _ = inputs.shape
+        if self.rows is None or steps * batch < TIMED_ROWS:
+            return self._run_by_population(inputs, record)
+        if self.rows_faster is None:
+            self.rows_faster = self._time_rows(self.rows, inputs[:, : max(1, ROWS // steps)])
+        if self.rows_faster:
+            return self.rows.run(inputs, record)
+        return self._run_by_population(inputs, record)
+
+    def _time_rows(self, rows: RowGraph, inputs: np.ndarray) -> bool:
+        """Whether the graph is faster than going population by population."""
+
+        def by_rows() -> object:
+            return rows.run(inputs, record=False)
+
+        def by_population() -> object:
+            return self._run_by_population(inputs, record=False)
+
+        return _seconds(by_rows) < _seconds(by_population)
+
+    def _run_by_population(self, inputs: np.ndarray, record: bool) -> Trace:
+        """One population after the other, in chunks of samples on all cores."""
+        steps, batch, size = inputs.shape
+        most = max(1, CHUNK_VALUES // max(1, steps * size))
+        length = max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
+        chunks = [inputs[:, i : i + length] for i in range(0, batch, length)] or [inputs]
+        if len(chunks) == 1:
+            return self._run_chunk(inputs, record)
+        return join_traces(
+            list(self.pool.map(lambda chunk: self._run_chunk(chunk, record), chunks))
+        )
+
+    def _run_chunk(self, inputs: np.ndarray, record: bool) -> Trace:
+        program = self.program
+        steps, batch, _ = inputs.shape
+        spiking = [p for p in program.populations if p.spikes]
+        spikes = {n: np.zeros(batch, dtype=np.int64) for n in (INPUT, *(p.name for p in spiking))}
+        operations = {
+            key: np.zeros((len(names), batch), dtype=np.int64)
+            for key, (names, _) in self.outgoing.items()
+        }
+        states = {p.name: _initial(p, batch) for p in program.populations}
+        recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
+        last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
+        unused = np.zeros(batch, dtype=np.int64)
+        for block in _blocks(inputs, bool(program.delayed)):
+            now = {INPUT: block}
+            for population in program.populations:
+                current = self._current(population, now, last)
+                if population.spikes:
+                    now[population.name] = self._fire(population, current, states[population.name])
+                else:
+                    bias = len(block) * self.bias[population.name]
+                    states[population.name] += current.sum(axis=0, dtype=np.int64) + bias
+            for (source, delayed), (_, fan_out) in self.outgoing.items():
+                signal, total = (last[source], unused) if delayed else (now[source], spikes[source])
+                kernels.tally(signal, fan_out, total, operations[source, delayed])
+            for name, parts in recorded.items():
+                parts.append(now[name])
+            last = now
+        counts = EventCounts(
+            batch,
+            steps,
+            {
+                name: operations[key][row]
+                for key, (names, _) in self.outgoing.items()
+                for row, name in enumerate(names)
+            },
+            spikes,
+            program.multiplies,
+        )
+        kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
+        return Trace(states[program.readout.name], counts, kept)
+
+    def _fan_outs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray]:
+        """Projections from a source, and their non-zero weights per source neuron [P, source]."""
+        program = self.program
+        names = [
+            p.name
+            for p in program.projections
+            if p.source == source and (p.name in program.delayed) == delayed
+        ]
+        size = program.input.size if source == INPUT else program.population(source).size
+        rows = [
+            (self.synapses[name].events != 0).sum(axis=1)
+            if name in self.synapses
+            else np.ones(size)
+            for name in names
+        ]
+        return names, np.array(rows, dtype=np.int64).reshape(len(names), size)
+
+    def _current(
+        self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Sum of the projections, int32 [time, batch, neuron]."""
+        total: np.ndarray | None = None
+        for projection in self.program.incoming(population.name):
+            delayed = projection.name in self.program.delayed
+            term = self._project(projection, (last if delayed else now)[projection.source])
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
+        if isinstance(projection.map, Identity):
+            return signal.astype(np.int32)
+        synapses = self.synapses[projection.name]
+
+        def events() -> np.ndarray:
+            current = np.zeros((*signal.shape[:2], projection.map.target_size), dtype=np.int32)
+            kernels.add_spikes(signal, synapses.events, current)
+            return current
+
+        def product() -> np.ndarray:
+            rows = signal.reshape(-1, projection.map.source_size)
+            return synapses.product(rows).reshape(*signal.shape[:2], projection.map.target_size)
+
+        if projection.source == INPUT and self.program.input.maximum > 1:
+            return product()
+        if signal.shape[0] * signal.shape[1] < TIMED_ROWS:
+            return events()
+        share = np.count_nonzero(signal[0]) / signal[0].size
+        octave = int(np.log2(max(share, 1e-4)))
+        if octave not in synapses.faster:
+            synapses.faster[octave] = _seconds(events) < _seconds(product)
+        return events() if synapses.faster[octave] else product()
+
+    def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
+        spikes = np.empty(current.shape, dtype=np.uint8)
+        neuron, p = population.neuron, self.parameters[population.name]
+        arguments = (current, self.bias[population.name], p["threshold"])
+        if isinstance(neuron, Threshold):
+            kernels.threshold(*arguments, spikes)
+        elif isinstance(neuron, TropicalLIF):
+            kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
+        elif isinstance(neuron, LIF):
+            kernels.lif(*arguments, p["decay"], state, spikes)
+        elif isinstance(neuron, UltraDLIF):
+            released = neuron.form == "released"
+            kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
+        return spikes
+
+
+def _layout(projection: Projection, program: Program) -> _Synapses:
+    weight = projection.map.matrix().T
+    largest = program.input.maximum if projection.source == INPUT else 1
+    return _Synapses(
+        np.ascontiguousarray(weight, dtype=np.int16),
+        integer_product(weight, largest),
+    )
+
+
+def _row_graph(program: Program, pool: Executor) -> RowGraph | None:
+    if not expressible(program):
+        return None
+    try:
+        return RowGraph(program, pool)
+    except ImportError:
+        return None
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Best of two timings after a first call, which may compile."""
+    work()
+    best = np.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _initial(population: Population, batch: int) -> np.ndarray:
+    """Membrane potentials before the first timestep, int64 [batch, neuron]."""
+    v = np.zeros((batch, population.size), dtype=np.int64)
+    if isinstance(population.neuron, TropicalLIF):
+        v += population.neuron.initial
+    return v
+
+
+def _blocks(inputs: np.ndarray, stepwise: bool) -> Iterator[np.ndarray]:
+    """All timesteps at once, or one after the other; contiguous, as the kernels want them."""
+    inputs = np.ascontiguousarray(inputs)
+    if not stepwise:
+        yield inputs
+        return
+    for t in range(len(inputs)):
+        yield inputs[t : t + 1]

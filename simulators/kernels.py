@@ -1,0 +1,154 @@
+"""Compiled inner loops of the fast simulator (Numba). All integers are exact.
+
+Shapes: T timesteps, B samples, I inputs, N neurons.
+"""
+
+import numba
+import numpy as np
+
+from ultralif_deploy import fixed
+
+jit = numba.njit(cache=True, nogil=True, boundscheck=False)
+
+leak = jit(fixed.leak)
+saturate = jit(fixed.saturate)
+FRACTION_BITS = fixed.FRACTION_BITS
+
+
+GROUP = 248
+"""Events whose int8 weights provably add up within 16 bits: 248·128 < 2^15."""
+
+
+@jit
+def add_spikes(signal, weight, current):  # type: ignore[no-untyped-def]
+    """Event-driven projection of binary spikes.
+
+    Args:
+        signal: uint8 [T, B, I], 0 or 1.
+        weight: int16 [I, N], transposed so that one spike reads one row.
+        current: int32 [T, B, N], added to in place.
+    """
+    time, batch, size = signal.shape
+    neurons = weight.shape[1]
+    active = np.empty(size + 1, dtype=np.uint32)
+    partial = np.empty(neurons, dtype=np.int16)
+    for t in range(time):
+        for b in range(batch):
+            events = np.uint32(0)
+            for i in range(size):
+                active[events] = i
+                events += np.uint32(signal[t, b, i])
+            for start in range(0, events, GROUP):
+                stop = min(start + GROUP, events)
+                for n in range(neurons):
+                    partial[n] = 0
+                # Eight rows at a time, so that the partial sums are read and written less often.
+                whole = start + (stop - start) // 8 * 8
+                for e in range(start, whole, 8):
+                    a, b_, c, d = active[e], active[e + 1], active[e + 2], active[e + 3]
+                    f, g, h, k = active[e + 4], active[e + 5], active[e + 6], active[e + 7]
+                    for n in range(neurons):
+                        partial[n] += (
+                            weight[a, n]
+                            + weight[b_, n]
+                            + weight[c, n]
+                            + weight[d, n]
+                            + weight[f, n]
+                            + weight[g, n]
+                            + weight[h, n]
+                            + weight[k, n]
+                        )
+                for e in range(whole, stop):
+                    a = active[e]
+                    for n in range(neurons):
+                        partial[n] += weight[a, n]
+                for n in range(neurons):
+                    current[t, b, n] += partial[n]
+
+
+@jit
+def tally(signal, fan_out, spikes, operations):  # type: ignore[no-untyped-def]
+    """Count non-zero values, and what they cost in each outgoing projection.
+
+    Args:
+        signal: uint8 [T, B, I].
+        fan_out: int64 [P, I], non-zero weights per input and projection.
+        spikes: int64 [B], added to in place.
+        operations: int64 [P, B], added to in place.
+    """
+    time, batch, size = signal.shape
+    sent = np.empty(size, dtype=np.uint8)
+    for b in range(batch):
+        for start in range(0, time, 255):  # as many as 8 bits count
+            sent[:] = 0
+            for t in range(start, min(start + 255, time)):
+                for i in range(size):
+                    sent[i] += np.uint8(signal[t, b, i] != 0)
+            total = 0
+            for i in range(size):
+                total += sent[i]
+            spikes[b] += total
+            for p in range(len(fan_out)):
+                count = 0
+                for i in range(size):
+                    count += sent[i] * fan_out[p, i]
+                operations[p, b] += count
+
+
+@jit
+def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
+    """Spikes of threshold units: I + bias > limit."""
+    time, batch, size = current.shape
+    for t in range(time):
+        for b in range(batch):
+            for n in range(size):
+                spikes[t, b, n] = np.int64(current[t, b, n]) + bias[n] > limit[n]
+
+
+@jit
+def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore[no-untyped-def]
+    """Max-plus LIF; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                u = max(v[b, n] - decay[n], np.int64(current[t, b, n]) + bias[n])
+                fired = u > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = reset[n] if fired else u
+
+
+@jit
+def lif(current, bias, limit, decay, v, spikes):  # type: ignore[no-untyped-def]
+    """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                u = saturate(leak(v[b, n], np.int64(decay[n])) + drive)
+                fired = u > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = 0 if fired else u
+
+
+@jit
+def ultradlif(current, bias, limit, decay, released, v, spikes):  # type: ignore[no-untyped-def]
+    """Ring of leaky neurons; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    u = np.empty(size, dtype=np.int64)
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = leak(v[b, n], np.int64(decay[n]))
+                if not released:
+                    kept = max(kept, v[b, n - 1], v[b, (n + 1) % size])
+                u[n] = saturate(kept + drive)
+            for n in range(size):
+                compared = u[n]
+                if released:
+                    compared = max(compared, u[n - 1], u[(n + 1) % size])
+                fired = compared > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = 0 if fired else u[n]

@@ -1,0 +1,157 @@
+"""The judge: PROGRAM.md line by line, in plain Python integers and loops."""
+
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate
+from ultralif_deploy.graph import INPUT, Dense
+from ultralif_deploy.program import (
+    LIF,
+    Neuron,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+from ultralif_deploy.simulators.trace import EventCounts, Trace
+
+
+def load(program: Program) -> "Reference":
+    """Make a program ready to run."""
+    return Reference(program)
+
+
+class Reference:
+    """A program as lists of Python integers."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        # Per projection and source neuron: (target neuron, weight) of every non-zero weight.
+        self.synapses = {
+            p.name: [
+                [(target, weight) for target, weight in enumerate(column) if weight != 0]
+                for column in p.map.matrix().T.tolist()
+            ]
+            for p in program.projections
+        }
+        self.bias = {p.name: p.bias.tolist() for p in program.populations}
+        self.parameters = {
+            p.name: {k: v.tolist() for k, v in p.parameters().items()} for p in program.populations
+        }
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """The integers that `run` uses, as arrays."""
+        arrays = {}
+        for p in self.program.projections:
+            if isinstance(p.map, Dense):
+                matrix = np.zeros((p.map.target_size, p.map.source_size), dtype=np.int32)
+                for source, targets in enumerate(self.synapses[p.name]):
+                    for target, weight in targets:
+                        matrix[target, source] = weight
+                arrays[p.name] = matrix
+        for name, bias in self.bias.items():
+            arrays[f"{name}.bias"] = np.array(bias)
+        for name, parameters in self.parameters.items():
+            arrays |= {f"{name}.{k}": np.array(v) for k, v in parameters.items()}
+        return arrays
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input], one sample after the other."""
+        program = self.program
+        time, batch = program.check_inputs(inputs).shape[:2]
+        spiking = [p for p in program.populations if p.spikes]
+        spikes = {p.name: np.zeros((time, batch, p.size), dtype=np.uint8) for p in spiking}
+        logits = np.zeros((batch, program.readout.size), dtype=np.int64)
+        operations = {p.name: np.zeros(batch, dtype=np.int64) for p in program.projections}
+        sent = {n: np.zeros(batch, dtype=np.int64) for n in (INPUT, *spikes)}
+        for sample in range(batch):
+            state = {p.name: initial_membrane(p) for p in program.populations}
+            last = {p.name: [0] * p.size for p in program.populations}
+            for t in range(time):
+                now = {INPUT: inputs[t, sample].tolist()}
+                for population in program.populations:
+                    current = [0] * population.size
+                    for projection in program.incoming(population.name):
+                        delayed = projection.name in program.delayed
+                        signal = (last if delayed else now)[projection.source]
+                        operations[projection.name][sample] += self._add(
+                            projection.name, signal, current
+                        )
+                    now[population.name], state[population.name] = step(
+                        population.neuron,
+                        self.parameters[population.name],
+                        self.bias[population.name],
+                        current,
+                        state[population.name],
+                    )
+                for name, count in sent.items():
+                    count[sample] += sum(1 for value in now[name] if value != 0)
+                for name, array in spikes.items():
+                    array[t, sample] = now[name]
+                last = now
+            logits[sample] = state[program.readout.name]
+        counts = EventCounts(batch, time, operations, sent, program.multiplies)
+        return Trace(logits, counts, spikes if record else None)
+
+    def _add(self, projection: str, signal: list[int], current: list[int]) -> int:
+        """Add a projection's currents in place; returns its synaptic operations."""
+        operations = 0
+        for value, targets in zip(signal, self.synapses[projection], strict=True):
+            if value != 0:
+                for target, weight in targets:
+                    current[target] += weight * value
+                operations += len(targets)
+        return operations
+
+
+def initial_membrane(population: Population) -> list[int]:
+    """Membrane potentials before the first timestep."""
+    if isinstance(population.neuron, TropicalLIF):
+        return list(population.neuron.initial.tolist())
+    return [0] * population.size
+
+
+def step(
+    neuron: Neuron,
+    parameters: dict[str, list[int]],
+    bias: list[int],
+    current: list[int],
+    v: list[int],
+) -> tuple[list[int], list[int]]:
+    """One timestep of one population: (spikes, next membrane potentials).
+
+    Args:
+        neuron: the model.
+        parameters: its integers, by name.
+        bias: per neuron.
+        current: sum of the projections, per neuron.
+        v: membrane potentials before this timestep.
+    """
+    size = len(current)
+    p: Any = parameters
+    if isinstance(neuron, Threshold):
+        spikes = [int(current[i] + bias[i] > p["threshold"][i]) for i in range(size)]
+        return spikes, v
+    if isinstance(neuron, TropicalLIF):
+        v = [max(v[i] - p["decay"][i], current[i] + bias[i]) for i in range(size)]
+        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
+        return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
+    if isinstance(neuron, LIF):
+        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+        v = [saturate(leak(v[i], p["decay"][i]) + drive[i]) for i in range(size)]
+        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
+        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    if isinstance(neuron, UltraDLIF):
+        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+        leaked = [leak(v[i], p["decay"][i]) for i in range(size)]
+        if neuron.form == "released":
+            v = [saturate(leaked[i] + drive[i]) for i in range(size)]
+            compared = [max(v[i - 1], v[i], v[(i + 1) % size]) for i in range(size)]
+        else:
+            shared = [max(v[i - 1], leaked[i], v[(i + 1) % size]) for i in range(size)]
+            v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
+        spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
+        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]

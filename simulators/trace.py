@@ -1,0 +1,102 @@
+"""What every back end returns: the same spikes, the same logits, and what happened on the way."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventCounts:
+    """Integers counted during a run; joules come later.
+
+    Attributes:
+        samples: batch size.
+        timesteps: T.
+        synaptic_operations: per projection, int64 [batch]: one non-zero weight met by one
+            non-zero input.
+        spikes: per population and for the input, int64 [batch]: non-zero values sent.
+        multiplies: projections whose inputs exceed 1, so that their operations multiply.
+    """
+
+    samples: int
+    timesteps: int
+    synaptic_operations: dict[str, np.ndarray]
+    spikes: dict[str, np.ndarray]
+    multiplies: frozenset[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Totals over the batch, as plain integers."""
+        return {
+            "samples": self.samples,
+            "timesteps": self.timesteps,
+            "synaptic_operations": {k: int(v.sum()) for k, v in self.synaptic_operations.items()},
+            "spikes": {k: int(v.sum()) for k, v in self.spikes.items()},
+            "multiply_accumulates": int(
+                sum(v.sum() for k, v in self.synaptic_operations.items() if k in self.multiplies)
+            ),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Result of one run.
+
+    Attributes:
+        logits: int64 [batch, class], the read-out's membrane after the last timestep.
+        counts: events.
+        spikes: per spiking population uint8 [time, batch, neuron], or None if not recorded.
+    """
+
+    logits: np.ndarray
+    counts: EventCounts
+    spikes: dict[str, np.ndarray] | None
+
+    def predictions(self) -> np.ndarray:
+        """Class of the largest logit, the first of equals, int64 [batch]."""
+        return self.logits.argmax(axis=1)
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the logits and of each population's recorded spikes."""
+        arrays = {"logits": self.logits.astype("<i8")}
+        arrays |= {k: v.astype(np.uint8) for k, v in (self.spikes or {}).items()}
+        return {k: array_digest(v) for k, v in sorted(arrays.items())}
+
+
+class Executable(Protocol):
+    """A program made ready by one back end."""
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """The arrays that execution will use, read back from the executable form."""
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input]; `record` keeps the spikes."""
+
+
+def array_digest(array: np.ndarray) -> str:
+    """SHA-256 of an array's dtype, shape and values."""
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def join_traces(traces: list[Trace]) -> Trace:
+    """One trace of consecutive batches."""
+    counts = [trace.counts for trace in traces]
+    spikes = [trace.spikes for trace in traces if trace.spikes is not None]
+    first = counts[0]
+    return Trace(
+        np.concatenate([trace.logits for trace in traces]),
+        EventCounts(
+            sum(c.samples for c in counts),
+            first.timesteps,
+            {
+                k: np.concatenate([c.synaptic_operations[k] for c in counts])
+                for k in first.synaptic_operations
+            },
+            {k: np.concatenate([c.spikes[k] for c in counts]) for k in first.spikes},
+            first.multiplies,
+        ),
+        {k: np.concatenate([s[k] for s in spikes], axis=1) for k in spikes[0]} if spikes else None,
+    )

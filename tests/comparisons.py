@@ -1,0 +1,317 @@
+"""The comparisons that the tests make, apart from the tests, so that planted bugs meet them too.
+
+Each function raises AssertionError at the first difference. `planted=True` stops there instead of
+looking for a smaller example; the draws are the same.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from strategies import DECAYS, KINDS, MODES, inputs_for, networks, programs, seeds
+
+import ultralif_deploy
+from ultralif_deploy import network as hard
+from ultralif_deploy import program as integer
+from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.hard import run_hard
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import Population, Program
+from ultralif_deploy.quantization import quantize
+from ultralif_deploy.simulators import Executable, Trace, reference
+
+EXAMPLES = 200
+SPEC = Path(ultralif_deploy.__file__).parent / "PROGRAM.md"
+
+Load = Callable[[Program], Executable]
+
+
+def holds(
+    check: Callable[..., None],
+    *strategies: st.SearchStrategy[Any],
+    examples: int = EXAMPLES,
+    planted: bool = False,
+) -> None:
+    """Run `check` on drawn arguments."""
+    phases = (Phase.generate,) if planted else (Phase.generate, Phase.shrink)
+    limits = settings(max_examples=examples, phases=phases, report_multiple_bugs=False)
+    limits(given(*strategies)(check))()
+
+
+def assert_same_trace(actual: Trace, expected: Trace) -> None:
+    """Equal logits, predictions, spikes and event counts."""
+    assert_array_equal(actual.logits, expected.logits, strict=True)
+    assert_array_equal(actual.predictions(), expected.predictions())
+    assert (actual.spikes is None) == (expected.spikes is None)
+    if actual.spikes is not None and expected.spikes is not None:
+        assert set(actual.spikes) == set(expected.spikes)
+        for name, spikes in expected.spikes.items():
+            assert_array_equal(actual.spikes[name], spikes, name, strict=True)
+    counts, wanted = actual.counts, expected.counts
+    assert (counts.samples, counts.timesteps) == (wanted.samples, wanted.timesteps)
+    assert counts.multiplies == wanted.multiplies
+    for given_, meant in (
+        (counts.synaptic_operations, wanted.synaptic_operations),
+        (counts.spikes, wanted.spikes),
+    ):
+        assert set(given_) == set(meant)
+        for name, value in meant.items():
+            assert_array_equal(given_[name], value, name, strict=True)
+    assert actual.digests() == expected.digests()
+
+
+def back_ends_agree(
+    load: Load,
+    judge: Load = reference.load,
+    drawn: st.SearchStrategy[Program] | None = None,
+    examples: int = EXAMPLES,
+    planted: bool = False,
+) -> None:
+    """A back end gives every spike, logit and count of the judge on `drawn` (all programs)."""
+
+    def check(data: st.DataObject) -> None:
+        program = data.draw(programs() if drawn is None else drawn)
+        time = program.timesteps // data.draw(st.sampled_from((1, 1, 1, 2))) or 1
+        inputs = data.draw(inputs_for(program, time, len(MODES)))
+        expected = judge(program).run(inputs, record=True)
+        assert_same_trace(load(program).run(inputs, record=True), expected)
+
+    holds(check, st.data(), examples=examples, planted=planted)
+
+
+def event_sums_are_exact(kernels: Any) -> None:
+    """Sums of many extreme weights, around the sizes at which the kernel groups events."""
+    group = kernels.GROUP
+    for weight in (-128, 127):
+        for count in (0, 1, 7, 8, 9, 15, 16, group - 1, group, group + 1, group + 8, 2 * group + 9):
+            signal = np.zeros((1, 2, 520), dtype=np.uint8)
+            signal[0, 0, 520 - count :] = 1
+            current = np.full((1, 2, 3), 5, dtype=np.int32)
+            kernels.add_spikes(signal, np.full((520, 3), weight, dtype=np.int16), current)
+            assert current[0].tolist() == [[5 + count * weight] * 3, [5] * 3], (count, weight)
+
+
+# The specification
+
+
+def spec_functions() -> dict[str, Callable[..., Any]]:
+    """The functions of PROGRAM.md, each block executed by itself."""
+    functions: dict[str, Callable[..., Any]] = {}
+    for block in re.findall(
+        r"^```python\n(.*?)^```", SPEC.read_text(encoding="utf-8"), re.M | re.S
+    ):
+        namespace: dict[str, Any] = {}
+        exec(compile(block, str(SPEC), "exec"), namespace)
+        (defined,) = [k for k in namespace if not k.startswith("__")]
+        assert defined not in functions
+        functions[defined] = namespace[defined]
+    return functions
+
+
+def spec_name(neuron: integer.Neuron) -> str:
+    """Name of the block that specifies a neuron model."""
+    if isinstance(neuron, integer.UltraDLIF):
+        return f"ultradlif_{neuron.form}"
+    names = {
+        integer.Threshold: "threshold",
+        integer.TropicalLIF: "tropical_lif",
+        integer.LIF: "lif",
+        integer.Integrator: "integrator",
+    }
+    return names[type(neuron)]
+
+
+MODELS: tuple[integer.Neuron, ...] = (
+    integer.Threshold(np.zeros(0)),
+    integer.TropicalLIF(*[np.zeros(0)] * 4),
+    integer.LIF(np.zeros(0), np.zeros(0)),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
+    integer.Integrator(),
+)
+PARAMETERS = {
+    "threshold": ("threshold",),
+    "tropical_lif": ("threshold", "decay", "reset"),
+    "lif": ("threshold", "decay"),
+    "ultradlif_released": ("threshold", "decay"),
+    "ultradlif_paper": ("threshold", "decay"),
+    "integrator": (),
+}
+
+
+def step_follows_spec(
+    step: Callable[..., tuple[list[int], list[int]]],
+    models: Iterable[integer.Neuron] = MODELS,
+    planted: bool = False,
+) -> None:
+    """A single update is the one of PROGRAM.md, over the whole range of every number."""
+    functions = spec_functions()
+    chosen = st.sampled_from(tuple(models))
+
+    def check(neuron: integer.Neuron, size: int, near: bool, seed: int) -> None:
+        name = spec_name(neuron)
+        leaky = isinstance(neuron, integer.LEAKY)
+        rng = np.random.default_rng(seed)
+        top = 40 if near else MEMBRANE_MAX if leaky else INT32_MAX
+
+        def numbers(reach: int) -> list[int]:
+            edges = rng.choice(np.array([-reach, reach, 0, -1, 1]), size)
+            drawn = rng.integers(-reach, reach, size, endpoint=True)
+            return np.where(rng.random(size) < 0.3, edges, drawn).tolist()
+
+        current = numbers(3 if near else INT32_MAX // 2)
+        arguments = {"threshold": numbers(64 if near and leaky else top), "reset": numbers(top)}
+        arguments["decay"] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+        used = {k: arguments[k] for k in PARAMETERS[name]}
+        bias, v = numbers(3 if near else INT32_MAX // 2), numbers(top)
+        expected = functions[name](current, bias, list(v), **used)
+        assert step(neuron, used, bias, current, list(v)) == tuple(expected), name
+
+    holds(check, chosen, st.integers(1, 7), st.booleans(), seeds, planted=planted)
+
+
+def runs_follow_spec(load: Load, examples: int = 100, planted: bool = False) -> None:
+    """Whole runs are those of PROGRAM.md: order, delay, spikes, logits, event counts."""
+
+    def check(data: st.DataObject) -> None:
+        program = data.draw(programs())
+        inputs = data.draw(inputs_for(program, program.timesteps, len(MODES)))
+        trace = load(program).run(inputs, record=True)
+        for sample in range(inputs.shape[1]):
+            _sample_follows_spec(program, inputs[:, sample], trace, sample)
+
+    holds(check, st.data(), examples=examples, planted=planted)
+
+
+def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sample: int) -> None:
+    functions = spec_functions()
+    names = [p.name for p in program.populations]
+    maps = [(p.source, p.target, p.map.matrix().tolist()) for p in program.projections]
+
+    def update(p: Population) -> Callable[[list[int], list[int]], Any]:
+        name, bias = spec_name(p.neuron), p.bias.tolist()
+        used = {k: p.parameters()[k].tolist() for k in PARAMETERS[name]}
+        return lambda current, v: functions[name](current, bias, v, **used)
+
+    initial = {
+        p.name: p.parameters().get("initial", np.zeros(p.size, int)).tolist()
+        for p in program.populations
+    }
+    updates = {p.name: update(p) for p in program.populations}
+    history, logits = functions["run"](values.tolist(), names, maps, initial, updates)
+    assert trace.spikes is not None
+    assert_array_equal(trace.logits[sample], logits)
+    sent = {"input": values.tolist()} | {k: [now[k] for now in history] for k in names}
+    for name in names[:-1]:
+        assert_array_equal(trace.spikes[name][:, sample], sent[name], name)
+    for name, count in trace.counts.spikes.items():
+        assert count[sample] == np.count_nonzero(sent[name]), name
+    order = ["input", *names]
+    for source, target, weight in maps:
+        late = order.index(source) >= order.index(target)
+        acting = sent[source][:-1] if late else sent[source]
+        operations = sum(functions["synaptic_operations"](weight, x) for x in acting)
+        assert trace.counts.synaptic_operations[f"{source}->{target}"][sample] == operations
+
+
+# Quantization
+
+
+def threshold_is_exact(
+    integer_threshold: Callable[[float, float, bool], int], planted: bool = False
+) -> None:
+    """The integer n above the threshold are those for which scale·n passes θ, and no others."""
+    finite = st.floats(-1e6, 1e6)
+    scales = st.floats(1e-9, 1e3)
+    multiples = st.tuples(st.integers(-300, 300), scales).map(lambda t: (t[0] * t[1], t[1]))
+    dyadic = st.tuples(st.integers(-300, 300), st.integers(-8, 8)).map(
+        lambda t: (t[0] * 2.0 ** t[1], 2.0 ** t[1])
+    )
+
+    def check(pair: tuple[float, float], inclusive: bool) -> None:
+        theta, scale = pair
+        limit = integer_threshold(theta, scale, inclusive)
+        for n in range(limit - 2, limit + 4):
+            real = Fraction(scale) * n
+            fires = real >= Fraction(theta) if inclusive else real > Fraction(theta)
+            assert (n > limit) == fires
+
+    pairs = st.one_of(st.tuples(finite, scales), multiples, dyadic)
+    holds(check, pairs, st.booleans(), examples=500, planted=planted)
+
+
+def quantization_is_lossless(
+    quantized: Callable[..., Program] = quantize, examples: int = 80, planted: bool = False
+) -> None:
+    """Where the weights lie on an 8-bit grid, the program has the spikes of the hard network.
+
+    The drawn weights are multiples of 1/32 of at most 127 steps per neuron; the thresholds may
+    fall between two currents or on one.
+    """
+
+    def check(data: st.DataObject) -> None:
+        network = apply_passes(data.draw(networks(kinds=("threshold",), mixed=False)))
+        inputs = data.draw(inputs_for(network, network.timesteps, len(MODES)))
+        trace = reference.load(quantized(network, 8)).run(inputs, record=True)
+        expected = run_hard(network, inputs)
+        assert trace.spikes is not None
+        for name, spikes in trace.spikes.items():
+            assert_array_equal(spikes, expected.spikes[name], name)
+
+    holds(check, st.data(), examples=examples, planted=planted)
+
+
+def assert_same_spikes(
+    before: hard.Network, after: hard.Network, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All spikes are equal; a collapsed network stands for every timestep.
+
+    Returns:
+        The logits of `after` and `before`.
+    """
+    expected, trace = run_hard(before, values), run_hard(after, values)
+    assert set(trace.spikes) == set(expected.spikes)
+    for name, spikes in expected.spikes.items():
+        assert_array_equal(np.broadcast_to(trace.spikes[name], spikes.shape), spikes, name)
+    return trace.logits, expected.logits
+
+
+CONCERNED = {
+    "elide_membrane": ("tropical",),
+    "fold_bias": ("tropical", "lif", "threshold"),
+    "collapse_constant": ("threshold", "lif"),
+}
+"""Neuron kinds that a pass is about."""
+
+
+def rewrite_keeps_spikes(
+    rewrite: Callable[[hard.Network], hard.Network],
+    kinds: tuple[str, ...] = KINDS,
+    examples: int = 200,
+    planted: bool = False,
+) -> int:
+    """A pass keeps spikes and logits, in exact arithmetic; the number of networks it changed."""
+    changed = 0
+
+    def check(data: st.DataObject) -> None:
+        nonlocal changed
+        network = data.draw(networks(kinds))
+        rewritten = rewrite(network)
+        values = data.draw(inputs_for(network, network.timesteps, len(MODES)))
+        logits, expected = assert_same_spikes(network, rewritten, values)
+        assert_array_equal(logits, expected)
+        changed += described(rewritten) != described(network)
+
+    holds(check, st.data(), examples=examples, planted=planted)
+    return changed
+
+
+def described(network: hard.Network) -> str:
+    """Everything that a pass may change."""
+    return repr((network.input, network.populations, network.projections, network.timesteps))

@@ -1,0 +1,88 @@
+"""A program with everything in it as a NIR file, and ways to change the file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program import (
+    LIF,
+    Input,
+    Integrator,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+
+NODES = "node/nodes"
+METADATA = "node/metadata/ultralif"
+LOW, HIGH = -(2**31), 2**31 - 1
+ENCODING = {"kind": "rate", "gain": 0.1, "nested": [1, None, {"a": True}], "text": "ε\n"}
+
+
+def every_kind() -> Program:
+    """All neuron models, skip and delayed projections, odd names, extreme integers."""
+    rng = np.random.default_rng(7)
+
+    def weights(source: str, target: str, size: int, onto: int) -> Projection:
+        return Projection(source, target, Dense(rng.integers(-8, 8, (onto, size))))
+
+    def population(name: str, neuron: Any, bias: Any = (0, 0, 0)) -> Population:
+        return Population(name, 3, neuron, np.array(bias), rng.uniform(1e-9, 1e9, 3))
+
+    whole = np.array([5, -7, 0])
+    decay = np.array([0, 4096, 1000])
+    extremes = np.array([LOW, 0, HIGH])
+    populations = (
+        population("fc.1", Threshold(np.array([LOW, 2, HIGH])), (-9, 1, 2**30)),
+        population(".", Threshold(np.array([1, 5, 3])), (1, 2, 3)),
+        population("output", TropicalLIF(whole, -whole, extremes, whole), (1, 0, 2)),
+        population("two\nlines", LIF(whole * 64, decay), (LOW // 64, 3, 1)),
+        population("é", UltraDLIF(whole, decay, "released")),
+        population("input_to_fc_1", UltraDLIF(whole, decay, "paper"), (4, 5, 6)),
+        population("read", Integrator(), (7, 8, -9)),
+    )
+    projections = (
+        weights("é", "input_to_fc_1", 3, 3),
+        Projection("output", "read", Identity(3)),
+        weights(INPUT, "fc.1", 2, 3),
+        Projection("fc.1", ".", Identity(3)),
+        Projection(".", "output", Identity(3)),
+        Projection("output", "output", Dense(np.eye(3))),
+        weights("output", "two\nlines", 3, 3),
+        weights("two\nlines", "é", 3, 3),
+        weights("input_to_fc_1", ".", 3, 3),
+        weights(INPUT, "read", 2, 3),
+        Projection("two\nlines", "fc.1", Identity(3)),
+    )
+    return Program(Input(2, 255), populations, projections, "4", 12, 5, ENCODING)
+
+
+Edit = Callable[[h5py.File], None]
+
+
+def put(file: h5py.File, name: str, value: Any) -> None:
+    """Replace a dataset or group, whatever it was."""
+    if name in file:
+        del file[name]
+    file[name] = value
+
+
+def changed(path: Path, edit: Edit) -> Path:
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def added(name: str, index: Any, step: float) -> Edit:
+    def edit(file: h5py.File) -> None:
+        value = file[f"{NODES}/{name}"][()]
+        value[index] += step
+        put(file, f"{NODES}/{name}", value)
+
+    return edit

@@ -1,0 +1,370 @@
+"""Hypothesis strategies: integer programs and their inputs, hard networks with exact arithmetic.
+
+Shapes and modes are drawn by hypothesis, so that they shrink; the arrays are filled from one drawn
+seed. Thresholds are taken from what happens under full inputs, steady or blinking, which
+`inputs_for` draws often: neurons do fire, ties do happen, and one unit of a membrane decides.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ultralif_deploy import network as hard
+from ultralif_deploy import program as integer
+from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.grid import weight_format
+from ultralif_deploy.hard import drive, project, run_population
+from ultralif_deploy.simulators import reference
+
+KINDS = ("threshold", "tropical", "lif", "released", "paper")
+LEAKY = ("lif", "released", "paper")
+FORMATS = ("8", "4", "3", "2", "ternary")
+DECAYS = (0, 1, 410, 1024, 2048, 4095, DECAY_ONE)
+MAXIMA = (1, 255, 1, 7, 127)
+READOUT = "out"
+MODES = ("full", "blinking", "graded", "binary", "silent")
+
+sizes = st.integers(1, 7)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Names in order with their sizes, and (source, target, is identity) of every projection."""
+
+    sizes: dict[str, int]
+    projections: list[tuple[str, str, bool]]
+
+
+@st.composite
+def shapes(
+    draw: st.DrawFn, populations: int = 4, delayed: bool = True, chain: bool = False
+) -> Shape:
+    """1 to `populations` populations and a read-out; skip and delayed projections among them.
+
+    In a chain every population is driven by the one before it alone, through weights.
+    """
+    names = [f"p{i}" for i in range(draw(st.integers(1, populations)))]
+    recurrent = delayed and draw(st.booleans())
+    known = {INPUT: draw(sizes)} | {name: draw(sizes) for name in names} | {READOUT: draw(sizes)}
+    projections = []
+    for target in [*names, READOUT]:
+        order = list(known)
+        position = order.index(target)
+        if chain:
+            projections.append((order[position - 1], target, False))
+            continue
+        chosen = {draw(st.sampled_from(order[:position]))} if position else set()
+        chosen |= set(draw(st.lists(st.sampled_from(order[:position]), max_size=2)))
+        if recurrent and target != READOUT:
+            later = draw(st.lists(st.sampled_from(order[position:-1]), max_size=2))
+            only = later and draw(st.integers(0, 3)) == 3
+            chosen = set(later) if only else chosen | set(later)
+        for source in sorted(chosen):
+            same = known[source] == known[target]
+            projections.append((source, target, same and draw(st.booleans())))
+    return Shape(known, projections)
+
+
+@st.composite
+def programs(
+    draw: st.DrawFn,
+    populations: int = 4,
+    timesteps: int = 6,
+    kinds: tuple[str, ...] = KINDS,
+    delayed: bool = True,
+    chain: bool = False,
+) -> integer.Program:
+    """Valid programs of every neuron kind, weight format and projection that there is.
+
+    Args:
+        draw: given by hypothesis.
+        populations: at most so many beside the read-out.
+        timesteps: at most so many.
+        kinds: neuron kinds to draw from.
+        delayed: whether projections may act one timestep later.
+        chain: every population is driven by the one before it alone, through weights.
+    """
+    shape = draw(shapes(populations, delayed, chain))
+    fill = draw(st.sampled_from(("uniform", "extreme", "sparse", "saturating")))
+    form, maximum = "8", 255
+    if fill == "saturating":  # currents of 64·7·127·255 membrane units pass 24 bits
+        shape.sizes[INPUT] = 7
+    else:
+        form, maximum = draw(st.sampled_from(FORMATS)), draw(st.sampled_from(MAXIMA))
+    rng = np.random.default_rng(draw(seeds))
+    # hypothesis draws the first choice most often, so that should not be 1
+    timesteps = min(timesteps, draw(st.sampled_from((3, 1, 2, 4, 5, 6, 4, 5, 6))))
+    projections = [
+        Projection(source, target, _integer_map(rng, shape, source, target, identity, form, fill))
+        for source, target, identity in shape.projections
+    ]
+    # What every source sends under the stimulus that sets the thresholds, int64 [time, neuron].
+    sent = {INPUT: np.full((timesteps, shape.sizes[INPUT]), maximum, dtype=np.int64)}
+    if draw(st.sampled_from((True, True, False))):
+        sent[INPUT][::2] = 0
+    made = []
+    for name, size in list(shape.sizes.items())[1:]:
+        readout = name == READOUT
+        fitting = tuple(k for k in kinds if k in LEAKY) if fill == "saturating" else kinds
+        kind = "integrator" if readout else draw(st.sampled_from(3 * (fitting or kinds)))
+        bias_mode = draw(st.sampled_from(("opposed", "none", "small", "large")))
+        bias_mode = "opposed" if fill == "saturating" else bias_mode
+        mode = "tie" if readout else draw(st.sampled_from(("tie", "tie", "tie", "small", "edge")))
+        current = np.zeros((timesteps, size), dtype=np.int64)
+        for p in projections:
+            if p.target == name and p.source in sent:  # delayed ones count as silent here
+                current += sent[p.source] @ p.map.matrix().T.astype(np.int64)
+        bias = _bias(rng, bias_mode, kind, current)
+        neuron = _integer_neuron(rng, kind, mode, current, bias)
+        sent[name] = np.array(_run(neuron, current, bias)[0])
+        scale = rng.uniform(0.01, 2.0, size)
+        made.append(integer.Population(name, size, neuron, bias, scale))
+    return integer.Program(
+        integer.Input(shape.sizes[INPUT], maximum),
+        tuple(made),
+        tuple(projections),
+        form,
+        timesteps,
+        draw(st.integers(1, 6)),
+    )
+
+
+@st.composite
+def inputs_for(
+    draw: st.DrawFn, program: integer.Program | hard.Network, time: int, batch: int
+) -> np.ndarray:
+    """Inputs uint8 [time, batch, input]; the samples take their modes from `MODES` in turn."""
+    first = draw(st.integers(0, len(MODES) - 1))
+    density = draw(st.sampled_from((0.9, 0.5, 0.2)))
+    rng = np.random.default_rng(draw(seeds))
+    shape, top = (time, batch, program.input.size), program.input.maximum
+    values = np.full(shape, top, dtype=np.uint8)
+    for sample in range(batch):
+        mode, here = MODES[(first + sample) % len(MODES)], values[:, sample]
+        if mode == "blinking":
+            here[::2] = 0
+        if mode == "graded":
+            here[:] = rng.integers(0, top, here.shape, dtype=np.uint8, endpoint=True)
+        if mode in ("binary", "graded"):
+            here *= rng.random(here.shape) < density
+        if mode == "silent":
+            here[:] = 0
+    if isinstance(program.input, hard.Input) and program.input.constant:
+        values[:] = values[-1:]
+    return values
+
+
+def _integer_map(
+    rng: np.random.Generator,
+    shape: Shape,
+    source: str,
+    target: str,
+    identity: bool,
+    form: str,
+    fill: str,
+) -> LinearMap:
+    rows, columns = shape.sizes[target], shape.sizes[source]
+    if identity and rows == columns:
+        return Identity(rows)
+    low, high = weight_format(form).low, weight_format(form).high
+    if fill == "saturating" and source == INPUT:
+        rows_of_one_sign = rng.choice(np.array([low, high, high]), (rows, 1))
+        return Dense(np.repeat(rows_of_one_sign, columns, axis=1).astype(np.int8))
+    if fill == "extreme":
+        return Dense(rng.choice(np.array([low, high, 0]), (rows, columns)).astype(np.int8))
+    weight = rng.integers(low, high, (rows, columns), endpoint=True)
+    if fill == "sparse":
+        weight *= rng.random((rows, columns)) < 0.3
+    return Dense(weight.astype(np.int8))
+
+
+def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -> np.ndarray:
+    """Biases int64 [neuron] of a population that gets `current` [time, neuron]."""
+    size = current.shape[1]
+    if mode == "none" or (mode == "opposed" and kind not in LEAKY):
+        return np.zeros(size, dtype=np.int64)
+    if mode == "opposed":  # the membrane falls in silence and rises under full inputs
+        return (-64 * current.max(axis=0) * rng.uniform(0.4, 0.95, size)).astype(np.int64)
+    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if kind in LEAKY else 21))
+    return rng.integers(-reach, reach, size, endpoint=True)
+
+
+def _run(
+    neuron: integer.Neuron, current: np.ndarray, bias: np.ndarray
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
+    names = [f.name for f in fields(neuron) if f.name != "form"]
+    parameters = {name: getattr(neuron, name).tolist() for name in names}
+    v = parameters.get("initial", [0] * len(bias))
+    spikes, membranes = [], []
+    for now in current.tolist():
+        spike, v = reference.step(neuron, parameters, bias.tolist(), now, v)
+        spikes.append(spike)
+        membranes.append(v)
+    return spikes, membranes
+
+
+def _integer_neuron(
+    rng: np.random.Generator, kind: str, mode: str, current: np.ndarray, bias: np.ndarray
+) -> integer.Neuron:
+    """Parameters of a kind; `current` [time, neuron] is what it gets under the stimulus."""
+    timesteps, size = current.shape
+
+    def any_of(values: Any) -> np.ndarray:
+        return rng.choice(np.array(values, dtype=np.int64), size)
+
+    def at_some_time(values: np.ndarray) -> np.ndarray:
+        chosen = values[rng.integers(timesteps, size=size), np.arange(size)]
+        return np.where(rng.random(size) < 0.5, values.max(axis=0), chosen)
+
+    near = any_of((-1, -1, 0, 0, 1))
+    never = np.full(size, INT32_MAX)
+    if kind == "integrator":
+        return integer.Integrator()
+    if kind in LEAKY:
+        top = MEMBRANE_MAX
+        decay = np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
+
+        def made(threshold: np.ndarray) -> integer.Neuron:
+            if kind == "lif":
+                return integer.LIF(threshold, decay)
+            return integer.UltraDLIF(threshold, decay, kind)
+
+        if mode == "small":
+            return made(any_of((-64, -1, 0, 1, 63, 64, 65)))
+        if mode == "edge":
+            return made(any_of((top - 1, top, top + 1, -top - 1, -top, 1 - top, 0, INT32_MAX)))
+        membranes = np.array(_run(made(never), current, bias)[1])
+        if kind == "released":
+            around = [np.roll(membranes, shift, axis=1) for shift in (-1, 0, 1)]
+            membranes = np.maximum.reduce(around)
+        return made(at_some_time(membranes) + near)
+    extremes = (-INT32_MAX - 1, -INT32_MAX, -1, 0, 1, INT32_MAX)
+    drive = current + bias
+    threshold = any_of((-2, -1, 0, 1, 2)) if mode == "small" else at_some_time(drive) + near
+    if mode == "edge":
+        threshold = np.where(rng.random(size) < 0.5, any_of(extremes), threshold)
+    if kind == "threshold":
+        return integer.Threshold(threshold)
+    if mode == "edge":
+        return integer.TropicalLIF(threshold, *(any_of(extremes) for _ in range(3)))
+    decay = any_of((-3, -1, 0, 1, 2, 5))
+    reset = any_of((-2, 0, 0, 1)) + rng.integers(2, size=size) * at_some_time(drive)
+    initial = any_of((0, 0, 1, -4)) + rng.integers(2, size=size) * at_some_time(drive)
+    if mode == "tie":
+        free = integer.TropicalLIF(never, decay, reset, initial)
+        threshold = at_some_time(np.array(_run(free, current, bias)[1])) + near
+    return integer.TropicalLIF(threshold, decay, reset, initial)
+
+
+@st.composite
+def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, mixed: bool = True) -> hard.Network:
+    """Hard networks whose float64 arithmetic is exact, so that ties are ties.
+
+    Weights, biases, gains, input scales and τ are small multiples of powers of two; with at most
+    four timesteps every product and sum has fewer than 53 bits.
+
+    Args:
+        draw: given by hypothesis.
+        kinds: neuron kinds to draw from.
+        mixed: whether identity and weighted projections may meet in a population.
+    """
+    shape = draw(shapes(3))
+    constant = draw(st.sampled_from((False, True, True)))
+    if draw(st.integers(0, 3)) == 3 and "threshold" in kinds:
+        kinds = ("threshold",)
+    rng = np.random.default_rng(draw(seeds))
+    scale, offset = draw(st.sampled_from(((1.0, 0.0), (0.25, 0.0), (0.5, -0.75))))
+    maximum = draw(st.sampled_from((1, 1, 255)))
+    timesteps = draw(st.sampled_from((3, 2, 4) if constant else (3, 1, 2, 4)))
+    norms = {name: draw(st.booleans()) for name in shape.sizes}
+    projections = []
+    for source, target, identity in shape.projections:
+        # Scaled inputs and batch norm have no meaning for identities.
+        plain = identity and not norms[target] and source != INPUT
+        plain = plain and (mixed or [p[1] for p in shape.projections].count(target) == 1)
+        rows, columns = shape.sizes[target], shape.sizes[source]
+        weight = rng.integers(-8, 8, (rows, columns), endpoint=True) / 4
+        projections.append(
+            Projection(source, target, Identity(rows))
+            if plain
+            else hard.dense(source, target, weight)
+        )
+    read = hard.Input(shape.sizes[INPUT], maximum, scale, offset, constant)
+    full = np.full((timesteps, read.size), float(maximum))
+    if not constant and draw(st.booleans()):
+        full[::2] = 0
+    sent = {INPUT: scale * full + offset}
+    made = []
+    for name, size in list(shape.sizes.items())[1:]:
+        kind = "integrator" if name == READOUT else draw(st.sampled_from(3 * kinds))
+        norm = None
+        if norms[name]:
+            gain = rng.choice([-1.0, 0.0, 0.5, 2.0], size)
+            norm = hard.BatchNorm(gain, rng.integers(-4, 4, size) / 4)
+        bias = rng.integers(-4, 4, size) / 4 - 3 * (rng.random(size) < 0.3)
+        current = np.zeros((timesteps, size))
+        for p in projections:
+            if p.target == name and p.source in sent:
+                current += project(p, sent[p.source])
+        population = hard.Population(name, size, hard.Integrator(), bias, norm)
+        neuron = _hard_neuron(rng, kind, drive(population, current))
+        made.append(replace(population, neuron=neuron))
+        sent[name] = run_population(neuron, drive(population, current)[:, None])[0][:, 0]
+    return hard.Network(
+        read,
+        tuple(made),
+        tuple(projections),
+        timesteps,
+        timesteps,
+    )
+
+
+def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> hard.Neuron:
+    """A neuron that gets `current` float64 [time, neuron] under the stimulus."""
+    timesteps, size = current.shape
+    inclusive = bool(rng.integers(2))
+
+    def at_some_time(values: np.ndarray) -> np.ndarray:
+        chosen = values[rng.integers(timesteps, size=size), np.arange(size)]
+        return np.where(rng.random(size) < 0.5, values.max(axis=0), chosen)
+
+    near = rng.choice([-0.25, 0.0, 0.0, 0.25], size)
+    if kind == "integrator":
+        return hard.Integrator()
+    if kind == "threshold":
+        return hard.Threshold(at_some_time(current) + near, inclusive)
+    if kind == "tropical":
+        # The membrane can be left out, but for one neuron in most populations.
+        threshold = np.maximum(at_some_time(current) + near, 0.25)
+        decay, reset, initial = rng.integers(0, 4, size) / 4, np.zeros(size), np.zeros(size)
+        odd = rng.integers(size)
+        above = threshold[odd] + decay[odd] + rng.integers(0, 2) / 4
+        violation = rng.choice(
+            ["none", "growth", "growth", "reset", "initial", "threshold", "edge"]
+        )
+        if violation == "growth":
+            decay[odd] = -threshold[odd] * rng.choice([0.5, 1.0])
+        if violation == "reset":
+            reset[odd] = above
+        if violation == "initial":
+            initial[odd] = above
+        if violation == "threshold":
+            threshold[odd] = -decay[odd] - rng.integers(0, 2) / 4
+        if violation == "edge":
+            threshold[odd] = decay[odd] = 0.0
+        return hard.TropicalLIF(threshold, decay, reset, initial, inclusive)
+    tau = rng.choice([0.0, 0.5, 0.75, 1.0], size)
+    never = np.full(size, 2.0**20)
+
+    def made(threshold: np.ndarray) -> hard.Neuron:
+        if kind == "lif":
+            return hard.LIF(threshold, tau, inclusive)
+        return hard.UltraDLIF(threshold, tau, kind, inclusive)
+
+    free = run_population(made(never), current[:, None])[1][:, 0] + never
+    return made(at_some_time(free) * rng.choice([0.5, 1.0, 1.0], size) + near)

@@ -1,0 +1,70 @@
+"""What deployment keeps, on real digits and MNIST; the longer study is examples/mnist_study.py."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import DEMO
+
+import ultralif_deploy as ul
+from ultralif_deploy import checkpoint
+from ultralif_deploy.anneal import calibration_values
+from ultralif_deploy.data import Split
+from ultralif_deploy.models import Architecture
+from ultralif_deploy.training import constant_plan, evaluate, fit
+
+SEEDS = range(5)
+"""Spikes of the test digits, so that one sample of 450 does not decide."""
+
+
+@pytest.mark.parametrize(("bits", "most"), [(8, 0.5), (4, 1.0)])
+def test_digits_keep_their_accuracy(bits: int, most: float) -> None:
+    """Rate coding, T = 10: within 0.5 points with 8 bits and 1 point with 4."""
+    digits, soft = ul.load_dataset("digits"), ul.load(DEMO).network
+    assert digits.train is not None
+    assert digits.test.y is not None
+    encoder = ul.Encoder("rate", 10)
+    annealed = ul.fine_tune(soft, digits.train, encoder, ul.AnnealOptions(bits=bits))
+    network = ul.apply_passes(ul.harden(annealed, encoder))
+    program = ul.quantize(network, bits, calibration_values(digits.train, encoder))
+    executable = ul.load_on("fast", program)
+    gaps = []
+    for seed in SEEDS:
+        seeded = replace(encoder, seed=seed)
+        correct = [
+            executable.run(values).predictions() == digits.test.y[where]
+            for where, values in seeded.blocks(digits.test.x)
+        ]
+        accuracy, _ = evaluate(soft, digits.test, seeded, 1.0)
+        assert accuracy > 0.9
+        gaps.append(100 * (accuracy - np.concatenate(correct).mean()))
+    assert np.mean(gaps) <= most
+
+
+def test_batch_norm_networks_are_mended(shared: Callable[[str], Path], tmp_path: Path) -> None:
+    """Two layers with batch norm, T = 4, 4000 digits: hardening alone is a disaster.
+
+    Annealed with labels the integer network is within 1 point of the soft one; re-estimated
+    without labels, within 2.
+    """
+    with np.load(shared("data/mnist_train.npz")) as data:
+        x, y = data["x_train"], data["y_train"].astype(np.int64)
+    train, test = Split(x[:4000], y[:4000]), Split(x[50000:53000], y[50000:53000])
+    encoder = ul.Encoder("rate", 4, normalize="mnist")
+    network = ul.SoftNetwork(Architecture((784, 64, 64, 10), "ultratlif", batch_norm=True))
+    fit(network, train, encoder, constant_plan(15))
+    path, data_path = tmp_path / "net.pt", tmp_path / "mnist.npz"
+    checkpoint.save(path, network, {}, {"timesteps": 4, "normalize": "mnist"})
+    np.savez(data_path, x_train=train.x, y_train=train.y, x_test=test.x, y_test=test.y)
+    settings = ul.Settings(data=data_path)
+    fine_tuned = ul.deploy(
+        path, tmp_path / "a", settings, anneal=ul.AnnealOptions(bits=8), certified_samples=5
+    )
+    assert fine_tuned["accuracy"]["hard_naive"] < fine_tuned["accuracy"]["soft"] - 0.05
+    assert fine_tuned["accuracy"]["gap_soft_integer"] < 1.0
+    mended = ul.fine_tune(network, Split(train.x, None), encoder, ul.AnnealOptions(epochs=0))
+    soft, _ = evaluate(network, test, encoder, 1.0)
+    hard, _ = evaluate(mended, test, encoder, 0.0)
+    assert soft - hard < 0.02

@@ -1,0 +1,229 @@
+"""Encoders: probabilities, seeds, prefixes, scale and offset, merged events."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ultralif_deploy.encode import BLOCK, NORMALIZATIONS, Encoder, choose_encoding
+from ultralif_deploy.errors import UltralifError
+
+
+def images(count=30, pixels=5, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, pixels), dtype=np.uint8)
+
+
+# Rate
+
+
+@pytest.mark.parametrize("gain", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("normalize", sorted(NORMALIZATIONS))
+def test_spike_probabilities(gain, normalize):
+    mean, std = NORMALIZATIONS[normalize]
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    draws = 1500
+    x = np.broadcast_to(levels, (draws, len(levels)))
+    spikes = Encoder("rate", 4, gain, normalize).encode(x)
+    assert spikes.shape == (4, draws, len(levels))
+    assert spikes.dtype == np.uint8
+    assert spikes.max() <= 1
+    p = gain * np.clip((levels / 255 - mean) / std, 0, 1)
+    # Five standard deviations of the mean of 6000 draws, and half a step of 2^-16.
+    bound = 5 * np.sqrt(p * (1 - p) / (4 * draws)) + 2**-17
+    assert (np.abs(spikes.mean(axis=(0, 1)) - p) <= bound).all()
+
+
+def test_certain_and_impossible_spikes_are_exact():
+    x = np.broadcast_to(np.array([0, 255], dtype=np.uint8), (2000, 2))
+    spikes = Encoder("rate", 50, gain=1.0).encode(x)
+    assert spikes[:, :, 0].sum() == 0
+    assert spikes[:, :, 1].sum() == 50 * 2000
+
+
+def test_float_images_are_read_like_bytes():
+    x = images()
+    as_float = x.astype(np.float64) / 255
+    for encoder in (Encoder("rate", 6), Encoder("rate", 6, 0.7, "mnist"), Encoder("constant", 2)):
+        assert_array_equal(encoder.encode(as_float), encoder.encode(x), strict=True)
+
+
+def test_spikes_follow_the_seed_and_the_stream():
+    x = images()
+    first = Encoder("rate", 6, seed=1).encode(x)
+    assert_array_equal(Encoder("rate", 6, seed=1).encode(x), first)
+    for other in (
+        Encoder("rate", 6, seed=2).encode(x),
+        Encoder("rate", 6, seed=1).encode(x, (0, 1)),
+        Encoder("rate", 6, seed=1).encode(x, (1,)),
+    ):
+        assert (other != first).any()
+
+
+def test_spikes_are_these():
+    # Pinned: a change of the generator would change every stored accuracy.
+    x = np.full((2, 4), 255, dtype=np.uint8)
+    encoded = Encoder("rate", 3, gain=0.5, seed=7).encode(x)
+    raw = np.frombuffer(np.random.default_rng([7, 0]).bytes(48), dtype="<u2").reshape(2, 3, 4)
+    assert_array_equal(encoded, (raw < 32768).swapaxes(0, 1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["rate", "constant", "events"])
+def test_first_samples_are_the_same_for_every_count(kind):
+    x = np.random.default_rng(0).integers(0, 3, (BLOCK + 40, 4, 2), dtype=np.uint8)
+    encoder = Encoder(kind, 4, seed=3)
+    whole = list(encoder.blocks(x))
+    assert [where.start for where, _ in whole] == [0, BLOCK]
+    everything = np.concatenate([values for _, values in whole], axis=1)
+    for count in (1, 2, 7, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 39):
+        parts = list(encoder.blocks(x[:count]))
+        assert parts[-1][0].stop == count
+        prefix = np.concatenate([values for _, values in parts], axis=1)
+        assert_array_equal(prefix, everything[:, :count])
+    if kind == "rate":  # blocks have spikes of their own
+        same = np.broadcast_to(x[:1], x.shape)
+        a, b = (values for _, values in encoder.blocks(same))
+        assert (a[:, :40] != b).any()
+
+
+# Constant
+
+
+@pytest.mark.parametrize("normalize", sorted(NORMALIZATIONS))
+def test_constant_images_are_read_as_normalised_pixels(normalize):
+    mean, std = NORMALIZATIONS[normalize]
+    encoder = Encoder("constant", 3, normalize=normalize)
+    x = images()
+    values = encoder.encode(x)
+    assert_array_equal(values, np.stack([x] * 3))
+    assert (encoder.scale, encoder.offset) == (1 / (255 * std), -mean / std)
+    # Two roundings of values below 4, each by at most 2^-52 relative.
+    assert_allclose(encoder.real(values)[0], (x / 255 - mean) / std, rtol=0, atol=4e-15)
+    assert encoder.largest(x) == 255
+
+
+def test_rate_and_events_are_read_as_they_are():
+    for kind in ("rate", "events"):
+        encoder = Encoder(kind, 2, normalize="mnist")
+        assert (encoder.scale, encoder.offset) == (1.0, 0.0)
+        values = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+        assert_array_equal(encoder.real(values), values.astype(np.float64))
+
+
+def test_images_of_any_shape_are_flattened():
+    x = images(6, 12).reshape(6, 1, 3, 4)
+    for kind in ("rate", "constant"):
+        assert_array_equal(
+            Encoder(kind, 2).encode(x), Encoder(kind, 2).encode(x.reshape(6, 12)), strict=True
+        )
+
+
+# Events
+
+
+def test_frames_are_added_up():
+    x = np.arange(2 * 6 * 3, dtype=np.uint8).reshape(2, 6, 3)
+    merged = Encoder("events", 3).encode(x)
+    assert merged.shape == (3, 2, 3)
+    # sample 1, frames 2 and 3: 24 … 26 and 27 … 29
+    assert merged[1, 1].tolist() == [24 + 27, 25 + 28, 26 + 29]
+    assert_array_equal(Encoder("events", 6).encode(x), x.swapaxes(0, 1))
+    assert_array_equal(Encoder("events", 1).encode(x)[0], x.sum(axis=1))
+
+
+def test_frames_of_many_channels_are_flattened():
+    x = np.random.default_rng(0).integers(0, 3, (2, 4, 2, 5, 5), dtype=np.uint8)
+    assert_array_equal(Encoder("events", 4).encode(x)[2, 1], x[1, 2].ravel())
+
+
+def test_float_and_integer_counts_are_the_same():
+    x = np.random.default_rng(0).integers(0, 9, (3, 4, 5))
+    expected = Encoder("events", 2).encode(x.astype(np.uint8))
+    for dtype in (np.float32, np.int64, np.uint16):
+        assert_array_equal(Encoder("events", 2).encode(x.astype(dtype)), expected, strict=True)
+
+
+def test_largest_event_count_decides_the_input_range():
+    x = np.zeros((BLOCK + 1, 4, 2), dtype=np.uint8)
+    x[-1, 0, 0] = x[-1, 1, 0] = 1
+    assert Encoder("events", 4).largest(x) == 1
+    assert Encoder("events", 2).largest(x) == 255
+    assert Encoder("rate", 4).largest(x) == 1
+
+
+def test_timesteps_must_divide_the_frames():
+    with pytest.raises(UltralifError, match=r"timesteps = 4 does not divide the 6 frames .* of 6$"):
+        Encoder("events", 4).encode(np.zeros((1, 6, 2), np.uint8))
+
+
+def test_event_data_without_frames():
+    with pytest.raises(UltralifError, match=r"event data has shape \(3, 4\); expected \[sample, t"):
+        Encoder("events", 1).encode(np.zeros((3, 4), np.uint8))
+
+
+def test_merged_counts_beyond_a_byte():
+    x = np.full((1, 2, 1), 128, dtype=np.uint8)
+    assert Encoder("events", 2).encode(x).max() == 128
+    with pytest.raises(UltralifError, match="reach 256 when 2 frames are added; at most 255"):
+        Encoder("events", 1).encode(x)
+
+
+@pytest.mark.parametrize("bad", [0.5, -1.0, 256.0, float("nan")])
+def test_events_that_are_no_counts(bad):
+    x = np.ones((1, 2, 2), dtype=np.float32)
+    x[0, 1, 1] = bad
+    with pytest.raises(UltralifError, match="must be whole counts from 0 to 255"):
+        Encoder("events", 2).encode(x)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "morse"}, "encoding 'morse'; expected one of rate, constant, events"),
+        ({"timesteps": 0}, "timesteps = 0; expected at least 1"),
+        ({"gain": 0.0}, "gain = 0.0; expected a value above 0 and at most 1"),
+        ({"gain": 1.01}, "gain = 1.01; expected"),
+        ({"gain": float("nan")}, "gain = nan; expected"),
+        ({"normalize": "cifar"}, "normalization 'cifar'; expected one of none, mnist, fashion"),
+        ({"seed": -1}, "seed = -1; expected a whole number of at least 0"),
+    ],
+)
+def test_settings_out_of_range(options, message):
+    with pytest.raises(UltralifError, match=message):
+        Encoder(**{"kind": "rate", "timesteps": 2} | options)
+
+
+@pytest.mark.parametrize("kind", ["rate", "constant"])
+@pytest.mark.parametrize("bad", [-0.25, 1.5, 255.0])
+def test_float_images_outside_the_unit_range(kind, bad):
+    x = np.full((2, 3), 0.5)
+    x[1, 1] = bad
+    with pytest.raises(UltralifError, match=r"run from .*; expected \[0, 1\] \(store bytes"):
+        Encoder(kind, 2).encode(x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "kind"),
+    [
+        ((9, 28, 28), 784, "rate"),
+        ((9, 784), 784, "rate"),
+        ((9, 20, 40), 40, "events"),
+        ((9, 20, 2, 34, 34), 2312, "events"),
+        ((9, 20, 40), 800, "rate"),
+        ((9, 784), 100, None),
+        ((9, 20, 40), 20, None),
+    ],
+)
+def test_what_the_shape_says(shape, inputs, kind):
+    assert choose_encoding(np.zeros(shape, np.uint8), inputs) == kind
+
+
+def test_settings_as_plain_values():
+    assert Encoder("rate", 3, 0.25, "mnist", 9).as_dict() == {
+        "kind": "rate",
+        "timesteps": 3,
+        "gain": 0.25,
+        "normalize": "mnist",
+        "seed": 9,
+    }

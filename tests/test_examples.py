@@ -1,0 +1,56 @@
+"""Each example runs, with arguments that keep it short."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ultralif_deploy import checkpoint
+from ultralif_deploy.data import loading
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+DIGITS = loading.EMBEDDED["digits"]
+
+
+def example(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_train_digits(tmp_path: Path) -> None:
+    path = tmp_path / "ultratplif_T10_seed0.pt"
+    assert "% soft" in example("train_digits.py", "--epochs", 1, "-o", path)
+    assert checkpoint.load(path).network.architecture.widths == (64, 64, 10)
+
+
+def test_packaged_checkpoint_is_small() -> None:
+    path = DIGITS.parent / "digits_ultraplif.pt"
+    assert path.stat().st_size < 100_000
+    assert checkpoint.load(path).network.architecture.neuron == "ultratplif"
+
+
+def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:
+    example("make_digits.py", "-o", tmp_path / "digits.npz")
+    with np.load(tmp_path / "digits.npz") as made, np.load(DIGITS) as packaged:
+        assert set(made) == set(packaged)
+        for name in made:
+            np.testing.assert_array_equal(made[name], packaged[name])
+
+
+def test_mnist_study_resumes(tmp_path: Path) -> None:
+    arguments = ("--epochs", 1, "--anneal-epochs", 1, "--timesteps", 1, "-o", tmp_path)
+    first = example("mnist_study.py", DIGITS, *arguments)
+    assert first.count("| 1 |") == 8
+    assert example("mnist_study.py", DIGITS, *arguments) == first
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_benchmark_compares_every_peer(batch: int) -> None:
+    arguments = ("--batches", batch, "--rounds", 1, "--minimum", 0.01)
+    printed = example("benchmarks/simulators.py", *arguments)
+    for peer in ("ultralif fast", "onnxruntime", "snnTorch"):
+        assert peer in printed

@@ -1,0 +1,306 @@
+"""Every planted bug must be found by the comparison that the real tests make.
+
+A bug is a textual substitution in a copy of a product module; the copy replaces the module in a
+copy of the simulator that uses it. Numba kernels run as plain Python.
+"""
+
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from comparisons import (
+    MODELS,
+    back_ends_agree,
+    event_sums_are_exact,
+    runs_follow_spec,
+    step_follows_spec,
+)
+from hypothesis import strategies as st
+from planting import copy_of
+from strategies import KINDS, LEAKY, programs
+
+from ultralif_deploy.program import Program
+from ultralif_deploy.simulators import reference
+
+PLAIN = ("jit = numba.njit(cache=True, nogil=True, boundscheck=False)", "jit = lambda f: f")
+
+
+def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
+    return copy_of("ultralif_deploy.simulators.reference", *changes, **replaced)
+
+
+def planted_fixed(old: str, new: str) -> ModuleType:
+    """The reference on top of a changed `fixed`."""
+    fixed = copy_of("ultralif_deploy.fixed", (old, new))
+    return planted_reference(
+        leak=fixed.leak, saturate=fixed.saturate, FRACTION_BITS=fixed.FRACTION_BITS
+    )
+
+
+def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+    """The fast simulator on top of changed kernels, all in plain Python."""
+    kernels = copy_of("ultralif_deploy.simulators.kernels", PLAIN, *changes)
+    return copy_of("ultralif_deploy.simulators.fast", kernels=kernels)
+
+
+def drawn_for(bug: str) -> st.SearchStrategy[Program]:
+    """Programs of the neuron kinds that a bug names, or of all."""
+    names = {"leaky": ("lif",), "ring": ("released", "paper"), **{kind: (kind,) for kind in KINDS}}
+    kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
+    return programs(kinds=kinds)
+
+
+def test_unchanged_copies_pass_the_comparisons():
+    back_ends_agree(planted_fast().load, planted_reference().load, examples=20, planted=True)
+    same = planted_fixed("FRACTION_BITS = 6", "FRACTION_BITS = 2 * 3")
+    step_follows_spec(same.step, planted=True)
+    runs_follow_spec(same.load, examples=20, planted=True)
+    event_sums_are_exact(copy_of("ultralif_deploy.simulators.kernels", PLAIN))
+
+
+FIXED = {
+    "leak rounds down": (
+        "    return kept if v >= 0 else -kept",
+        "    return (v * (DECAY_ONE - decay)) >> DECAY_BITS",
+    ),
+    "leak rounds to nearest": (
+        "(abs(v) * (DECAY_ONE - decay)) >> DECAY_BITS",
+        "(abs(v) * (DECAY_ONE - decay) + (DECAY_ONE >> 1)) >> DECAY_BITS",
+    ),
+    "leak loses the sign": ("kept if v >= 0 else -kept", "kept"),
+    "decay keeps its complement": ("(DECAY_ONE - decay)", "decay"),
+    "decay of 8 bits": ("DECAY_BITS = 12", "DECAY_BITS = 8"),
+    "no upper saturation": ("if v > MEMBRANE_MAX", "if False"),
+    "no lower saturation": ("if v < -MEMBRANE_MAX", "if False"),
+    "two's complement saturation": ("return -MEMBRANE_MAX", "return -MEMBRANE_MAX - 1"),
+    "wraps instead of saturating": (
+        "    if v > MEMBRANE_MAX:",
+        "    return (v + MEMBRANE_MAX + 1) % (2 * MEMBRANE_MAX + 2) - MEMBRANE_MAX - 1\n"
+        "    if v > MEMBRANE_MAX:",
+    ),
+    "membrane of 23 bits": ("MEMBRANE_BITS = 24", "MEMBRANE_BITS = 23"),
+    "five fraction bits": ("FRACTION_BITS = 6", "FRACTION_BITS = 5"),
+}
+
+
+@pytest.mark.parametrize("bug", FIXED)
+def test_arithmetic_bugs_break_the_specification(bug):
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted_fixed(*FIXED[bug]).step, planted=True)
+
+
+@pytest.mark.parametrize("bug", FIXED)
+def test_arithmetic_bugs_of_one_simulator_break_the_agreement(bug):
+    load = planted_fixed(*FIXED[bug]).load
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=programs(kinds=LEAKY), planted=True)
+
+
+TWICE = (
+    """                now = {INPUT: inputs[t, sample].tolist()}
+                for population in program.populations:
+""",
+    """                now = {INPUT: inputs[t, sample].tolist()}
+                begun = dict(state), {k: v.copy() for k, v in operations.items()}
+                for number, population in enumerate(2 * program.populations):
+                    if number == len(program.populations):
+                        last, (state, kept) = dict(now), begun
+                        for name in operations:
+                            operations[name][:] = kept[name]
+""",
+)
+REFERENCE = {
+    "threshold fires at equality": ('+ bias[i] > p["threshold"]', '+ bias[i] >= p["threshold"]'),
+    "ring fires at equality": ('compared[i] > p["threshold"]', 'compared[i] >= p["threshold"]'),
+    "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
+    "tropical reset to zero": ('p["reset"][i] if spikes[i] else', "0 if spikes[i] else"),
+    "tropical decay added": ('v[i] - p["decay"][i]', 'v[i] + p["decay"][i]'),
+    "tropical initial value ignored": (
+        "return list(population.neuron.initial.tolist())",
+        "return [0] * population.size",
+    ),
+    "minimum for maximum": ('[max(v[i] - p["decay"]', '[min(v[i] - p["decay"]'),
+    "wrong ring neighbour": ("compared = [max(v[i - 1]", "compared = [max(v[(i - 2) % size]"),
+    "one neighbour forgotten": ("[max(v[i - 1], v[i], v[(i + 1) % size])", "[max(v[i - 1], v[i])"),
+    "ring without its end": ("v[i], v[(i + 1) % size]", "v[i], v[min(i + 1, size - 1)]"),
+    "paper form leaks its neighbours": (
+        "[max(v[i - 1], leaked[i]",
+        "[max(leaked[i - 1], leaked[i]",
+    ),
+    "paper form does not leak": ("leaked[i], v[(i + 1)", "v[i], v[(i + 1)"),
+    "delayed projections act at once": TWICE,
+    "delayed projections never act": ("last = now\n", "pass\n"),
+    "all projections act late": (
+        "(last if delayed else now)[projection.source]",
+        "(last if projection.source != INPUT else now)[projection.source]",
+    ),
+    "weights counted twice": ("current[target] += weight", "current[target] += 2 * weight"),
+    "values taken for spikes": ("+= weight * value", "+= weight"),
+    "operations of silent sources": ("            if value != 0:\n", "            if True:\n"),
+    "operations without fan-out": ("operations += len(targets)", "operations += 1"),
+    "spike values added up": ("sum(1 for value in now[name] if value != 0)", "sum(now[name])"),
+    "read-out without bias": ("v[i] + current[i] + bias[i] for i", "v[i] + current[i] for i"),
+    "read-out forgets": ("[v[i] + current[i] + bias[i] for", "[current[i] + bias[i] for"),
+    "state kept between samples": (
+        """        for sample in range(batch):
+            state = {p.name: initial_membrane(p) for p in program.populations}
+""",
+        """        state = {p.name: initial_membrane(p) for p in program.populations}
+        for sample in range(batch):
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", REFERENCE)
+def test_bugs_in_the_reference_are_found(bug):
+    load = planted_reference(REFERENCE[bug]).load
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=drawn_for(bug), planted=True)
+    with pytest.raises(AssertionError):
+        runs_follow_spec(load, planted=True)
+
+
+def in_step(model: str, old: str, new: str) -> tuple[str, str]:
+    """A substitution inside the branch of `step` for one neuron model."""
+    source = Path(importlib.import_module("ultralif_deploy.simulators.reference").__file__)
+    text = source.read_text("utf-8")
+    branch = text[text.index(f"    if isinstance(neuron, {model}):\n") :]
+    branch = branch[: branch.index("    if isinstance", 8)]
+    assert branch.count(old) == 1
+    return branch, branch.replace(old, new)
+
+
+STEP = {
+    "tropical fires at equality": ("TropicalLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
+    "tropical without bias": ("TropicalLIF", "current[i] + bias[i]", "current[i]"),
+    "leaky fires at equality": ("LIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
+    "leaky reset forgotten": ("LIF", "0 if spikes[i] else v[i]", "v[i]"),
+    "leaky reset by subtraction": ("LIF", "[0 if", '[v[i] - p["threshold"][i] if'),
+    "leaky bias in current units": (
+        "LIF",
+        "(current[i] << FRACTION_BITS) + bias[i]",
+        "(current[i] + bias[i] << FRACTION_BITS)",
+    ),
+    "leaky membrane not saturated": (
+        "LIF",
+        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
+        'leak(v[i], p["decay"][i]) + drive[i]',
+    ),
+    "leaky membrane saturated before the drive": (
+        "LIF",
+        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
+        'saturate(leak(v[i], p["decay"][i])) + drive[i]',
+    ),
+    "leaky decay after the drive": (
+        "LIF",
+        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
+        'saturate(leak(v[i] + drive[i], p["decay"][i]))',
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", STEP)
+def test_bugs_in_one_neuron_model_are_found(bug):
+    planted = planted_reference(in_step(*STEP[bug]))
+    models = [m for m in MODELS if type(m).__name__ == STEP[bug][0]]
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted.load, drawn=drawn_for(bug), planted=True)
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, models, planted=True)
+
+
+KERNELS = {
+    "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
+    "tropical reset forgotten": ("reset[n] if fired else u", "u"),
+    "wrong ring neighbour": ("max(compared, u[n - 1]", "max(compared, u[(n - 2) % size]"),
+    "ring compared after the reset": (
+        "v[b, n] = 0 if fired else u[n]",
+        "v[b, n] = u[n] = 0 if fired else u[n]",
+    ),
+    "ring without saturation": ("u[n] = saturate(kept + drive)", "u[n] = kept + drive"),
+    "leaky membrane not saturated": (
+        "saturate(leak(v[b, n], np.int64(decay[n])) + drive)",
+        "leak(v[b, n], np.int64(decay[n])) + drive",
+    ),
+    "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
+    "events left over from before": ("partial[n] = 0", "pass"),
+    "spikes not added up": ("total += sent[i]", "total = sent[i]"),
+    "operations of the first neuron": ("fan_out[p, i]", "fan_out[p, 0]"),
+}
+
+
+@pytest.mark.parametrize("bug", KERNELS)
+def test_bugs_in_the_kernels_are_found(bug):
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
+
+
+SUMS = {
+    "one row of eight lost": ("                            + weight[k, n]\n", ""),
+    "group beyond 16 bits": ("GROUP = 248", "GROUP = 264"),
+    "second group dropped": ("range(0, events, GROUP)", "range(0, min(events, GROUP), GROUP)"),
+    "group counted from the start": ("range(whole, stop)", "range(0, stop)"),
+}
+
+
+@pytest.mark.parametrize("bug", SUMS)
+def test_bugs_in_the_event_sums_are_found(bug):
+    kernels = copy_of("ultralif_deploy.simulators.kernels", PLAIN, SUMS[bug])
+    with pytest.raises(AssertionError), np.errstate(over="ignore"):
+        event_sums_are_exact(kernels)
+
+
+FAST = {
+    "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
+    "delayed projections act late once": ("            last = now\n", "            pass\n"),
+    "read-out bias once a block": ("bias = len(block) * self.bias", "bias = 1 * self.bias"),
+    "initial value ignored": ("v += population.neuron.initial", "pass"),
+    "second projection replaces the first": (
+        "total = term if total is None",
+        "total = term if True",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", FAST)
+def test_bugs_in_the_fast_simulator_are_found(bug):
+    module = copy_of("ultralif_deploy.simulators.fast", FAST[bug])
+    with pytest.raises((AssertionError, ValueError)):
+        back_ends_agree(module.load, planted=True)
+
+
+POOL = ThreadPoolExecutor(2)
+ROW_GRAPH = {
+    "fires at equality": ('"Greater"', '"GreaterOrEqual"'),
+    "bias ignored": ("threshold - population.bias", "threshold"),
+    "read-out bias once": ("+ steps * program.readout.bias", "+ program.readout.bias"),
+    "graded inputs counted by value": ("program.input.maximum == 1", "program.input.maximum < 128"),
+    "operations for silent weights": ("(weight != 0).sum(axis=1)", "(weight < 9).sum(axis=1)"),
+    "first piece alone": ("total[block[1]] += part", "total[block[1]] = part"),
+}
+
+
+@pytest.mark.parametrize("bug", ROW_GRAPH)
+def test_bugs_in_the_row_graph_are_found(bug):
+    module = copy_of("ultralif_deploy.simulators.row_graph", ROW_GRAPH[bug], ROWS=2)
+
+    class Planted:
+        def __init__(self, program):
+            self.run = module.RowGraph(program, POOL).run
+
+    def load(program):
+        return Planted(program) if module.expressible(program) else reference.load(program)
+
+    chains = programs(kinds=("threshold",), delayed=False, chain=True)
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=chains, planted=True)
+
+
+def test_a_change_that_does_not_apply_is_an_error():
+    with pytest.raises(AssertionError, match="occurs 0 times"):
+        copy_of("ultralif_deploy.fixed", ("no such text", ""))
+    assert np.array_equal(copy_of("ultralif_deploy.fixed").leak(5, 0), 5)

@@ -1,0 +1,90 @@
+"""Every bug planted in the quantization or in a pass must be found by the real comparison."""
+
+import pytest
+from comparisons import (
+    CONCERNED,
+    quantization_is_lossless,
+    rewrite_keeps_spikes,
+    threshold_is_exact,
+)
+from planting import copy_of
+from strategies import KINDS
+
+from ultralif_deploy import network as hard
+
+
+def test_an_unchanged_copy_passes_the_comparisons():
+    quantize = copy_of("ultralif_deploy.quantization")
+    threshold_is_exact(quantize.integer_threshold, planted=True)
+    quantization_is_lossless(quantize.quantize, examples=20, planted=True)
+
+
+THRESHOLDS = {
+    "ceiling not lowered": ("-((-ratio) // 1) - 1", "-((-ratio) // 1)"),
+    "floor for ceiling": ("-((-ratio) // 1) - 1", "ratio // 1 - 1"),
+    "strict as inclusive": ("- 1 if inclusive else ratio // 1", "- 1"),
+    "inclusive as strict": ("-((-ratio) // 1) - 1 if inclusive else ratio // 1", "ratio // 1"),
+    "float division": (
+        "Fraction(threshold) / Fraction(scale)",
+        "Fraction(threshold / scale)",
+    ),
+    "rounded": ("Fraction(threshold) / Fraction(scale)", "round(Fraction(threshold / scale))"),
+}
+
+
+@pytest.mark.parametrize("bug", THRESHOLDS)
+def test_bugs_in_the_integer_threshold_are_found(bug):
+    module = copy_of("ultralif_deploy.quantization", THRESHOLDS[bug])
+    with pytest.raises(AssertionError):
+        threshold_is_exact(module.integer_threshold, planted=True)
+    if bug not in ("float division", "rounded"):
+        with pytest.raises(AssertionError):
+            quantization_is_lossless(module.quantize, planted=True)
+
+
+QUANTIZE = {
+    "weights of two projections swapped": ("start += p.map.source_size", "start += 0"),
+    "membrane unit for every model": ("if leaky else scale", "if True else scale"),
+}
+
+
+@pytest.mark.parametrize("bug", QUANTIZE)
+def test_bugs_in_quantize_are_found(bug):
+    module = copy_of("ultralif_deploy.quantization", QUANTIZE[bug])
+    with pytest.raises(AssertionError):
+        quantization_is_lossless(module.quantize, planted=True)
+
+
+REWRITES = {
+    "growing membranes elided": ("elide_membrane", "np.all(neuron.decay >= 0)", "True"),
+    "reset not checked": ("elide_membrane", "below(neuron.reset", "below(neuron.initial"),
+    "initial value not checked": ("elide_membrane", "below(neuron.initial", "below(neuron.reset"),
+    "equality mistaken": ("elide_membrane", "np.less if", "np.less_equal if"),
+    "one neuron speaks for all": (
+        "elide_membrane",
+        "np.all(below(neuron.r",
+        "np.any(below(neuron.r",
+    ),
+    "bias added": ("fold_bias", "value - bias", "value + bias"),
+    "reset not shifted": (
+        "fold_bias",
+        'reset=shifted(folded.reset, "reset")',
+        "reset=folded.reset",
+    ),
+    "leaky bias folded": ("fold_bias", "(Threshold, TropicalLIF)", "(Threshold, LIF)"),
+    "offset forgotten": ("fold_input", "offset * weight.sum(axis=1)", "0 * weight.sum(axis=1)"),
+    "scale forgotten": ("fold_input", "scale * weight)", "weight)"),
+    "bias not normalised": ("fold_batch_norm", "p.batch_norm.gain * p.bias", "p.bias"),
+    "membranes collapsed": ("collapse_constant", "(Threshold, Integrator)", "object"),
+    "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
+    "changing input collapsed": ("collapse_constant", "not network.input.constant or ", ""),
+}
+
+
+@pytest.mark.parametrize("bug", REWRITES)
+def test_bugs_in_the_passes_are_found(bug):
+    name, old, new = REWRITES[bug]
+    module = copy_of(f"ultralif_deploy.passes.{name}", (old, new))
+    vars(module)["LIF"] = hard.LIF
+    with pytest.raises(AssertionError):
+        rewrite_keeps_spikes(vars(module)[name], CONCERNED.get(name, KINDS), planted=True)

@@ -1,0 +1,24 @@
+"""What `import ultralif_deploy` offers."""
+
+from types import ModuleType
+
+import pytest
+
+import ultralif_deploy as ul
+import ultralif_deploy.cli
+import ultralif_deploy.pipeline
+
+
+@pytest.mark.parametrize("name", ul.__all__)
+def test_names_are_what_they_say(name: str) -> None:
+    """Not modules: a submodule of the same name would take a function's place once imported."""
+    value = getattr(ul, name)
+    assert not isinstance(value, ModuleType)
+    assert value.__name__ == name
+    assert value.__doc__
+    assert name in dir(ul)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ul.nothing

@@ -1,0 +1,52 @@
+"""From a trained UltraLIF network to a proved integer spiking program.
+
+>>> import ultralif_deploy as ul
+>>> report = ul.deploy("checkpoint.pt", "out", ul.Settings(data="digits"))
+
+Names are imported when they are first used, so that `ultralif --help` does not wait for torch.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_PUBLIC = {
+    "AnnealOptions": "ultralif_deploy.anneal",
+    "CheckFailed": "ultralif_deploy.errors",
+    "Encoder": "ultralif_deploy.encode",
+    "Network": "ultralif_deploy.network",
+    "Program": "ultralif_deploy.program",
+    "Settings": "ultralif_deploy.settings",
+    "SoftNetwork": "ultralif_deploy.models",
+    "UltralifError": "ultralif_deploy.errors",
+    "apply_passes": "ultralif_deploy.passes",
+    "check_certificate": "ultralif_deploy.certificate",
+    "deploy": "ultralif_deploy.pipeline",
+    "fine_tune": "ultralif_deploy.anneal",
+    "harden": "ultralif_deploy.hardening",
+    "load": "ultralif_deploy.checkpoint",
+    "load_dataset": "ultralif_deploy.data",
+    "load_on": "ultralif_deploy.simulators",
+    "quantize": "ultralif_deploy.quantization",
+    "read_nir": "ultralif_deploy.exporters.nir",
+    "reestimate_batch_norm": "ultralif_deploy.anneal",
+    "run_hard": "ultralif_deploy.hard",
+    "write_nir": "ultralif_deploy.exporters.nir",
+}
+
+__all__ = sorted(_PUBLIC)
+
+# In a source tree the packages `exporters` and `simulators` lie beside this one.
+_root = Path(__file__).resolve().parent.parent
+if (_root / "pyproject.toml").is_file() and (_root / "simulators").is_dir():
+    __path__.append(str(_root))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

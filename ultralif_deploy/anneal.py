@@ -1,0 +1,247 @@
+"""Annealing: bring a soft network to where its hard limit works as well.
+
+By what data there is: none (ε → 0 as it is); samples (re-estimate the batch norm under the hard
+forward pass, then fine-tune from the learned ε down to hard spikes). Without labels the soft
+network's own class probabilities take their place.
+"""
+
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ultralif_deploy.checkpoint import read_tensors, save
+from ultralif_deploy.data import Split
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.grid import weight_format
+from ultralif_deploy.hardening import shares_scale
+from ultralif_deploy.loop_quantization import LoopQuantizer, gain
+from ultralif_deploy.models import SoftNetwork
+from ultralif_deploy.neurons import UltraPLIF
+from ultralif_deploy.training import Epoch, EpochResult, fit, hold_out, real_inputs
+
+CALIBRATION_SAMPLES = 500
+CALIBRATION_STREAM = 3
+LAST_FACTOR = 0.1
+"""Factor of ε at the end of the soft part of the schedule."""
+
+STATE_FILE = "anneal-state.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnealOptions:
+    """How to fine-tune.
+
+    Attributes:
+        epochs: a third of them soft with ε falling geometrically to a tenth, the rest
+            straight-through; 0 re-estimates the batch norm and does no more.
+        learning_rate: of Adam at the start; falls along a cosine to a twentieth.
+        batch_size: samples per step.
+        sparsity: λ of the penalty on the mean spike rate.
+        bits: quantize in the loop to this weight format; None trains float weights.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    batch_size: int = 128
+    sparsity: float = 0.0
+    bits: int | str | None = None
+
+
+def schedule(options: AnnealOptions) -> list[Epoch]:
+    """One `Epoch` per epoch: ε falls from the learned value, then straight-through."""
+    soft = options.epochs // 3
+    plan = []
+    for index in range(options.epochs):
+        progress = index / max(1, options.epochs - 1)
+        rate = options.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
+        if index < soft:
+            plan.append(Epoch(LAST_FACTOR ** (index / max(1, soft - 1)), False, rate))
+        else:
+            plan.append(Epoch(0.0, True, rate))
+    return plan
+
+
+def fine_tune(
+    network: SoftNetwork,
+    train: Split,
+    encoder: Encoder,
+    options: AnnealOptions,
+    *,
+    directory: Path | None = None,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+    on_batch: Callable[[float, float], None] | None = None,
+) -> SoftNetwork:
+    """Fine-tune a copy down to hard spikes, then re-estimate its batch norm.
+
+    A learned log τ is kept below log 0.99 from the start, because a membrane that grows makes a
+    hard neuron fire at every timestep.
+
+    Args:
+        network: left as it is.
+        train: samples, with labels or without.
+        encoder: of the inputs.
+        options: how.
+        directory: where a checkpoint is kept after every epoch; a run that was interrupted there
+            goes on after its last finished epoch.
+        on_epoch: called with the figures of each epoch.
+        on_batch: called after each step.
+
+    Returns:
+        The annealed network, in evaluation mode.
+
+    Raises:
+        UltralifError: too few samples, a loss that is not finite.
+    """
+    result = copy.deepcopy(network)
+    stop_growth(result)
+    if options.epochs == 0:
+        reestimate_batch_norm(result, train, encoder)
+        return result
+    quantizer = None
+    if options.bits is not None:
+        form = weight_format(options.bits)
+        quantizer = LoopQuantizer(form, calibration_inputs(train, encoder))
+    identity = _identity(network, train, encoder, options)
+    resume = _resume(directory, identity, result) if directory is not None else None
+
+    def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
+        if directory is not None:
+            settings = encoder.as_dict() | {"encoding": encoder.kind}
+            training = state | {"identity": identity}
+            save(directory / STATE_FILE, result, {"epoch": figures.epoch}, settings, training)
+        if on_epoch is not None:
+            on_epoch(figures)
+
+    fitting, held = hold_out(train)
+    if held.y is None:
+        held = Split(held.x, _predictions(network, held, encoder))
+    fit(
+        result,
+        fitting,
+        encoder,
+        schedule(options),
+        teacher=network,
+        after_step=lambda: stop_growth(result),
+        watch=held,
+        batch_size=options.batch_size,
+        sparsity=options.sparsity,
+        quantizer=quantizer,
+        resume=resume,
+        on_epoch=after_epoch,
+        on_batch=on_batch,
+    )
+    if quantizer is not None:
+        quantizer.snap(result)
+    reestimate_batch_norm(result, train, encoder, keep_shared_grids=quantizer is not None)
+    if directory is not None:
+        (directory / STATE_FILE).unlink(missing_ok=True)
+    return result
+
+
+def stop_growth(network: SoftNetwork) -> list[str]:
+    """Limit every learned log τ to log 0.99, in place; names of the populations it changed."""
+    return [
+        name
+        for _, _, name, neuron in network.layers()
+        if isinstance(neuron, UltraPLIF) and neuron.stop_growth()
+    ]
+
+
+@torch.no_grad()
+def reestimate_batch_norm(
+    network: SoftNetwork, samples: Split, encoder: Encoder, *, keep_shared_grids: bool = False
+) -> int:
+    """Set every batch norm's mean and variance to those of the hard forward pass, in place.
+
+    Layer by layer, so that each sees the hard spikes of layers already mended; the statistics are
+    those of all samples and timesteps. Needs no labels.
+
+    Args:
+        network: changed in place.
+        samples: to take the statistics of.
+        encoder: of the inputs.
+        keep_shared_grids: keep the gain γ/√(variance + e) of layers whose neurons share a weight
+            scale, by changing γ with the variance; other gains would take the folded weights of
+            such a layer off their common grid.
+
+    Returns:
+        Number of batch norms re-estimated.
+    """
+    network.eval()
+    norms = [(norm, neuron) for _, norm, _, neuron in network.layers() if norm is not None]
+    for norm, neuron in norms:
+        before = gain(norm)
+        total = torch.zeros(norm.num_features, dtype=torch.float64)
+        square, count = torch.zeros_like(total), 0
+
+        def collect(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+            nonlocal count
+            current = args[0].double()
+            total.add_(current.sum(0))  # noqa: B023 - the hook is removed within this iteration
+            square.add_((current * current).sum(0))  # noqa: B023
+            count += len(current)
+
+        handle = norm.register_forward_pre_hook(collect)
+        for _, values in encoder.blocks(samples.x):
+            network(real_inputs(encoder, values), 0.0)
+        handle.remove()
+        mean = total / count
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_((square / count - mean * mean).clamp(min=0.0))
+        if keep_shared_grids and neuron is not None and shares_scale(neuron):
+            norm.weight.copy_(before * torch.sqrt(norm.running_var + norm.eps))
+    return len(norms)
+
+
+def calibration_values(train: Split, encoder: Encoder) -> np.ndarray:
+    """Integer inputs [time, batch, input] of the first training samples."""
+    return encoder.encode(train.x[:CALIBRATION_SAMPLES], (CALIBRATION_STREAM,))
+
+
+def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:
+    """Real inputs [time, batch, input] of the first training samples."""
+    return real_inputs(encoder, calibration_values(train, encoder))
+
+
+@torch.no_grad()
+def _predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
+    """Classes that the soft network gives the samples."""
+    blocks = encoder.blocks(samples.x)
+    logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
+    return torch.cat(logits).argmax(1).numpy()
+
+
+def _identity(network: SoftNetwork, train: Split, encoder: Encoder, options: AnnealOptions) -> str:
+    """SHA-256 of everything that determines the run."""
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode() + value.detach().numpy().tobytes())
+    digest.update(np.ascontiguousarray(train.x).tobytes())
+    if train.y is not None:
+        digest.update(np.ascontiguousarray(train.y).tobytes())
+    digest.update(json.dumps([asdict(options), encoder.as_dict()], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _resume(directory: Path, identity: str, network: SoftNetwork) -> dict[str, Any] | None:
+    """Training state of an interrupted run of the same inputs, loaded into the network."""
+    path = directory / STATE_FILE
+    if not path.exists():
+        return None
+    content = read_tensors(path)
+    training = content.get("training")
+    if not isinstance(training, dict) or training.get("identity") != identity:
+        return None
+    network.load_state_dict(content["model_state_dict"])
+    return training

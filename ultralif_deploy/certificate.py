@@ -1,0 +1,245 @@
+"""Proof that every back end executes the same program alike, in a form that can be re-checked.
+
+`certificate.json` holds SHA-256 digests of the weights as each back end executed them (read back
+from its executable form), of the inputs and of every trace. `vectors.npz` beside it holds the
+inputs and the reference's spikes and logits: golden vectors for any other implementation.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.files import (
+    check_zip_archive,
+    read_json,
+    readable_file,
+    sha256_file,
+    write_json,
+    written_whole,
+)
+from ultralif_deploy.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.simulators import load_on
+from ultralif_deploy.simulators.trace import Trace, array_digest, join_traces
+
+VERSION = 1
+PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
+JUDGE = "reference"
+
+BATCH = 20
+"""Samples that a back end runs at once, so that progress can be shown."""
+
+OnSamples = Callable[[str, int, int], None]
+"""Called with the back end's name, samples done and samples in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackEndResult:
+    """One back end compared with the reference on the certified samples.
+
+    Attributes:
+        exact: same weights, spikes of every population and timestep, and logits.
+        samples: number compared.
+        difference: the first difference in words, or None.
+    """
+
+    exact: bool
+    samples: int
+    difference: str | None
+
+
+def certify(
+    directory: Path,
+    inputs: np.ndarray,
+    back_ends: Iterable[str],
+    on_samples: OnSamples | None = None,
+) -> dict[str, BackEndResult]:
+    """Run `program.nir` of a directory on every back end and write the certificate there.
+
+    The program is read back from the file, so the digests are those of the artefact.
+
+    Args:
+        directory: holds program.nir.
+        inputs: uint8 [time, sample, input].
+        back_ends: names; the reference is always run first.
+        on_samples: progress.
+
+    Returns:
+        One result per back end; the certificate is written only when all are exact.
+    """
+    program = read_nir(directory / PROGRAM_FILE)
+    names = [JUDGE, *(name for name in back_ends if name != JUDGE)]
+    results: dict[str, BackEndResult] = {}
+    records: dict[str, Any] = {}
+    judged: Trace | None = None
+    for name in names:
+        weights, trace = _run(name, program, inputs, on_samples)
+        judged = judged or trace
+        difference = first_difference(judged, trace)
+        if difference is None and weights != weights_digest(executed_arrays(program)):
+            difference = "executes other weights than program.nir holds"
+        results[name] = BackEndResult(difference is None, inputs.shape[1], difference)
+        records[name] = {
+            "weights_sha256": weights,
+            "inputs_sha256": array_digest(inputs),
+            "traces_sha256": trace.digests(),
+            "samples": inputs.shape[1],
+            "exact": difference is None,
+        }
+    assert judged is not None
+    (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
+    if all(result.exact for result in results.values()):
+        _write_vectors(directory / VECTORS_FILE, inputs, judged)
+        write_json(
+            directory / CERTIFICATE_FILE,
+            {
+                "version": VERSION,
+                "program": {
+                    "file": PROGRAM_FILE,
+                    "file_sha256": sha256_file(directory / PROGRAM_FILE),
+                    "weights_sha256": weights_digest(executed_arrays(program)),
+                },
+                "vectors": {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
+                "backends": records,
+            },
+        )
+    return results
+
+
+def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> dict[str, int]:
+    """Run everything that a certificate claims again and compare every digest.
+
+    Returns:
+        Samples checked per back end.
+
+    Raises:
+        CheckFailed: naming every claim that does not hold.
+        UltralifError: the certificate or a file beside it cannot be read.
+    """
+    path = readable_file(path)
+    claim = _claims(path)
+    directory = path.parent
+    program_path = directory / PROGRAM_FILE
+    failures: list[str] = []
+
+    def compare(what: str, claimed: Any, found: Any) -> None:
+        if claimed != found:
+            failures.append(what)
+
+    compare(
+        "program.nir as a file",
+        claim["program"]["file_sha256"],
+        sha256_file(readable_file(program_path)),
+    )
+    program = read_nir(program_path)
+    stored_weights = weights_digest(executed_arrays(program))
+    compare("weights in program.nir", claim["program"]["weights_sha256"], stored_weights)
+    inputs, vectors = _read_vectors(directory / VECTORS_FILE, program)
+    compare("inputs in vectors.npz", claim["vectors"]["inputs_sha256"], array_digest(inputs))
+    if not claim["backends"] or JUDGE not in claim["backends"]:
+        failures.append("no reference back end in the certificate")
+    samples = {}
+    for name, record in sorted(claim["backends"].items()):
+        weights, trace = _run(name, program, inputs, on_samples)
+        compare(f"{name}: weights as executed", record["weights_sha256"], weights)
+        compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))
+        compare(f"{name}: samples", record["samples"], inputs.shape[1])
+        compare(f"{name}: exact", record["exact"], True)
+        digests = trace.digests()
+        claimed = record["traces_sha256"]
+        for trace_name in sorted({*digests, *claimed}):
+            found = digests.get(trace_name)
+            compare(f"{name}: trace of {trace_name}", claimed.get(trace_name), found)
+        if name == JUDGE:
+            for trace_name, digest in digests.items():
+                compare(f"vectors.npz: {trace_name}", vectors.get(trace_name), digest)
+        samples[name] = inputs.shape[1]
+    if failures:
+        raise CheckFailed(f"{path}: does not hold: {'; '.join(failures)}")
+    return samples
+
+
+def first_difference(expected: Trace, found: Trace) -> str | None:
+    """The first differing spike, logit or event count in words; None where all are equal."""
+    assert expected.spikes is not None
+    assert found.spikes is not None
+    for name, spikes in expected.spikes.items():
+        different = np.argwhere(spikes != found.spikes[name])
+        if len(different):
+            t, sample, neuron = (int(i) for i in different[0])
+            return (
+                f"{len(different)} spikes of {name} differ, first at timestep {t}, sample "
+                f"{sample}, neuron {neuron}: expected {spikes[t, sample, neuron]}"
+            )
+    if not np.array_equal(expected.logits, found.logits):
+        sample, label = (int(i) for i in np.argwhere(expected.logits != found.logits)[0])
+        return (
+            f"logits differ, first at sample {sample}, class {label}: "
+            f"{found.logits[sample, label]}, expected {expected.logits[sample, label]}"
+        )
+    for kind in ("synaptic_operations", "spikes"):
+        mine, theirs = getattr(expected.counts, kind), getattr(found.counts, kind)
+        for name, counts in mine.items():
+            if not np.array_equal(counts, theirs[name]):
+                return f"counts differ: {kind} of {name}"
+    return None
+
+
+def _run(
+    name: str, program: Program, inputs: np.ndarray, on_samples: OnSamples | None
+) -> tuple[str, Trace]:
+    """Digest of the executed weights, and the recorded trace of all samples."""
+    executable = load_on(name, program)
+    total = inputs.shape[1]
+    step = BATCH if name == JUDGE else max(total, 1)
+    traces = []
+    for start in range(0, max(total, 1), step):
+        traces.append(executable.run(inputs[:, start : start + step], record=True))
+        if on_samples is not None:
+            on_samples(name, min(start + step, total), total)
+    return weights_digest(executable.executed()), join_traces(traces)
+
+
+def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace) -> None:
+    assert trace.spikes is not None
+    arrays: dict[str, Any] = {"inputs": inputs, "logits": trace.logits}
+    arrays |= {f"spikes.{name}": spikes for name, spikes in trace.spikes.items()}
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _read_vectors(path: Path, program: Program) -> tuple[np.ndarray, dict[str, str]]:
+    """Inputs, and the digests of the stored traces by name."""
+    path = readable_file(path)
+    check_zip_archive(path, "a .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+        inputs = program.check_inputs(arrays.pop("inputs"))
+        digests = {"logits": array_digest(arrays.pop("logits").astype("<i8"))}
+    except (ValueError, OSError, KeyError, EOFError) as error:
+        raise UltralifError(f"{path}: not the vectors of a certificate ({error})") from error
+    digests |= {n.removeprefix("spikes."): array_digest(a) for n, a in arrays.items()}
+    return inputs, digests
+
+
+def _claims(path: Path) -> dict[str, Any]:
+    """The certificate's content, its form checked."""
+    claim = read_json(path)
+    try:
+        if claim["version"] != VERSION:
+            raise UltralifError(f"{path}: version {claim['version']}; expected {VERSION}")
+        for record in (claim["program"]["file_sha256"], claim["program"]["weights_sha256"]):
+            str(record)
+        str(claim["vectors"]["inputs_sha256"])
+        for record in claim["backends"].values():
+            str(record["weights_sha256"] + record["inputs_sha256"])
+            int(record["samples"]), bool(record["exact"]), dict(record["traces_sha256"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UltralifError(f"{path}: not a certificate ({error!r})") from error
+    assert isinstance(claim, dict)
+    return claim

@@ -1,0 +1,357 @@
+"""The command `ultralif`; heavy modules are imported by the command that needs them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ultralif_deploy import cli_options as options
+from ultralif_deploy.errors import UltralifError
+
+if TYPE_CHECKING:
+    from ultralif_deploy.anneal import AnnealOptions
+    from ultralif_deploy.settings import Settings
+
+
+class Refusal(click.ClickException):
+    """One line on stderr and an exit code."""
+
+    def __init__(self, error: UltralifError) -> None:
+        super().__init__(" ".join(str(error).split()))
+        setattr(self, "exit_code", error.exit_code)  # noqa: B010 - a class variable in click
+
+
+class Commands(click.Group):
+    """A group that turns our errors into one line and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UltralifError as error:
+            raise Refusal(error) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ultralif-deploy")
+def main() -> None:
+    """Turn a trained UltraLIF network into a proved integer spiking program.
+
+    Example: ultralif deploy checkpoint.pt --data digits --anneal -o out
+    """
+
+
+@main.command()
+@options.output_option("ultralif-demo")
+@options.json_option
+@options.bits_option
+def demo(output: Path, as_json: bool, bits: str) -> None:
+    """Deploy the embedded network on the embedded digits.
+
+    Example: ultralif demo
+    """
+    from ultralif_deploy.data import loading
+    from ultralif_deploy.settings import Settings
+
+    checkpoint = Path(loading.__file__).parent / "digits_ultraplif.pt"
+    annealing = _annealing(bits=bits)
+    _deploy(checkpoint, output, Settings(data="digits"), as_json, bits=bits, anneal=annealing)
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.bits_option
+@click.option("--anneal", is_flag=True, help="Anneal first, with the data's training samples.")
+@options.anneal_options
+@options.gap_option
+@options.certify_option
+@options.device_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def deploy(
+    checkpoint: Path,
+    bits: str,
+    anneal: bool,
+    epochs: int,
+    learning_rate: float,
+    sparsity: float,
+    max_gap: float | None,
+    certify: int,
+    device: str,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Checkpoint to integer program, proved, measured and exported.
+
+    Example: ultralif deploy ultratplif_T10_seed0.pt --data digits --anneal -o out
+    """
+    _deploy(
+        checkpoint,
+        output,
+        _settings(given),
+        as_json,
+        bits=bits,
+        anneal=_annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
+        max_gap=max_gap,
+        certified_samples=certify,
+        devices=device.split(","),
+        skip_passes=skip_passes,
+    )
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.json_option
+def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
+    """Show what a checkpoint holds, and what has to be assumed.
+
+    Example: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0
+    """
+    from ultralif_deploy.report.inspection import inspection, inspection_summary
+    from ultralif_deploy.settings import open_checkpoint
+
+    found = inspection(open_checkpoint(checkpoint, _settings(given)))
+    _show(found, as_json, lambda: inspection_summary(found))
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.anneal_options
+@click.option("--bits", type=click.Choice(options.BITS), help="Quantize in the loop to this.")
+@click.option("--unlabelled", is_flag=True, help="Leave labels unused: imitate the soft network.")
+@options.output_option("ultralif-out")
+@options.json_option
+def anneal(
+    checkpoint: Path,
+    epochs: int,
+    learning_rate: float,
+    sparsity: float,
+    bits: str | None,
+    unlabelled: bool,
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Anneal ε to 0 and write annealed.pt; an interrupted run goes on where it stopped.
+
+    Example: ultralif anneal checkpoint.pt --data digits --epochs 20 --bits 4 -o out
+    """
+    from ultralif_deploy.pipeline import anneal_checkpoint
+    from ultralif_deploy.report.inspection import anneal_summary
+
+    annealing = _annealing(epochs, learning_rate, sparsity, bits)
+    settings = _settings(given)
+    result = anneal_checkpoint(
+        checkpoint, output, settings, annealing, _progress(), use_labels=not unlabelled
+    )
+    _show(result, as_json, lambda: anneal_summary(result))
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.bits_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def quantize(
+    checkpoint: Path,
+    bits: str,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Harden and quantize a checkpoint, and write program.nir.
+
+    With --data the clipping of the weights is chosen on its training samples.
+
+    Example: ultralif quantize annealed.pt --data digits --bits 4 -o out
+    """
+    from ultralif_deploy.pipeline import quantize_checkpoint
+    from ultralif_deploy.report.inspection import program_summary
+
+    result = quantize_checkpoint(checkpoint, output, _settings(given), bits, skip_passes)
+    _show(result, as_json, lambda: program_summary(result))
+
+
+@main.command()
+@options.program_argument
+@click.option(
+    "--to",
+    "targets",
+    default="nir",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help="Forms to write: nir.",
+)
+@click.option(
+    "--flavour",
+    type=click.Choice(options.FLAVOURS),
+    default="lif",
+    show_default=True,
+    help="How NIR says a threshold unit.",
+)
+@options.output_option("ultralif-out")
+@options.json_option
+def export(program: Path, targets: str, flavour: str, output: Path, as_json: bool) -> None:
+    """Write a program in the form that other tools read.
+
+    Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
+    """
+    from ultralif_deploy.pipeline import export_program
+    from ultralif_deploy.report.inspection import exports_summary
+
+    result = export_program(program, targets.split(","), output, flavour)
+    _show(result, as_json, lambda: exports_summary(result))
+
+
+@main.command()
+@options.program_argument
+@options.data_options
+@click.option(
+    "--on",
+    "back_end",
+    type=click.Choice(options.BACK_ENDS),
+    default="fast",
+    show_default=True,
+    help="Simulator.",
+)
+@options.json_option
+def simulate(program: Path, back_end: str, as_json: bool, **given: Any) -> None:
+    """Run a program on data and print logits, predictions, accuracy and event counts.
+
+    Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
+    """
+    from ultralif_deploy.pipeline import simulate_program
+    from ultralif_deploy.report.inspection import simulation_summary
+
+    result = simulate_program(program, back_end, _settings(given), _progress())
+    _show(result, as_json, lambda: simulation_summary(result), indent=None)
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check a certificate again instead.",
+)
+@options.data_options
+@options.model_options
+@options.bits_option
+@options.gap_option
+@options.certify_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def verify(
+    checkpoint: Path | None,
+    certificate: Path | None,
+    bits: str,
+    max_gap: float | None,
+    certify: int,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Measure soft against hard against integer, and prove the back ends equal.
+
+    Leaves program.nir, certificate.json, vectors.npz and report.json. With --certificate, runs
+    everything that a certificate claims again.
+
+    Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
+    ultralif verify --certificate out/certificate.json
+    """
+    if (checkpoint is None) == (certificate is None):
+        raise click.UsageError("give a CHECKPOINT or --certificate FILE")
+    if certificate is not None:
+        from ultralif_deploy.pipeline import recheck
+        from ultralif_deploy.report.inspection import certificate_summary
+
+        result = recheck(certificate, _progress())
+        _show(result, as_json, lambda: certificate_summary(result))
+        return
+    assert checkpoint is not None
+    _deploy(
+        checkpoint,
+        output,
+        _settings(given),
+        as_json,
+        bits=bits,
+        max_gap=max_gap,
+        certified_samples=certify,
+        skip_passes=skip_passes,
+    )
+
+
+@main.command()
+@options.program_argument
+@options.data_options
+@options.device_option
+@options.json_option
+def energy(program: Path, device: str, as_json: bool, **given: Any) -> None:
+    """Count a program's events on data and estimate joules from published constants.
+
+    Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
+    """
+    from ultralif_deploy.pipeline import program_energy
+    from ultralif_deploy.report.terminal import energy_table
+
+    result = program_energy(program, device.split(","), _settings(given), _progress())
+    _show(result, as_json, lambda: energy_table(result))
+
+
+def _deploy(
+    checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
+) -> None:
+    from ultralif_deploy.pipeline import deploy as run
+    from ultralif_deploy.report.terminal import deployment_summary
+
+    report = run(checkpoint, output, settings, progress=_progress(), **how)
+    _show(report, as_json, lambda: deployment_summary(report, str(output)))
+
+
+def _settings(given: dict[str, Any]) -> "Settings":
+    from ultralif_deploy.settings import Settings
+
+    return Settings(**given)
+
+
+def _annealing(
+    epochs: int = 20,
+    learning_rate: float = 1e-3,
+    sparsity: float = 0.0,
+    bits: str | None = "8",
+) -> "AnnealOptions":
+    from ultralif_deploy.anneal import AnnealOptions
+
+    return AnnealOptions(epochs, learning_rate, sparsity=sparsity, bits=bits)
+
+
+def _progress() -> Any:
+    from ultralif_deploy.progress import TerminalProgress
+
+    return TerminalProgress()
+
+
+def _show(result: Any, as_json: bool, render: Any, indent: int | None = 2) -> None:
+    if as_json:
+        click.echo(json.dumps(result, indent=indent, sort_keys=True, allow_nan=False))
+        return
+    from ultralif_deploy.report.terminal import console
+
+    console().print(render())

@@ -1,0 +1,135 @@
+"""Options that several commands share, spelled the same everywhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ENCODINGS = ("rate", "constant", "events")
+NORMALIZATIONS = ("none", "mnist", "fashion")
+BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
+# Named here and not imported, so that --help does not wait for NumPy; a test compares them.
+NEURONS = (
+    "ultratlif",
+    "ultratplif",
+    "ultratlif_ds",
+    "ultratplif_ds",
+    "ultradlif",
+    "ultradplif",
+    "lif",
+    "plif",
+    "fullplif",
+    "adalif",
+    "dspike",
+    "dspike+",
+    "sigmalif",
+)
+PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
+BACK_ENDS = ("reference", "fast")
+FLAVOURS = ("lif", "cubalif", "threshold")
+
+
+def _stack(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+checkpoint_argument = click.argument("checkpoint", type=click.Path(path_type=Path))
+program_argument = click.argument("program", type=click.Path(path_type=Path))
+
+data_options = _stack(
+    click.option(
+        "--data", metavar="FILE.npz|digits", help="Data: an .npz file, or the embedded digits."
+    ),
+    click.option("--normalize", type=click.Choice(NORMALIZATIONS), help="Pixel normalization."),
+    click.option("--encoding", type=click.Choice(ENCODINGS), help="How samples become inputs."),
+    click.option("--gain", type=float, help="Spike probability of a full pixel in rate coding."),
+    click.option("--timesteps", type=int, help="Timesteps T of one inference."),
+    click.option("--seed", type=int, help="Seed of the Bernoulli spikes and of training."),
+    click.option("--limit", type=int, metavar="N", help="Use the first N test samples."),
+)
+
+model_options = _stack(
+    click.option("--theta", type=float, help="Firing threshold θ (not in the file)."),
+    click.option("--tau", type=float, help="Decay τ, for neurons that do not learn it."),
+    click.option(
+        "--neuron",
+        type=click.Choice(NEURONS),
+        metavar="KIND",
+        help="Neuron kind, by the authors' key: ultratlif, ultratplif, ultradlif, lif, …",
+    ),
+    click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
+)
+
+bits_option = click.option(
+    "--bits", type=click.Choice(BITS), default="8", show_default=True, help="Bits per weight."
+)
+skip_pass_option = click.option(
+    "--skip-pass", "skip_passes", multiple=True, type=click.Choice(PASSES), help="Leave a pass out."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
+gap_option = click.option(
+    "--max-gap",
+    type=float,
+    metavar="POINTS",
+    help="Exit 1 when soft minus integer accuracy is larger, in percentage points.",
+)
+certify_option = click.option(
+    "--certify",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Samples compared spike for spike.",
+)
+device_option = click.option(
+    "--device",
+    default="cmos45,loihi1",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help="Devices, by name or as .toml files.",
+)
+anneal_options = _stack(
+    click.option(
+        "--epochs",
+        type=click.IntRange(min=0),
+        default=20,
+        show_default=True,
+        help="A third with falling ε, the rest straight-through; 0 re-estimates batch norm alone.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Of Adam, at the start.",
+    ),
+    click.option(
+        "--sparsity",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        metavar="LAMBDA",
+        help="Penalty on the mean spike rate.",
+    ),
+)
+
+
+def output_option(default: str) -> Callable[[Function], Function]:
+    """`-o/--output DIR`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=default,
+        show_default=True,
+        metavar="DIR",
+        help="Directory for the results.",
+    )

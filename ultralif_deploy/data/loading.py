@@ -1,0 +1,165 @@
+"""Reading data sets from .npz files, which are never trusted."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.files import check_unpacked_size, check_zip_archive, readable_file
+
+EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
+"""Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Samples and their labels.
+
+    Attributes:
+        x: images [sample, …] uint8 or float in [0, 1], or spikes [sample, time, …].
+        y: labels [sample] int64, or None.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+
+    def cut(self, count: int) -> tuple["Split", "Split"]:
+        """The first `count` samples and the rest."""
+        if self.y is None:
+            return Split(self.x[:count], None), Split(self.x[count:], None)
+        return Split(self.x[:count], self.y[:count]), Split(self.x[count:], self.y[count:])
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: `digits` or the file's name.
+        train: training split, or None.
+        test: test split.
+        test_from: where the test split came from, when not from the file's own x_test.
+    """
+
+    name: str
+    train: Split | None
+    test: Split
+    test_from: str = "x_test"
+
+
+def load_dataset(source: str | Path) -> Dataset:
+    """Load an embedded data set by name, or a .npz file by path.
+
+    The file holds x_test and y_test, x_train and y_train, or both; labels may be missing. Without
+    x_test the last sixth of the training samples is held out as the test split.
+
+    Raises:
+        UltralifError: no such file or data set, damaged file, missing arrays, labels or pixel
+            values that cannot be used.
+    """
+    path = EMBEDDED.get(str(source)) or Path(source)
+    if str(source) not in EMBEDDED and path.suffix != ".npz":
+        raise UltralifError(
+            f"{source}: unknown data; expected a .npz file or one of {', '.join(EMBEDDED)}"
+        )
+    path = readable_file(path)
+    arrays = _read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
+    train = _split(path, "train", arrays)
+    test = _split(path, "test", arrays)
+    name = str(source) if str(source) in EMBEDDED else path.name
+    if test is not None:
+        return Dataset(name, train, test)
+    if train is None:
+        raise UltralifError(
+            f"{path}: neither x_test nor x_train; expected x_train, y_train, x_test, y_test"
+        )
+    held_out = len(train.x) // 6
+    if held_out == 0:
+        raise UltralifError(
+            f"{path}: {len(train.x)} training samples and no x_test; at least 6 are needed to "
+            "hold a sixth of them out"
+        )
+    return Dataset(name, *train.cut(len(train.x) - held_out), f"last {held_out} of x_train")
+
+
+def check_labels(labels: np.ndarray, classes: int, what: str) -> np.ndarray:
+    """Return the labels when all lie in [0, classes).
+
+    Raises:
+        UltralifError: naming the first label that does not.
+    """
+    bad = (labels < 0) | (labels >= classes)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise UltralifError(
+            f"{what}: label {int(labels[first])} at sample {first}; the network has {classes} "
+            f"classes, expected 0 to {classes - 1}"
+        )
+    return labels
+
+
+def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None:
+    x, y = arrays.get(f"x_{part}"), arrays.get(f"y_{part}")
+    if x is None:
+        return None
+    name = f"{path}: x_{part}"
+    if x.ndim < 2 or 0 in x.shape:
+        raise UltralifError(f"{name} has shape {x.shape}; expected [sample, …]")
+    if x.dtype == bool:
+        x = x.view(np.uint8)
+    if x.dtype != np.uint8:
+        if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
+            raise UltralifError(f"{name} is {x.dtype}; expected uint8, integers or floats")
+        if not np.isfinite(x).all():
+            raise UltralifError(f"{name} has values that are NaN or infinite")
+        if np.issubdtype(x.dtype, np.integer):
+            if x.min() < 0 or x.max() > 255:
+                raise UltralifError(f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255")
+            x = x.astype(np.uint8)
+        else:
+            x = x.astype(np.float32)
+    if y is None:
+        return Split(x, None)
+    if y.ndim != 1 or len(y) != len(x):
+        raise UltralifError(f"{path}: y_{part} has shape {y.shape}; expected ({len(x)},)")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise UltralifError(f"{path}: y_{part} is {y.dtype}; expected integer labels")
+    return Split(x, y.astype(np.int64))
+
+
+def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    check_zip_archive(path, "a .npz file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            present = {name for name in names if f"{name}.npy" in archive.namelist()}
+            for name in sorted(present):
+                _check_header(path, archive, f"{name}.npy")
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in sorted(present)}
+    except UltralifError:
+        raise
+    except Exception as error:  # zipfile and numpy raise many kinds on damaged files
+        raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
+
+
+def _check_header(path: Path, archive: zipfile.ZipFile, name: str) -> None:
+    """Compare the size that an array's header declares with what the archive holds."""
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read: Any = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise UltralifError(f"{path}: {name} holds Python objects; expected numbers")
+    count = 1
+    for length in shape:
+        count *= int(length)
+    check_unpacked_size(path, count * dtype.itemsize)
+    if count * dtype.itemsize > archive.getinfo(name).file_size:
+        raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")

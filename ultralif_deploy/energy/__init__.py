@@ -1,0 +1,1 @@
+"""Energy: events first (`simulators.trace`), joules after, from devices described as data."""

@@ -1,0 +1,124 @@
+"""Files that appear whole or not at all, and limits on what untrusted files may unpack to."""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.errors import UltralifError
+
+MAX_UNPACKED_BYTES = 4 << 30
+"""What one input file may unpack to; larger is taken for an attack or a mistake."""
+
+
+def readable_file(path: str | Path) -> Path:
+    """Return the path when it names a regular file that can be opened.
+
+    Raises:
+        UltralifError: the file is missing, is not a regular file, or cannot be opened.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise UltralifError(f"{path}: no such file")
+        if not path.is_file():
+            raise UltralifError(f"{path}: not a regular file")
+        path.open("rb").close()
+    except OSError as error:
+        raise UltralifError(f"{path}: cannot be read ({error.strerror})") from error
+    return path
+
+
+def check_unpacked_size(path: Path, size_bytes: int) -> None:
+    """Refuse a file whose declared contents exceed `MAX_UNPACKED_BYTES`."""
+    if size_bytes > MAX_UNPACKED_BYTES:
+        raise UltralifError(
+            f"{path}: declares {size_bytes:,} bytes of contents; at most "
+            f"{MAX_UNPACKED_BYTES:,} are read"
+        )
+
+
+def check_zip_archive(path: Path, what: str) -> None:
+    """Refuse a file that is not a whole zip archive, or that unpacks to too much.
+
+    Raises:
+        UltralifError: naming the file and what it was expected to be.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_unpacked_size(path, sum(entry.file_size for entry in archive.infolist()))
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise UltralifError(f"{path}: not {what} (truncated or damaged: {error})") from error
+
+
+def output_directory(path: str | Path) -> Path:
+    """Create a directory for outputs and prove that it can be written.
+
+    Raises:
+        UltralifError: the path is a file, or nothing can be written there.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
+    return path
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that is renamed to `path` when the block ends without an error."""
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+    except OSError as error:
+        raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise UltralifError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON with sorted keys, whole or not at all; NaN and infinity are an error."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UltralifError: the file is missing or is not JSON.
+    """
+    path = readable_file(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UltralifError(f"{path}: not JSON ({error})") from error
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

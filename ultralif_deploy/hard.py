@@ -1,0 +1,180 @@
+"""Running the hard float64 network in NumPy: what the integer program is measured against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultralif_deploy.graph import INPUT, Dense, Projection
+from ultralif_deploy.network import (
+    LIF,
+    Integrator,
+    Network,
+    Neuron,
+    Population,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HardTrace:
+    """What a run of the hard network leaves.
+
+    Attributes:
+        logits: float64 [batch, class].
+        spikes: per spiking population, bool [time, batch, neuron].
+        margins: per spiking population, v − θ before the reset, float64 [time, batch, neuron].
+    """
+
+    logits: np.ndarray
+    spikes: dict[str, np.ndarray]
+    margins: dict[str, np.ndarray]
+
+
+def run_hard(network: Network, values: np.ndarray) -> HardTrace:
+    """Run the network on integer inputs uint8 [time, batch, input]; [time ≥ T] uses the first T.
+
+    Feed-forward networks run population by population; networks with delayed projections run
+    timestep by timestep.
+    """
+    values = values[: network.timesteps]
+    inputs = network.input.scale * values.astype(np.float64) + network.input.offset
+    run = _run_by_timestep if network.delayed() else _run_by_population
+    return run(network, inputs)
+
+
+def drive(population: Population, current: np.ndarray) -> np.ndarray:
+    """Add bias and batch norm to the summed projections, [..., neuron]."""
+    current = current + population.bias
+    if population.batch_norm is not None:
+        current = population.batch_norm.gain * current + population.batch_norm.shift
+    return current
+
+
+def total_current(
+    network: Network, population: Population, signals: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Current [time, batch, neuron] of a population from the signals of its sources."""
+    incoming = network.incoming(population.name)
+    summed = project(incoming[0], signals[incoming[0].source])
+    for projection in incoming[1:]:
+        summed = summed + project(projection, signals[projection.source])
+    return drive(population, summed)
+
+
+def project(projection: Projection, signal: np.ndarray) -> np.ndarray:
+    """Linear map of a signal [..., source]."""
+    if isinstance(projection.map, Dense):
+        return signal @ projection.map.weight.T
+    return signal.astype(np.float64)
+
+
+def run_population(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes and v − θ, both [time, batch, neuron], for a current of that shape."""
+    step, state = stepper(neuron, current.shape[1:])
+    spikes = np.empty(current.shape, dtype=bool)
+    margins = np.empty(current.shape)
+    for t, now in enumerate(current):
+        spikes[t], margins[t], state = step(now, state)
+    return spikes, margins
+
+
+Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
+
+
+def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    """The update (current, v) -> (spike, v − θ, next v) of a model, and the initial v."""
+    zero = np.zeros(shape)
+    if isinstance(neuron, Threshold):
+
+        def threshold(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            margin = current - neuron.threshold
+            return _fires(margin, neuron.inclusive), margin, v
+
+        return threshold, zero
+    if isinstance(neuron, TropicalLIF):
+
+        def tropical(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            v = np.maximum(v - neuron.decay, current)
+            margin = v - neuron.threshold
+            spike = _fires(margin, neuron.inclusive)
+            return spike, margin, np.where(spike, neuron.reset, v)
+
+        return tropical, np.broadcast_to(neuron.initial, shape)
+    if isinstance(neuron, UltraDLIF):
+
+        def ring(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            if neuron.form == "released":
+                v = neuron.tau * v + current
+                compared = np.maximum(v, _neighbours(v))
+            else:
+                v = compared = np.maximum(neuron.tau * v, _neighbours(v)) + current
+            margin = compared - neuron.threshold
+            spike = _fires(margin, neuron.inclusive)
+            return spike, margin, np.where(spike, 0.0, v)
+
+        return ring, zero
+    if isinstance(neuron, LIF):
+
+        def leaky(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            v = neuron.tau * v + current
+            margin = v - neuron.threshold
+            spike = _fires(margin, neuron.inclusive)
+            return spike, margin, np.where(spike, 0.0, v)
+
+        return leaky, zero
+
+    def integrate(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        return np.zeros(shape, dtype=bool), v + current, v + current
+
+    return integrate, zero
+
+
+def _neighbours(v: np.ndarray) -> np.ndarray:
+    return np.maximum(np.roll(v, 1, -1), np.roll(v, -1, -1))
+
+
+def _fires(margin: np.ndarray, inclusive: bool) -> np.ndarray:
+    return margin >= 0 if inclusive else margin > 0
+
+
+def _run_by_population(network: Network, inputs: np.ndarray) -> HardTrace:
+    signals: dict[str, np.ndarray] = {INPUT: inputs}
+    margins: dict[str, np.ndarray] = {}
+    logits = np.zeros((inputs.shape[1], network.populations[-1].size))
+    for population in network.populations:
+        current = total_current(network, population, signals)
+        if isinstance(population.neuron, Integrator):
+            logits = current.sum(axis=0) / network.divisor
+        else:
+            spikes, margins[population.name] = run_population(population.neuron, current)
+            signals[population.name] = spikes
+    del signals[INPUT]
+    return HardTrace(logits, signals, margins)
+
+
+def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
+    time, batch = inputs.shape[:2]
+    delayed = network.delayed()
+    steps, states, last = {}, {}, {}
+    for p in network.populations:
+        steps[p.name], states[p.name] = stepper(p.neuron, (batch, p.size))
+        last[p.name] = np.zeros((batch, p.size), dtype=bool)
+    spiking = [p for p in network.populations if not isinstance(p.neuron, Integrator)]
+    spikes = {p.name: np.empty((time, batch, p.size), dtype=bool) for p in spiking}
+    margins = {p.name: np.empty((time, batch, p.size)) for p in spiking}
+    for t in range(time):
+        now: dict[str, np.ndarray] = {INPUT: inputs[t]}
+        for p in network.populations:
+            current = np.zeros((batch, p.size))
+            for projection in network.incoming(p.name):
+                signal = last if projection.name in delayed else now
+                current += project(projection, signal[projection.source])
+            now[p.name], margin, states[p.name] = steps[p.name](drive(p, current), states[p.name])
+            if p.name in spikes:
+                spikes[p.name][t], margins[p.name][t] = now[p.name], margin
+        last = now
+    readout = network.populations[-1].name
+    return HardTrace(states[readout] / network.divisor, spikes, margins)

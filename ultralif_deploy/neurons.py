@@ -1,0 +1,425 @@
+"""Soft spiking neurons of the UltraLIF family and its baselines (torch).
+
+Source: "UltraLIF: Fully Differentiable Spiking Neural Networks via Ultradiscretization and
+Max-Plus Algebra", arXiv 2602.11206, and the authors' released code.
+
+Every neuron maps a current [time, batch, neuron] to spikes of the same shape. The membrane
+potential v starts at 0 for every sample. `factor` multiplies the neuron's temperature (its
+learned ε, or 1/β where the spike is σ(β(v − θ))): 1 is the trained neuron, smaller is harder,
+and 0 is the hard limit, spikes in {0, 1}. Parameter names are those of the released checkpoints.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+State = tuple[Tensor, ...]
+Scalar = Tensor | float
+"""A parameter: one value for the population or one per neuron."""
+
+EPSILON_MIN, EPSILON_MAX = 0.1, 20.0
+"""The released code's clamp of exp(_log_eps)."""
+
+
+MAX_LOG_TAU = math.log(0.99)
+"""Where annealing stops a learned log τ."""
+
+
+class SoftNeuron(nn.Module):
+    """One population; subclasses give `step`.
+
+    Args:
+        theta: firing threshold θ; a hard spike is v ≥ θ.
+        tau: decay per timestep, where it is not learned.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ()
+    """The learned parameters, as a checkpoint names them."""
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__()
+        self.theta = theta
+        self.fixed_tau = tau
+
+    def initial_state(self, current: Tensor) -> State:
+        """State before the first timestep, for a current [batch, neuron]."""
+        return (torch.zeros_like(current),)
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        """One timestep: current [batch, neuron] -> spikes [batch, neuron] and the next state."""
+        raise NotImplementedError
+
+    def temperature(self) -> Scalar:
+        """ε of σ(v/ε); the annealing factor multiplies it."""
+        raise NotImplementedError
+
+    def forward(
+        self, current: Tensor, factor: float = 1.0, straight_through: bool = False
+    ) -> Tensor:
+        """Spikes [time, batch, neuron] for a current [time, batch, neuron].
+
+        With `straight_through` the values are those of the hard limit and the derivative is that
+        of the soft neuron at factor 1, taken around the hard state.
+        """
+        state = self.initial_state(current[0])
+        spikes = []
+        for now in current:
+            if straight_through:
+                hard, hard_state = self.step(now, state, 0.0)
+                soft, soft_state = self.step(now, state, 1.0)
+                spike = soft + (hard - soft).detach()
+                state = tuple(
+                    a + (b - a).detach() for a, b in zip(soft_state, hard_state, strict=True)
+                )
+            else:
+                spike, state = self.step(now, state, factor)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    def _spike(self, drive: Tensor, temperature: Scalar, factor: float) -> Tensor:
+        """σ(drive/(factor·temperature)); at factor 0 the step function, 1 where drive ≥ 0."""
+        if factor == 0.0:
+            return (drive >= 0).to(drive.dtype)
+        return torch.sigmoid(drive / (factor * temperature))
+
+
+class LearnedEpsilon(SoftNeuron):
+    """A neuron with a learned or fixed temperature: ε = clamp(exp(_log_eps), 0.1, 20)."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps",)
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._log_eps = nn.Parameter(torch.zeros(()))
+
+    def fix_epsilon(self, epsilon: Tensor) -> None:
+        """Replace the learned ε by a constant, kept as the ablation script keeps it."""
+        del self._log_eps
+        self.register_buffer("_fixed_eps", epsilon)
+
+    def temperature(self) -> Scalar:
+        if hasattr(self, "_fixed_eps"):
+            return self.get_buffer("_fixed_eps")
+        return self._log_eps.exp().clamp(EPSILON_MIN, EPSILON_MAX)
+
+
+class UltraLIF(LearnedEpsilon):
+    """UltraLIF: v = LSE_ε(v + log τ, I); s = σ((v − θ)/ε); v ← v·(1 − s)."""
+
+    def log_tau(self) -> Scalar:
+        """Logarithm of τ, of any sign when it is learned."""
+        return math.log(self.fixed_tau)
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        v = _soft_max2(state[0] + self.log_tau(), current, factor, self.temperature())
+        spike = self.spike(v, factor)
+        return spike, (v * (1 - spike),)
+
+    def spike(self, v: Tensor, factor: float) -> Tensor:
+        """Spike for a membrane potential v [batch, neuron]."""
+        return self._spike(v - self.theta, self.temperature(), factor)
+
+    def has_no_memory(self) -> bool:
+        """Whether the hard limit fires exactly when I ≥ θ (`passes.elide_membrane` proves it)."""
+        log_tau = torch.as_tensor(self.log_tau())
+        return bool(((log_tau <= 0) & (log_tau < self.theta)).all())
+
+    def forward(
+        self, current: Tensor, factor: float = 1.0, straight_through: bool = False
+    ) -> Tensor:
+        if not straight_through or not self.has_no_memory():
+            return super().forward(current, factor, straight_through)
+        # A threshold unit: a derivative through a membrane that never matters would mislead.
+        soft = self.spike(current, 1.0)
+        return soft + (self.spike(current, 0.0) - soft).detach()
+
+
+class UltraPLIF(UltraLIF):
+    """UltraLIF with a learned log τ, used as it is (a checkpoint may hold log τ > 0)."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps", "_log_tau")
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._log_tau = nn.Parameter(torch.tensor(math.log(tau)))
+
+    def log_tau(self) -> Scalar:
+        return self._log_tau
+
+    @torch.no_grad()
+    def stop_growth(self) -> bool:
+        """Limit τ to 0.99, as the released code's `tau` property does; True where it changed.
+
+        With log τ > 0 and θ = 0 the hard limit fires at every timestep whatever the input.
+        """
+        growing = bool((self._log_tau > MAX_LOG_TAU).any())
+        self._log_tau.clamp_(max=MAX_LOG_TAU)
+        return growing
+
+
+class AblationUltraPLIF(UltraPLIF):
+    """UltraPLIF of the authors' ablation script: log τ clamped to [−2.3, −0.01]."""
+
+    def log_tau(self) -> Scalar:
+        return self._log_tau.clamp(-2.3, -0.01)
+
+
+class _DisentangledSpike(UltraLIF):
+    """s = σ(β·(v − θ)) with β = exp(_log_spike_scale) apart from the membrane's ε."""
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._log_spike_scale = nn.Parameter(torch.zeros(()))
+
+    def spike(self, v: Tensor, factor: float) -> Tensor:
+        return self._spike(v - self.theta, 1 / self._log_spike_scale.exp(), factor)
+
+
+class UltraLIFDS(_DisentangledSpike):
+    """UltraLIF-DS: the membrane of UltraLIF, s = σ(β·(v − θ)), β learned."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps", "_log_spike_scale")
+
+
+class UltraPLIFDS(_DisentangledSpike, UltraPLIF):
+    """UltraPLIF-DS: the membrane of UltraPLIF, s = σ(β·(v − θ)), β learned."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps", "_log_spike_scale", "_log_tau")
+
+
+class UltraDLIF(LearnedEpsilon):
+    """UltraDLIF as released; the soft maximum runs over a ring of neurons.
+
+    v = τ·v + I; m_i = LSE_ε(v_{i−1}, v_i, v_{i+1}); s = σ((m − θ)/ε); v ← v·(1 − s).
+    """
+
+    def tau(self) -> Scalar:
+        """Decay per timestep."""
+        return self.fixed_tau
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        v = self.tau() * state[0] + current
+        epsilon = self.temperature()
+        m = _soft_max_ring(v, v, factor, epsilon)
+        spike = self._spike(m - self.theta, epsilon, factor)
+        return spike, (v * (1 - spike),)
+
+
+class UltraDPLIF(UltraDLIF):
+    """UltraDLIF as released with τ = σ(_tau) learned."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps", "_tau")
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._tau = nn.Parameter(torch.tensor(_logit(tau)))
+
+    def tau(self) -> Scalar:
+        return torch.sigmoid(self._tau)
+
+
+class PaperUltraDLIF(LearnedEpsilon):
+    """UltraDLIF as in the paper and the ablation script.
+
+    v_i = LSE_ε(v_{i−1}, v_i, v_{i+1}) + I_i; s = σ((v − θ)/ε); v ← v·(1 − s).
+    """
+
+    def tau(self) -> Scalar:
+        """Factor on the middle term: 1 for UltraDLIF."""
+        return 1.0
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        epsilon = self.temperature()
+        v = _soft_max_ring(state[0], self.tau() * state[0], factor, epsilon) + current
+        spike = self._spike(v - self.theta, epsilon, factor)
+        return spike, (v * (1 - spike),)
+
+
+class PaperUltraDPLIF(PaperUltraDLIF):
+    """UltraDPLIF as in the paper: middle term τ·v_i, τ = clamp(exp(_log_tau), 0.1, 0.99)."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps", "_log_tau")
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._log_tau = nn.Parameter(torch.tensor(math.log(tau)))
+
+    def tau(self) -> Scalar:
+        return self._log_tau.exp().clamp(0.1, 0.99)
+
+
+class LIF(SoftNeuron):
+    """Baseline: v = τ·v + I; s = σ(β(v − θ)), β = 10; v ← v·(1 − s)."""
+
+    beta = 10.0
+
+    def tau(self) -> Scalar:
+        """Decay per timestep."""
+        return self.fixed_tau
+
+    def threshold(self) -> Scalar:
+        """Firing threshold."""
+        return self.theta
+
+    def temperature(self) -> Scalar:
+        return 1 / self.beta
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        v = self.tau() * state[0] + current
+        spike = self.spike(v, factor)
+        return spike, (v * (1 - spike),)
+
+    def spike(self, v: Tensor, factor: float) -> Tensor:
+        """Spike for a membrane potential v [batch, neuron]."""
+        return self._spike(v - self.threshold(), self.temperature(), factor)
+
+
+class PLIF(LIF):
+    """LIF with τ = σ(_tau) learned."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_tau",)
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._tau = nn.Parameter(torch.tensor(_logit(tau)))
+
+    def tau(self) -> Scalar:
+        return torch.sigmoid(self._tau)
+
+
+class FullPLIF(PLIF):
+    """PLIF with θ = σ(_thresh) learned too."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_tau", "_thresh")
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._thresh = nn.Parameter(torch.tensor(_logit(theta) if 0 < theta < 1 else 0.0))
+
+    def threshold(self) -> Scalar:
+        return torch.sigmoid(self._thresh)
+
+
+class SigmaLIF(LIF):
+    """Ablation baseline: v = τ·v + I; s = σ((v − θ)/ε), ε learned; v ← v·(1 − s)."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_log_eps",)
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._log_eps = nn.Parameter(torch.zeros(()))
+
+    def temperature(self) -> Scalar:
+        return self._log_eps.exp().clamp(EPSILON_MIN, EPSILON_MAX)
+
+
+class DSpike(LIF):
+    """DSpike (Li et al., NeurIPS 2021).
+
+    v = τ·v + I; s = [tanh(k(x − ½)) + tanh(k/2)] / (2·tanh(k/2) + 1e-8) clipped to [0, 1], with
+    x = v/(2θ) and k = softplus(_b) clipped to [0.5, 50]; v ← v·(1 − s). The 1e-8 is the released
+    code's guard.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_b",)
+
+    def __init__(self, theta: float, tau: float) -> None:
+        super().__init__(theta, tau)
+        self._b = nn.Parameter(torch.tensor(math.log(math.expm1(4.0))))
+
+    def temperature(self) -> Scalar:
+        return 1 / functional.softplus(self._b).clamp(0.5, 50.0)
+
+    def spike(self, v: Tensor, factor: float) -> Tensor:
+        threshold = self.threshold()
+        if factor == 0.0:
+            return (v >= threshold).to(v.dtype)
+        k = torch.as_tensor(1 / (factor * self.temperature()))
+        half = torch.tanh(k / 2)
+        return ((torch.tanh(k * (v / (2 * threshold) - 0.5)) + half) / (2 * half + 1e-8)).clamp(
+            0.0, 1.0
+        )
+
+
+class DSpikePlus(DSpike, PLIF):
+    """DSpike with τ = σ(_tau) learned."""
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("_b", "_tau")
+
+
+class AdaLIF(LIF):
+    """Adaptive threshold: v = τ·v + I; s = σ(10(v − θ − 0.1·b)); b ← 0.9·b + 0.1·s; v ← v(1 − s).
+
+    State: v and the adaptation b, both [batch, neuron].
+    """
+
+    adaptation, adaptation_decay = 0.1, 0.9
+
+    def initial_state(self, current: Tensor) -> State:
+        return (torch.zeros_like(current), torch.zeros_like(current))
+
+    def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
+        v, b = state
+        v = self.tau() * v + current
+        spike = self._spike(
+            v - (self.threshold() + self.adaptation * b), self.temperature(), factor
+        )
+        b = self.adaptation_decay * b + (1 - self.adaptation_decay) * spike
+        return spike, (v * (1 - spike), b)
+
+
+def _soft_max2(a: Tensor, b: Tensor, factor: float, temperature: Scalar) -> Tensor:
+    """LSE_ε(a, b) = ε·log(exp(a/ε) + exp(b/ε)), ε = factor·temperature; at ε = 0 the maximum."""
+    if factor == 0.0:
+        return torch.maximum(a, b)
+    epsilon = factor * temperature
+    return epsilon * torch.logaddexp(a / epsilon, b / epsilon)
+
+
+def _soft_max_ring(v: Tensor, middle: Tensor, factor: float, temperature: Scalar) -> Tensor:
+    """LSE_ε over (v_{i−1}, middle_i, v_{i+1}), neighbours on a ring along the last axis."""
+    around = torch.stack((v.roll(1, -1), middle, v.roll(-1, -1)))
+    if factor == 0.0:
+        return around.amax(0)
+    epsilon = factor * temperature
+    return epsilon * torch.logsumexp(around / epsilon, dim=0)
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+RELEASED: dict[str, type[SoftNeuron]] = {
+    "ultratlif": UltraLIF,
+    "ultratplif": UltraPLIF,
+    "ultratlif_ds": UltraLIFDS,
+    "ultratplif_ds": UltraPLIFDS,
+    "ultradlif": UltraDLIF,
+    "ultradplif": UltraDPLIF,
+    "lif": LIF,
+    "plif": PLIF,
+    "fullplif": FullPLIF,
+    "adalif": AdaLIF,
+    "dspike": DSpike,
+    "dspike+": DSpikePlus,
+    "sigmalif": SigmaLIF,
+}
+"""Neuron kinds of the released library, by the authors' command-line keys."""
+
+ABLATION: dict[str, type[SoftNeuron]] = {
+    "ultratlif": UltraLIF,
+    "ultratplif": AblationUltraPLIF,
+    "ultradlif": PaperUltraDLIF,
+    "ultradplif": PaperUltraDPLIF,
+}
+"""Neuron kinds of the authors' ablation script, which follow the paper's equations."""
+
+
+def default_theta(kind: str, ablation: bool) -> float:
+    """θ where nothing states it: 1 in the ablation script, 0 for Ultra and SigmaLIF, else 0.5."""
+    if ablation:
+        return 1.0
+    return 0.0 if kind.startswith("ultra") or kind == "sigmalif" else 0.5

@@ -1,0 +1,40 @@
+"""Rewrites of the hard network that keep every spike; one a file, applied in this order."""
+
+from collections.abc import Callable, Iterable
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network import Network
+from ultralif_deploy.passes.collapse_constant import collapse_constant
+from ultralif_deploy.passes.elide_membrane import elide_membrane
+from ultralif_deploy.passes.fold_batch_norm import fold_batch_norm
+from ultralif_deploy.passes.fold_bias import fold_bias
+from ultralif_deploy.passes.fold_input import fold_input
+
+PASSES: dict[str, Callable[[Network], Network]] = {
+    "fold-batch-norm": fold_batch_norm,
+    "fold-input": fold_input,
+    "elide-membrane": elide_membrane,
+    "collapse-constant": collapse_constant,
+    "fold-bias": fold_bias,
+}
+
+REQUIRED = frozenset({"fold-batch-norm", "fold-input"})
+"""A program has neither batch norm nor input scale, so these cannot be switched off."""
+
+
+def apply_passes(network: Network, skip: Iterable[str] = ()) -> Network:
+    """Apply all passes but those named.
+
+    Raises:
+        UltralifError: an unknown pass, or one that a program needs.
+    """
+    skip = set(skip)
+    for name in sorted(skip):
+        if name not in PASSES:
+            raise UltralifError(f"unknown pass {name!r}; available: {', '.join(PASSES)}")
+        if name in REQUIRED:
+            raise UltralifError(f"pass {name} cannot be switched off: a program needs it")
+    for name, rewrite in PASSES.items():
+        if name not in skip:
+            network = rewrite(network)
+    return network

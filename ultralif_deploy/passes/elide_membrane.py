@@ -1,0 +1,38 @@
+"""Leave out the membrane of a max-plus LIF that has no memory.
+
+Proof. Let v be the membrane potential before a timestep, d the decay, r the reset value, θ the
+threshold, and let the neuron fire at v ≥ θ (the strict case is the same with > and ≤).
+Claim: v − d < θ before every timestep, so max(v − d, I) ≥ θ exactly when I ≥ θ.
+First timestep: v is the initial value, and initial − d < θ is checked. Later: either the neuron
+fired, then v = r and r − d < θ is checked; or it did not, then v < θ, and v − d < θ because d ≥ 0
+is checked. All three are checked for every neuron; where one fails the membrane stays.
+Source: facts on the hard limit of UltraLIF, arXiv 2602.11206.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ultralif_deploy.network import Network, Population, Threshold, TropicalLIF
+
+
+def elide_membrane(network: Network) -> Network:
+    """Turn each TropicalLIF population whose membrane never matters into Threshold."""
+    return replace(network, populations=tuple(map(_elided, network.populations)))
+
+
+def has_no_memory(neuron: TropicalLIF) -> bool:
+    """Whether the three conditions of the proof hold for every neuron."""
+    below = np.less if neuron.inclusive else np.less_equal
+    return bool(
+        np.all(neuron.decay >= 0)
+        and np.all(below(neuron.reset - neuron.decay, neuron.threshold))
+        and np.all(below(neuron.initial - neuron.decay, neuron.threshold))
+    )
+
+
+def _elided(population: Population) -> Population:
+    neuron = population.neuron
+    if not isinstance(neuron, TropicalLIF) or not has_no_memory(neuron):
+        return population
+    return replace(population, neuron=Threshold(neuron.threshold, neuron.inclusive))

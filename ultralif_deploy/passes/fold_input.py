@@ -1,0 +1,37 @@
+"""Fold the input's scale and offset into the weights that read it, so that inputs are integers.
+
+Proof: W(scale·n + offset) + b = (scale·W) n + (b + offset·W·1).
+"""
+
+from dataclasses import replace
+
+from ultralif_deploy.graph import INPUT, Dense
+from ultralif_deploy.network import Network, dense, per_neuron
+
+
+def fold_input(network: Network) -> Network:
+    """Return a network whose input is read as it is (scale 1, offset 0)."""
+    scale, offset = network.input.scale, network.input.offset
+    if scale == 1.0 and offset == 0.0:
+        return network
+    shift = {}
+    projections = []
+    for projection in network.projections:
+        if projection.source == INPUT:
+            assert isinstance(projection.map, Dense)
+            weight = projection.map.weight
+            shift[projection.target] = offset * weight.sum(axis=1)
+            projection = dense(INPUT, projection.target, scale * weight)
+        projections.append(projection)
+    populations = tuple(
+        replace(p, bias=per_neuron(p.bias + shift[p.name], p.size, p.name))
+        if p.name in shift
+        else p
+        for p in network.populations
+    )
+    return replace(
+        network,
+        input=replace(network.input, scale=1.0, offset=0.0),
+        populations=populations,
+        projections=tuple(projections),
+    )

@@ -1,0 +1,356 @@
+"""The whole way as functions: what the commands `anneal`, `quantize`, `verify`, `deploy` call."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy import checkpoint as checkpoints
+from ultralif_deploy.anneal import (
+    AnnealOptions,
+    calibration_values,
+    fine_tune,
+)
+from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, certify, check_certificate
+from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.encode import BLOCK, Encoder
+from ultralif_deploy.energy.devices import load_device
+from ultralif_deploy.energy.models import energy_report
+from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.exporters.nir import read_nir, write_nir
+from ultralif_deploy.files import output_directory, sha256_file, write_json
+from ultralif_deploy.hardening import harden
+from ultralif_deploy.models import SoftNetwork
+from ultralif_deploy.network import Network
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import Program
+from ultralif_deploy.progress import Progress
+from ultralif_deploy.quantization import quantize
+from ultralif_deploy.report.json_report import deployment_report, describe_program
+from ultralif_deploy.settings import Settings, Source, open_checkpoint, open_inputs
+from ultralif_deploy.simulators import BACK_ENDS, load_on
+from ultralif_deploy.simulators.trace import Trace, join_traces
+from ultralif_deploy.training import EpochResult
+from ultralif_deploy.verify import Chain, measure
+
+REPORT_FILE, ANNEALED_FILE = "report.json", "annealed.pt"
+CERTIFIED_SAMPLES = 200
+DEVICES = ("cmos45", "loihi1")
+EXPORTS = ("nir",)
+
+
+def deploy(
+    checkpoint: str | Path,
+    output: str | Path,
+    settings: Settings,
+    *,
+    bits: int | str = 8,
+    anneal: AnnealOptions | None = None,
+    max_gap: float | None = None,
+    certified_samples: int = CERTIFIED_SAMPLES,
+    back_ends: Iterable[str] = tuple(BACK_ENDS),
+    devices: Iterable[str] = DEVICES,
+    skip_passes: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """From a checkpoint to program.nir, certificate.json, vectors.npz and report.json.
+
+    Args:
+        checkpoint: trained network, a .pt file.
+        output: directory for the results.
+        settings: data, encoding and what the checkpoint does not say.
+        bits: 2 to 8 or `ternary`.
+        anneal: fine-tune first, with these options; without training labels the soft network is
+            imitated.
+        max_gap: largest accepted gap, soft minus integer accuracy in percentage points.
+        certified_samples: samples compared spike for spike on every back end.
+        back_ends: names of back ends to compare with the reference.
+        devices: names or files of devices for the energy.
+        skip_passes: passes to leave out.
+        progress: shows long work.
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        UltralifError: bad input.
+        CheckFailed: a back end differs, or the gap exceeds `max_gap`; the report is written.
+    """
+    progress = progress or Progress()
+    loaded_devices = [load_device(name) for name in devices]
+    if max_gap is not None and not max_gap >= 0:
+        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
+    source = open_checkpoint(checkpoint, settings)
+    dataset = required_data(source)
+    if max_gap is not None and dataset.test.y is None:
+        raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
+    directory = output_directory(output)
+    soft = source.checkpoint.network
+    annealed, how = soft, "none"
+    if anneal is not None:
+        annealed, how = anneal_network(source, anneal, directory, progress)
+        checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
+    naive = harden(soft, source.encoder, source.input_maximum)
+    with progress.stage("quantize") as update:
+        hard, program = program_of(annealed, source, bits, skip_passes)
+        write_nir(program, directory / PROGRAM_FILE)
+        update(1.0, "")
+    with progress.stage("soft, hard, integer") as update:
+        chain = Chain(soft, naive, hard, program)
+        measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
+    with progress.stage("compare back ends") as update:
+        inputs = source.encoder.encode(dataset.test.x[:certified_samples], (0, 0))
+        results = certify(
+            directory,
+            inputs[: program.timesteps],
+            back_ends,
+            lambda name, done, total: update(done / max(1, total), name),
+        )
+    report = deployment_report(
+        source,
+        program,
+        measured,
+        results,
+        energy_report(program, counts, loaded_devices),
+        sha256_file(directory / PROGRAM_FILE),
+        how,
+    )
+    write_json(directory / REPORT_FILE, report)
+    different = [f"{name}: {r.difference}" for name, r in results.items() if not r.exact]
+    if different:
+        raise CheckFailed(f"back ends differ: {'; '.join(different)}")
+    gap = measured["accuracy"]["gap_soft_integer"]
+    if max_gap is not None and gap > max_gap:
+        raise CheckFailed(
+            f"gap of {gap:.2f} percentage points between soft and integer accuracy is larger than "
+            f"--max-gap {max_gap:g}; anneal with training data (--anneal) or use more bits"
+        )
+    return report
+
+
+def anneal_checkpoint(
+    checkpoint: str | Path,
+    output: str | Path,
+    settings: Settings,
+    options: AnnealOptions,
+    progress: Progress | None = None,
+    *,
+    use_labels: bool = True,
+) -> dict[str, Any]:
+    """Anneal a checkpoint and write `annealed.pt`; labels are left unused on request.
+
+    Returns:
+        How it was annealed, the figures of every epoch run now, and the file.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    source = open_checkpoint(checkpoint, settings)
+    if not use_labels and source.dataset is not None and source.dataset.train is not None:
+        train = replace(source.dataset.train, y=None)
+        source = replace(source, dataset=replace(source.dataset, train=train))
+    directory = output_directory(output)
+    epochs: list[dict[str, Any]] = []
+    annealed, how = anneal_network(
+        source, options, directory, progress or Progress(), lambda r: epochs.append(asdict(r))
+    )
+    path = directory / ANNEALED_FILE
+    checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))
+    return {"annealing": how, "epochs": epochs, "output": str(path)}
+
+
+def quantize_checkpoint(
+    checkpoint: str | Path,
+    output: str | Path,
+    settings: Settings,
+    bits: int | str = 8,
+    skip_passes: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Harden and quantize a checkpoint and write `program.nir`.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    source = open_checkpoint(checkpoint, settings)
+    _, program = program_of(source.checkpoint.network, source, bits, skip_passes)
+    path = output_directory(output) / PROGRAM_FILE
+    write_nir(program, path)
+    assumed = source.assumptions.as_dict()
+    return {"program": describe_program(program), "assumed": assumed, "output": str(path)}
+
+
+def export_program(
+    program: str | Path, targets: Iterable[str], output: str | Path, flavour: str = "lif"
+) -> dict[str, Any]:
+    """Write a program in other forms.
+
+    Raises:
+        UltralifError: unknown target or flavour, or a program that the target cannot express.
+    """
+    targets = list(targets)
+    unknown = [target for target in targets if target not in EXPORTS]
+    if unknown:
+        raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(EXPORTS)}")
+    loaded = read_nir(program)
+    directory = output_directory(output)
+    exports = []
+    for target in targets:
+        path = directory / f"{Path(program).stem}-{flavour}.{target}"
+        write_nir(loaded, path, flavour)
+        exports.append({"target": target, "file": str(path), "sha256": sha256_file(path)})
+    return {"exports": exports}
+
+
+def simulate_program(
+    program: str | Path, back_end: str, settings: Settings, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Run a program on the test samples of a data set.
+
+    Returns:
+        logits [[int]], predictions [int], accuracy (or None without labels) and counts.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    loaded = read_nir(program)
+    dataset, encoder = open_inputs(loaded, settings)
+    trace = _run(loaded, back_end, dataset.test, encoder, progress or Progress())
+    predictions = trace.predictions()
+    labels = dataset.test.y
+    return {
+        "logits": trace.logits.tolist(),
+        "predictions": predictions.tolist(),
+        "accuracy": None if labels is None else float((predictions == labels).mean()),
+        "counts": trace.counts.as_dict(),
+    }
+
+
+def program_energy(
+    program: str | Path,
+    devices: Iterable[str],
+    settings: Settings,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Events of a program on the test samples, and joules per device.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    described = [load_device(name) for name in devices]
+    loaded = read_nir(program)
+    dataset, encoder = open_inputs(loaded, settings)
+    trace = _run(loaded, "fast", dataset.test, encoder, progress or Progress())
+    return energy_report(loaded, trace.counts, described)
+
+
+def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Run everything that a certificate claims again.
+
+    Raises:
+        CheckFailed: a claim does not hold.
+        UltralifError: a file cannot be read.
+    """
+    with (progress or Progress()).stage("check certificate") as update:
+        samples = check_certificate(
+            certificate, lambda name, done, total: update(done / max(1, total), name)
+        )
+    return {"certificate": str(certificate), "holds": True, "samples": samples}
+
+
+def required_data(source: Source) -> Dataset:
+    """The data set of a source.
+
+    Raises:
+        UltralifError: none was given.
+    """
+    if source.dataset is None:
+        raise UltralifError("no data; give --data FILE.npz or --data digits")
+    return source.dataset
+
+
+def anneal_network(
+    source: Source,
+    options: AnnealOptions,
+    directory: Path | None,
+    progress: Progress,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+) -> tuple[SoftNetwork, str]:
+    """Anneal by what the data allow: labels, samples without labels, or nothing.
+
+    Returns:
+        The annealed network, and how, in words (`none` without data).
+    """
+    network = source.checkpoint.network
+    train = None if source.dataset is None else source.dataset.train
+    if train is None:
+        return network, "none"
+    with progress.stage("anneal") as update:
+        epoch = 0
+        text = ""
+
+        def after_epoch(result: EpochResult) -> None:
+            nonlocal epoch, text
+            epoch = result.epoch
+            text = describe_epoch(result, options.epochs)
+            update(epoch / options.epochs, text)
+            if on_epoch is not None:
+                on_epoch(result)
+
+        annealed = fine_tune(
+            network,
+            train,
+            source.encoder,
+            options,
+            directory=directory,
+            on_epoch=after_epoch,
+            on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
+        )
+    if options.epochs == 0:
+        return annealed, "batch norm re-estimated"
+    return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
+
+
+def describe_epoch(result: EpochResult, epochs: int) -> str:
+    """One line of figures."""
+    return (
+        f"epoch {result.epoch}/{epochs}  loss {result.loss:.3f}  ε {result.epsilon:.3f}  "
+        f"soft {100 * result.soft_accuracy:.1f} %  hard {100 * result.hard_accuracy:.1f} %  "
+        f"spike rate {result.spike_rate:.3f}"
+    )
+
+
+def program_of(
+    network: SoftNetwork, source: Source, bits: int | str, skip_passes: Iterable[str] = ()
+) -> tuple[Network, Program]:
+    """Harden, apply the passes and quantize on the first training samples, if there are any."""
+    hard = apply_passes(harden(network, source.encoder, source.input_maximum), skip_passes)
+    train = None if source.dataset is None else source.dataset.train
+    calibration = None if train is None else calibration_values(train, source.encoder)
+    return hard, quantize(hard, bits, calibration, source.encoder)
+
+
+def training_settings(source: Source) -> dict[str, Any]:
+    """What a checkpoint of ours stores beside the released format."""
+    encoder = source.encoder
+    return {
+        "encoding": encoder.kind,
+        "timesteps": encoder.timesteps,
+        "gain": encoder.gain,
+        "normalize": encoder.normalize,
+    }
+
+
+def _run(
+    program: Program, back_end: str, test: Split, encoder: Encoder, progress: Progress
+) -> Trace:
+    executable = load_on(back_end, program)
+    # The reference takes milliseconds a sample, so its progress is shown sample by sample.
+    step = BLOCK if back_end != JUDGE else 10
+    traces = []
+    with progress.stage(f"simulate on {back_end}") as update:
+        for where, values in encoder.blocks(test.x):
+            values = values[: program.timesteps] if encoder.kind == "constant" else values
+            for start in range(0, values.shape[1], step):
+                traces.append(executable.run(values[:, start : start + step]))
+                update((where.start + start) / len(test.x), "")
+    return join_traces(traces)

@@ -1,0 +1,302 @@
+"""The integer program: frozen, bounds checked at construction. PROGRAM.md is its specification."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX
+from ultralif_deploy.graph import (
+    INPUT,
+    Dense,
+    Projection,
+    check_structure,
+    delayed_projections,
+    frozen,
+)
+
+FORMAT_VERSION = 1
+"""Version of PROGRAM.md that this code follows; a stored program must carry the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threshold:
+    """No memory: fires iff I > threshold. threshold: int32 [neuron]."""
+
+    threshold: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TropicalLIF:
+    """Max-plus LIF: v ← max(v − decay, I); fires iff v > threshold, then v ← reset.
+
+    Attributes:
+        threshold: int32 [neuron], current units.
+        decay: int32 [neuron], negative where the membrane grows.
+        reset: int32 [neuron].
+        initial: int32 [neuron], v before the first timestep.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    reset: np.ndarray
+    initial: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LIF:
+    """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 64·I + bias).
+
+    Fires iff v > threshold, then v ← 0. I is the sum of the projections alone.
+
+    Attributes:
+        threshold: int32 [neuron], membrane units (64 to a current unit).
+        decay: int32 [neuron], 0 (no leak) to 4096 (no memory).
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UltraDLIF:
+    """Leaky membranes that share their maximum with both neighbours on a ring.
+
+    released: v ← sat(leak(v, decay) + 64·I + bias); fires iff
+    max(v_{i−1}, v_i, v_{i+1}) > threshold.
+    paper: v_i ← sat(max(v_{i−1}, leak(v_i, decay), v_{i+1}) + 64·I_i + bias_i); fires iff
+    v > threshold. Then v ← 0. I is the sum of the projections alone.
+
+    Attributes:
+        threshold: int32 [neuron], membrane units (64 to a current unit).
+        decay: int32 [neuron], 0 to 4096.
+        form: `released` or `paper`.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integrator:
+    """Read-out that never fires: v ← v + I."""
+
+
+Neuron = Threshold | TropicalLIF | LIF | UltraDLIF | Integrator
+
+LEAKY = (LIF, UltraDLIF)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """A neuron model with integer parameters.
+
+    Attributes:
+        name: unique.
+        size: neurons.
+        neuron: model.
+        bias: added at every timestep, int32 [neuron]; in current units, or in membrane units for
+            leaky models.
+        scale: real current = scale · integer current, float64 [neuron]; not used in execution.
+    """
+
+    name: str
+    size: int
+    neuron: Neuron
+    bias: np.ndarray
+    scale: np.ndarray
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        shape = (self.size,)
+        set_(self, "bias", frozen(self.bias, np.int32, shape, f"{self.name}: bias"))
+        set_(self, "scale", frozen(self.scale, np.float64, shape, f"{self.name}: scale"))
+        if not np.all(self.scale > 0):
+            raise UltralifError(f"{self.name}: scale must be above 0")
+        for name, value in self.parameters().items():
+            array = frozen(value, np.int32, shape, f"{self.name}: {name}")
+            set_(self.neuron, name, array)
+        if isinstance(self.neuron, LEAKY):
+            decay = self.neuron.decay
+            if decay.min(initial=0) < 0 or decay.max(initial=0) > DECAY_ONE:
+                raise UltralifError(f"{self.name}: decay outside 0 to {DECAY_ONE}")
+        if isinstance(self.neuron, UltraDLIF) and self.neuron.form not in ("released", "paper"):
+            raise UltralifError(
+                f"{self.name}: form {self.neuron.form!r}; expected released or paper"
+            )
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The neuron model's arrays by name."""
+        return {
+            f.name: getattr(self.neuron, f.name) for f in fields(self.neuron) if f.name != "form"
+        }
+
+    @property
+    def spikes(self) -> bool:
+        """Whether it can fire."""
+        return not isinstance(self.neuron, Integrator)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Integer inputs: `size` values of 0 to `maximum` (1 for spikes, at most 255)."""
+
+    size: int
+    maximum: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or not 1 <= self.maximum <= 255:
+            raise UltralifError(
+                f"input: size {self.size}, maximum {self.maximum}; expected at least one value "
+                "of at most 255"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """An integer spiking network; every back end executes it spike for spike alike.
+
+    Attributes:
+        input: what comes in.
+        populations: in topological order; the last is an Integrator, whose final v is the logits.
+        projections: int8 weights.
+        weight_format: `8` … `2` or `ternary`.
+        timesteps: T of one inference.
+        divisor: real logits = scale · v / divisor.
+        encoding: how inputs were made, so that they can be made again; not used in execution.
+    """
+
+    input: Input
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    weight_format: str
+    timesteps: int
+    divisor: int
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_structure(self.input.size, self.populations, self.projections)
+        for projection in self.projections:
+            if isinstance(projection.map, Dense):
+                weight = projection.map.weight
+                array = frozen(weight, np.int8, np.shape(weight), projection.name)
+                object.__setattr__(projection.map, "weight", array)
+        readout = self.populations[-1]
+        if readout.spikes or any(not p.spikes for p in self.populations[:-1]):
+            raise UltralifError("the last population, and it alone, must be an Integrator")
+        if any(p.source == readout.name for p in self.projections):
+            raise UltralifError(f"{readout.name}: the read-out drives nothing")
+        if self.timesteps < 1 or self.divisor < 1:
+            raise UltralifError(
+                f"timesteps {self.timesteps}, divisor {self.divisor}; expected at least 1"
+            )
+        for name, bound in self.current_bounds.items():
+            if bound > INT32_MAX:
+                raise UltralifError(
+                    f"{name}: its current can reach {bound}, beyond 32 bits; use fewer bits"
+                )
+        self.check_timesteps(self.timesteps)
+
+    @cached_property
+    def current_bounds(self) -> dict[str, int]:
+        """Largest |I| of each population for any input, proved from the weights and biases."""
+        largest = {INPUT: self.input.maximum}
+        bounds = {}
+        for population in self.populations:
+            total = np.abs(population.bias.astype(np.int64))
+            for projection in self.incoming(population.name):
+                matrix = np.abs(projection.map.matrix().astype(np.int64))
+                total = total + matrix.sum(axis=1) * largest.get(projection.source, 1)
+            bounds[population.name] = int(total.max(initial=0))
+        return bounds
+
+    @cached_property
+    def delayed(self) -> frozenset[str]:
+        """Names of the projections that act one timestep later."""
+        return delayed_projections(self.populations, self.projections)
+
+    def incoming(self, name: str) -> tuple[Projection, ...]:
+        """Projections into a population."""
+        return tuple(p for p in self.projections if p.target == name)
+
+    def population(self, name: str) -> Population:
+        """The population of a name."""
+        return next(p for p in self.populations if p.name == name)
+
+    @cached_property
+    def multiplies(self) -> frozenset[str]:
+        """Names of the projections whose inputs can exceed 1: their operations multiply."""
+        graded = self.input.maximum > 1
+        return frozenset(p.name for p in self.projections if graded and p.source == INPUT)
+
+    @property
+    def readout(self) -> Population:
+        """The last population."""
+        return self.populations[-1]
+
+    @property
+    def parameters(self) -> int:
+        """Stored integers: weights, biases of populations that have one, neuron parameters."""
+        weights = sum(p.map.weight.size for p in self.projections if isinstance(p.map, Dense))
+        biases = sum(p.size for p in self.populations if p.bias.any())
+        return (
+            weights
+            + biases
+            + sum(array.size for p in self.populations for array in p.parameters().values())
+        )
+
+    def check_timesteps(self, timesteps: int) -> None:
+        """Refuse more timesteps than the 32-bit read-out accumulator provably holds."""
+        bound = self.current_bounds[self.readout.name]
+        if bound * timesteps > INT32_MAX:
+            raise UltralifError(
+                f"{self.readout.name}: {timesteps} timesteps of currents up to {bound} pass 32 "
+                f"bits; at most {INT32_MAX // bound} timesteps"
+            )
+
+    def check_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Return inputs uint8 [time, batch, input] when they fit.
+
+        Raises:
+            UltralifError: another shape or dtype, or values above `input.maximum`.
+        """
+        if inputs.dtype != np.uint8 or inputs.ndim != 3 or inputs.shape[2] != self.input.size:
+            raise UltralifError(
+                f"inputs are {inputs.dtype} {inputs.shape}; expected uint8 [time, batch, "
+                f"{self.input.size}]"
+            )
+        if inputs.size and int(inputs.max()) > self.input.maximum:
+            raise UltralifError(
+                f"inputs reach {int(inputs.max())}; the program takes at most {self.input.maximum}"
+            )
+        self.check_timesteps(len(inputs))
+        return inputs
+
+    def real_logits(self, logits: np.ndarray) -> np.ndarray:
+        """Logits in the units of the trained network, float64 [batch, class]."""
+        return logits * self.readout.scale / self.divisor
+
+
+def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over named integer arrays, sorted by name, as little-endian int32 with shapes."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name], dtype="<i4")
+        digest.update(f"{name} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def executed_arrays(program: Program) -> dict[str, np.ndarray]:
+    """All arrays that execution depends on: weights, biases and neuron parameters, by name."""
+    arrays = {p.name: p.map.weight for p in program.projections if isinstance(p.map, Dense)}
+    for population in program.populations:
+        arrays[f"{population.name}.bias"] = population.bias
+        for name, value in population.parameters().items():
+            arrays[f"{population.name}.{name}"] = value
+    return arrays

@@ -1,0 +1,181 @@
+"""Network + calibration -> Program: integer weights, exact integer thresholds."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from ultralif_deploy import network as hard
+from ultralif_deploy import program as integer
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
+from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment, weight_format
+from ultralif_deploy.hard import run_population, total_current
+
+INTEGER_LIMIT = INT32_MAX // 2
+"""Thresholds, decays and resets are clipped here, far outside any current that fits 32 bits."""
+
+
+def quantize(
+    network: hard.Network,
+    bits: int | str = 8,
+    calibration: np.ndarray | None = None,
+    encoder: Encoder | None = None,
+) -> integer.Program:
+    """Quantize a hard network after `apply_passes`.
+
+    One scale S per target neuron; one for the whole population where neurons are compared with
+    each other (UltraDLIF, read-out). Clipping is chosen by least squared error of the currents on
+    the calibration inputs, layer by layer, each on the spikes of the layers already quantized.
+    A threshold unit fires iff S·q·x ≥ θ, so its integer threshold is ⌈θ/S⌉ − 1, computed in exact
+    rational arithmetic; leaky membranes count in S/64.
+
+    Args:
+        network: without batch norm and input scale.
+        bits: 2 to 8 or `ternary`.
+        calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
+        encoder: stored with the program, so that its inputs can be made again.
+
+    Raises:
+        UltralifError: batch norm or input scale left, bad bits, a current beyond 32 bits.
+    """
+    form = weight_format(bits)
+    if network.input.scale != 1.0 or network.input.offset != 0.0:
+        raise UltralifError("input: scale and offset left; apply fold-input first")
+    signals = None if calibration is None else {INPUT: calibration[: network.timesteps]}
+    populations: list[integer.Population] = []
+    projections: list[Projection] = []
+    for population in network.populations:
+        if population.batch_norm is not None:
+            raise UltralifError(f"{population.name}: batch norm left; apply fold-batch-norm first")
+        incoming = network.incoming(population.name)
+        scale, maps = _quantize_weights(population, incoming, form, signals)
+        quantized = _quantize_population(population, scale)
+        populations.append(quantized)
+        projections += maps
+        if signals is not None and quantized.spikes:
+            signals[population.name] = _calibration_spikes(
+                network, population, maps, scale, signals
+            )
+    return integer.Program(
+        integer.Input(network.input.size, network.input.maximum),
+        tuple(populations),
+        tuple(projections),
+        form.name,
+        network.timesteps,
+        network.divisor,
+        {} if encoder is None else encoder.as_dict(),
+    )
+
+
+def integer_threshold(threshold: float, scale: float, inclusive: bool) -> int:
+    """Largest integer n that must not fire: scale·n < θ (inclusive) or scale·n ≤ θ.
+
+    ⌈θ/S⌉ − 1 where the neuron fires at equality, ⌊θ/S⌋ where it does not; exact for all floats.
+    """
+    ratio = Fraction(threshold) / Fraction(scale)
+    return -((-ratio) // 1) - 1 if inclusive else ratio // 1
+
+
+def _quantize_weights(
+    population: hard.Population,
+    incoming: tuple[Projection, ...],
+    form: WeightFormat,
+    signals: dict[str, np.ndarray] | None,
+) -> tuple[np.ndarray, list[Projection]]:
+    """Scale [neuron] and the integer projections, which share it."""
+    identities = [p for p in incoming if isinstance(p.map, Identity)]
+    if identities and len(identities) < len(incoming):
+        raise UltralifError(
+            f"{population.name}: identity and weighted projections cannot share a scale"
+        )
+    if identities:
+        return np.ones(population.size), list(incoming)
+    weight = np.hstack([p.map.matrix() for p in incoming])
+    moment = None
+    if signals is not None and all(p.source in signals for p in incoming):
+        inputs = [signals[p.source].reshape(-1, p.map.source_size) for p in incoming]
+        moment = second_moment(np.hstack(inputs))
+    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator))
+    scale, q = fit_scale(weight, form, moment, shared=shared)
+    maps, start = [], 0
+    for p in incoming:
+        part = q[:, start : start + p.map.source_size]
+        maps.append(Projection(p.source, p.target, Dense(np.ascontiguousarray(part))))
+        start += p.map.source_size
+    return scale, maps
+
+
+def _quantize_population(population: hard.Population, scale: np.ndarray) -> integer.Population:
+    neuron = population.neuron
+    leaky = isinstance(neuron, (hard.LIF, hard.UltraDLIF))
+    unit = scale / (1 << FRACTION_BITS) if leaky else scale
+
+    def thresholds(values: np.ndarray, inclusive: bool) -> np.ndarray:
+        exact = [
+            integer_threshold(float(t), float(s), inclusive)
+            for t, s in zip(values, unit, strict=True)
+        ]
+        return np.array([min(max(t, -INTEGER_LIMIT), INTEGER_LIMIT) for t in exact])
+
+    def nearest(values: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(values / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
+
+    model: integer.Neuron
+    if isinstance(neuron, hard.Threshold):
+        model = integer.Threshold(thresholds(neuron.threshold, neuron.inclusive))
+    elif isinstance(neuron, hard.TropicalLIF):
+        model = integer.TropicalLIF(
+            thresholds(neuron.threshold, neuron.inclusive),
+            nearest(neuron.decay),
+            nearest(neuron.reset),
+            nearest(neuron.initial),
+        )
+    elif isinstance(neuron, hard.LIF):
+        model = integer.LIF(thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau))
+    elif isinstance(neuron, hard.UltraDLIF):
+        model = integer.UltraDLIF(
+            thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau), neuron.form
+        )
+    else:
+        model = integer.Integrator()
+    return integer.Population(
+        population.name, population.size, model, nearest(population.bias), scale
+    )
+
+
+def _decay(tau: np.ndarray) -> np.ndarray:
+    """Decay in units of 2^-12: 4096·(1 − τ), nearest."""
+    return np.clip(np.rint(DECAY_ONE * (1 - tau)), 0, DECAY_ONE)
+
+
+def _calibration_spikes(
+    network: hard.Network,
+    population: hard.Population,
+    maps: list[Projection],
+    scale: np.ndarray,
+    signals: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Spikes of a population with its weights as quantized, on the calibration signals."""
+    here = {p.name for p in maps}
+    rounded = [
+        p
+        if isinstance(p.map, Identity)
+        else hard.dense(p.source, p.target, scale[:, None] * p.map.matrix())
+        for p in maps
+    ]
+    # Delayed projections come from populations that are not quantized yet: taken as silent.
+    shape = signals[INPUT].shape[:2]
+    silent = {p.source: np.zeros((*shape, p.map.source_size)) for p in maps}
+    others = [p for p in network.projections if p.name not in here]
+    quantized = hard.Network(
+        network.input,
+        network.populations,
+        tuple(others + rounded),
+        network.timesteps,
+        network.divisor,
+    )
+    current = total_current(quantized, population, silent | signals)
+    spikes, _ = run_population(population.neuron, current)
+    return spikes

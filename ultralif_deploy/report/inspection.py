@@ -1,0 +1,122 @@
+"""What the smaller commands print: inspect, anneal, quantize, export, simulate, verify."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ultralif_deploy.report.terminal import assumptions_table, percent, titled, weights_in_words
+from ultralif_deploy.settings import Source
+
+
+def inspection(source: Source) -> dict[str, Any]:
+    """What a checkpoint holds, as plain values."""
+    network = source.checkpoint.network
+    architecture = network.architecture
+    layers = []
+    for linear, norm, name, neuron in network.layers():
+        layers.append(
+            {
+                "name": name,
+                "inputs": linear.in_features,
+                "outputs": linear.out_features,
+                "batch_norm": norm is not None,
+                "neuron": None if neuron is None else type(neuron).__name__,
+                "learned": {}
+                if neuron is None
+                else {k: _mean(v) for k, v in neuron.state_dict().items()},
+                "epsilon": None if neuron is None else _mean(neuron.temperature()),
+            }
+        )
+    return {
+        "file": source.path.name,
+        "architecture": architecture.name,
+        "widths": list(architecture.widths),
+        "neuron": architecture.neuron,
+        "batch_norm": architecture.batch_norm,
+        "skip": architecture.skip,
+        "spiking_output": architecture.spiking_output,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "layers": layers,
+        "assumed": source.assumptions.as_dict(),
+        "record": source.checkpoint.record,
+    }
+
+
+def inspection_summary(found: dict[str, Any]) -> RenderableType:
+    """Layers and settings as tables."""
+    widths = "-".join(map(str, found["widths"]))
+    title = f"{found['file']}: {found['architecture']} {widths}, {found['parameters']:,} parameters"
+    columns = ("population", "inputs", "neurons", "batch norm", "neuron", "ε", "learned")
+    table = titled(title, *columns, left=("population", "batch norm", "neuron", "learned"))
+    for layer in found["layers"]:
+        learned = ", ".join(f"{k} {v:.4g}" for k, v in layer["learned"].items())
+        table.add_row(
+            layer["name"],
+            str(layer["inputs"]),
+            str(layer["outputs"]),
+            "yes" if layer["batch_norm"] else "no",
+            layer["neuron"] or "read-out",
+            "" if layer["epsilon"] is None else f"{layer['epsilon']:.4g}",
+            learned,
+        )
+    return Group(table, assumptions_table(found["assumed"]))
+
+
+def anneal_summary(result: dict[str, Any]) -> RenderableType:
+    """One line per epoch and the file written."""
+    columns = ("epoch", "loss", "ε", "soft", "hard", "spike rate")
+    table = titled(f"Annealed: {result['annealing']}", *columns)
+    for epoch in result["epochs"]:
+        table.add_row(
+            str(epoch["epoch"]),
+            f"{epoch['loss']:.4f}",
+            f"{epoch['epsilon']:.4f}",
+            percent(epoch["soft_accuracy"]),
+            percent(epoch["hard_accuracy"]),
+            f"{epoch['spike_rate']:.3f}",
+        )
+    return Group(table, Text(f"Written to {result['output']}"))
+
+
+def program_summary(result: dict[str, Any]) -> RenderableType:
+    """Populations of a program and the file written."""
+    program = result["program"]
+    title = f"{weights_in_words(program)} program, {program['parameters']:,} parameters"
+    columns = ("population", "neuron", "size", "largest current")
+    table = titled(title, *columns, left=columns[:2])
+    for p in program["populations"]:
+        table.add_row(p["name"], p["neuron"], str(p["size"]), str(p["current_bound"]))
+    return Group(
+        table, assumptions_table(result["assumed"]), Text(f"Written to {result['output']}")
+    )
+
+
+def exports_summary(result: dict[str, Any]) -> RenderableType:
+    """Files written and their checksums."""
+    return Text("\n".join(f"{e['file']}  sha256 {e['sha256']}" for e in result["exports"]))
+
+
+def simulation_summary(result: dict[str, Any]) -> RenderableType:
+    """Accuracy, counts and the first predictions."""
+    counts = result["counts"]
+    title = f"{counts['samples']} samples, {counts['timesteps']} timesteps"
+    table = titled(title, "count", "total", left=("count",))
+    for name, value in counts["spikes"].items():
+        table.add_row(f"spikes of {name}", f"{value:,}")
+    for name, value in counts["synaptic_operations"].items():
+        table.add_row(f"synaptic operations {name}", f"{value:,}")
+    first = ", ".join(map(str, result["predictions"][:20]))
+    return Group(table, Text(f"Accuracy {percent(result['accuracy'])}; first predictions: {first}"))
+
+
+def certificate_summary(result: dict[str, Any]) -> RenderableType:
+    """What held."""
+    checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
+    return Text(f"{result['certificate']} holds: {checked}")
+
+
+def _mean(value: torch.Tensor | float) -> float:
+    return float(np.mean(torch.as_tensor(value).detach().numpy()))

@@ -1,0 +1,79 @@
+"""The content of report.json."""
+
+from importlib.metadata import version
+from typing import Any
+
+from ultralif_deploy.certificate import BackEndResult
+from ultralif_deploy.grid import weight_format
+from ultralif_deploy.program import Program
+from ultralif_deploy.settings import Source
+
+VERSION = 1
+
+
+def deployment_report(
+    source: Source,
+    program: Program,
+    measured: dict[str, Any],
+    results: dict[str, BackEndResult],
+    energy: dict[str, Any],
+    program_sha256: str,
+    annealing: str,
+) -> dict[str, Any]:
+    """Gather everything that a deployment measured.
+
+    Accuracies are fractions, gaps percentage points, energies joules, the rest counts.
+    """
+    dataset, encoder = source.dataset, source.encoder
+    assert dataset is not None
+    return {
+        "version": VERSION,
+        "ultralif_deploy": version("ultralif-deploy"),
+        **measured,
+        "annealing": annealing,
+        "backends": {
+            name: {"exact": r.exact, "samples": r.samples, "difference": r.difference}
+            for name, r in results.items()
+        },
+        "energy": energy,
+        "assumed": source.assumptions.as_dict(),
+        "data": {
+            "name": dataset.name,
+            "test_split": dataset.test_from,
+            "samples": len(dataset.test.x),
+            "timesteps": encoder.timesteps,
+            "encoding": encoder.kind,
+            "seed": encoder.seed,
+        },
+        "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
+        "checkpoint": {
+            "file": source.path.name,
+            "architecture": source.checkpoint.network.architecture.name,
+        },
+    }
+
+
+def describe_program(program: Program) -> dict[str, Any]:
+    """Size of a program, as plain values."""
+    form = weight_format(program.weight_format)
+    return {
+        "weight_bits": int(form.name) if form.name.isdigit() else form.name,
+        "bits_per_weight": form.bits,
+        "parameters": program.parameters,
+        "timesteps": program.timesteps,
+        "input_size": program.input.size,
+        "input_maximum": program.input.maximum,
+        "populations": [
+            {
+                "name": p.name,
+                "neuron": type(p.neuron).__name__,
+                "size": p.size,
+                "current_bound": program.current_bounds[p.name],
+            }
+            for p in program.populations
+        ],
+        "projections": [
+            {"name": p.name, "map": type(p.map).__name__, "delayed": p.name in program.delayed}
+            for p in program.projections
+        ],
+    }

@@ -1,0 +1,155 @@
+"""The same summary for a terminal: rich tables, plain text where there is no terminal."""
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+def console() -> Console:
+    """Standard output, wide enough for the tables when it is no terminal."""
+    probe = Console()
+    return probe if probe.is_terminal else Console(width=110)
+
+
+def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType:
+    """What a deployment lost, whether the back ends agree, and what it costs."""
+    return Group(
+        _verdict(report),
+        _accuracy(report),
+        _populations(report),
+        _back_ends(report),
+        energy_table(report["energy"]),
+        assumptions_table(report["assumed"]),
+        Text(f"Written to {directory}: program.nir, certificate.json, vectors.npz, report.json"),
+    )
+
+
+def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
+    """An empty table with its title to the left; columns are right-aligned but for those named."""
+    table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right")
+    return table
+
+
+def energy_table(energy: dict[str, Any]) -> Table:
+    """Joules per inference and device, beside the counted operations."""
+    operations = energy["synaptic_operations_per_inference"]
+    title = f"Energy per inference ({operations:,.0f} synaptic operations)"
+    columns = ("device", "energy", "of it synapses", "not covered")
+    table = titled(title, *columns, left=("device", "not covered"))
+    samples = max(1, energy["samples"])
+    for name, device in energy["devices"].items():
+        if device["total_j"] is None:
+            missing = ", ".join(device["not_published"])
+            table.add_row(name, "not published", "", f"no figure for {missing}")
+            continue
+        parts = device["by_cause_j"]
+        synapses = sum(parts[k] or 0.0 for k in ("accumulate", "multiply_accumulate")) / samples
+        covered = device["not_covered"]
+        if device["not_published"]:
+            covered += f"; {', '.join(device['not_published'])} (not published)"
+        share = synapses / device["per_inference_j"] if device["per_inference_j"] else 0.0
+        table.add_row(name, joule(device["per_inference_j"]), f"{100 * share:.0f} %", covered)
+    proxy = joule(energy["paper_proxy_j_per_inference"])
+    table.add_row("paper's proxy", proxy, "", "input spike rate, neurons, memory")
+    return table
+
+
+def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:
+    """Every setting with its source."""
+    columns = ("setting", "value", "source")
+    table = titled("Settings and where they came from", *columns, left=columns)
+    for name, entry in assumed.items():
+        table.add_row(name, str(entry["value"]), entry["source"])
+    return table
+
+
+def joule(value: float) -> str:
+    """A figure with an SI prefix: 1.83 µJ."""
+    for factor, unit in ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value / 1e-12:.3g} pJ"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage, or a dash."""
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def _verdict(report: dict[str, Any]) -> Text:
+    accuracy, program = report["accuracy"], report["program"]
+    exact = all(result["exact"] for result in report["backends"].values())
+    neurons = sum(p["size"] for p in program["populations"])
+    agree = "agree in every spike" if exact else "DIFFER"
+    text = (
+        f"{report['checkpoint']['file']}: {report['checkpoint']['architecture']} became an integer "
+        f"program with {weights_in_words(program)} weights, {neurons} neurons and "
+        f"{program['parameters']:,} parameters; its {len(report['backends'])} back ends {agree}."
+    )
+    if accuracy["soft"] is not None:
+        low, high = accuracy["gap_ci95"]
+        text += (
+            f" Accuracy {percent(accuracy['soft'])} soft, {percent(accuracy['integer'])} integer: "
+            f"a gap of {accuracy['gap_soft_integer']:+.2f} points (95 % interval {low:+.2f} to "
+            f"{high:+.2f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+        )
+    return Text(text + "\n")
+
+
+def _accuracy(report: dict[str, Any]) -> Table:
+    data, accuracy = report["data"], report["accuracy"]
+    title = (
+        f"Accuracy, {data['samples']} samples of {data['name']} ({data['encoding']}, "
+        f"T = {data['timesteps']}, seed {data['seed']})"
+    )
+    table = titled(title, "network", "ε", "accuracy", "spike rate", left=("network",))
+    for point in report["epsilon_sweep"]:
+        name = {1.0: "soft, as trained", 0.0: "hard, as trained"}.get(point["factor"], "soft")
+        epsilon, rate = f"{point['epsilon']:.4f}", f"{point['spike_rate']:.3f}"
+        table.add_row(name, epsilon, percent(point["accuracy"]), rate)
+    if report["annealing"] != "none":
+        table.add_row(f"hard, {report['annealing']}", "0", percent(accuracy["hard"]), "")
+    name = f"integer, {weights_in_words(report['program'])}"
+    table.add_row(name, "–", percent(accuracy["integer"]), "", style="bold")
+    return table
+
+
+def weights_in_words(program: dict[str, Any]) -> str:
+    """`8-bit` or `ternary`."""
+    bits = program["weight_bits"]
+    return f"{bits}-bit" if isinstance(bits, int) else str(bits)
+
+
+def _populations(report: dict[str, Any]) -> Table:
+    columns = ("name", "neurons", "rate soft", "rate integer", "agrees soft", "agrees hard")
+    margins = ("margin 1 %", "median", "below 1 unit")
+    table = titled("Populations (margins in units of the threshold)", *columns, *margins)
+    table.columns[0].justify = "left"
+    for name, p in report["populations"].items():
+        margin = p["margin_units"]
+        table.add_row(
+            name,
+            str(p["neurons"]),
+            f"{p['spike_rate_soft']:.3f}",
+            f"{p['spike_rate_integer']:.3f}",
+            percent(p["agreement_integer_soft"]),
+            percent(p["agreement_integer_hard"]),
+            f"{margin['q01']:.2g}",
+            f"{margin['q50']:.3g}",
+            percent(p["margin_below_one_unit"]),
+        )
+    return table
+
+
+def _back_ends(report: dict[str, Any]) -> Table:
+    columns = ("back end", "result", "samples")
+    title = "Back ends, compared spike for spike with the reference"
+    table = titled(title, *columns, left=columns[:2])
+    for name, result in report["backends"].items():
+        verdict = "exact" if result["exact"] else f"DIFFERS: {result['difference']}"
+        table.add_row(name, verdict, str(result["samples"]))
+    return table

@@ -1,0 +1,205 @@
+"""Soft against hard against integer, on the same input spikes; every comparison is paired."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.hard import run_hard
+from ultralif_deploy.network import Network
+from ultralif_deploy.paired import paired_gap
+from ultralif_deploy.program import LEAKY, Program
+from ultralif_deploy.simulators import load_on
+from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
+
+if TYPE_CHECKING:
+    from ultralif_deploy.data import Split
+    from ultralif_deploy.models import SoftNetwork
+
+SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
+"""Factors of the learned ε at which the soft network is evaluated."""
+
+MARGIN_QUANTILES = (0.01, 0.05, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The networks of one deployment, from soft to integer.
+
+    Attributes:
+        soft: as trained.
+        naive: the hard limit of `soft`, nothing done.
+        hard: the hard network that was quantized (annealed, if it was).
+        program: the integer program.
+    """
+
+    soft: "SoftNetwork"
+    naive: Network
+    hard: Network
+    program: Program
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Sums over blocks of samples."""
+
+    correct: dict[str, list[np.ndarray]]
+    rates: dict[str, float]
+    agreement: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    margins: dict[str, list[np.ndarray]]
+
+
+def measure(
+    chain: Chain,
+    test: "Split",
+    encoder: Encoder,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[dict[str, Any], EventCounts]:
+    """Measure accuracies, spike rates, agreement and margins on the test split.
+
+    Args:
+        chain: the networks.
+        test: samples; without labels the accuracies are None.
+        encoder: of the inputs.
+        on_progress: called with the share done.
+
+    Returns:
+        A dictionary for the report (accuracies as fractions, gaps in percentage points), and the
+        event counts of the integer program.
+    """
+    tally = _Tally({}, {}, {}, {}, {})
+    traces: list[Trace] = []
+    executable = load_on("fast", chain.program)
+    for where, values in encoder.blocks(test.x):
+        labels = None if test.y is None else test.y[where]
+        soft_spikes = _soft(chain, encoder, values, labels, tally)
+        integer = executable.run(values[: chain.program.timesteps], record=True)
+        assert integer.spikes is not None
+        _add_correct(tally, "integer", integer.logits, labels)
+        naive = run_hard(chain.naive, values)
+        _add_correct(tally, "naive", naive.logits, labels)
+        hard = run_hard(chain.hard, values)
+        _add_correct(tally, "hard", hard.logits, labels)
+        for name, spikes in integer.spikes.items():
+            steps = len(spikes)
+            _agree(tally, "integer_hard", name, spikes != 0, hard.spikes[name])
+            _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
+            unit = _unit(chain.program, name)
+            tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
+        traces.append(Trace(integer.logits, integer.counts, None))
+        if on_progress is not None:
+            on_progress(where.stop / len(test.x))
+    counts = join_traces(traces).counts
+    return _summary(chain, tally, counts, len(test.x), encoder), counts
+
+
+def _soft(
+    chain: Chain,
+    encoder: Encoder,
+    values: np.ndarray,
+    labels: np.ndarray | None,
+    tally: _Tally,
+) -> dict[str, np.ndarray]:
+    """Run the soft network at every factor; returns its spikes at the learned ε."""
+    import torch
+
+    from ultralif_deploy.training import real_inputs
+
+    spikes: dict[str, np.ndarray] = {}
+    inputs = real_inputs(encoder, values)
+    with torch.no_grad():
+        for factor in SWEEP:
+            trace = chain.soft(inputs, factor)
+            _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
+            rate = float(trace.spike_rate()) * values.shape[1]
+            key = f"sweep {factor}"
+            tally.rates[key] = tally.rates.get(key, 0.0) + rate
+            if factor == 1.0:
+                spikes = {name: s.numpy() for name, s in trace.spikes.items()}
+                for name, s in spikes.items():
+                    mean = float(s.mean(dtype=np.float64)) * values.shape[1]
+                    tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
+    return spikes
+
+
+def _add_correct(tally: _Tally, name: str, logits: np.ndarray, labels: np.ndarray | None) -> None:
+    if labels is not None:
+        tally.correct.setdefault(name, []).append(logits.argmax(axis=1) == labels)
+
+
+def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) -> None:
+    counts = tally.agreement.setdefault(kind, {})
+    counts[name] = counts.get(name, 0) + int(np.count_nonzero(a == b))
+    tally.sizes[f"{kind} {name}"] = tally.sizes.get(f"{kind} {name}", 0) + a.size
+
+
+def _unit(program: Program, name: str) -> np.ndarray:
+    """Real value of one threshold unit of a population, [neuron]."""
+    population = program.population(name)
+    return population.scale / 64 if isinstance(population.neuron, LEAKY) else population.scale
+
+
+def _sample(margins: np.ndarray) -> np.ndarray:
+    """At most 200 000 margins a block, evenly spaced, so that memory stays bounded."""
+    flat = margins.reshape(-1)
+    return flat[:: max(1, flat.size // 200_000)]
+
+
+def _summary(
+    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, encoder: Encoder
+) -> dict[str, Any]:
+    correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
+    accuracy: dict[str, Any] = dict.fromkeys(
+        ("soft", "hard_naive", "hard", "integer", "gap_soft_integer", "gap_ci95", "mcnemar_p")
+    )
+    if correct:
+        gap = paired_gap(correct["sweep 1.0"], correct["integer"])
+        accuracy = {
+            "soft": float(correct["sweep 1.0"].mean()),
+            "hard_naive": float(correct["naive"].mean()),
+            "hard": float(correct["hard"].mean()),
+            "integer": float(correct["integer"].mean()),
+            "gap_soft_integer": gap.gap,
+            "gap_ci95": list(gap.ci95),
+            "mcnemar_p": gap.mcnemar_p,
+            "only_soft_correct": gap.only_first,
+            "only_integer_correct": gap.only_second,
+        }
+    learned = chain.soft.epsilon()
+    steps = counts.timesteps * counts.samples
+    populations = {}
+    for p in chain.program.populations:
+        if not p.spikes:
+            continue
+        margins = np.concatenate(tally.margins[p.name])
+        populations[p.name] = {
+            "neurons": p.size,
+            "spike_rate_soft": tally.rates[f"soft {p.name}"] / samples,
+            "spike_rate_integer": float(counts.spikes[p.name].sum()) / (steps * p.size),
+            **{
+                f"agreement_{kind}": tally.agreement[kind][p.name] / tally.sizes[f"{kind} {p.name}"]
+                for kind in ("integer_hard", "integer_soft")
+            },
+            "margin_units": {
+                f"q{round(100 * q):02d}": float(np.quantile(margins, q)) for q in MARGIN_QUANTILES
+            },
+            "margin_below_one_unit": float((margins < 1).mean()),
+        }
+    return {
+        "accuracy": accuracy,
+        "epsilon_sweep": [
+            {
+                "epsilon": factor * learned,
+                "factor": factor,
+                "accuracy": float(correct[f"sweep {factor}"].mean()) if correct else None,
+                "spike_rate": tally.rates[f"sweep {factor}"] / samples,
+            }
+            for factor in SWEEP
+        ],
+        "populations": populations,
+        "input_spike_rate": float(counts.spikes["input"].sum())
+        / (steps * chain.program.input.size),
+    }
