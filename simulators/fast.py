@@ -9,7 +9,7 @@ has a third form, one graph for all its layers (`row_graph.py`), timed against t
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program import LIF, Population, Program, Threshold, TropicalLIF, UltraDLIF
 from ultralif_deploy.simulators import kernels
 from ultralif_deploy.simulators.products import Product, integer_product
-from ultralif_deploy.simulators.row_graph import ROWS, RowGraph, expressible
+from ultralif_deploy.simulators.row_graph import RowGraph, expressible
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 CHUNK_VALUES = 1 << 21
@@ -31,6 +31,13 @@ TIMED_ROWS = 256
 def load(program: Program) -> "Fast":
     """Make a program ready to run."""
     return Fast(program)
+
+
+Sent = dict[str, np.ndarray]
+"""Spikes sent, int64 [batch], by source."""
+
+Operations = dict[tuple[str, bool], np.ndarray]
+"""Synaptic operations, int64 [projection, batch], by source and whether delayed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,9 +77,9 @@ class Fast:
             if p.name in program.delayed:
                 self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
         self.threads = os.cpu_count() or 1
-        self.pool = ThreadPoolExecutor(self.threads)
-        self.rows = _row_graph(program, self.pool)
-        self.rows_faster: bool | None = None
+        self.pool = ThreadPoolExecutor(max(1, self.threads - 1))
+        self.graph = _row_graph(program)
+        self.graph_faster: bool | None = None
 
     def executed(self) -> dict[str, np.ndarray]:
         """The integers that `run` uses, read back from the kernels' layout.
@@ -84,7 +91,7 @@ class Fast:
         for name, s in self.synapses.items():
             by_product = s.product(np.eye(len(s.events), dtype=np.uint8))
             same = np.array_equal(by_product, s.events)
-            same &= self.rows is None or np.array_equal(self.rows.weights[name], s.events.T)
+            same &= self.graph is None or np.array_equal(self.graph.weights[name], s.events.T)
             arrays[name] = s.events.T if same else np.full_like(s.events.T, -1)
         arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
         for name, parameters in self.parameters.items():
@@ -92,49 +99,60 @@ class Fast:
         return arrays
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
-        """Run inputs uint8 [time, batch, input], in chunks on all cores."""
+        """Run inputs uint8 [time, batch, input], in chunks of samples on all cores."""
         inputs = self.program.check_inputs(inputs)
-        steps, batch, _ = inputs.shape
-        if self.rows is None or steps * batch < TIMED_ROWS:
-            return self._run_by_population(inputs, record)
-        if self.rows_faster is None:
-            self.rows_faster = self._time_rows(self.rows, inputs[:, : max(1, ROWS // steps)])
-        if self.rows_faster:
-            return self.rows.run(inputs, record)
-        return self._run_by_population(inputs, record)
-
-    def _time_rows(self, rows: RowGraph, inputs: np.ndarray) -> bool:
-        """Whether the graph is faster than going population by population."""
-
-        def by_rows() -> object:
-            return rows.run(inputs, record=False)
-
-        def by_population() -> object:
-            return self._run_by_population(inputs, record=False)
-
-        return _seconds(by_rows) < _seconds(by_population)
-
-    def _run_by_population(self, inputs: np.ndarray, record: bool) -> Trace:
-        """One population after the other, in chunks of samples on all cores."""
         steps, batch, size = inputs.shape
         most = max(1, CHUNK_VALUES // max(1, steps * size))
         length = max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
         chunks = [inputs[:, i : i + length] for i in range(0, batch, length)] or [inputs]
-        if len(chunks) == 1:
-            return self._run_chunk(inputs, record)
-        return join_traces(
-            list(self.pool.map(lambda chunk: self._run_chunk(chunk, record), chunks))
-        )
+        run_chunk = self._choose(chunks[0])
+        traces: list[Trace | None] = [None] * len(chunks)
+        waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next
 
-    def _run_chunk(self, inputs: np.ndarray, record: bool) -> Trace:
+        def work() -> None:
+            for i, chunk in waiting:
+                traces[i] = run_chunk(chunk, record)
+
+        # The calling thread works too: waking another costs as much as a hundred samples.
+        others = [self.pool.submit(work) for _ in range(min(self.threads, len(chunks)) - 1)]
+        work()
+        for other in others:
+            other.result()
+        done = [trace for trace in traces if trace is not None]
+        return done[0] if len(done) == 1 else join_traces(done)
+
+    def _choose(self, inputs: np.ndarray) -> Callable[[np.ndarray, bool], Trace]:
+        """The way to run a chunk, timed once on a chunk that is large enough."""
+        if self.graph is None:
+            return self._by_population
+        if self.graph_faster is None and inputs.shape[0] * inputs.shape[1] >= TIMED_ROWS:
+
+            def by_graph() -> object:
+                return self._by_graph(inputs, record=False)
+
+            def by_population() -> object:
+                return self._by_population(inputs, record=False)
+
+            self.graph_faster = _seconds(by_graph) < _seconds(by_population)
+        return self._by_population if self.graph_faster is False else self._by_graph
+
+    def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All layers of a chain at once."""
+        assert self.graph is not None
+        inputs = np.ascontiguousarray(inputs)
+        logits, fired = self.graph.run(inputs)
+        spikes, operations = self._no_counts(inputs.shape[1])
+        for (source, _), (_, fan_out) in self.outgoing.items():
+            signal = inputs if source == INPUT else fired[source]
+            kernels.tally(signal, fan_out, spikes[source], operations[source, False])
+        return Trace(logits, self._counts(inputs, spikes, operations), fired if record else None)
+
+    def _by_population(self, inputs: np.ndarray, record: bool) -> Trace:
+        """One population after the other."""
         program = self.program
-        steps, batch, _ = inputs.shape
+        batch = inputs.shape[1]
         spiking = [p for p in program.populations if p.spikes]
-        spikes = {n: np.zeros(batch, dtype=np.int64) for n in (INPUT, *(p.name for p in spiking))}
-        operations = {
-            key: np.zeros((len(names), batch), dtype=np.int64)
-            for key, (names, _) in self.outgoing.items()
-        }
+        spikes, operations = self._no_counts(batch)
         states = {p.name: _initial(p, batch) for p in program.populations}
         recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
         last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
@@ -154,19 +172,32 @@ class Fast:
             for name, parts in recorded.items():
                 parts.append(now[name])
             last = now
-        counts = EventCounts(
-            batch,
-            steps,
+        kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
+        counts = self._counts(inputs, spikes, operations)
+        return Trace(states[program.readout.name], counts, kept)
+
+    def _no_counts(self, batch: int) -> tuple[Sent, Operations]:
+        """Counters at 0: spikes sent by source, operations by key of `outgoing`."""
+        names = (INPUT, *(p.name for p in self.program.populations if p.spikes))
+        spikes = {name: np.zeros(batch, dtype=np.int64) for name in names}
+        operations = {
+            key: np.zeros((len(projections), batch), dtype=np.int64)
+            for key, (projections, _) in self.outgoing.items()
+        }
+        return spikes, operations
+
+    def _counts(self, inputs: np.ndarray, spikes: Sent, operations: Operations) -> EventCounts:
+        return EventCounts(
+            inputs.shape[1],
+            inputs.shape[0],
             {
                 name: operations[key][row]
                 for key, (names, _) in self.outgoing.items()
                 for row, name in enumerate(names)
             },
             spikes,
-            program.multiplies,
+            self.program.multiplies,
         )
-        kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
-        return Trace(states[program.readout.name], counts, kept)
 
     def _fan_outs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray]:
         """Projections from a source, and their non-zero weights per source neuron [P, source]."""
@@ -247,11 +278,11 @@ def _layout(projection: Projection, program: Program) -> _Synapses:
     )
 
 
-def _row_graph(program: Program, pool: Executor) -> RowGraph | None:
+def _row_graph(program: Program) -> RowGraph | None:
     if not expressible(program):
         return None
     try:
-        return RowGraph(program, pool)
+        return RowGraph(program)
     except ImportError:
         return None
 

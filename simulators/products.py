@@ -6,7 +6,8 @@ inputs of at most 127 (2·127·128 < 2^15). Everything else goes to a floating-p
 because every partial sum is an integer below 2^24 (float32) or 2^53 (float64).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,21 +38,53 @@ def _on_blas(weight: np.ndarray, largest_input: int) -> Product:
 
 
 def _on_onnxruntime(weight: np.ndarray) -> Product:
+    from onnx import TensorProto, helper
+
+    run = session(
+        [helper.make_node("MatMulInteger", ["rows", "weight"], ["product"])],
+        "rows",
+        len(weight),
+        {"product": (TensorProto.INT32, 2)},
+        {"weight": np.ascontiguousarray(weight, dtype=np.int8)},
+    ).run
+    return lambda rows: run(None, {"rows": rows})[0]
+
+
+def session(
+    nodes: list[Any],
+    source: str,
+    size: int,
+    outputs: Mapping[str, tuple[int, int]],
+    constants: dict[str, np.ndarray],
+) -> Any:
+    """An onnxruntime session with one thread; pieces of a batch run in parallel instead.
+
+    Args:
+        nodes: ONNX nodes.
+        source: name of the only input, uint8 [..., size].
+        size: its last axis.
+        outputs: (element type, number of axes) by name.
+        constants: arrays by name.
+
+    Raises:
+        ImportError: onnxruntime or onnx is not installed.
+    """
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
+    axes = max(count for _, count in outputs.values()) - 1
+    describe = helper.make_tensor_value_info
     graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", ["rows", "weight"], ["product"])],
-        "product",
-        [helper.make_tensor_value_info("rows", TensorProto.UINT8, [None, weight.shape[0]])],
-        [helper.make_tensor_value_info("product", TensorProto.INT32, [None, weight.shape[1]])],
-        [numpy_helper.from_array(np.ascontiguousarray(weight, dtype=np.int8), "weight")],
+        nodes,
+        source,
+        [describe(source, TensorProto.UINT8, [None] * axes + [size])],
+        [describe(name, kind, [None] * count) for name, (kind, count) in outputs.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # we run chunks in parallel
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
+    return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return lambda rows: session.run(None, {"rows": rows})[0]

@@ -1,12 +1,10 @@
 """The fast simulator is the reference to the bit: spikes, logits, counts, executed integers."""
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from comparisons import assert_same_trace, back_ends_agree, event_sums_are_exact, holds
-from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import KINDS, inputs_for, programs
@@ -23,7 +21,7 @@ from ultralif_deploy.program import (
     UltraDLIF,
     executed_arrays,
 )
-from ultralif_deploy.simulators import BACK_ENDS, fast, load_on, products, reference, row_graph
+from ultralif_deploy.simulators import BACK_ENDS, fast, load_on, products, reference
 
 POOL = ThreadPoolExecutor(2)
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
@@ -38,7 +36,7 @@ def test_fast_equals_reference_in_networks_of_one_kind(kind):
     back_ends_agree(fast.load, drawn=programs(kinds=(kind,)), examples=60)
 
 
-@pytest.mark.parametrize("faster", ["events", "product", "by_rows"])
+@pytest.mark.parametrize("faster", ["events", "product", "by_graph"])
 def test_every_form_is_exact(monkeypatch, faster):
     taken = set()
 
@@ -51,45 +49,7 @@ def test_every_form_is_exact(monkeypatch, faster):
     monkeypatch.setattr(fast, "_seconds", timed)
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
-    assert taken == {"events", "product", "by_rows", "by_population"}
-
-
-@pytest.mark.parametrize("rows", [1, 3, 7, 1000])
-def test_row_graph_joins_its_pieces(monkeypatch, rows):
-    """Chains of threshold units, in pieces of timesteps and of samples."""
-
-    def check(data):
-        program = data.draw(CHAINS)
-        assume(row_graph.expressible(program))
-        inputs = data.draw(inputs_for(program, program.timesteps, 5))
-        expected = reference.load(program).run(inputs, record=True)
-        graph = row_graph.RowGraph(program, POOL)
-        assert_same_trace(graph.run(inputs, record=True), expected)
-        assert_array_equal(graph.run(inputs, record=False).logits, expected.logits)
-
-    monkeypatch.setattr(row_graph, "ROWS", rows)
-    holds(check, st.data(), examples=40)
-
-
-def test_row_graph_counts_beyond_one_digit():
-    rng = np.random.default_rng(0)
-    sizes = {"input": 9, "a": 300, "b": 130, "out": 260}
-    populations = [
-        Population(name, sizes[name], Threshold(zeros), zeros, zeros + 1)
-        for name in ("a", "b")
-        for zeros in [np.zeros(sizes[name])]
-    ]
-    readout = Population("out", 260, Integrator(), np.ones(260), np.ones(260))
-    projections = [
-        Projection(a, b, Dense(rng.integers(-3, 4, (sizes[b], sizes[a]))))
-        for a, b in pairwise(sizes)
-    ]
-    program = Program(Input(9), (*populations, readout), tuple(projections), "8", 4, 4)
-    assert row_graph.expressible(program)
-    inputs = rng.integers(0, 2, (4, 3, 9)).astype(np.uint8)
-    expected = reference.load(program).run(inputs, record=True)
-    graph = row_graph.RowGraph(program, POOL)
-    assert_same_trace(graph.run(inputs, record=True), expected)
+    assert taken == {"events", "product", "by_graph", "by_population"}
 
 
 def test_products_without_onnxruntime_are_exact(monkeypatch):
@@ -97,7 +57,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
         raise ImportError
 
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
-    monkeypatch.setattr(fast, "_row_graph", lambda program, pool: None)
+    monkeypatch.setattr(fast, "_row_graph", lambda program: None)
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
     monkeypatch.setattr(fast, "_seconds", lambda work: float(work.__name__ == "events"))
     back_ends_agree(fast.load, examples=60)
@@ -149,13 +109,13 @@ def test_chunks_join_to_the_whole(monkeypatch, batch):
         executable.pool.shutdown()
 
     chunks = []
-    real = fast.Fast._run_chunk
+    real = fast.Fast._counts
 
-    def spied(self, inputs, record):
+    def spied(self, inputs, spikes, operations):
         chunks.append(inputs.shape[1])
-        return real(self, inputs, record)
+        return real(self, inputs, spikes, operations)
 
-    monkeypatch.setattr(fast.Fast, "_run_chunk", spied)
+    monkeypatch.setattr(fast.Fast, "_counts", spied)
     holds(check, st.data(), examples=10)
     monkeypatch.setattr(fast, "CHUNK_VALUES", 1)
     assert (max(chunks) < batch) == (batch > 16)
