@@ -9,6 +9,7 @@ weight format; timesteps; divisor; the encoding.
 
 import io
 import json
+import math
 import operator
 import re
 import reprlib
@@ -20,20 +21,19 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir_file import Texts, check_hdf5
+from ultralif_deploy.exporters.nir_maps import VECTOR_MAPS, WEIGHTS, read_map, write_map
 from ultralif_deploy.exporters.nir_nodes import (
     FLAVOURS,
     NEURONS,
     NODE_TYPES,
-    WEIGHTS,
+    neuron_count,
     read_neurons,
     scale_of,
-    vector_size,
-    whole,
-    whole_float,
     write_neurons,
 )
+from ultralif_deploy.exporters.nir_values import whole, whole_float
 from ultralif_deploy.files import readable_file, written_whole
-from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.graph import INPUT, Conv2d, Identity, Projection, shape_of
 from ultralif_deploy.program import FORMAT_VERSION, Input, Integrator, Population, Program
 
 METADATA_KEY = "ultralif"
@@ -97,28 +97,40 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
     readout = program.readout
     names[readout.name] = OUTPUT
-    nodes = {INPUT: nir.Input(np.array([program.input.size]))}
+    shapes = {INPUT: shape_of(INPUT, program.input.size, program.projections)} | {
+        p.name: shape_of(p.name, p.size, program.projections) for p in program.populations
+    }
+    nodes = {INPUT: nir.Input(np.array(shapes[INPUT]))}
     biases = {readout.name: readout.bias.astype(np.float64)}
     for population in program.populations[:-1]:
-        node, biases[population.name] = write_neurons(population, flavour)
+        carrier = _bias_carrier(program, population.name)
+        node, biases[population.name] = write_neurons(
+            population, flavour, shapes[population.name], by_channel=isinstance(carrier.map, Conv2d)
+        )
         nodes[names[population.name]] = node
-    nodes[OUTPUT] = nir.Output(np.array([readout.size]), metadata={"scale": readout.scale})
+    nodes[OUTPUT] = nir.Output(np.array(shapes[readout.name]), metadata={"scale": readout.scale})
     carriers = {
         p.name: _bias_carrier(program, p.name) for p in program.populations if biases[p.name].any()
     }
     edges, identities = [], []
+    flattened: dict[str, str] = {}
     # Delayed first: some tools take the last node that they reach for the output.
     for projection in sorted(program.projections, key=lambda p: p.name not in program.delayed):
         source, target = names[projection.source], names[projection.target]
         name = _unique(f"{source}_to_{target}", taken)
-        # float32: some tools multiply float inputs with weights as they are; int8 is exact in it.
-        weight = projection.map.matrix().astype(np.float32)
-        if carriers.get(projection.target) is projection:
-            nodes[name] = nir.Affine(weight, biases[projection.target])
-        else:
-            nodes[name] = nir.Linear(weight)
+        carries = carriers.get(projection.target) is projection
+        bias = biases[projection.target] if carries else None
+        nodes[name] = write_map(projection, bias, shapes[projection.source])
         if isinstance(projection.map, Identity):
             identities.append(name)
+        if len(shapes[projection.source]) == 3 and isinstance(nodes[name], VECTOR_MAPS):
+            flat = flattened.get(source)
+            if flat is None:
+                flat = flattened[source] = _unique(f"{source}_flat", taken)
+                shape = {"input": np.array(shapes[projection.source])}
+                nodes[flat] = nir.Flatten(shape, start_dim=0, end_dim=-1)
+                edges.append((source, flat))
+            source = flat
         edges += [(source, name), (name, target)]
     info = {
         "format_version": FORMAT_VERSION,
@@ -147,7 +159,10 @@ def _unique(name: str, taken: set[str]) -> str:
 
 def _bias_carrier(program: Program, name: str) -> Projection:
     """The projection whose node holds a population's bias: one that acts at every timestep."""
-    return min(program.incoming(name), key=lambda p: p.name in program.delayed)
+    return min(
+        program.incoming(name),
+        key=lambda p: (p.name in program.delayed, isinstance(p.map, Conv2d)),
+    )
 
 
 def _json(info: dict[str, Any]) -> str:
@@ -225,7 +240,7 @@ def graph_to_program(graph: nir.NIRGraph, info: dict[str, Any]) -> Program:
             bias = _bias(name, biases, size)
             populations.append(Population(name, size, Integrator(), bias, scale))
         elif node_name != INPUT:
-            size = vector_size(name, node)
+            size = neuron_count(name, node)
             populations.append(read_neurons(name, node, _bias(name, biases, size)))
     return Program(
         Input(
@@ -254,7 +269,7 @@ def _population_names(nodes: dict[str, nir.NIRNode], info: dict[str, Any]) -> di
             found = type(nodes[node_name]).__name__ if node_name in nodes else "no node"
             raise UltralifError(f"node {_short(node_name)}: found {found}; expected a population")
     for node_name, node in nodes.items():
-        if node_name not in names and not isinstance(node, WEIGHTS):
+        if node_name not in names and not isinstance(node, (*WEIGHTS, nir.Flatten)):
             raise UltralifError(
                 f"node {_short(node_name)} is not in the metadata's order of populations"
             )
@@ -268,11 +283,17 @@ def _projections(
 ) -> tuple[list[Projection], dict[str, np.ndarray]]:
     """Projections in the program's order, and the summed biases int64 by population."""
     weights = {k: node for k, node in graph.nodes.items() if isinstance(node, WEIGHTS)}
+    sent = dict(names)  # population by the nodes that send its spikes, flattened or not
+    for source, target in graph.edges:
+        if isinstance(graph.nodes.get(target), nir.Flatten) and source in names:
+            sent[target] = names[source]
     sources: dict[str, list[str]] = {k: [] for k in weights}
     targets: dict[str, list[str]] = {k: [] for k in weights}
     for source, target in graph.edges:
-        if source in names and target in weights:
-            sources[target].append(names[source])
+        if isinstance(graph.nodes.get(target), nir.Flatten) and source in names:
+            continue
+        if source in sent and target in weights:
+            sources[target].append(sent[source])
         elif source in weights and target in names:
             targets[source].append(names[target])
         else:
@@ -290,9 +311,9 @@ def _projections(
                 "one each"
             )
         target = targets[k][0]
-        projections.append(Projection(sources[k][0], target, _linear_map(k, node, identities)))
-        if isinstance(node, nir.Affine):
-            bias = whole_float(node.bias, node.weight.shape[0], f"node {_short(k)}: bias")
+        linear, bias = read_map(k, node, k in identities)
+        projections.append(Projection(sources[k][0], target, linear))
+        if bias is not None:
             if biases.get(target, bias).shape != bias.shape:
                 raise UltralifError(f"{target}: biases of different lengths; expected one length")
             biases[target] = biases.get(target, np.int64(0)) + bias
@@ -303,25 +324,16 @@ def _projections(
     return sorted(projections, key=lambda p: order.get(p.name, len(order))), biases
 
 
-def _linear_map(name: str, node: nir.NIRNode, identities: set[str]) -> LinearMap:
-    """int8 weights; an identity only where the weights still are one."""
-    shape = np.shape(node.weight)
-    if len(shape) != 2:
-        raise UltralifError(f"node {_short(name)}: weight of shape {shape}; expected a matrix")
-    weight = whole(node.weight, np.int8, shape, f"node {_short(name)}: weight")
-    unit = name in identities and np.array_equal(weight, np.eye(*shape, dtype=np.int8))
-    return Identity(shape[0]) if unit else Dense(weight)
-
-
 def _bias(name: str, biases: dict[str, np.ndarray], size: int) -> np.ndarray:
     bias = biases.get(name, np.zeros(size, dtype=np.int64))
     return whole(bias, np.int64, size, f"{name}: bias")
 
 
 def _declared_size(name: str, shape: Any) -> int:
-    if np.shape(shape) != (1,):
-        raise UltralifError(f"node {name!r}: shape {_short(shape)}; expected one number")
-    return int(whole_float(shape, 1, f"node {name!r}: shape")[0])
+    if np.shape(shape) not in ((1,), (3,)):
+        raise UltralifError(f"node {name!r}: shape {_short(shape)}; expected one or three numbers")
+    sizes = whole_float(shape, len(shape), f"node {name!r}: shape")
+    return math.prod(int(size) for size in sizes)
 
 
 def _value(info: dict[str, Any], key: str, kind: type) -> Any:

@@ -23,16 +23,14 @@ import numpy as np
 
 from ultralif_deploy import program as integer
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import frozen
+from ultralif_deploy.exporters.nir_maps import WEIGHTS
+from ultralif_deploy.exporters.nir_values import numbers, whole, whole_float
 
 TIME_STEP = 1e-4
 """Seconds; a LIF with this tau forgets everything from one timestep to the next."""
 
 V_THRESHOLD = 0.5
 """c − 1/2 with c = 1: halfway between two integers, so that > and >= are the same to a tool."""
-
-EXACT_INTEGER = 1 << 53
-"""Integers up to here are exact in float64."""
 
 
 @dataclass(eq=False)
@@ -86,11 +84,9 @@ for _node in CUSTOM:
         nir.ir.__all_ir.append(_node.__name__)
         setattr(nir.ir, _node.__name__, _node)
 
-WEIGHTS = (nir.Linear, nir.Affine)
-
 NEURONS = (nir.LIF, nir.CubaLIF, nir.Threshold, *CUSTOM)
 
-NODE_TYPES = tuple(t.__name__ for t in (nir.Input, nir.Output, *WEIGHTS, *NEURONS))
+NODE_TYPES = tuple(t.__name__ for t in (nir.Input, nir.Output, nir.Flatten, *WEIGHTS, *NEURONS))
 """Every node type that a program's file may hold."""
 
 CONSTANTS: dict[type, dict[str, float]] = {
@@ -110,21 +106,38 @@ FLAVOURS: dict[str, type] = {"lif": nir.LIF, "cubalif": nir.CubaLIF, "threshold"
 """Node types that a Threshold population can be written as, by name."""
 
 
-def write_neurons(population: integer.Population, flavour: str) -> tuple[nir.NIRNode, np.ndarray]:
-    """A spiking population as a node, and the bias float64 [neuron] for a weight node before it."""
+def write_neurons(
+    population: integer.Population, flavour: str, shape: tuple[int, ...], *, by_channel: bool
+) -> tuple[nir.NIRNode, np.ndarray]:
+    """A spiking population as a node, and the bias float64 [neuron] for a weight node before it.
+
+    Args:
+        population: any that spikes.
+        flavour: a key of `FLAVOURS`.
+        shape: of the node's parameters, (neurons,) or (channels, height, width).
+        by_channel: the weight node holds one bias for a channel.
+    """
     neuron, bias = population.neuron, population.bias
     metadata = {"scale": population.scale}
     if isinstance(neuron, integer.Threshold):
         kind, none = FLAVOURS[flavour], np.zeros(population.size)
-        if kind is nir.Threshold:
-            return nir.Threshold(neuron.threshold + none, metadata=metadata), bias + none
+        if kind is nir.Threshold and (not by_channel or _alike(bias, shape)):
+            threshold = (neuron.threshold + none).reshape(shape)
+            return nir.Threshold(threshold, metadata=metadata), bias + none
         # Only threshold − bias is executed; NIR cannot say how it splits.
         if bias.any():
             metadata["bias"] = bias
-        fields = {name: none + value for name, value in CONSTANTS[kind].items()}
-        node = kind(v_threshold=none + V_THRESHOLD, metadata=metadata, **fields)
-        return node, none + bias - neuron.threshold
-    arrays = population.parameters() | {"bias": bias}
+        folded = none + bias - neuron.threshold
+        if by_channel and not _alike(folded, shape):  # the node's own thresholds hold it
+            limits, folded = V_THRESHOLD - folded.reshape(shape), none
+        else:
+            limits = np.full(shape, V_THRESHOLD)
+        if kind is nir.Threshold:
+            return nir.Threshold(limits, metadata=metadata), folded
+        fields = {name: np.full(shape, value) for name, value in CONSTANTS[kind].items()}
+        return kind(v_threshold=limits, metadata=metadata, **fields), folded
+    arrays = {k: v.reshape(shape) for k, v in population.parameters().items()}
+    arrays["bias"] = bias.reshape(shape)
     if isinstance(neuron, integer.TropicalLIF):
         node = TropicalLIF(**arrays, metadata=metadata)
     elif isinstance(neuron, integer.LIF):
@@ -155,26 +168,40 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> integer.Popu
                 "the node itself"
             )
         neuron, bias = _custom_neuron(name, node, size)
-    elif isinstance(node, nir.Threshold):
-        neuron = integer.Threshold(_largest_silent(name, node.threshold, size))
     else:
-        _check_constants(name, node, size)
-        # fires iff I + B > v_threshold  ⇔  I + bias > threshold
-        difference = _largest_silent(name, node.v_threshold, size) - bias
-        split = _metadata(node).get("bias", np.zeros(size))
+        split = _metadata(node).get("bias")
+        if isinstance(node, nir.Threshold):
+            limit, split = node.threshold, bias if split is None else split
+        else:
+            _check_constants(name, node, size)
+            limit, split = node.v_threshold, np.zeros(size) if split is None else split
+        # fires iff I + B > limit  ⇔  I + bias > threshold
+        difference = _largest_silent(name, limit, size) - bias
         bias = whole(split, np.int32, size, f"{name}: metadata bias").astype(np.int64)
         neuron = integer.Threshold(bias + difference)
     return integer.Population(name, size, neuron, bias, scale_of(name, node, size))
 
 
-def vector_size(name: str, node: nir.NIRNode) -> int:
-    """Neurons of a node of `NEURONS`."""
+def neuron_count(name: str, node: nir.NIRNode) -> int:
+    """Neurons of a node of `NEURONS`, in a vector or an image."""
     threshold = node.v_threshold if type(node) in CONSTANTS else node.threshold
-    if len(np.shape(threshold)) != 1:
+    if len(np.shape(threshold)) not in (1, 3):
         raise UltralifError(
             f"{name}: threshold of shape {np.shape(threshold)}; expected one value per neuron"
         )
-    return int(np.shape(threshold)[0])
+    return int(np.size(threshold))
+
+
+def _alike(values: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether values [neuron] are constant in every channel of a shape."""
+    by_channel = values.reshape(shape[0], -1)
+    return bool(np.all(by_channel == by_channel[:, :1]))
+
+
+def _flat(value: Any, size: int) -> Any:
+    """An image's values as a vector; anything else as it is, for the checks to judge."""
+    image = np.ndim(value) == 3 and np.size(value) == size
+    return np.reshape(value, size) if image else value
 
 
 def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
@@ -185,48 +212,19 @@ def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
     return numbers(metadata["scale"], size, f"{name}: scale")
 
 
-def numbers(value: Any, size: int, what: str) -> np.ndarray:
-    """A vector float64 [size] of finite numbers; anything else is an error."""
-    return frozen(_numeric(value, what), np.float64, (size,), what)
-
-
-def whole(value: Any, dtype: Any, shape: int | tuple[int, ...], what: str) -> np.ndarray:
-    """An array of whole numbers that the integer dtype holds; anything else is an error."""
-    expected = shape if isinstance(shape, tuple) else (shape,)
-    return frozen(_numeric(value, what), dtype, expected, what)
-
-
-def whole_float(value: Any, size: int, what: str) -> np.ndarray:
-    """A vector int64 [size] of whole numbers that float64 holds exactly."""
-    given = numbers(value, size, what)
-    if np.abs(given).max(initial=0) > EXACT_INTEGER:
-        raise UltralifError(f"{what}: reaches {np.abs(given).max():g}; expected at most 2^53")
-    return whole(given, np.int64, size, what)
-
-
 def _metadata(node: nir.NIRNode) -> Mapping[str, Any]:
     return node.metadata if isinstance(node.metadata, dict) else {}
 
 
-def _numeric(value: Any, what: str) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
-        raise UltralifError(f"{what}: values of type {array.dtype}; expected numbers")
-    # Before any arithmetic: rounding a signalling NaN would warn.
-    if not np.all(np.isfinite(array)):
-        raise UltralifError(f"{what}: values that are NaN or infinite; expected numbers")
-    return array
-
-
 def _largest_silent(name: str, threshold: Any, size: int) -> np.ndarray:
     """Largest integer int64 [neuron] that does not fire: an integer x > t iff x > floor(t)."""
-    floor = np.floor(numbers(threshold, size, f"{name}: threshold"))
+    floor = np.floor(numbers(_flat(threshold, size), size, f"{name}: threshold"))
     return whole_float(floor, size, f"{name}: threshold")
 
 
 def _check_constants(name: str, node: nir.NIRNode, size: int) -> None:
     for field, expected in CONSTANTS[type(node)].items():
-        found = numbers(getattr(node, field), size, f"{name}: {field}")
+        found = numbers(_flat(getattr(node, field), size), size, f"{name}: {field}")
         if np.any(found != expected):
             other = found[found != expected][0]
             raise UltralifError(
@@ -237,7 +235,7 @@ def _check_constants(name: str, node: nir.NIRNode, size: int) -> None:
 
 def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.ndarray]:
     def array(field: str) -> np.ndarray:
-        return whole(getattr(node, field), np.int32, size, f"{name}: {field}")
+        return whole(_flat(getattr(node, field), size), np.int32, size, f"{name}: {field}")
 
     threshold, decay, bias = array("threshold"), array("decay"), array("bias")
     if isinstance(node, TropicalLIF):

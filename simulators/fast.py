@@ -10,22 +10,21 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.graph import INPUT, Identity, Projection
 from ultralif_deploy.program import LIF, Population, Program, Threshold, TropicalLIF, UltraDLIF
 from ultralif_deploy.simulators import kernels
-from ultralif_deploy.simulators.products import Product, integer_product
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible
+from ultralif_deploy.simulators.synapses import Synapses, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 CHUNK_VALUES = 1 << 21
-"""Inputs handled at once by one thread: small enough to stay in cache."""
+"""Signals of one population handled at once by one thread: small enough to stay in cache."""
 
 TIMED_ROWS = 256
-"""Fewer rows (timesteps · samples) than this say nothing about speed; they go to events."""
+"""Fewer rows (timesteps · samples · positions) say nothing about speed; they go to events."""
 
 
 def load(program: Program) -> "Fast":
@@ -40,29 +39,16 @@ Operations = dict[tuple[str, bool], np.ndarray]
 """Synaptic operations, int64 [projection, batch], by source and whether delayed."""
 
 
-@dataclass(slots=True, eq=False)
-class _Synapses:
-    """One projection in both forms, from the same int8 weights.
-
-    Attributes:
-        events: int16 [source, target] for the event-driven kernel.
-        product: the matrix product.
-        faster: True where events are faster, by octave of the share of active inputs.
-    """
-
-    events: np.ndarray
-    product: Product
-    faster: dict[int, bool] = field(default_factory=dict)
-
-
 class Fast:
     """A program with its weights laid out for the kernels."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.synapses = {
-            p.name: _layout(p, program) for p in program.projections if isinstance(p.map, Dense)
-        }
+        self.synapses: dict[str, Synapses] = {}
+        for p in program.projections:
+            largest = program.input.maximum if p.source == INPUT else 1
+            if (made := synapses(p.map, largest)) is not None:
+                self.synapses[p.name] = made
         self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
         self.parameters = {
             p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
@@ -82,17 +68,14 @@ class Fast:
         self.graph_faster: bool | None = None
 
     def executed(self) -> dict[str, np.ndarray]:
-        """The integers that `run` uses, read back from the kernels' layout.
+        """The integers that `run` uses, read back from the layouts of every form.
 
-        The matrix form is read back by multiplying it with unit vectors; where the forms differ
-        the weights come back as −1, so that no digest of theirs can hold.
+        Where the forms differ the weights come back as −1, so that no digest of theirs can hold.
         """
-        arrays = {}
-        for name, s in self.synapses.items():
-            by_product = s.product(np.eye(len(s.events), dtype=np.uint8))
-            same = np.array_equal(by_product, s.events)
-            same &= self.graph is None or np.array_equal(self.graph.weights[name], s.events.T)
-            arrays[name] = s.events.T if same else np.full_like(s.events.T, -1)
+        arrays = {name: s.weights() for name, s in self.synapses.items()}
+        for name, weight in {} if self.graph is None else self.graph.weights.items():
+            if not np.array_equal(weight, arrays[name]):
+                arrays[name] = np.full_like(weight, -1)
         arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
@@ -101,8 +84,9 @@ class Fast:
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], in chunks of samples on all cores."""
         inputs = self.program.check_inputs(inputs)
-        steps, batch, size = inputs.shape
-        most = max(1, CHUNK_VALUES // max(1, steps * size))
+        steps, batch, _ = inputs.shape
+        widest = max(self.program.input.size, *(p.size for p in self.program.populations))
+        most = max(1, CHUNK_VALUES // max(1, steps * widest))
         length = max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
         chunks = [inputs[:, i : i + length] for i in range(0, batch, length)] or [inputs]
         run_chunk = self._choose(chunks[0])
@@ -208,12 +192,7 @@ class Fast:
             if p.source == source and (p.name in program.delayed) == delayed
         ]
         size = program.input.size if source == INPUT else program.population(source).size
-        rows = [
-            (self.synapses[name].events != 0).sum(axis=1)
-            if name in self.synapses
-            else np.ones(size)
-            for name in names
-        ]
+        rows = [p.map.fan_out() for p in program.projections if p.name in names]
         return names, np.array(rows, dtype=np.int64).reshape(len(names), size)
 
     def _current(
@@ -231,26 +210,22 @@ class Fast:
     def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
         if isinstance(projection.map, Identity):
             return signal.astype(np.int32)
-        synapses = self.synapses[projection.name]
+        forms = self.synapses[projection.name]
 
         def events() -> np.ndarray:
-            current = np.zeros((*signal.shape[:2], projection.map.target_size), dtype=np.int32)
-            kernels.add_spikes(signal, synapses.events, current)
-            return current
+            return forms.events(signal)
 
         def product() -> np.ndarray:
-            rows = signal.reshape(-1, projection.map.source_size)
-            return synapses.product(rows).reshape(*signal.shape[:2], projection.map.target_size)
+            return forms.product(signal)
 
-        if projection.source == INPUT and self.program.input.maximum > 1:
-            return product()
-        if signal.shape[0] * signal.shape[1] < TIMED_ROWS:
+        rows = signal.shape[0] * signal.shape[1] * forms.positions
+        if forms.only_events or rows < TIMED_ROWS:
             return events()
         share = np.count_nonzero(signal[0]) / signal[0].size
         octave = int(np.log2(max(share, 1e-4)))
-        if octave not in synapses.faster:
-            synapses.faster[octave] = _seconds(events) < _seconds(product)
-        return events() if synapses.faster[octave] else product()
+        if octave not in forms.faster:
+            forms.faster[octave] = _seconds(events) < _seconds(product)
+        return events() if forms.faster[octave] else product()
 
     def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
         """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
@@ -267,15 +242,6 @@ class Fast:
             released = neuron.form == "released"
             kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
         return spikes
-
-
-def _layout(projection: Projection, program: Program) -> _Synapses:
-    weight = projection.map.matrix().T
-    largest = program.input.maximum if projection.source == INPUT else 1
-    return _Synapses(
-        np.ascontiguousarray(weight, dtype=np.int16),
-        integer_product(weight, largest),
-    )
 
 
 def _row_graph(program: Program) -> RowGraph | None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate
-from ultralif_deploy.graph import INPUT, Dense
+from ultralif_deploy.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program import (
     LIF,
     Neuron,
@@ -23,14 +23,20 @@ def load(program: Program) -> "Reference":
     return Reference(program)
 
 
+Fan = list[tuple[int, int]]
+"""(target neuron, weight) of the non-zero weights that one source neuron meets."""
+
+
 class Reference:
     """A program as lists of Python integers."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         # Per projection and source neuron: (target neuron, weight) of every non-zero weight.
-        self.synapses = {
-            p.name: [
+        self.synapses: dict[str, list[Fan] | ConvolutionFans] = {
+            p.name: ConvolutionFans(p.map)
+            if isinstance(p.map, Conv2d)
+            else [
                 [(target, weight) for target, weight in enumerate(column) if weight != 0]
                 for column in p.map.matrix().T.tolist()
             ]
@@ -45,9 +51,12 @@ class Reference:
         """The integers that `run` uses, as arrays."""
         arrays = {}
         for p in self.program.projections:
-            if isinstance(p.map, Dense):
+            fans = self.synapses[p.name]
+            if isinstance(fans, ConvolutionFans):
+                arrays[p.name] = np.array(fans.weight, dtype=np.int32)
+            elif isinstance(p.map, Dense):
                 matrix = np.zeros((p.map.target_size, p.map.source_size), dtype=np.int32)
-                for source, targets in enumerate(self.synapses[p.name]):
+                for source, targets in enumerate(fans):
                     for target, weight in targets:
                         matrix[target, source] = weight
                 arrays[p.name] = matrix
@@ -98,12 +107,38 @@ class Reference:
     def _add(self, projection: str, signal: list[int], current: list[int]) -> int:
         """Add a projection's currents in place; returns its synaptic operations."""
         operations = 0
-        for value, targets in zip(signal, self.synapses[projection], strict=True):
+        fans = self.synapses[projection]
+        for source, value in enumerate(signal):
             if value != 0:
+                targets = fans[source]
                 for target, weight in targets:
                     current[target] += weight * value
                 operations += len(targets)
         return operations
+
+
+class ConvolutionFans:
+    """Fan-out of each source neuron of a convolution, by the definition in PROGRAM.md."""
+
+    def __init__(self, conv: Conv2d) -> None:
+        self.conv = conv
+        self.weight = conv.weight.tolist()
+
+    def __getitem__(self, source: int) -> Fan:
+        conv = self.conv
+        (_, height, width), (out, rows, columns) = conv.input_shape, conv.output_shape
+        c, y, x = source // (height * width), source // width % height, source % width
+        inner, outer = len(self.weight[0]), out // conv.groups
+        fan = []
+        for o in range(c // inner * outer, (c // inner + 1) * outer):
+            for a, row in enumerate(self.weight[o][c % inner]):
+                for b, weight in enumerate(row):
+                    i, down = divmod(y + conv.padding[0] - a * conv.dilation[0], conv.stride[0])
+                    j, right = divmod(x + conv.padding[1] - b * conv.dilation[1], conv.stride[1])
+                    inside = 0 <= i < rows and 0 <= j < columns
+                    if weight != 0 and down == right == 0 and inside:
+                        fan.append(((o * rows + i) * columns + j, weight))
+        return fan
 
 
 def initial_membrane(population: Population) -> list[int]:

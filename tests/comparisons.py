@@ -19,6 +19,7 @@ from strategies import DECAYS, KINDS, MODES, inputs_for, networks, programs, see
 import ultralif_deploy
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
+from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.passes import apply_passes
@@ -192,7 +193,7 @@ def runs_follow_spec(load: Load, examples: int = 100, planted: bool = False) -> 
 def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sample: int) -> None:
     functions = spec_functions()
     names = [p.name for p in program.populations]
-    maps = [(p.source, p.target, p.map.matrix().tolist()) for p in program.projections]
+    maps = [(p.source, p.target, _spec_matrix(p.map)) for p in program.projections]
 
     def update(p: Population) -> Callable[[list[int], list[int]], Any]:
         name, bias = spec_name(p.neuron), p.bias.tolist()
@@ -218,6 +219,14 @@ def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sam
         acting = sent[source][:-1] if late else sent[source]
         operations = sum(functions["synaptic_operations"](weight, x) for x in acting)
         assert trace.counts.synaptic_operations[f"{source}->{target}"][sample] == operations
+
+
+def _spec_matrix(linear: Any) -> list[list[int]]:
+    """Weights [target][source]; those of a convolution by the block of PROGRAM.md."""
+    if not isinstance(linear, Conv2d):
+        return linear.matrix().tolist()
+    geometry = (linear.input_shape, linear.stride, linear.padding, linear.dilation, linear.groups)
+    return spec_functions()["convolution"](linear.weight.tolist(), *geometry)
 
 
 # Quantization
@@ -256,7 +265,7 @@ def quantization_is_lossless(
     """
 
     def check(data: st.DataObject) -> None:
-        network = apply_passes(data.draw(networks(kinds=("threshold",), mixed=False)))
+        network = apply_passes(data.draw(networks(kinds=("threshold",))))
         inputs = data.draw(inputs_for(network, network.timesteps, len(MODES)))
         trace = reference.load(quantized(network, 8)).run(inputs, record=True)
         expected = run_hard(network, inputs)

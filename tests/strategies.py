@@ -5,6 +5,7 @@ seed. Thresholds are taken from what happens under full inputs, steady or blinki
 `inputs_for` draws often: neurons do fire, ties do happen, and one unit of a membrane decides.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
+from ultralif_deploy.composition import Composed, Diagonal
+from ultralif_deploy.convolution import Conv2d
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import weight_format
-from ultralif_deploy.hard import drive, project, run_population
+from ultralif_deploy.hard import run_population
 from ultralif_deploy.simulators import reference
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper")
@@ -33,10 +37,13 @@ seeds = st.integers(0, 2**32 - 1)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Names in order with their sizes, and (source, target, is identity) of every projection."""
+    """Names in order with their sizes, and (source, target, kind) of every projection.
+
+    The kind is True for an identity, False for a matrix, or a convolution with weights of 0.
+    """
 
     sizes: dict[str, int]
-    projections: list[tuple[str, str, bool]]
+    projections: list[tuple[str, str, bool | Conv2d]]
 
 
 @st.composite
@@ -50,7 +57,18 @@ def shapes(
     names = [f"p{i}" for i in range(draw(st.integers(1, populations)))]
     recurrent = delayed and draw(st.booleans())
     known = {INPUT: draw(sizes)} | {name: draw(sizes) for name in names} | {READOUT: draw(sizes)}
-    projections = []
+    projections: list[tuple[str, str, bool | Conv2d]] = []
+    images: dict[str, tuple[int, int, int]] = {}
+    if not chain and draw(st.booleans()):
+        images[INPUT] = draw(st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4)))
+        known[INPUT] = math.prod(images[INPUT])
+        # All sizes are settled before the projections: a convolution gives its target's.
+        for name in names:
+            source = draw(st.sampled_from(list(images)))
+            if draw(st.booleans()) and (conv := draw(convolutions(images[source]))):
+                images[name], known[name] = conv.output_shape, conv.target_size
+                projections.append((source, name, conv))
+    convolved = {target: source for source, target, _ in projections}
     for target in [*names, READOUT]:
         order = list(known)
         position = order.index(target)
@@ -63,10 +81,33 @@ def shapes(
             later = draw(st.lists(st.sampled_from(order[position:-1]), max_size=2))
             only = later and draw(st.integers(0, 3)) == 3
             chosen = set(later) if only else chosen | set(later)
-        for source in sorted(chosen):
+        for source in sorted(chosen - {convolved.get(target)}):
             same = known[source] == known[target]
             projections.append((source, target, same and draw(st.booleans())))
     return Shape(known, projections)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, image: tuple[int, int, int]) -> Conv2d | None:
+    """A convolution of an image with weights of 0; None where the drawn kernel does not fit."""
+    groups = draw(st.sampled_from((1, 1, image[0])))
+    pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kernel, stride = draw(pairs), draw(pairs)
+    padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2))))
+    outputs = groups * draw(st.integers(1, 3 if groups == 1 else 2))
+    weight = np.zeros((outputs, image[0] // groups, *kernel))
+    try:
+        return Conv2d(weight, image, stride, padding, dilation, groups)
+    except UltralifError:
+        return None
+
+
+def _wide(shape: Shape) -> Shape:
+    """The same with 7 inputs, where no convolution says otherwise."""
+    if any(source == INPUT and isinstance(kind, Conv2d) for source, _, kind in shape.projections):
+        return shape
+    return replace(shape, sizes=shape.sizes | {INPUT: 7})
 
 
 @st.composite
@@ -92,15 +133,15 @@ def programs(
     fill = draw(st.sampled_from(("uniform", "extreme", "sparse", "saturating")))
     form, maximum = "8", 255
     if fill == "saturating":  # currents of 64·7·127·255 membrane units pass 24 bits
-        shape.sizes[INPUT] = 7
+        shape = _wide(shape)
     else:
         form, maximum = draw(st.sampled_from(FORMATS)), draw(st.sampled_from(MAXIMA))
     rng = np.random.default_rng(draw(seeds))
     # hypothesis draws the first choice most often, so that should not be 1
     timesteps = min(timesteps, draw(st.sampled_from((3, 1, 2, 4, 5, 6, 4, 5, 6))))
     projections = [
-        Projection(source, target, _integer_map(rng, shape, source, target, identity, form, fill))
-        for source, target, identity in shape.projections
+        Projection(source, target, _integer_map(rng, shape, source, target, kind, form, fill))
+        for source, target, kind in shape.projections
     ]
     # What every source sends under the stimulus that sets the thresholds, int64 [time, neuron].
     sent = {INPUT: np.full((timesteps, shape.sizes[INPUT]), maximum, dtype=np.int64)}
@@ -163,23 +204,33 @@ def _integer_map(
     shape: Shape,
     source: str,
     target: str,
-    identity: bool,
+    kind: bool | Conv2d,
     form: str,
     fill: str,
 ) -> LinearMap:
-    rows, columns = shape.sizes[target], shape.sizes[source]
-    if identity and rows == columns:
-        return Identity(rows)
+    if isinstance(kind, Conv2d):
+        rows, columns = len(kind.weight), kind.weight[0].size
+    else:
+        rows, columns = shape.sizes[target], shape.sizes[source]
+        if kind and rows == columns:
+            return Identity(rows)
+
+    def made(weight: np.ndarray) -> LinearMap:
+        weight = weight.astype(np.int8)
+        if isinstance(kind, Conv2d):
+            return replace(kind, weight=weight.reshape(kind.weight.shape))
+        return Dense(weight)
+
     low, high = weight_format(form).low, weight_format(form).high
     if fill == "saturating" and source == INPUT:
         rows_of_one_sign = rng.choice(np.array([low, high, high]), (rows, 1))
-        return Dense(np.repeat(rows_of_one_sign, columns, axis=1).astype(np.int8))
+        return made(np.repeat(rows_of_one_sign, columns, axis=1))
     if fill == "extreme":
-        return Dense(rng.choice(np.array([low, high, 0]), (rows, columns)).astype(np.int8))
+        return made(rng.choice(np.array([low, high, 0]), (rows, columns)))
     weight = rng.integers(low, high, (rows, columns), endpoint=True)
     if fill == "sparse":
         weight *= rng.random((rows, columns)) < 0.3
-    return Dense(weight.astype(np.int8))
+    return made(weight)
 
 
 def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -> np.ndarray:
@@ -262,7 +313,7 @@ def _integer_neuron(
 
 
 @st.composite
-def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, mixed: bool = True) -> hard.Network:
+def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
     """Hard networks whose float64 arithmetic is exact, so that ties are ties.
 
     Weights, biases, gains, input scales and τ are small multiples of powers of two; with at most
@@ -271,7 +322,6 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, mixed: bool = True
     Args:
         draw: given by hypothesis.
         kinds: neuron kinds to draw from.
-        mixed: whether identity and weighted projections may meet in a population.
     """
     shape = draw(shapes(3))
     constant = draw(st.sampled_from((False, True, True)))
@@ -283,17 +333,23 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, mixed: bool = True
     timesteps = draw(st.sampled_from((3, 2, 4) if constant else (3, 1, 2, 4)))
     norms = {name: draw(st.booleans()) for name in shape.sizes}
     projections = []
-    for source, target, identity in shape.projections:
+    for source, target, kind in shape.projections:
+        if isinstance(kind, Conv2d):
+            weight = rng.integers(-8, 8, kind.weight.shape, endpoint=True) / 4
+            conv = replace(kind, weight=weight)
+            gain = conv.per_neuron(rng.choice([-1.0, 0.0, 0.5, 2.0], len(weight)))
+            linear = Composed((conv, Diagonal(gain))) if norms[target] else conv
+            projections.append(Projection(source, target, linear))
+            continue
         # Scaled inputs and batch norm have no meaning for identities.
-        plain = identity and not norms[target] and source != INPUT
-        plain = plain and (mixed or [p[1] for p in shape.projections].count(target) == 1)
+        plain = kind and not norms[target] and source != INPUT
         rows, columns = shape.sizes[target], shape.sizes[source]
         weight = rng.integers(-8, 8, (rows, columns), endpoint=True) / 4
-        projections.append(
-            Projection(source, target, Identity(rows))
-            if plain
-            else hard.dense(source, target, weight)
-        )
+        made_map: Any = Identity(rows) if plain else Dense(weight)
+        if norms[target]:
+            gain = rng.choice([-1.0, 0.0, 0.5, 2.0], rows)
+            made_map = Composed((made_map, Diagonal(gain)))
+        projections.append(Projection(source, target, made_map))
     read = hard.Input(shape.sizes[INPUT], maximum, scale, offset, constant)
     full = np.full((timesteps, read.size), float(maximum))
     if not constant and draw(st.booleans()):
@@ -302,19 +358,15 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, mixed: bool = True
     made = []
     for name, size in list(shape.sizes.items())[1:]:
         kind = "integrator" if name == READOUT else draw(st.sampled_from(3 * kinds))
-        norm = None
-        if norms[name]:
-            gain = rng.choice([-1.0, 0.0, 0.5, 2.0], size)
-            norm = hard.BatchNorm(gain, rng.integers(-4, 4, size) / 4)
         bias = rng.integers(-4, 4, size) / 4 - 3 * (rng.random(size) < 0.3)
         current = np.zeros((timesteps, size))
         for p in projections:
             if p.target == name and p.source in sent:
-                current += project(p, sent[p.source])
-        population = hard.Population(name, size, hard.Integrator(), bias, norm)
-        neuron = _hard_neuron(rng, kind, drive(population, current))
+                current += p.map.apply(sent[p.source])
+        population = hard.Population(name, size, hard.Integrator(), bias)
+        neuron = _hard_neuron(rng, kind, current + bias)
         made.append(replace(population, neuron=neuron))
-        sent[name] = run_population(neuron, drive(population, current)[:, None])[0][:, 0]
+        sent[name] = run_population(neuron, (current + bias)[:, None])[0][:, 0]
     return hard.Network(
         read,
         tuple(made),

@@ -199,14 +199,16 @@ def test_statistics_are_those_of_the_hard_currents():
     assert reestimate_batch_norm(network, train, ENCODER) == 2
     inputs = np.concatenate([values for _, values in ENCODER.blocks(train.x)], axis=1)
     signal = inputs.astype(np.float64)
-    for linear, norm, name, _ in list(network.layers())[:2]:
+    for linear, norm, stage in list(network.layers())[:2]:
         current = signal @ linear.weight.detach().double().numpy().T
         current = (current + linear.bias.detach().double().numpy()).reshape(-1, 12)
         # float32 currents of at most 64 summands below 1: 2^-24 each, squared and cancelled.
         np.testing.assert_allclose(norm.running_mean, current.mean(axis=0), rtol=0, atol=1e-5)
         np.testing.assert_allclose(norm.running_var, current.var(axis=0), rtol=0, atol=1e-4)
         with torch.no_grad():
-            signal = network(torch.from_numpy(inputs).float(), 0.0).spikes[name].double().numpy()
+            signal = (
+                network(torch.from_numpy(inputs).float(), 0.0).spikes[stage.name].double().numpy()
+            )
 
 
 def test_networks_without_batch_norm_are_left_alone():

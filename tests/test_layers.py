@@ -67,10 +67,12 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 ORDER = [
     {"errors"},
     {"fixed", "files", "assumptions"},
+    {"convolution"},
     {"graph", "data.loading", "encode"},
-    {"network", "program", "grid", "data"},
+    {"network", "program", "grid", "data", "composition"},
     {"hard", "neurons"},
-    {"passes", "quantization", "models"},
+    {"passes", "architectures", "channel_blocks"},
+    {"quantization", "models"},
     {"hardening", "checkpoint"},
     {"loop_quantization"},
     {"training"},
@@ -102,6 +104,7 @@ WITH_TORCH = {
     f"{PACKAGE}.{m}"
     for m in (
         "neurons",
+        "architectures",
         "models",
         "checkpoint",
         "training",

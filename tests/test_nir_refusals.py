@@ -250,7 +250,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
     "true version": (info(format_version=True), "format version True"),
     "unknown node": (
         node("fc_1", type="IF"),
-        "node 'fc_1' is of type 'IF'; expected one of Input, Output, Linear, Affine, LIF, CubaLIF",
+        "node 'fc_1' is of type 'IF'; expected one of Input, Output, Flatten, Linear",
     ),
     "inner graph": (node("fc_1", type="NIRGraph"), "node 'fc_1' is of type 'NIRGraph'; expected"),
     "fixed text type": (node("fc_1", type=np.bytes_(b"\nNo")), r"'fc_1' is of type '\\nNo'"),
@@ -334,7 +334,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
     "vast input": (node("input", shape=[10**15]), "the map has 2 values at 'input'; expected 1000"),
     "two outputs sizes": (
         node("output", shape=[3, 1]),
-        "node 'output': shape .* expected one number",
+        "node 'output': shape .* expected one or three numbers",
     ),
     "edge to nothing": (
         edges(lambda e: e[0].__setitem__(1, "gone")),

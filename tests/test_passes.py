@@ -12,6 +12,7 @@ from strategies import KINDS, inputs_for, networks, seeds
 
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.graph import WEIGHTED, Identity
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import Architecture, SoftNetwork
@@ -47,7 +48,7 @@ def test_each_pass_keeps_every_spike(name):
 def test_all_passes_keep_every_spike(skip):
     def rewrite(network):
         rewritten = apply_passes(network, skip)
-        assert all(p.batch_norm is None for p in rewritten.populations)
+        assert all(isinstance(p.map, (*WEIGHTED, Identity)) for p in rewritten.projections)
         assert (rewritten.input.scale, rewritten.input.offset) == (1.0, 0.0)
         return rewritten
 
@@ -234,7 +235,7 @@ def test_timesteps_that_differ_are_kept(network):
 def test_folded_bias_leaves_none_but_in_leaky_models():
     def check(network):
         for p in fold_bias(network).populations:
-            if isinstance(p.neuron, (Threshold, TropicalLIF)) and p.batch_norm is None:
+            if isinstance(p.neuron, (Threshold, TropicalLIF)):
                 assert not p.bias.any()
 
     holds(check, networks(), examples=40)
@@ -251,7 +252,7 @@ def test_passes_leave_their_argument_alone():
 
 def test_unknown_pass():
     with pytest.raises(
-        UltralifError, match="unknown pass 'unroll'; available: fold-batch-norm, fo"
+        UltralifError, match="unknown pass 'unroll'; available: fold-linear, fold-inp"
     ):
         apply_passes(memoryless(), ["unroll"])
 

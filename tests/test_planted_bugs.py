@@ -43,7 +43,8 @@ def planted_fixed(old: str, new: str) -> ModuleType:
 def planted_fast(*changes: tuple[str, str]) -> ModuleType:
     """The fast simulator on top of changed kernels, all in plain Python."""
     kernels = copy_of("ultralif_deploy.simulators.kernels", PLAIN, *changes)
-    return copy_of("ultralif_deploy.simulators.fast", kernels=kernels)
+    forms = copy_of("ultralif_deploy.simulators.synapses", kernels=kernels)
+    return copy_of("ultralif_deploy.simulators.fast", kernels=kernels, synapses=forms.synapses)
 
 
 def drawn_for(bug: str) -> st.SearchStrategy[Program]:
@@ -237,6 +238,38 @@ KERNELS = {
 def test_bugs_in_the_kernels_are_found(bug):
     with pytest.raises(AssertionError):
         back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
+
+
+CONVOLUTIONS = {
+    "taps mirrored": ("taps[a, k]", "taps[tall - 1 - a, k]"),
+    "stride ignored": ("if off != 0 or i < 0", "if i < 0"),
+    "padding forgotten": ("y + top - a * tap_down", "y - a * tap_down"),
+    "dilation forgotten": ("y + top - a * tap_down", "y + top - a"),
+    "first group for all": ("first = c // inner * outer", "first = 0"),
+    "values taken for spikes": ("+= value * np.int32(row[o])", "+= np.int32(row[o])"),
+    "sums left over": ("sums[:] = 0", "pass"),
+    "border wraps": ("i < 0 or i >= rows", "i >= rows"),
+    "channel last": ("o * rows * columns + place] +=", "place * out + o] +="),
+}
+GATHER = {
+    "gathered without padding": ("i * down + a * tap_down - top", "i * down + a * tap_down"),
+    "gathered without stride": ("j * right + k * tap_right", "j + k * tap_right"),
+    "gathered kernel transposed": ("(c * tall + a) * wide + k", "(c * wide + k) * tall + a"),
+}
+
+
+@pytest.mark.parametrize("bug", CONVOLUTIONS | GATHER)
+def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
+    kernels = copy_of(
+        "ultralif_deploy.simulators.conv_kernels", PLAIN, (CONVOLUTIONS | GATHER)[bug]
+    )
+    forms = copy_of("ultralif_deploy.simulators.synapses", conv_kernels=kernels)
+    module = copy_of("ultralif_deploy.simulators.fast", synapses=forms.synapses)
+    if bug in GATHER:  # products alone
+        module.TIMED_ROWS = 1
+        module._seconds = lambda work: float(work.__name__ == "events")
+    with pytest.raises((AssertionError, IndexError)):
+        back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
 
 
 SUMS = {

@@ -43,7 +43,7 @@ def test_bugs_in_the_integer_threshold_are_found(bug):
 
 
 QUANTIZE = {
-    "weights of two projections swapped": ("start += p.map.source_size", "start += 0"),
+    "weights of two projections swapped": ("start = stop", "start += 0"),
     "membrane unit for every model": ("if leaky else scale", "if True else scale"),
 }
 
@@ -72,9 +72,8 @@ REWRITES = {
         "reset=folded.reset",
     ),
     "leaky bias folded": ("fold_bias", "(Threshold, TropicalLIF)", "(Threshold, LIF)"),
-    "offset forgotten": ("fold_input", "offset * weight.sum(axis=1)", "0 * weight.sum(axis=1)"),
-    "scale forgotten": ("fold_input", "scale * weight)", "weight)"),
-    "bias not normalised": ("fold_batch_norm", "p.batch_norm.gain * p.bias", "p.bias"),
+    "offset forgotten": ("fold_input", "np.full(size, offset)", "np.full(size, 0.0)"),
+    "scale forgotten": ("fold_input", "np.full(size, scale)", "np.full(size, 1.0)"),
     "membranes collapsed": ("collapse_constant", "(Threshold, Integrator)", "object"),
     "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
     "changing input collapsed": ("collapse_constant", "not network.input.constant or ", ""),

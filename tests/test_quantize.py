@@ -12,10 +12,11 @@ from strategies import FORMATS, KINDS, inputs_for, networks, seeds
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
+from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
-from ultralif_deploy.graph import Identity, Projection
+from ultralif_deploy.graph import Dense, Identity, Projection
 from ultralif_deploy.grid import fit_scale, round_to_grid, second_moment, weight_format
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import integer_threshold, quantize
@@ -139,7 +140,7 @@ def test_second_moment_of_wide_inputs_is_its_diagonal():
 
 def quantized(data, bits, kinds=KINDS):
     """A drawn network after all passes, its inputs, and the program made of it."""
-    network = apply_passes(data.draw(networks(kinds, mixed=False)))
+    network = apply_passes(data.draw(networks(kinds)))
     inputs = data.draw(inputs_for(network, network.timesteps, 4))
     calibration = data.draw(st.sampled_from((None, inputs)))
     return network, inputs, quantize(network, bits, calibration)
@@ -213,8 +214,8 @@ def scaled(network, factors):
 def test_max_plus_dynamics_are_scale_free():
     def check(data, bits, seed):
         network, inputs, _ = quantized(data, bits, kinds=("threshold", "tropical"))
-        if any(isinstance(p.map, Identity) for p in network.projections):
-            return  # an identity's scale is 1
+        if any(not isinstance(p.map, Dense) for p in network.projections):
+            return  # an identity's scale is 1, and the neurons of a channel share theirs
         rng = np.random.default_rng(seed)
         # Powers of two, so that float64 rounds alike.
         # A neuron without weights may have any scale, and gets 1.
@@ -312,10 +313,10 @@ def test_input_scale_left(options):
 
 def test_batch_norm_left():
     network = made_of(hard.dense("input", "a", np.eye(2)), populations=("a",))
-    norm = hard.BatchNorm(np.ones(2), np.zeros(2))
-    populations = (replace(network.populations[0], batch_norm=norm), network.populations[1])
-    with pytest.raises(UltralifError, match="a: batch norm left; apply fold-batch-norm first"):
-        quantize(replace(network, populations=populations))
+    first, *others = network.projections
+    normalised = replace(first, map=Composed((first.map, Diagonal(np.ones(2)))))
+    with pytest.raises(UltralifError, match="a: composed maps left; apply fold-linear first"):
+        quantize(replace(network, projections=(normalised, *others)))
 
 
 def test_identity_beside_weights():
@@ -324,5 +325,6 @@ def test_identity_beside_weights():
         hard.dense("input", "b", np.eye(2)),
         Projection("a", "b", Identity(2)),
     )
-    with pytest.raises(UltralifError, match="b: identity and weighted projections cannot share a"):
-        quantize(network)
+    made = quantize(network)
+    assert [p.map.weight.tolist() for p in made.incoming("b")] == 2 * [[[1, 0], [0, 1]]]
+    assert made.population("b").scale.tolist() == [1.0, 1.0]

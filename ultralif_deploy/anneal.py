@@ -150,9 +150,9 @@ def fine_tune(
 def stop_growth(network: SoftNetwork) -> list[str]:
     """Limit every learned log τ to log 0.99, in place; names of the populations it changed."""
     return [
-        name
-        for _, _, name, neuron in network.layers()
-        if isinstance(neuron, UltraPLIF) and neuron.stop_growth()
+        stage.name
+        for stage in network.stages()
+        if isinstance(stage.neuron, UltraPLIF) and stage.neuron.stop_growth()
     ]
 
 
@@ -177,18 +177,18 @@ def reestimate_batch_norm(
         Number of batch norms re-estimated.
     """
     network.eval()
-    norms = [(norm, neuron) for _, norm, _, neuron in network.layers() if norm is not None]
-    for norm, neuron in norms:
+    norms = [(norm, stage) for _, norm, stage in network.layers() if norm is not None]
+    for norm, stage in norms:
         before = gain(norm)
         total = torch.zeros(norm.num_features, dtype=torch.float64)
         square, count = torch.zeros_like(total), 0
 
         def collect(_: nn.Module, args: tuple[Tensor, ...]) -> None:
             nonlocal count
-            current = args[0].double()
-            total.add_(current.sum(0))  # noqa: B023 - the hook is removed within this iteration
-            square.add_((current * current).sum(0))  # noqa: B023
-            count += len(current)
+            current = args[0].double().transpose(0, 1).flatten(1)  # [channel, …]
+            total.add_(current.sum(1))  # noqa: B023 - the hook is removed within this iteration
+            square.add_((current * current).sum(1))  # noqa: B023
+            count += current.shape[1]
 
         handle = norm.register_forward_pre_hook(collect)
         for _, values in encoder.blocks(samples.x):
@@ -199,7 +199,7 @@ def reestimate_batch_norm(
         assert norm.running_var is not None
         norm.running_mean.copy_(mean)
         norm.running_var.copy_((square / count - mean * mean).clamp(min=0.0))
-        if keep_shared_grids and neuron is not None and shares_scale(neuron):
+        if keep_shared_grids and stage.neuron is not None and shares_scale(stage.neuron):
             norm.weight.copy_(before * torch.sqrt(norm.running_var + norm.eps))
     return len(norms)
 

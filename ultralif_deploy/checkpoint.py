@@ -14,6 +14,7 @@ from torch import Tensor
 from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import check_zip_archive, readable_file, written_whole
+from ultralif_deploy.layout import choose_side, layout
 from ultralif_deploy.models import KEY_PATTERN, Architecture, SoftNetwork
 from ultralif_deploy.neurons import (
     ABLATION,
@@ -91,6 +92,8 @@ def load(
     tau: float | None = None,
     neuron: str | None = None,
     skip: bool | None = None,
+    input_side: int | None = None,
+    data_side: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Checkpoint:
     """Build the network that a checkpoint holds.
@@ -106,6 +109,8 @@ def load(
         tau: decay, for neurons that do not learn it.
         neuron: the authors' key, where the keys leave a choice (ultratlif or ultradlif).
         skip: residual connections between hidden layers.
+        input_side: height and width of the images of a convolutional network.
+        data_side: the same as the data have it, where `input_side` is None.
         dtype: of the network.
 
     Raises:
@@ -120,7 +125,7 @@ def load(
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
     hints = _file_name_hints(path.stem, ablation)
     assumptions = Assumptions()
-    widths = _widths(path, state)
+    found = layout(path, state)
     kind = _neuron_kind(path, state, ablation, neuron, stored, hints, assumptions)
     learned = set(_kinds(ablation)[kind].parameter_names)
     theta_value, tau_value = default_theta(kind, ablation), 0.9
@@ -133,6 +138,7 @@ def load(
         tau_value = assumptions.choose("tau", tau, stored, {}, tau_value, kind=float)
     elif tau is not None:
         raise UltralifError(f"{path}: --tau {tau}: {kind} learns its decay or has none")
+    widths: tuple[int, ...] = found["widths"]
     hidden = len(widths) - 2
     skip_value = False
     if hidden > 1:
@@ -144,6 +150,12 @@ def load(
             f"{path}: --skip needs hidden layers of one width, found {widths[1:-1]}"
         )
     steps = assumptions.choose("timesteps", timesteps, stored, hints, 10, kind=int)
+    if "channels" in found:
+        side, source = choose_side(path, found, input_side, data_side)
+        assumptions.add("input_side", side, source)
+        found |= {"side": side, "widths": (found["channels"][0] * side * side, widths[-1])}
+    elif input_side is not None:
+        raise UltralifError(f"{path}: --input-side {input_side}: the network is fully connected")
     if not 1 <= steps <= MAX_TIMESTEPS:
         raise UltralifError(f"{path}: timesteps = {steps}; expected 1 to {MAX_TIMESTEPS}")
     if not (math.isfinite(theta_value) and 0 < tau_value <= 1):
@@ -151,9 +163,9 @@ def load(
             f"{path}: theta = {theta_value}, tau = {tau_value}; expected a finite θ and 0 < τ ≤ 1"
         )
     architecture = Architecture(
-        widths=widths,
+        **found,
         neuron=kind,
-        batch_norm="bn1.running_mean" in state,
+        batch_norm="bn1.running_mean" in state or "stem_bn.running_mean" in state,
         skip=skip_value,
         spiking_output=ablation,
         theta=theta_value,
@@ -252,31 +264,6 @@ def _file_name_hints(stem: str, ablation: bool) -> dict[str, Any]:
     }
 
 
-def _widths(path: Path, state: dict[str, Tensor]) -> tuple[int, ...]:
-    layers = sorted(int(m[1]) for m in map(re.compile(r"fc(\d{1,3})\.weight$").match, state) if m)
-    if layers != list(range(1, len(layers) + 1)) or len(layers) < 2:
-        found = ", ".join(sorted(state)[:6])
-        raise UltralifError(
-            f"{path}: keys {found} … make no known network; expected fc1.weight, fc1.bias, "
-            "neuron._log_eps, fc2.weight, … of SNN, DeepSNN or TripleSNN"
-        )
-    widths: list[int] = []
-    for layer in layers:
-        weight = state[f"fc{layer}.weight"]
-        if weight.ndim != 2 or 0 in weight.shape:
-            raise UltralifError(
-                f"{path}: fc{layer}.weight has shape {tuple(weight.shape)}; expected [out, in]"
-            )
-        if widths and widths[-1] != weight.shape[1]:
-            raise UltralifError(
-                f"{path}: fc{layer}.weight takes {weight.shape[1]} inputs, but fc{layer - 1} has "
-                f"{widths[-1]} outputs"
-            )
-        widths = widths or [weight.shape[1]]
-        widths.append(weight.shape[0])
-    return tuple(widths)
-
-
 def _kinds(ablation: bool) -> dict[str, type[SoftNeuron]]:
     return ABLATION if ablation else RELEASED
 
@@ -290,7 +277,7 @@ def _neuron_kind(
     hints: dict[str, Any],
     assumptions: Assumptions,
 ) -> str:
-    prefix = re.compile(r"(?:neuron1?|lif1)\.(\w+)$")
+    prefix = re.compile(r"(?:neuron1?|lif1|stem_neuron)\.(\w+)$")
     names = {m[1] for m in map(prefix.match, state) if m}
     names = {"_log_eps" if name == "_fixed_eps" else name for name in names}
     kinds = _kinds(ablation)
@@ -317,10 +304,10 @@ def _neuron_kind(
 
 
 def _fill(path: Path, network: SoftNetwork, state: dict[str, Tensor], dtype: torch.dtype) -> None:
-    for _, _, name, neuron in network.layers():
-        fixed = state.get(f"{name}._fixed_eps")
-        if isinstance(neuron, LearnedEpsilon) and fixed is not None:
-            neuron.fix_epsilon(fixed.to(dtype).clone())
+    for stage in network.stages():
+        fixed = state.get(f"{stage.name}._fixed_eps")
+        if isinstance(stage.neuron, LearnedEpsilon) and fixed is not None:
+            stage.neuron.fix_epsilon(fixed.to(dtype).clone())
     target = network.state_dict()
     missing = sorted(set(target) - set(state) - {k for k in target if "num_batches" in k})
     unknown = sorted(set(state) - set(target))

@@ -66,6 +66,9 @@ model_options = _stack(
         help="Neuron kind, by the authors' key: ultratlif, ultratplif, ultradlif, lif, …",
     ),
     click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
+    click.option(
+        "--input-side", type=int, help="Height and width of a convolutional network's images."
+    ),
 )
 
 bits_option = click.option(

@@ -6,11 +6,12 @@ one acts one timestep later; all others act in the same timestep.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
+from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
 
 INPUT = "input"
@@ -62,9 +63,17 @@ class Dense:
         """Neurons that it drives."""
         return int(self.weight.shape[0])
 
+    def apply(self, signal: np.ndarray) -> np.ndarray:
+        """Map [..., source] to [..., target]."""
+        return signal @ self.weight.T
+
     def matrix(self) -> np.ndarray:
         """The map as a dense matrix [target, source]."""
         return self.weight
+
+    def fan_out(self) -> np.ndarray:
+        """Non-zero weights that each source neuron meets, int64 [source]."""
+        return np.count_nonzero(self.weight, axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +96,53 @@ class Identity:
         """Neurons that it drives."""
         return self.size
 
+    def apply(self, signal: np.ndarray) -> np.ndarray:
+        """Map [..., source] to [..., target]."""
+        return signal
+
     def matrix(self) -> np.ndarray:
         """The map as a dense matrix int8 [target, source]."""
         return np.eye(self.size, dtype=np.int8)
 
+    def fan_out(self) -> np.ndarray:
+        """One weight for each source neuron, int64 [source]."""
+        return np.ones(self.size, dtype=np.int64)
 
-LinearMap = Dense | Identity
+
+LinearMap = Dense | Identity | Conv2d
+
+
+class AnyMap(Protocol):
+    """What every linear map has; float networks have more kinds than `LinearMap`."""
+
+    @property
+    def source_size(self) -> int:
+        """Neurons that it reads."""
+
+    @property
+    def target_size(self) -> int:
+        """Neurons that it drives."""
+
+    def apply(self, signal: np.ndarray) -> np.ndarray:
+        """Map [..., source] to [..., target]."""
+
+    def matrix(self) -> np.ndarray:
+        """The map as a dense matrix [target, source]."""
+
+    def fan_out(self) -> np.ndarray:
+        """Non-zero weights that each source neuron meets, int64 [source]."""
+
+
+WEIGHTED = (Dense, Conv2d)
+"""Linear maps that hold weights."""
+
+
+def largest_sums(linear: AnyMap, largest: int) -> np.ndarray:
+    """Σ |weight| · largest over the sources of each target neuron, int64 [target]."""
+    ones = np.full(linear.source_size, largest, dtype=np.int64)
+    if not isinstance(linear, WEIGHTED):
+        return ones
+    return replace(linear, weight=np.abs(linear.weight.astype(np.int64))).apply(ones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +151,23 @@ class Projection:
 
     source: str
     target: str
-    map: LinearMap
+    map: AnyMap
 
     @property
     def name(self) -> str:
         """`source->target`."""
         return f"{self.source}->{self.target}"
+
+
+def shape_of(name: str, size: int, projections: Sequence[Projection]) -> tuple[int, ...]:
+    """Shape of a population or the input as its convolutions see it: (C, H, W), or (size,)."""
+    for p in projections:
+        if isinstance(p.map, Conv2d) and p.target == name:
+            return p.map.output_shape
+    for p in projections:
+        if isinstance(p.map, Conv2d) and p.source == name:
+            return p.map.input_shape
+    return (size,)
 
 
 def check_structure(

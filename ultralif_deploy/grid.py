@@ -15,6 +15,9 @@ FULL_MOMENT_INPUTS = 4096
 
 _EXACT = 1e-4
 
+PROBED = 16
+"""Weights of a row that are looked at first."""
+
 
 @dataclass(frozen=True, slots=True)
 class WeightFormat:
@@ -134,15 +137,25 @@ def _existing_grid(
     exact = np.zeros(len(weight), dtype=bool)
     for steps in range(1, -form.low + 1):
         candidate = largest / steps
-        q = np.rint(weight / candidate[:, None])
-        inside = ((q >= form.low) & (q <= form.high)).all(axis=1)
-        close = np.abs(weight - candidate[:, None] * q).max(axis=1, initial=0.0)
-        found = ~exact & inside & (close <= _EXACT * candidate)
+        # A few weights rule out nearly every row, and the others need not be looked at.
+        likely = ~exact & _on_grid(weight[:, :PROBED], candidate, form)
+        rows = np.flatnonzero(likely)
+        rows = rows[_on_grid(weight[rows], candidate[rows], form)]
+        q = np.rint(weight[rows] / candidate[rows, None])
         square = np.einsum("ij,ij->i", q, q)
-        refitted = np.einsum("ij,ij->i", weight, q) / np.where(square > 0, square, 1.0)
-        scale = np.where(found, np.where(square > 0, refitted, candidate), scale)
-        exact |= found
+        refitted = np.einsum("ij,ij->i", weight[rows], q) / np.where(square > 0, square, 1.0)
+        scale[rows] = np.where(square > 0, refitted, candidate[rows])
+        exact[rows] = True
     return scale, exact
+
+
+def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:
+    """Whether all weights of a row are whole multiples of its scale within the format."""
+    q = np.rint(weight / scale[:, None])
+    inside = ((q >= form.low) & (q <= form.high)).all(axis=1)
+    off = np.abs(weight - scale[:, None] * q).max(axis=1, initial=0.0)
+    on: np.ndarray = inside & (off <= _EXACT * scale)
+    return on
 
 
 def second_moment(inputs: np.ndarray) -> np.ndarray:

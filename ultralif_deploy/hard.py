@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultralif_deploy.graph import INPUT, Dense, Projection
+from ultralif_deploy.graph import INPUT
 from ultralif_deploy.network import (
     LIF,
     Integrator,
@@ -45,30 +45,14 @@ def run_hard(network: Network, values: np.ndarray) -> HardTrace:
     return run(network, inputs)
 
 
-def drive(population: Population, current: np.ndarray) -> np.ndarray:
-    """Add bias and batch norm to the summed projections, [..., neuron]."""
-    current = current + population.bias
-    if population.batch_norm is not None:
-        current = population.batch_norm.gain * current + population.batch_norm.shift
-    return current
-
-
 def total_current(
     network: Network, population: Population, signals: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Current [time, batch, neuron] of a population from the signals of its sources."""
-    incoming = network.incoming(population.name)
-    summed = project(incoming[0], signals[incoming[0].source])
-    for projection in incoming[1:]:
-        summed = summed + project(projection, signals[projection.source])
-    return drive(population, summed)
-
-
-def project(projection: Projection, signal: np.ndarray) -> np.ndarray:
-    """Linear map of a signal [..., source]."""
-    if isinstance(projection.map, Dense):
-        return signal @ projection.map.weight.T
-    return signal.astype(np.float64)
+    summed = population.bias
+    for projection in network.incoming(population.name):
+        summed = summed + projection.map.apply(signals[projection.source].astype(np.float64))
+    return summed
 
 
 def run_population(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,11 +152,11 @@ def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
     for t in range(time):
         now: dict[str, np.ndarray] = {INPUT: inputs[t]}
         for p in network.populations:
-            current = np.zeros((batch, p.size))
+            current = np.zeros((batch, p.size)) + p.bias
             for projection in network.incoming(p.name):
-                signal = last if projection.name in delayed else now
-                current += project(projection, signal[projection.source])
-            now[p.name], margin, states[p.name] = steps[p.name](drive(p, current), states[p.name])
+                signal = (last if projection.name in delayed else now)[projection.source]
+                current += projection.map.apply(signal.astype(np.float64))
+            now[p.name], margin, states[p.name] = steps[p.name](current, states[p.name])
             if p.name in spikes:
                 spikes[p.name][t], margins[p.name][t] = now[p.name], margin
         last = now

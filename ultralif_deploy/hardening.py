@@ -6,9 +6,12 @@ from torch import Tensor, nn
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import neurons as soft
+from ultralif_deploy.architectures import BatchNorm, Branch
+from ultralif_deploy.composition import Composed, Diagonal
+from ultralif_deploy.convolution import Conv2d, average_pool
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import INPUT, Identity, Projection
+from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, Projection
 from ultralif_deploy.models import SoftNetwork
 
 READOUT = "readout"
@@ -33,17 +36,20 @@ def harden(
     """
     populations: list[hard.Population] = []
     projections: list[Projection] = []
-    sources = [INPUT]
-    for linear, norm, name, neuron in network.layers():
-        size = linear.out_features
-        target = READOUT if neuron is None else name
-        model = hard.Integrator() if neuron is None else _model(name, neuron, size)
-        bias = hard.per_neuron(_numpy(linear.bias), size, f"{target}: bias")
-        populations.append(hard.Population(target, size, model, bias, _batch_norm(norm, target)))
-        weight = _numpy(linear.weight)
-        projections += [hard.dense(source, target, weight) for source in sources]
-        keep = network.architecture.skip and sources != [INPUT]
-        sources = [*sources, target] if keep else [target]
+    shapes = {INPUT: _input_shape(network)}
+    for stage in network.stages():
+        target = READOUT if stage.neuron is None else stage.name
+        bias, linears = np.zeros(1), []
+        for branch in stage.branches:
+            linear, shift, shapes[target] = _linear_map(branch, shapes[branch.sources[0]])
+            bias = bias + shift
+            linears += [Projection(source, target, linear) for source in branch.sources]
+        size = linears[0].map.target_size
+        model = hard.Integrator() if stage.neuron is None else _model(target, stage.neuron, size)
+        populations.append(
+            hard.Population(target, size, model, hard.per_neuron(bias, size, f"{target}: bias"))
+        )
+        projections += linears
     if populations[-1].name != READOUT:
         size = populations[-1].size
         zero = hard.per_neuron(0.0, size, READOUT)
@@ -97,18 +103,67 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int) -> hard.Neuron:
     )
 
 
-def _batch_norm(norm: nn.BatchNorm1d | None, name: str) -> hard.BatchNorm | None:
-    if norm is None:
-        return None
+Shape = tuple[int, ...]
+"""(neurons,) or (channels, height, width)."""
+
+
+def _input_shape(network: SoftNetwork) -> Shape:
+    a = network.architecture
+    return (a.channels[0], a.side, a.side) if a.channels else (a.widths[0],)
+
+
+def _linear_map(branch: Branch, shape: Shape) -> tuple[AnyMap, np.ndarray, Shape]:
+    """Linear map of a branch that reads `shape`, what it adds [neuron], and the shape it gives."""
+    parts: list[AnyMap] = []
+    shift = np.zeros(1)
+    if branch.before is not None:
+        pool = _pooling(branch.before, shape)
+        parts.append(pool)
+        shape = pool.output_shape
+    linear, norm = branch.linear, branch.norm
+    if linear is None:
+        parts.append(Identity(int(np.prod(shape))))
+    elif isinstance(linear, nn.Conv2d):
+        stride, padding = ((int(v[0]), int(v[1])) for v in (linear.stride, linear.padding))
+        conv = Conv2d(_numpy(linear.weight), _image(shape), stride, padding)
+        parts.append(conv)
+        shape = conv.output_shape
+    else:
+        parts.append(Dense(_numpy(linear.weight)))
+        shape = (linear.out_features,)
+    positions = int(np.prod(shape[1:]))
+    if linear is not None and linear.bias is not None:
+        shift = _numpy(linear.bias)
+    if norm is not None:
+        gain, offset = _batch_norm(norm)
+        shift = gain * shift + offset
+        parts.append(Diagonal(np.repeat(gain, positions)))
+    if branch.after is not None:  # the mean of a constant is the constant
+        pool = _pooling(branch.after, shape)
+        parts.append(pool)
+        shape = pool.output_shape
+    shift = np.repeat(shift, int(np.prod(shape[1:]))) if len(shift) > 1 else shift
+    return parts[0] if len(parts) == 1 else Composed(tuple(parts)), shift, shape
+
+
+def _pooling(pool: nn.Module, shape: Shape) -> Conv2d:
+    if isinstance(pool, nn.AvgPool2d):
+        size = int(pool.kernel_size)  # type: ignore[arg-type]
+        return average_pool(_image(shape), (size, size), (size, size))
+    return average_pool(_image(shape), _image(shape)[1:], (1, 1))
+
+
+def _image(shape: Shape) -> tuple[int, int, int]:
+    channels, height, width = shape
+    return channels, height, width
+
+
+def _batch_norm(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
+    """Gain γ/√(variance + e) and shift β − gain·mean, [channel]."""
     assert norm.running_var is not None
     assert norm.running_mean is not None
     gain = _numpy(norm.weight) / np.sqrt(_numpy(norm.running_var) + norm.eps)
-    shift = _numpy(norm.bias) - gain * _numpy(norm.running_mean)
-    size = norm.num_features
-    return hard.BatchNorm(
-        hard.per_neuron(gain, size, f"{name}: batch norm"),
-        hard.per_neuron(shift, size, f"{name}: batch norm"),
-    )
+    return gain, _numpy(norm.bias) - gain * _numpy(norm.running_mean)
 
 
 def _numpy(value: Tensor | float | None) -> np.ndarray:

@@ -1,19 +1,26 @@
 """Quantization in the training loop: the forward pass uses the weights that will be deployed."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ultralif_deploy.architectures import BatchNorm
 from ultralif_deploy.fixed import FRACTION_BITS
 from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment
 from ultralif_deploy.hardening import folds_bias, shares_scale
-from ultralif_deploy.models import SoftNetwork, layer_current
+from ultralif_deploy.models import SoftNetwork, added, fire, first_signals, stage_current
+
+MOMENT_ROWS = 20_000
+"""Rows of a convolution's inputs from which second moments are estimated."""
 
 
 class LoopQuantizer:
     """Rounds each layer's weights to the grid that `quantize` will choose.
 
     The batch norm's gain is folded in before rounding and taken out after it, because the scale
-    is chosen for the folded weights. The derivative passes straight through the rounding.
+    is chosen for the folded weights. The derivative passes straight through the rounding. Layers
+    that change before they are rounded, because pooling folds into them or several maps share
+    their scale, keep their weights as they are.
 
     Args:
         form: weight format.
@@ -23,8 +30,8 @@ class LoopQuantizer:
     def __init__(self, form: WeightFormat, calibration: Tensor) -> None:
         self.form = form
         self.calibration = calibration
-        self._scales: dict[nn.Linear, Tensor] = {}
-        self._bias_units: dict[nn.Linear, Tensor] = {}
+        self._scales: dict[nn.Module, Tensor] = {}
+        self._bias_units: dict[nn.Module, Tensor] = {}
 
     @torch.no_grad()
     def refresh(self, network: SoftNetwork) -> None:
@@ -32,48 +39,69 @@ class LoopQuantizer:
         network.eval()
         self._scales.clear()
         self._bias_units.clear()
-        signal, hidden = self.calibration, None
-        for linear, norm, _, neuron in network.layers():
-            inputs = signal.flatten(0, 1).double().numpy()
-            weight = (linear.weight * gain(norm)[:, None]).double().numpy()
-            shared = neuron is None or shares_scale(neuron)
-            scale, _ = fit_scale(weight, self.form, second_moment(inputs), shared=shared)
-            self._scales[linear] = torch.from_numpy(scale).to(linear.weight.dtype)
-            if neuron is None:
-                self._bias_units[linear] = self._scales[linear]
-                return
-            if not folds_bias(neuron) and norm is None:
-                self._bias_units[linear] = self._scales[linear] / (1 << FRACTION_BITS)
-            signal = neuron(layer_current(linear, norm, signal, self), 0.0)
-            if network.architecture.skip:
-                signal = signal if hidden is None else signal + hidden
-                hidden = signal
+        signals = first_signals(network, self.calibration)
+        time = len(self.calibration)
+        for stage in network.stages():
+            branch, *others = stage.branches
+            linear, norm, neuron = branch.linear, branch.norm, stage.neuron
+            if linear is not None and not (others or branch.before or branch.after):
+                source = added([signals[name] for name in branch.sources])
+                weight = (linear.weight.flatten(1) * gain(norm)[:, None]).double().numpy()
+                moment = second_moment(_inputs(linear, source))
+                shared = neuron is None or shares_scale(neuron)
+                scale, _ = fit_scale(weight, self.form, moment, shared=shared)
+                self._scales[linear] = torch.from_numpy(scale).to(linear.weight.dtype)
+                if neuron is None:
+                    self._bias_units[linear] = self._scales[linear]
+                elif not folds_bias(neuron) and norm is None:
+                    self._bias_units[linear] = self._scales[linear] / (1 << FRACTION_BITS)
+            if neuron is not None:
+                current = stage_current(stage, signals, self)
+                signals[stage.name] = fire(stage, current, time, 0.0)
 
-    def __call__(self, linear: nn.Linear, norm: nn.BatchNorm1d | None) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, linear: nn.Linear | nn.Conv2d, norm: BatchNorm | None
+    ) -> tuple[Tensor, Tensor | None]:
         """Weight and bias for the forward pass."""
+        if linear not in self._scales:
+            return linear.weight, linear.bias
         scale, bn_gain = self._scales[linear], gain(norm).detach()
-        folded = linear.weight.detach() * bn_gain[:, None]
+        weight = linear.weight.flatten(1)
+        folded = weight.detach() * bn_gain[:, None]
         q = torch.clamp(torch.round(folded / scale[:, None]), self.form.low, self.form.high)
         safe = torch.where(bn_gain == 0, torch.ones_like(bn_gain), bn_gain)
         rounded = torch.where((bn_gain == 0)[:, None], folded, q * scale[:, None]) / safe[:, None]
-        weight = linear.weight + (rounded - linear.weight).detach()
-        bias: Tensor = linear.bias
+        weight = weight + (rounded - weight).detach()
+        bias = linear.bias
         unit = self._bias_units.get(linear)
-        if unit is not None:
+        if unit is not None and bias is not None:
             bias = bias + (torch.round(bias / unit) * unit - bias).detach()
-        return weight, bias
+        return weight.view_as(linear.weight), bias
 
     @torch.no_grad()
     def snap(self, network: SoftNetwork) -> None:
         """Replace the weights by the rounded ones, so that `quantize` finds their grid again."""
         self.refresh(network)
-        for linear, norm, _, _ in network.layers():
+        for linear, norm, _ in network.layers():
             weight, bias = self(linear, norm)
             linear.weight.copy_(weight)
-            linear.bias.copy_(bias)
+            if bias is not None:
+                linear.bias.copy_(bias)  # type: ignore[union-attr]
 
 
-def gain(norm: nn.BatchNorm1d | None) -> Tensor:
+def _inputs(linear: nn.Linear | nn.Conv2d, signal: Tensor) -> np.ndarray:
+    """What a row of weights is multiplied with, float64 [n, weight], at most `MOMENT_ROWS`."""
+    if isinstance(linear, nn.Conv2d):
+        assert not isinstance(linear.padding, str)
+        patches = nn.functional.unfold(
+            signal, linear.kernel_size, padding=linear.padding, stride=linear.stride
+        )
+        rows = patches.transpose(1, 2).flatten(0, 1)
+        return rows[:: max(1, len(rows) // MOMENT_ROWS)].double().numpy()
+    return signal.flatten(1).double().numpy()
+
+
+def gain(norm: BatchNorm | None) -> Tensor:
     """γ/√(σ² + e) of a batch norm [neuron]; 1 without one."""
     if norm is None:
         return torch.ones(1)

@@ -1,77 +1,28 @@
-"""The released fully connected architectures as one torch module, built from an `Architecture`.
+"""The released architectures as one torch module, built from an `Architecture`.
 
 SNN, DeepSNN and TripleSNN are `fc1 [bn1] neuron1 fc2 [bn2] neuron2 … fcN`; the ablation script's
-network is `fc1 lif1 fc2 lif2`, with a spiking output. Submodules carry the released names, so
-`state_dict` is the released format.
+network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN are stages
+`conv [bn] pool neuron` and a `fc`; the residual net is a stem, blocks and a `fc`. Submodules carry
+the released names, so `state_dict` is the released format.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.neurons import ABLATION, RELEASED, SoftNeuron
-
-EffectiveParameters = Callable[[nn.Linear, nn.BatchNorm1d | None], tuple[Tensor, Tensor]]
-"""Maps a linear layer and its batch norm to the weight and bias that the forward pass uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """What a network is built from.
-
-    Attributes:
-        widths: neurons per layer, input first: (784, 64, 10).
-        neuron: kind, by the authors' command-line key.
-        batch_norm: BatchNorm1d before each hidden neuron.
-        skip: each hidden layer's output adds that of the layer before it.
-        spiking_output: the ablation script's form: `lif` names, paper equations, the last layer
-            spikes and the logits are its mean spikes.
-        theta: firing threshold.
-        tau: decay per timestep where it is not learned.
-    """
-
-    widths: tuple[int, ...]
-    neuron: str
-    batch_norm: bool = False
-    skip: bool = False
-    spiking_output: bool = False
-    theta: float = 0.0
-    tau: float = 0.9
-
-    @property
-    def hidden(self) -> int:
-        """Number of hidden layers."""
-        return len(self.widths) - 2
-
-    @property
-    def name(self) -> str:
-        """Name of the released class."""
-        if self.spiking_output:
-            return "SNNNetwork (ablation)"
-        return {1: "SNN", 2: "DeepSNN", 3: "TripleSNN"}.get(self.hidden, f"{self.hidden}-layer SNN")
-
-    def neuron_name(self, layer: int) -> str:
-        """Submodule name of the neuron after linear layer `layer` (1-based)."""
-        if self.spiking_output:
-            return f"lif{layer}"
-        return "neuron" if self.hidden == 1 else f"neuron{layer}"
-
-    def neuron_class(self) -> type[SoftNeuron]:
-        """Class of the neuron kind.
-
-        Raises:
-            UltralifError: unknown kind.
-        """
-        kinds = ABLATION if self.spiking_output else RELEASED
-        if self.neuron not in kinds:
-            raise UltralifError(
-                f"neuron kind {self.neuron!r} is unknown; available: {', '.join(kinds)}"
-            )
-        return kinds[self.neuron]
+from ultralif_deploy.architectures import (
+    Architecture,
+    BatchNorm,
+    EffectiveParameters,
+    Stage,
+    build,
+    stages,
+)
+from ultralif_deploy.graph import INPUT
+from ultralif_deploy.neurons import RELEASED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +43,7 @@ class SoftTrace:
 
 
 class SoftNetwork(nn.Module):
-    """A fully connected UltraLIF network.
+    """An UltraLIF network.
 
     Args:
         architecture: what to build.
@@ -102,37 +53,27 @@ class SoftNetwork(nn.Module):
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:
         super().__init__()
         self.architecture = architecture
-        neuron_class = architecture.neuron_class()
-        widths = architecture.widths
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for layer in range(1, len(widths)):
-                self.add_module(f"fc{layer}", nn.Linear(widths[layer - 1], widths[layer]))
-                if layer <= architecture.hidden:
-                    if architecture.batch_norm:
-                        self.add_module(f"bn{layer}", nn.BatchNorm1d(widths[layer]))
-                elif not architecture.spiking_output:
-                    continue
-                neuron = neuron_class(architecture.theta, architecture.tau)
-                self.add_module(architecture.neuron_name(layer), neuron)
+            for name, module in build(architecture).items():
+                parent: nn.Module = self
+                *path, last = name.split(".")
+                for part in path:
+                    if part not in parent._modules:
+                        parent.add_module(part, nn.Module())
+                    parent = parent.get_submodule(part)
+                parent.add_module(last, module)
 
-    def layers(self) -> Iterable[tuple[nn.Linear, nn.BatchNorm1d | None, str, SoftNeuron | None]]:
-        """Linear layer, batch norm, population name and neuron, from input to output.
+    def stages(self) -> list[Stage]:
+        """Populations in order, the read-out last."""
+        return stages(self.architecture, dict(self.named_modules()))
 
-        The population name of a linear layer that does not spike is its own.
-        """
-        modules = dict(self.named_children())
-        for layer in range(1, len(self.architecture.widths)):
-            linear = modules[f"fc{layer}"]
-            norm = modules.get(f"bn{layer}")
-            name = self.architecture.neuron_name(layer)
-            neuron = modules.get(name) if layer <= self.architecture.hidden else None
-            if self.architecture.spiking_output:
-                neuron = modules[name]
-            assert isinstance(linear, nn.Linear)
-            assert norm is None or isinstance(norm, nn.BatchNorm1d)
-            assert neuron is None or isinstance(neuron, SoftNeuron)
-            yield linear, norm, name if neuron is not None else f"fc{layer}", neuron
+    def layers(self) -> Iterable[tuple[nn.Linear | nn.Conv2d, BatchNorm | None, Stage]]:
+        """Every layer of weights with its batch norm and stage, from input to output."""
+        for stage in self.stages():
+            for branch in stage.branches:
+                if branch.linear is not None:
+                    yield branch.linear, branch.norm, stage
 
     def forward(
         self,
@@ -149,44 +90,63 @@ class SoftNetwork(nn.Module):
             straight_through: hard values, soft derivatives.
             effective: weight and bias to use in place of each linear layer's own.
         """
-        signal = inputs
+        time, batch = inputs.shape[:2]
+        signals = first_signals(self, inputs)
         spikes: dict[str, Tensor] = {}
-        hidden: Tensor | None = None
-        for linear, norm, name, neuron in self.layers():
-            current = layer_current(linear, norm, signal, effective)
-            if neuron is None:
-                return SoftTrace(current.mean(0), spikes)
-            signal = neuron(current, factor, straight_through)
-            spikes[name] = signal
-            if self.architecture.skip:
-                if hidden is not None:
-                    signal = signal + hidden
-                hidden = signal
-        return SoftTrace(signal.mean(0), spikes)
+        for stage in self.stages():
+            current = stage_current(stage, signals, effective)
+            if stage.neuron is None:
+                return SoftTrace(current.view(time, batch, -1).mean(0), spikes)
+            signals[stage.name] = fire(stage, current, time, factor, straight_through)
+            spikes[stage.name] = signals[stage.name].reshape(time, batch, -1)
+        return SoftTrace(spikes[stage.name].mean(0), spikes)
 
     def epsilon(self) -> float:
         """Mean temperature over the neurons."""
         values = [
-            torch.as_tensor(neuron.temperature()).detach().double().mean()
-            for _, _, _, neuron in self.layers()
-            if neuron is not None
+            torch.as_tensor(stage.neuron.temperature()).detach().double().mean()
+            for stage in self.stages()
+            if stage.neuron is not None
         ]
         return float(torch.stack(values).mean())
 
 
-def layer_current(
-    linear: nn.Linear,
-    norm: nn.BatchNorm1d | None,
-    signal: Tensor,
-    effective: EffectiveParameters | None = None,
+def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
+    """The input's signal [row, ...] by name, images where the network takes images."""
+    a, rows = network.architecture, inputs.flatten(0, 1)
+    return {INPUT: rows.view(-1, a.channels[0], a.side, a.side) if a.channels else rows}
+
+
+def stage_current(
+    stage: Stage, signals: dict[str, Tensor], effective: EffectiveParameters | None = None
 ) -> Tensor:
-    """Current [time, batch, target] of one layer: weight, bias, batch norm over time and batch."""
-    weight, bias = (linear.weight, linear.bias) if effective is None else effective(linear, norm)
-    current = nn.functional.linear(signal, weight, bias)
-    if norm is None:
-        return current
-    normalised: Tensor = norm(current.flatten(0, 1))
-    return normalised.view_as(current)
+    """Current [row, ...] of a stage; rows are timesteps and samples."""
+    currents = [
+        branch.current(added([signals[source] for source in branch.sources]), effective)
+        for branch in stage.branches
+    ]
+    return added(currents)
+
+
+def fire(
+    stage: Stage, current: Tensor, time: int, factor: float, straight_through: bool = False
+) -> Tensor:
+    """Spikes [row, ...] of a current of that shape."""
+    assert stage.neuron is not None
+    ordered = current.movedim(1, -1) if stage.channelwise else current
+    neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()
+    flat = ordered.reshape(time, -1, neurons)
+    spikes: Tensor = stage.neuron(flat, factor, straight_through)
+    spikes = spikes.reshape(ordered.shape)
+    return spikes.movedim(-1, 1) if stage.channelwise else spikes
+
+
+def added(signals: list[Tensor]) -> Tensor:
+    """Sum of signals of one shape."""
+    total = signals[0]
+    for signal in signals[1:]:
+        total = total + signal
+    return total
 
 
 def released_key(architecture: Architecture) -> str:

@@ -82,17 +82,6 @@ Neuron = Threshold | TropicalLIF | UltraDLIF | LIF | Integrator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BatchNorm:
-    """I ← γ·(I − mean)/√(variance + e) + β, applied to the current with its bias.
-
-    Attributes: gain γ/√(variance + e) and shift β − gain·mean, float64 [neuron].
-    """
-
-    gain: np.ndarray
-    shift: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """A neuron model with its parameters.
 
@@ -101,14 +90,12 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added to the current at every timestep, float64 [neuron].
-        batch_norm: applied to the current, or None.
     """
 
     name: str
     size: int
     neuron: Neuron
     bias: np.ndarray
-    batch_norm: BatchNorm | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX
 from ultralif_deploy.graph import (
     INPUT,
-    Dense,
+    WEIGHTED,
     Projection,
     check_structure,
     delayed_projections,
     frozen,
+    largest_sums,
 )
 
 FORMAT_VERSION = 1
@@ -182,7 +183,7 @@ class Program:
     def __post_init__(self) -> None:
         check_structure(self.input.size, self.populations, self.projections)
         for projection in self.projections:
-            if isinstance(projection.map, Dense):
+            if isinstance(projection.map, WEIGHTED):
                 weight = projection.map.weight
                 array = frozen(weight, np.int8, np.shape(weight), projection.name)
                 object.__setattr__(projection.map, "weight", array)
@@ -210,8 +211,7 @@ class Program:
         for population in self.populations:
             total = np.abs(population.bias.astype(np.int64))
             for projection in self.incoming(population.name):
-                matrix = np.abs(projection.map.matrix().astype(np.int64))
-                total = total + matrix.sum(axis=1) * largest.get(projection.source, 1)
+                total = total + largest_sums(projection.map, largest.get(projection.source, 1))
             bounds[population.name] = int(total.max(initial=0))
         return bounds
 
@@ -242,7 +242,7 @@ class Program:
     @property
     def parameters(self) -> int:
         """Stored integers: weights, biases of populations that have one, neuron parameters."""
-        weights = sum(p.map.weight.size for p in self.projections if isinstance(p.map, Dense))
+        weights = sum(p.map.weight.size for p in self.projections if isinstance(p.map, WEIGHTED))
         biases = sum(p.size for p in self.populations if p.bias.any())
         return (
             weights
@@ -294,7 +294,7 @@ def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def executed_arrays(program: Program) -> dict[str, np.ndarray]:
     """All arrays that execution depends on: weights, biases and neuron parameters, by name."""
-    arrays = {p.name: p.map.weight for p in program.projections if isinstance(p.map, Dense)}
+    arrays = {p.name: p.map.weight for p in program.projections if isinstance(p.map, WEIGHTED)}
     for population in program.populations:
         arrays[f"{population.name}.bias"] = population.bias
         for name, value in population.parameters().items():

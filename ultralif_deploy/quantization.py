@@ -1,17 +1,23 @@
 """Network + calibration -> Program: integer weights, exact integer thresholds."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
+from ultralif_deploy.channel_blocks import Block, channel_blocks
+from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
-from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment, weight_format
 from ultralif_deploy.hard import run_population, total_current
+
+MOMENT_ROWS = 20_000
+"""Rows of inputs from which second moments are estimated."""
 
 INTEGER_LIMIT = INT32_MAX // 2
 """Thresholds, decays and resets are clipped here, far outside any current that fits 32 bits."""
@@ -25,20 +31,21 @@ def quantize(
 ) -> integer.Program:
     """Quantize a hard network after `apply_passes`.
 
-    One scale S per target neuron; one for the whole population where neurons are compared with
+    One scale S per target neuron, or per output channel of convolutions; one for the whole
+    population where neurons are compared with
     each other (UltraDLIF, read-out). Clipping is chosen by least squared error of the currents on
     the calibration inputs, layer by layer, each on the spikes of the layers already quantized.
     A threshold unit fires iff S·q·x ≥ θ, so its integer threshold is ⌈θ/S⌉ − 1, computed in exact
     rational arithmetic; leaky membranes count in S/64.
 
     Args:
-        network: without batch norm and input scale.
+        network: with one map per projection and without input scale.
         bits: 2 to 8 or `ternary`.
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.
 
     Raises:
-        UltralifError: batch norm or input scale left, bad bits, a current beyond 32 bits.
+        UltralifError: composed maps or input scale left, bad bits, a current beyond 32 bits.
     """
     form = weight_format(bits)
     if network.input.scale != 1.0 or network.input.offset != 0.0:
@@ -47,9 +54,9 @@ def quantize(
     populations: list[integer.Population] = []
     projections: list[Projection] = []
     for population in network.populations:
-        if population.batch_norm is not None:
-            raise UltralifError(f"{population.name}: batch norm left; apply fold-batch-norm first")
         incoming = network.incoming(population.name)
+        if any(isinstance(p.map, (Composed, Diagonal)) for p in incoming):
+            raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
         scale, maps = _quantize_weights(population, incoming, form, signals)
         quantized = _quantize_population(population, scale)
         populations.append(quantized)
@@ -84,27 +91,39 @@ def _quantize_weights(
     form: WeightFormat,
     signals: dict[str, np.ndarray] | None,
 ) -> tuple[np.ndarray, list[Projection]]:
-    """Scale [neuron] and the integer projections, which share it."""
-    identities = [p for p in incoming if isinstance(p.map, Identity)]
-    if identities and len(identities) < len(incoming):
-        raise UltralifError(
-            f"{population.name}: identity and weighted projections cannot share a scale"
-        )
-    if identities:
+    """Scale [neuron] and the integer projections, which share it.
+
+    Weights that serve several neurons (a kernel serves a channel) force one scale on them.
+    """
+    if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
-    weight = np.hstack([p.map.matrix() for p in incoming])
+    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator))
+    blocks = channel_blocks([p.map for p in incoming])
+    weight = np.hstack([block.rows for block in blocks])
     moment = None
     if signals is not None and all(p.source in signals for p in incoming):
-        inputs = [signals[p.source].reshape(-1, p.map.source_size) for p in incoming]
-        moment = second_moment(np.hstack(inputs))
-    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator))
+        moment = _moment(blocks, [signals[p.source] for p in incoming])
     scale, q = fit_scale(weight, form, moment, shared=shared)
     maps, start = [], 0
-    for p in incoming:
-        part = q[:, start : start + p.map.source_size]
-        maps.append(Projection(p.source, p.target, Dense(np.ascontiguousarray(part))))
-        start += p.map.source_size
-    return scale, maps
+    for p, block in zip(incoming, blocks, strict=True):
+        stop = start + block.rows.shape[1]
+        maps.append(Projection(p.source, p.target, block.restored(q[:, start:stop])))
+        start = stop
+    return np.repeat(scale, population.size // len(scale)), maps
+
+
+def _moment(blocks: list[Block], signals: list[np.ndarray]) -> np.ndarray | None:
+    """E[x xᵀ] of what the rows see, of at most `MOMENT_ROWS` rows; None where rows differ in it."""
+    columns = []
+    for block, signal in zip(blocks, signals, strict=True):
+        flat = signal.reshape(-1, signal.shape[-1])
+        places = 1 if block.conv is None else int(np.prod(block.conv.output_shape[1:]))
+        flat = flat[:: max(1, len(flat) * places // MOMENT_ROWS)]
+        seen = block.inputs(flat)
+        if seen is None:
+            return None
+        columns.append(seen)
+    return second_moment(np.hstack(columns))
 
 
 def _quantize_population(population: hard.Population, scale: np.ndarray) -> integer.Population:
@@ -113,11 +132,11 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
     unit = scale / (1 << FRACTION_BITS) if leaky else scale
 
     def thresholds(values: np.ndarray, inclusive: bool) -> np.ndarray:
-        exact = [
-            integer_threshold(float(t), float(s), inclusive)
-            for t, s in zip(values, unit, strict=True)
-        ]
-        return np.array([min(max(t, -INTEGER_LIMIT), INTEGER_LIMIT) for t in exact])
+        # Neurons of a channel are mostly alike: each pair of threshold and scale once.
+        pairs, which = np.unique(np.stack((values, unit)), axis=1, return_inverse=True)
+        exact = [integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T]
+        clipped = [min(max(t, -INTEGER_LIMIT), INTEGER_LIMIT) for t in exact]
+        return np.array(clipped, dtype=np.int64)[which.reshape(-1)]
 
     def nearest(values: np.ndarray) -> np.ndarray:
         return np.clip(np.rint(values / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
@@ -160,10 +179,7 @@ def _calibration_spikes(
     """Spikes of a population with its weights as quantized, on the calibration signals."""
     here = {p.name for p in maps}
     rounded = [
-        p
-        if isinstance(p.map, Identity)
-        else hard.dense(p.source, p.target, scale[:, None] * p.map.matrix())
-        for p in maps
+        p if isinstance(p.map, Identity) else replace(p, map=_scaled(p.map, scale)) for p in maps
     ]
     # Delayed projections come from populations that are not quantized yet: taken as silent.
     shape = signals[INPUT].shape[:2]
@@ -179,3 +195,10 @@ def _calibration_spikes(
     current = total_current(quantized, population, silent | signals)
     spikes, _ = run_population(population.neuron, current)
     return spikes
+
+
+def _scaled(linear: AnyMap, scale: np.ndarray) -> LinearMap:
+    """The float map whose rows are `scale` [neuron] times those of an integer map."""
+    if isinstance(linear, Dense):
+        return Dense(scale[:, None] * linear.weight)
+    return Composed((linear, Diagonal(scale))).product()

@@ -29,6 +29,7 @@ class Settings:
         tau: decay, for neurons that do not learn it.
         neuron: the authors' key.
         skip: residual connections.
+        input_side: height and width of the images that a convolutional network takes.
         seed: of the Bernoulli spikes.
         limit: use the first N test samples.
     """
@@ -42,6 +43,7 @@ class Settings:
     tau: float | None = None
     neuron: str | None = None
     skip: bool | None = None
+    input_side: int | None = None
     seed: int | None = None
     limit: int | None = None
 
@@ -75,6 +77,7 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     """
     from ultralif_deploy.checkpoint import load
 
+    dataset = None if settings.data is None else _limited(load_dataset(settings.data), settings)
     loaded = load(
         path,
         timesteps=settings.timesteps,
@@ -82,16 +85,17 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
         tau=settings.tau,
         neuron=settings.neuron,
         skip=settings.skip,
+        input_side=settings.input_side,
+        data_side=None if dataset is None else _side(dataset),
     )
     architecture = loaded.network.architecture
-    dataset = None if settings.data is None else _limited(load_dataset(settings.data), settings)
     encoder = _encoder(
         settings,
         loaded.settings,
         dataset,
         architecture.widths[0],
         loaded.assumptions,
-        default="constant" if architecture.spiking_output else "rate",
+        default="constant" if architecture.spiking_output or architecture.channels else "rate",
     )
     if dataset is not None:
         _check_classes(dataset, architecture.widths[-1])
@@ -167,6 +171,12 @@ def _encoder(
         encoder = replace(encoder, normalize=normalize)
     seed = assumptions.choose("seed", settings.seed, {}, {}, encoder.seed, kind=int)
     return replace(encoder, seed=seed)
+
+
+def _side(dataset: Dataset) -> int | None:
+    """Height of square images [sample, …, height, width]; None for other samples."""
+    shape = dataset.test.x.shape
+    return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
 
 
 def _limited(dataset: Dataset, settings: Settings) -> Dataset:

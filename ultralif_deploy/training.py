@@ -175,7 +175,7 @@ def _target(
 
 def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
     """Integer inputs [time, batch, input] as the real values that a soft network sees."""
-    inputs = torch.from_numpy(np.ascontiguousarray(values)).to(dtype)
+    inputs = torch.tensor(values, dtype=dtype)
     if encoder.scale == 1.0 and encoder.offset == 0.0:
         return inputs
     return inputs * encoder.scale + encoder.offset

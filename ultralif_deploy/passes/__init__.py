@@ -6,20 +6,20 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes.collapse_constant import collapse_constant
 from ultralif_deploy.passes.elide_membrane import elide_membrane
-from ultralif_deploy.passes.fold_batch_norm import fold_batch_norm
 from ultralif_deploy.passes.fold_bias import fold_bias
 from ultralif_deploy.passes.fold_input import fold_input
+from ultralif_deploy.passes.fold_linear import fold_linear
 
 PASSES: dict[str, Callable[[Network], Network]] = {
-    "fold-batch-norm": fold_batch_norm,
+    "fold-linear": fold_linear,
     "fold-input": fold_input,
     "elide-membrane": elide_membrane,
     "collapse-constant": collapse_constant,
     "fold-bias": fold_bias,
 }
 
-REQUIRED = frozenset({"fold-batch-norm", "fold-input"})
-"""A program has neither batch norm nor input scale, so these cannot be switched off."""
+REQUIRED = frozenset({"fold-linear", "fold-input"})
+"""A program has one map per projection and no input scale, so these cannot be switched off."""
 
 
 def apply_passes(network: Network, skip: Iterable[str] = ()) -> Network:

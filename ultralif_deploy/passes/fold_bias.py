@@ -24,7 +24,7 @@ def _folded(population: Population) -> Population:
     def shifted(value: np.ndarray, what: str) -> np.ndarray:
         return per_neuron(value - bias, size, f"{population.name}: {what}")
 
-    if population.batch_norm is not None or not isinstance(neuron, (Threshold, TropicalLIF)):
+    if not isinstance(neuron, (Threshold, TropicalLIF)):
         return population
     folded = replace(neuron, threshold=shifted(neuron.threshold, "threshold"))
     if isinstance(folded, TropicalLIF):

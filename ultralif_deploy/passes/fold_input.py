@@ -1,12 +1,16 @@
 """Fold the input's scale and offset into the weights that read it, so that inputs are integers.
 
-Proof: W(scale·n + offset) + b = (scale·W) n + (b + offset·W·1).
+Proof: W(scale·n + offset) + b = (scale·W) n + (b + offset·W·1). Zero padding of a convolution is
+zero in both, so W·1 differs at the borders; a bias per neuron holds it.
 """
 
 from dataclasses import replace
 
-from ultralif_deploy.graph import INPUT, Dense
-from ultralif_deploy.network import Network, dense, per_neuron
+import numpy as np
+
+from ultralif_deploy.composition import Composed, Diagonal
+from ultralif_deploy.graph import INPUT
+from ultralif_deploy.network import Network, per_neuron
 
 
 def fold_input(network: Network) -> Network:
@@ -18,10 +22,10 @@ def fold_input(network: Network) -> Network:
     projections = []
     for projection in network.projections:
         if projection.source == INPUT:
-            assert isinstance(projection.map, Dense)
-            weight = projection.map.weight
-            shift[projection.target] = offset * weight.sum(axis=1)
-            projection = dense(INPUT, projection.target, scale * weight)
+            size = network.input.size
+            shift[projection.target] = projection.map.apply(np.full(size, offset))
+            scaled = Composed((Diagonal(np.full(size, scale)), projection.map))
+            projection = replace(projection, map=scaled.product())
         projections.append(projection)
     populations = tuple(
         replace(p, bias=per_neuron(p.bias + shift[p.name], p.size, p.name))

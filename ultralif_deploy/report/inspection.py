@@ -16,12 +16,15 @@ def inspection(source: Source) -> dict[str, Any]:
     network = source.checkpoint.network
     architecture = network.architecture
     layers = []
-    for linear, norm, name, neuron in network.layers():
+    for linear, norm, stage in network.layers():
+        outputs, inputs = linear.weight.shape[:2]
+        neuron = stage.neuron
         layers.append(
             {
-                "name": name,
-                "inputs": linear.in_features,
-                "outputs": linear.out_features,
+                "name": stage.name,
+                "inputs": inputs,
+                "outputs": outputs,
+                "kernel": list(linear.weight.shape[2:]),
                 "batch_norm": norm is not None,
                 "neuron": None if neuron is None else type(neuron).__name__,
                 "learned": {}
@@ -33,7 +36,7 @@ def inspection(source: Source) -> dict[str, Any]:
     return {
         "file": source.path.name,
         "architecture": architecture.name,
-        "widths": list(architecture.widths),
+        "widths": list(architecture.channels or architecture.widths),
         "neuron": architecture.neuron,
         "batch_norm": architecture.batch_norm,
         "skip": architecture.skip,

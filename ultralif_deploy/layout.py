@@ -1,0 +1,167 @@
+"""What the keys and shapes of a state dict say about the architecture it belongs to."""
+
+import math
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ultralif_deploy.errors import UltralifError
+
+MAX_SIDE = 1024
+DEFAULT_SIDE = 32
+
+
+def layout(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Fields of `Architecture` that the file settles: widths, and channels where it convolves.
+
+    `side` is that of the smallest images that fit a ConvSNN; `steps` is how far it may be larger.
+    A residual net takes images of any side.
+
+    Raises:
+        UltralifError: keys or shapes that make no known network.
+    """
+    if "stem_conv.weight" in state:
+        return _residual(path, state)
+    if "conv1.weight" in state:
+        return _convolutional(path, state)
+    return {"widths": _widths(path, state)}
+
+
+def choose_side(
+    path: Path, found: Mapping[str, Any], option: int | None, seen: int | None
+) -> tuple[int, str]:
+    """Height and width of the images, and where that is from.
+
+    Args:
+        path: of the file, for errors.
+        found: what `layout` returned.
+        option: as given.
+        seen: of the data.
+
+    Raises:
+        UltralifError: a side that the file's shapes exclude.
+    """
+    smallest = found.get("side")
+    given = option if option is not None else seen
+    source = "option" if option is not None else "data"
+    if smallest is None:
+        side, source = (given, source) if given is not None else (DEFAULT_SIDE, "default")
+        if not 1 <= side <= MAX_SIDE:
+            raise UltralifError(f"{path}: image side {side}; expected 1 to {MAX_SIDE}")
+        return side, source
+    steps = 2 ** (len(found["channels"]) - 1)
+    if given is None:
+        return smallest, "checkpoint"
+    if given // steps != smallest // steps:
+        raise UltralifError(
+            f"{path}: fc.weight belongs to images of {smallest} to {smallest + steps - 1} pixels a "
+            f"side, found {given} ({source})"
+        )
+    return given, source
+
+
+def _convolutional(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    count = _count(path, state, r"conv(\d{1,3})\.weight$")
+    kernels = [_kernel(path, state, f"conv{i}.weight", 3) for i in range(1, count + 1)]
+    channels = _chain(path, kernels)
+    fc = _matrix(path, state, "fc.weight")
+    area, rest = divmod(fc[1], channels[-1])
+    side = math.isqrt(area)
+    if rest or side * side != area or side < 1 or (side << count) > MAX_SIDE:
+        raise UltralifError(
+            f"{path}: fc.weight takes {fc[1]} inputs; expected {channels[-1]} times a square image"
+        )
+    side <<= count
+    inputs = channels[0] * side * side
+    return {"widths": (inputs, fc[0]), "channels": channels, "side": side}
+
+
+def _residual(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    count = _count(path, state, r"blocks\.(\d{1,3})\.conv1\.weight$", first=0)
+    kernels = [_kernel(path, state, "stem_conv.weight", 3)]
+    for i in range(count):
+        kernels.append(_kernel(path, state, f"blocks.{i}.conv1.weight", 3))
+        outer = kernels[-1][0]
+        if _kernel(path, state, f"blocks.{i}.conv2.weight", 3) != (outer, outer):
+            raise UltralifError(f"{path}: blocks.{i}.conv2.weight does not keep {outer} channels")
+        if (f"blocks.{i}.shortcut.0.weight" in state) != (kernels[-1][0] != kernels[-1][1]):
+            raise UltralifError(
+                f"{path}: blocks.{i}: expected a shortcut exactly where the channels change"
+            )
+    channels = _chain(path, kernels)
+    fc = _matrix(path, state, "fc.weight")
+    if fc[1] != channels[-1]:
+        raise UltralifError(
+            f"{path}: fc.weight takes {fc[1]} inputs; expected the {channels[-1]} channels of the "
+            "last block"
+        )
+    return {"widths": (0, fc[0]), "channels": channels, "side": None, "residual": True}
+
+
+def _count(path: Path, state: Mapping[str, Tensor], pattern: str, first: int = 1) -> int:
+    """Layers numbered without a gap from `first`."""
+    numbers = sorted(int(m[1]) for m in map(re.compile(pattern).match, state) if m)
+    if not numbers or numbers != list(range(first, first + len(numbers))):
+        raise UltralifError(
+            f"{path}: layers {numbers} of {pattern!r}; expected them from {first} without a gap"
+        )
+    return len(numbers)
+
+
+def _kernel(path: Path, state: Mapping[str, Tensor], key: str, size: int) -> tuple[int, int]:
+    """Output and input channels of a square kernel."""
+    weight = state.get(key)
+    if weight is None or weight.ndim != 4 or tuple(weight.shape[2:]) != (size, size):
+        found = "nothing" if weight is None else str(tuple(weight.shape))
+        raise UltralifError(f"{path}: {key}: found {found}; expected [out, in, {size}, {size}]")
+    if 0 in weight.shape:
+        raise UltralifError(f"{path}: {key} is empty")
+    return weight.shape[0], weight.shape[1]
+
+
+def _chain(path: Path, kernels: list[tuple[int, int]]) -> tuple[int, ...]:
+    """Channels from input to output of kernels (out, in) that follow each other."""
+    for (before, _), (_, after) in pairwise(kernels):
+        if before != after:
+            raise UltralifError(
+                f"{path}: a convolution gives {before} channels, and the next one takes {after}"
+            )
+    return (kernels[0][1], *(out for out, _ in kernels))
+
+
+def _matrix(path: Path, state: Mapping[str, Tensor], key: str) -> tuple[int, int]:
+    weight = state.get(key)
+    if weight is None or weight.ndim != 2 or 0 in weight.shape:
+        found = "nothing" if weight is None else str(tuple(weight.shape))
+        raise UltralifError(f"{path}: {key}: found {found}; expected [out, in]")
+    return weight.shape[0], weight.shape[1]
+
+
+def _widths(path: Path, state: Mapping[str, Tensor]) -> tuple[int, ...]:
+    layers = sorted(int(m[1]) for m in map(re.compile(r"fc(\d{1,3})\.weight$").match, state) if m)
+    if layers != list(range(1, len(layers) + 1)) or len(layers) < 2:
+        found = ", ".join(sorted(state)[:6])
+        raise UltralifError(
+            f"{path}: keys {found} … make no known network; expected fc1.weight, fc1.bias, "
+            "neuron._log_eps, fc2.weight, … of SNN, DeepSNN or TripleSNN, conv1.weight, … "
+            "fc.weight, or stem_conv.weight, …"
+        )
+    widths: list[int] = []
+    for layer in layers:
+        weight = state[f"fc{layer}.weight"]
+        if weight.ndim != 2 or 0 in weight.shape:
+            raise UltralifError(
+                f"{path}: fc{layer}.weight has shape {tuple(weight.shape)}; expected [out, in]"
+            )
+        if widths and widths[-1] != weight.shape[1]:
+            raise UltralifError(
+                f"{path}: fc{layer}.weight takes {weight.shape[1]} inputs, but fc{layer - 1} has "
+                f"{widths[-1]} outputs"
+            )
+        widths = widths or [weight.shape[1]]
+        widths.append(weight.shape[0])
+    return tuple(widths)
