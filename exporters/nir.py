@@ -2,9 +2,10 @@
 
 Every population is a node, every projection a Linear or Affine node between two of them, the
 read-out is the Output: what arrives there at a timestep is its current, and the sum over all
-timesteps is our logits. Metadata holds only what NIR cannot say: order of the populations, and with
-it which projections are delayed; scales; how a folded threshold splits into bias and threshold; the
-weight format; timesteps; divisor; the encoding.
+timesteps is our logits. A leaky read-out is a node of its own with an edge to the Output. Metadata
+holds only what NIR cannot say: order of the populations, and with it which projections are delayed;
+scales; how a folded threshold splits into bias and threshold; the weight format; timesteps;
+divisor; the encoding.
 """
 
 import io
@@ -31,6 +32,7 @@ from ultralif_deploy.exporters.nir_nodes import (
     scale_of,
     write_neurons,
 )
+from ultralif_deploy.exporters.nir_second_order import LeakySum
 from ultralif_deploy.exporters.nir_values import whole, whole_float
 from ultralif_deploy.files import readable_file, written_whole
 from ultralif_deploy.graph import INPUT, Conv2d, Identity, Projection, shape_of
@@ -96,11 +98,11 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         # Mostly as it is: names come from torch modules, so torch-based tools can take them.
         names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
     readout = program.readout
-    names[readout.name] = OUTPUT
     shapes = {INPUT: shape_of(INPUT, program.input.size, program.projections)} | {
         p.name: shape_of(p.name, p.size, program.projections) for p in program.populations
     }
-    nodes = {INPUT: nir.Input(np.array(shapes[INPUT]))}
+    nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input(np.array(shapes[INPUT]))}
+    edges: list[tuple[str, str]] = []
     biases = {readout.name: readout.bias.astype(np.float64)}
     for population in program.populations[:-1]:
         carrier = _bias_carrier(program, population.name)
@@ -108,11 +110,20 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
             population, flavour, shapes[population.name], by_channel=isinstance(carrier.map, Conv2d)
         )
         nodes[names[population.name]] = node
-    nodes[OUTPUT] = nir.Output(np.array(shapes[readout.name]), metadata={"scale": readout.scale})
+    out = shapes[readout.name]
+    if isinstance(readout.neuron, Integrator):
+        names[readout.name] = OUTPUT
+        nodes[OUTPUT] = nir.Output(np.array(out), metadata={"scale": readout.scale})
+    else:
+        names[readout.name] = _unique(re.sub(r"\W", "_", readout.name, flags=re.A), taken)
+        node, biases[readout.name] = write_neurons(readout, flavour, out, by_channel=False)
+        nodes[names[readout.name]] = node
+        nodes[OUTPUT] = nir.Output(np.array(out))
+        edges.append((names[readout.name], OUTPUT))
     carriers = {
         p.name: _bias_carrier(program, p.name) for p in program.populations if biases[p.name].any()
     }
-    edges, identities = [], []
+    identities = []
     flattened: dict[str, str] = {}
     # Delayed first: some tools take the last node that they reach for the output.
     for projection in sorted(program.projections, key=lambda p: p.name not in program.delayed):
@@ -268,12 +279,15 @@ def _population_names(nodes: dict[str, nir.NIRNode], info: dict[str, Any]) -> di
         if not isinstance(nodes.get(node_name), kinds.get(node_name, NEURONS)):
             found = type(nodes[node_name]).__name__ if node_name in nodes else "no node"
             raise UltralifError(f"node {_short(node_name)}: found {found}; expected a population")
+    leaky = [name for name in names if isinstance(nodes[name], LeakySum)]
     for node_name, node in nodes.items():
+        if node_name == OUTPUT and len(leaky) == 1:
+            continue  # the leaky read-out is the population, and this only its way out
         if node_name not in names and not isinstance(node, (*WEIGHTS, nir.Flatten)):
             raise UltralifError(
                 f"node {_short(node_name)} is not in the metadata's order of populations"
             )
-    if OUTPUT not in names:
+    if OUTPUT not in names and not leaky:
         raise UltralifError(f"no node {OUTPUT!r}; expected the read-out there")
     return names
 
@@ -296,6 +310,8 @@ def _projections(
             sources[target].append(sent[source])
         elif source in weights and target in names:
             targets[source].append(names[target])
+        elif target == OUTPUT and isinstance(graph.nodes.get(source), LeakySum):
+            continue
         else:
             raise UltralifError(
                 f"edge {_short(source)} to {_short(target)}; expected edges between a population "

@@ -24,6 +24,12 @@ import numpy as np
 from ultralif_deploy import program as integer
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir_maps import WEIGHTS
+from ultralif_deploy.exporters.nir_second_order import (
+    SECOND_ORDER_NODES,
+    LeakySum,
+    read_second_order,
+    write_second_order,
+)
 from ultralif_deploy.exporters.nir_values import numbers, whole, whole_float
 
 TIME_STEP = 1e-4
@@ -77,12 +83,14 @@ def _set_types(node: Any) -> None:
     node.input_type, node.output_type = {"input": shape}, {"output": shape}
 
 
-CUSTOM = (TropicalLIF, FixedPointLIF, UltraDLIF)
+CUSTOM: tuple[type, ...] = (TropicalLIF, FixedPointLIF, UltraDLIF)
 
 for _node in CUSTOM:
     if _node.__name__ not in nir.ir.__all_ir:
         nir.ir.__all_ir.append(_node.__name__)
         setattr(nir.ir, _node.__name__, _node)
+
+CUSTOM += SECOND_ORDER_NODES
 
 NEURONS = (nir.LIF, nir.CubaLIF, nir.Threshold, *CUSTOM)
 
@@ -109,14 +117,16 @@ FLAVOURS: dict[str, type] = {"lif": nir.LIF, "cubalif": nir.CubaLIF, "threshold"
 def write_neurons(
     population: integer.Population, flavour: str, shape: tuple[int, ...], *, by_channel: bool
 ) -> tuple[nir.NIRNode, np.ndarray]:
-    """A spiking population as a node, and the bias float64 [neuron] for a weight node before it.
+    """A population as a node, and the bias float64 [neuron] for a weight node before it.
 
     Args:
-        population: any that spikes.
+        population: any but an Integrator.
         flavour: a key of `FLAVOURS`.
         shape: of the node's parameters, (neurons,) or (channels, height, width).
         by_channel: the weight node holds one bias for a channel.
     """
+    if isinstance(population.neuron, integer.SECOND_ORDER):
+        return write_second_order(population, shape), np.zeros(population.size)
     neuron, bias = population.neuron, population.bias
     metadata = {"scale": population.scale}
     if isinstance(neuron, integer.Threshold):
@@ -184,7 +194,7 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> integer.Popu
 
 def neuron_count(name: str, node: nir.NIRNode) -> int:
     """Neurons of a node of `NEURONS`, in a vector or an image."""
-    threshold = node.v_threshold if type(node) in CONSTANTS else node.threshold
+    threshold = node.v_threshold if type(node) in CONSTANTS else _first(node)
     if len(np.shape(threshold)) not in (1, 3):
         raise UltralifError(
             f"{name}: threshold of shape {np.shape(threshold)}; expected one value per neuron"
@@ -202,6 +212,11 @@ def _flat(value: Any, size: int) -> Any:
     """An image's values as a vector; anything else as it is, for the checks to judge."""
     image = np.ndim(value) == 3 and np.size(value) == size
     return np.reshape(value, size) if image else value
+
+
+def _first(node: Any) -> Any:
+    """What tells the number of neurons."""
+    return node.alpha if isinstance(node, LeakySum) else node.threshold
 
 
 def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
@@ -237,6 +252,8 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
     def array(field: str) -> np.ndarray:
         return whole(_flat(getattr(node, field), size), np.int32, size, f"{name}: {field}")
 
+    if isinstance(node, SECOND_ORDER_NODES):
+        return read_second_order(node, array)
     threshold, decay, bias = array("threshold"), array("decay"), array("bias")
     if isinstance(node, TropicalLIF):
         neuron = integer.TropicalLIF(threshold, decay, array("reset"), array("initial"))

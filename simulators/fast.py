@@ -14,8 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ultralif_deploy.graph import INPUT, Identity, Projection
-from ultralif_deploy.program import LIF, Population, Program, Threshold, TropicalLIF, UltraDLIF
-from ultralif_deploy.simulators import kernels
+from ultralif_deploy.program import (
+    LIF,
+    LeakySum,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+from ultralif_deploy.simulators import kernels, second_order
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible
 from ultralif_deploy.simulators.synapses import Synapses, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
@@ -148,8 +156,7 @@ class Fast:
                 if population.spikes:
                     now[population.name] = self._fire(population, current, states[population.name])
                 else:
-                    bias = len(block) * self.bias[population.name]
-                    states[population.name] += current.sum(axis=0, dtype=np.int64) + bias
+                    self._read_out(population, current, states[population.name])
             for (source, delayed), (_, fan_out) in self.outgoing.items():
                 signal, total = (last[source], unused) if delayed else (now[source], spikes[source])
                 kernels.tally(signal, fan_out, total, operations[source, delayed])
@@ -158,7 +165,8 @@ class Fast:
             last = now
         kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
         counts = self._counts(inputs, spikes, operations)
-        return Trace(states[program.readout.name], counts, kept)
+        logits = states[program.readout.name][:, : program.readout.size]
+        return Trace(np.ascontiguousarray(logits), counts, kept)
 
     def _no_counts(self, batch: int) -> tuple[Sent, Operations]:
         """Counters at 0: spikes sent by source, operations by key of `outgoing`."""
@@ -231,6 +239,10 @@ class Fast:
         """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
         spikes = np.empty(current.shape, dtype=np.uint8)
         neuron, p = population.neuron, self.parameters[population.name]
+        if type(neuron) in second_order.KERNELS:
+            kernel = second_order.KERNELS[type(neuron)]
+            kernel(current, self.bias[population.name], *p.values(), state, spikes)
+            return spikes
         arguments = (current, self.bias[population.name], p["threshold"])
         if isinstance(neuron, Threshold):
             kernels.threshold(*arguments, spikes)
@@ -242,6 +254,15 @@ class Fast:
             released = neuron.form == "released"
             kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
         return spikes
+
+    def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:
+        """Add a block of currents int32 [time, batch, neuron] to the read-out's state in place."""
+        p, bias = self.parameters[population.name], self.bias[population.name]
+        if isinstance(population.neuron, LeakySum):
+            words = p["shift"], p["coefficient_bits"], p["state_bits"]
+            second_order.leaky_sum(current, bias, p["alpha"], *words, state)
+        else:
+            state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
 
 
 def _row_graph(program: Program) -> RowGraph | None:
@@ -265,8 +286,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _initial(population: Population, batch: int) -> np.ndarray:
-    """Membrane potentials before the first timestep, int64 [batch, neuron]."""
-    v = np.zeros((batch, population.size), dtype=np.int64)
+    """State before the first timestep, int64 [batch, words · neuron]."""
+    v = np.zeros((batch, population.words * population.size), dtype=np.int64)
     if isinstance(population.neuron, TropicalLIF):
         v += population.neuron.initial
     return v

@@ -8,6 +8,7 @@ from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate
 from ultralif_deploy.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program import (
     LIF,
+    SECOND_ORDER,
     Neuron,
     Population,
     Program,
@@ -15,6 +16,7 @@ from ultralif_deploy.program import (
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.simulators.reference_second_order import second_order_step
 from ultralif_deploy.simulators.trace import EventCounts, Trace
 
 
@@ -100,7 +102,7 @@ class Reference:
                 for name, array in spikes.items():
                     array[t, sample] = now[name]
                 last = now
-            logits[sample] = state[program.readout.name]
+            logits[sample] = state[program.readout.name][: program.readout.size]
         counts = EventCounts(batch, time, operations, sent, program.multiplies)
         return Trace(logits, counts, spikes if record else None)
 
@@ -145,7 +147,7 @@ def initial_membrane(population: Population) -> list[int]:
     """Membrane potentials before the first timestep."""
     if isinstance(population.neuron, TropicalLIF):
         return list(population.neuron.initial.tolist())
-    return [0] * population.size
+    return [0] * (population.words * population.size)
 
 
 def step(
@@ -162,7 +164,7 @@ def step(
         parameters: its integers, by name.
         bias: per neuron.
         current: sum of the projections, per neuron.
-        v: membrane potentials before this timestep.
+        v: membrane potentials before this timestep, then the model's other state words.
     """
     size = len(current)
     p: Any = parameters
@@ -189,4 +191,6 @@ def step(
             v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
         spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
         return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    if isinstance(neuron, SECOND_ORDER):
+        return second_order_step(neuron, p, bias, current, v)
     return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]

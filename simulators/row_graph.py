@@ -8,7 +8,7 @@ import numpy as np
 
 from ultralif_deploy.fixed import INT32_MAX
 from ultralif_deploy.graph import INPUT, Dense
-from ultralif_deploy.program import Population, Program, Threshold
+from ultralif_deploy.program import Integrator, Population, Program, Threshold
 from ultralif_deploy.simulators.products import PAIR_EXACT_INPUT, session
 
 
@@ -20,6 +20,7 @@ def expressible(program: Program) -> bool:
         and not program.delayed
         and all(isinstance(p.map, Dense) for p in program.projections)
         and all(isinstance(p.neuron, Threshold) for p in program.populations[:-1])
+        and isinstance(program.readout.neuron, Integrator)
         and sources == [INPUT, *(p.name for p in program.populations[:-1])]
         and [p.target for p in program.projections] == [p.name for p in program.populations]
     )

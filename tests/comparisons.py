@@ -6,6 +6,7 @@ looking for a smaller example; the draws are the same.
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from second_order_strategies import MODELS as SECOND_ORDER
+from second_order_strategies import second_order_parameters
 from strategies import DECAYS, KINDS, MODES, inputs_for, networks, programs, seeds
 
 import ultralif_deploy
@@ -124,7 +127,7 @@ def spec_name(neuron: integer.Neuron) -> str:
         integer.TropicalLIF: "tropical_lif",
         integer.LIF: "lif",
         integer.Integrator: "integrator",
-    }
+    } | {model: name for name, model in SECOND_ORDER.items()}
     return names[type(neuron)]
 
 
@@ -135,6 +138,7 @@ MODELS: tuple[integer.Neuron, ...] = (
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
     integer.Integrator(),
+    *(model(*[np.zeros(0)] * len(fields(model))) for model in SECOND_ORDER.values()),
 )
 PARAMETERS = {
     "threshold": ("threshold",),
@@ -143,7 +147,7 @@ PARAMETERS = {
     "ultradlif_released": ("threshold", "decay"),
     "ultradlif_paper": ("threshold", "decay"),
     "integrator": (),
-}
+} | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
 
 
 def step_follows_spec(
@@ -169,19 +173,28 @@ def step_follows_spec(
         current = numbers(3 if near else INT32_MAX // 2)
         arguments = {"threshold": numbers(64 if near and leaky else top), "reset": numbers(top)}
         arguments["decay"] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+        if name in SECOND_ORDER:
+            drawn = second_order_parameters(rng, name, size)
+            arguments |= {k: values.tolist() for k, values in drawn.items()}
         used = {k: arguments[k] for k in PARAMETERS[name]}
         bias, v = numbers(3 if near else INT32_MAX // 2), numbers(top)
+        v += numbers(top) if name in SECOND_ORDER else []
         expected = functions[name](current, bias, list(v), **used)
         assert step(neuron, used, bias, current, list(v)) == tuple(expected), name
 
     holds(check, chosen, st.integers(1, 7), st.booleans(), seeds, planted=planted)
 
 
-def runs_follow_spec(load: Load, examples: int = 100, planted: bool = False) -> None:
+def runs_follow_spec(
+    load: Load,
+    examples: int = 100,
+    planted: bool = False,
+    drawn: st.SearchStrategy[Program] | None = None,
+) -> None:
     """Whole runs are those of PROGRAM.md: order, delay, spikes, logits, event counts."""
 
     def check(data: st.DataObject) -> None:
-        program = data.draw(programs())
+        program = data.draw(programs() if drawn is None else drawn)
         inputs = data.draw(inputs_for(program, program.timesteps, len(MODES)))
         trace = load(program).run(inputs, record=True)
         for sample in range(inputs.shape[1]):
@@ -201,7 +214,7 @@ def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sam
         return lambda current, v: functions[name](current, bias, v, **used)
 
     initial = {
-        p.name: p.parameters().get("initial", np.zeros(p.size, int)).tolist()
+        p.name: p.parameters().get("initial", np.zeros(p.words * p.size, int)).tolist()
         for p in program.populations
     }
     updates = {p.name: update(p) for p in program.populations}
@@ -295,6 +308,7 @@ CONCERNED = {
     "elide_membrane": ("tropical",),
     "fold_bias": ("tropical", "lif", "threshold"),
     "collapse_constant": ("threshold", "lif"),
+    "fold_gain": ("silif", "csilif", "adalif"),
 }
 """Neuron kinds that a pass is about."""
 

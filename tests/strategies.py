@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from second_order_strategies import MODELS as SECOND_ORDER
+from second_order_strategies import hard_second_order, second_order_model
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
@@ -118,6 +120,7 @@ def programs(
     kinds: tuple[str, ...] = KINDS,
     delayed: bool = True,
     chain: bool = False,
+    readouts: tuple[str, ...] = ("integrator",),
 ) -> integer.Program:
     """Valid programs of every neuron kind, weight format and projection that there is.
 
@@ -128,6 +131,7 @@ def programs(
         kinds: neuron kinds to draw from.
         delayed: whether projections may act one timestep later.
         chain: every population is driven by the one before it alone, through weights.
+        readouts: kinds of the read-out to draw from.
     """
     shape = draw(shapes(populations, delayed, chain))
     fill = draw(st.sampled_from(("uniform", "extreme", "sparse", "saturating")))
@@ -151,7 +155,8 @@ def programs(
     for name, size in list(shape.sizes.items())[1:]:
         readout = name == READOUT
         fitting = tuple(k for k in kinds if k in LEAKY) if fill == "saturating" else kinds
-        kind = "integrator" if readout else draw(st.sampled_from(3 * (fitting or kinds)))
+        fitting = readouts if readout else 3 * (fitting or kinds)
+        kind = fitting[0] if len(fitting) == 1 else draw(st.sampled_from(fitting))
         bias_mode = draw(st.sampled_from(("opposed", "none", "small", "large")))
         bias_mode = "opposed" if fill == "saturating" else bias_mode
         mode = "tie" if readout else draw(st.sampled_from(("tie", "tie", "tie", "small", "edge")))
@@ -250,7 +255,7 @@ def _run(
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
     names = [f.name for f in fields(neuron) if f.name != "form"]
     parameters = {name: getattr(neuron, name).tolist() for name in names}
-    v = parameters.get("initial", [0] * len(bias))
+    v = parameters.get("initial", [0] * getattr(neuron, "WORDS", 1) * len(bias))
     spikes, membranes = [], []
     for now in current.tolist():
         spike, v = reference.step(neuron, parameters, bias.tolist(), now, v)
@@ -276,6 +281,12 @@ def _integer_neuron(
     never = np.full(size, INT32_MAX)
     if kind == "integrator":
         return integer.Integrator()
+    if kind in SECOND_ORDER:
+
+        def states_of(neuron: integer.Neuron) -> np.ndarray:
+            return np.array(_run(neuron, current, bias)[1])
+
+        return second_order_model(rng, kind, mode, states_of, size)
     if kind in LEAKY:
         top = MEMBRANE_MAX
         decay = np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
@@ -390,6 +401,8 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
         return hard.Integrator()
     if kind == "threshold":
         return hard.Threshold(at_some_time(current) + near, inclusive)
+    if kind in SECOND_ORDER:
+        return hard_second_order(rng, kind, np.maximum(at_some_time(current) + near, 0.25))
     if kind == "tropical":
         # The membrane can be left out, but for one neuron in most populations.
         threshold = np.maximum(at_some_time(current) + near, 0.25)

@@ -13,6 +13,7 @@ from ultralif_deploy.encode import ENCODINGS, NORMALIZATIONS
 from ultralif_deploy.exporters.nir import FLAVOURS, read_nir
 from ultralif_deploy.neurons import RELEASED
 from ultralif_deploy.passes import PASSES, REQUIRED
+from ultralif_deploy.second_order_checkpoint import NEURONS as SECOND_ORDER
 from ultralif_deploy.simulators import BACK_ENDS
 
 REPORT_KEYS = {
@@ -152,7 +153,7 @@ def test_help_has_an_example(command: str) -> None:
 
 
 def test_option_lists_are_those_of_the_code() -> None:
-    assert list(cli_options.NEURONS) == list(RELEASED)
+    assert list(cli_options.NEURONS) == [*RELEASED, *SECOND_ORDER]
     assert cli_options.ENCODINGS == ENCODINGS
     assert list(cli_options.NORMALIZATIONS) == list(NORMALIZATIONS)
     assert list(cli_options.BACK_ENDS) == list(BACK_ENDS)

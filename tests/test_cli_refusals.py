@@ -179,11 +179,21 @@ def test_verify_without_argument() -> None:
     assert "CHECKPOINT or --certificate" in outcome.err
 
 
-def test_adalif_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_word_lengths_belong_to_second_order_neurons(tmp_path: Path) -> None:
+    line = refused("quantize", DEMO, "--state-bits", 20, "-o", tmp_path / "o")
+    assert "--state-bits 20: only neurons with two state words have it" in line
+
+
+def test_adalif_deploys_with_its_word_lengths(tmp_path: Path) -> None:
     content = torch.load(DEMO, weights_only=True)
     for name in ("_log_eps", "_log_tau"):
         content["model_state_dict"].pop(f"neuron.{name}")
     content.pop("ultralif_deploy")
-    torch.save(content, tmp_path / "adalif_T10_seed0.pt")
-    line = refused("quantize", tmp_path / "adalif_T10_seed0.pt", "-o", tmp_path / "o")
-    assert "AdaLIF has no integer model" in line
+    path, out = tmp_path / "adalif_T10_seed0.pt", tmp_path / "o"
+    torch.save(content, path)
+    given = ("--neuron", "adalif", "--state-bits", 20, "--coefficient-bits", 12)
+    result = ultralif("quantize", path, *given, "-o", out, "--json").json()
+    assert result["assumed"]["state_bits"] == {"value": 20, "source": "option"}
+    assert result["program"]["populations"][0]["neuron"] == "AdaLIF"
+    run = ("simulate", out / "program.nir", "--data", "digits", "--limit", 10, "--json")
+    assert ultralif(*run).json() == ultralif(*run, "--on", "reference").json()

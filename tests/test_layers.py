@@ -68,13 +68,14 @@ ORDER = [
     {"errors"},
     {"fixed", "files", "assumptions"},
     {"convolution"},
-    {"graph", "data.loading", "encode"},
+    {"graph", "data.loading", "encode", "integer_second_order"},
     {"network", "program", "grid", "data", "composition"},
+    {"hard_second_order", "second_order"},
     {"hard", "neurons"},
     {"passes", "architectures", "channel_blocks"},
-    {"quantization", "models"},
+    {"quantization", "models", "layout"},
     {"hardening", "checkpoint"},
-    {"loop_quantization"},
+    {"loop_quantization", "second_order_checkpoint"},
     {"training"},
     {"anneal"},
 ]
@@ -110,6 +111,7 @@ WITH_TORCH = {
         "training",
         "anneal",
         "loop_quantization",
+        "second_order_checkpoint",
         "hardening",
     )
 }

@@ -128,10 +128,6 @@ def test_save_and_load_back(tmp_path, a):
 @pytest.mark.parametrize("a", EVERY, ids=described)
 def test_the_limit_of_epsilon_is_the_hard_network(a):
     network = trained(a)
-    if a.neuron == "adalif":
-        with pytest.raises(UltralifError, match="AdaLIF has no integer model; its threshold adap"):
-            harden(network, Encoder("rate", 5))
-        return
     values = inputs_of(a)
     with torch.no_grad():
         soft = network(torch.tensor(values, dtype=torch.float64), 0.0)

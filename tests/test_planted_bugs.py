@@ -290,7 +290,7 @@ def test_bugs_in_the_event_sums_are_found(bug):
 FAST = {
     "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
     "delayed projections act late once": ("            last = now\n", "            pass\n"),
-    "read-out bias once a block": ("bias = len(block) * self.bias", "bias = 1 * self.bias"),
+    "read-out bias once a block": ("len(current) * bias", "1 * bias"),
     "initial value ignored": ("v += population.neuron.initial", "pass"),
     "second projection replaces the first": (
         "total = term if total is None",

@@ -56,6 +56,16 @@ class Checkpoint:
     settings: dict[str, Any]
     record: dict[str, Any]
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons per layer, input first."""
+        return self.network.architecture.widths
+
+    @property
+    def architecture_name(self) -> str:
+        """Name of the released class."""
+        return self.network.architecture.name
+
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
     """Read the dictionary of a .pt file without running code from it.
@@ -87,6 +97,7 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
 def load(
     path: str | Path,
     *,
+    content: dict[str, Any] | None = None,
     timesteps: int | None = None,
     theta: float | None = None,
     tau: float | None = None,
@@ -104,6 +115,7 @@ def load(
 
     Args:
         path: a .pt file in the released format, or a bare state dict.
+        content: of the file, if `read_tensors` has read it already.
         timesteps: T.
         theta: firing threshold θ.
         tau: decay, for neurons that do not learn it.
@@ -118,8 +130,8 @@ def load(
             not finite, or an option contradicts the file.
     """
     path = Path(path)
-    content = read_tensors(path)
-    state, record = _split(path, content)
+    content = read_tensors(path) if content is None else content
+    state, record = split_state(path, content)
     given = content.get(SETTINGS_KEY)
     stored = dict(given) if isinstance(given, dict) else {}
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
@@ -220,8 +232,12 @@ def save(
             raise UltralifError(f"{path}: cannot be written ({first})") from error
 
 
-def _split(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict without the compile prefix, and the plain values beside it."""
+def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """State dict without the compile prefix, and the plain values beside it.
+
+    Raises:
+        UltralifError: something that is no dense tensor, or too many parameters.
+    """
     inner = content.get("model_state_dict", content)
     if not isinstance(inner, dict) or not inner:
         raise UltralifError(f"{path}: no model_state_dict and no tensors; expected a checkpoint")

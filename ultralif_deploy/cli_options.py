@@ -26,6 +26,10 @@ NEURONS = (
     "dspike",
     "dspike+",
     "sigmalif",
+    "silif",
+    "csilif",
+    "adlif",
+    "cadlif",
 )
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = ("reference", "fast")
@@ -68,6 +72,18 @@ model_options = _stack(
     click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
     click.option(
         "--input-side", type=int, help="Height and width of a convolutional network's images."
+    ),
+    click.option(
+        "--state-bits",
+        type=click.IntRange(13, 32),
+        metavar="N",
+        help="Bits of each state word of second-order neurons.",
+    ),
+    click.option(
+        "--coefficient-bits",
+        type=click.IntRange(1, 20),
+        metavar="N",
+        help="Fraction bits of their coefficients.",
     ),
 )
 

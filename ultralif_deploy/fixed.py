@@ -16,6 +16,15 @@ DECAY_ONE = 1 << DECAY_BITS
 
 INT32_MAX = (1 << 31) - 1
 
+MAX_COEFFICIENT_BITS = 20
+"""Most fraction bits of the coefficients of second-order models."""
+
+MAX_STATE_BITS = 32
+"""Widest state word of second-order models."""
+
+MAX_SHIFT = 24
+"""Most fraction bits of second-order states: one current unit is at most 2^24 state units."""
+
 
 def leak(v: int, decay: int) -> int:
     """sgn(v)·((|v|·(4096 − decay)) >> 12): truncation toward zero."""
@@ -30,3 +39,14 @@ def saturate(v: int) -> int:
     if v < -MEMBRANE_MAX:
         return -MEMBRANE_MAX
     return v
+
+
+def rounded(product: int, bits: int) -> int:
+    """⌊product/2^bits + 1/2⌋: nearest, halves upwards; bits ≥ 1."""
+    return (product + (1 << (bits - 1))) >> bits
+
+
+def clip(v: int, bits: int) -> int:
+    """Saturate to a word of `bits`, symmetrically: ±(2^(bits − 1) − 1)."""
+    top = (1 << (bits - 1)) - 1
+    return min(max(v, -top), top)

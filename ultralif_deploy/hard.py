@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultralif_deploy.graph import INPUT
+from ultralif_deploy.hard_second_order import second_order_stepper
 from ultralif_deploy.network import (
     LIF,
+    READOUTS,
+    SECOND_ORDER,
     Integrator,
     Network,
     Neuron,
@@ -109,6 +112,8 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
             return spike, margin, np.where(spike, 0.0, v)
 
         return leaky, zero
+    if isinstance(neuron, SECOND_ORDER):
+        return second_order_stepper(neuron, shape)
 
     def integrate(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
         return np.zeros(shape, dtype=bool), v + current, v + current
@@ -132,6 +137,9 @@ def _run_by_population(network: Network, inputs: np.ndarray) -> HardTrace:
         current = total_current(network, population, signals)
         if isinstance(population.neuron, Integrator):
             logits = current.sum(axis=0) / network.divisor
+        elif isinstance(population.neuron, READOUTS):
+            _, membranes = run_population(population.neuron, current)
+            logits = membranes[-1] / network.divisor
         else:
             spikes, margins[population.name] = run_population(population.neuron, current)
             signals[population.name] = spikes
@@ -146,7 +154,7 @@ def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
     for p in network.populations:
         steps[p.name], states[p.name] = stepper(p.neuron, (batch, p.size))
         last[p.name] = np.zeros((batch, p.size), dtype=bool)
-    spiking = [p for p in network.populations if not isinstance(p.neuron, Integrator)]
+    spiking = [p for p in network.populations if not isinstance(p.neuron, READOUTS)]
     spikes = {p.name: np.empty((time, batch, p.size), dtype=bool) for p in spiking}
     margins = {p.name: np.empty((time, batch, p.size)) for p in spiking}
     for t in range(time):
@@ -160,5 +168,6 @@ def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
             if p.name in spikes:
                 spikes[p.name][t], margins[p.name][t] = now[p.name], margin
         last = now
-    readout = network.populations[-1].name
-    return HardTrace(states[readout] / network.divisor, spikes, margins)
+    readout = network.populations[-1]
+    logits = states[readout.name][:, : readout.size] / network.divisor
+    return HardTrace(logits, spikes, margins)

@@ -32,7 +32,7 @@ def harden(
         A float64 network, one population per soft neuron and one read-out.
 
     Raises:
-        UltralifError: a neuron kind that has no hard model here (AdaLIF).
+        UltralifError: a neuron kind that has no hard model here.
     """
     populations: list[hard.Population] = []
     projections: list[Projection] = []
@@ -94,13 +94,15 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int) -> hard.Neuron:
         threshold, tau = spread(neuron.theta, "threshold"), spread(neuron.tau(), "tau")
         form = "released" if isinstance(neuron, soft.UltraDLIF) else "paper"
         return hard.UltraDLIF(threshold, tau, form, inclusive=True)
-    if isinstance(neuron, soft.LIF) and not isinstance(neuron, soft.AdaLIF):
+    if isinstance(neuron, soft.AdaLIF):
+        kept = spread(neuron.adaptation_decay, "adaptation")
+        jump = neuron.adaptation * (1 - kept)
+        threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
+        return hard.AdaLIF(threshold, tau, kept, jump, inclusive=True)
+    if isinstance(neuron, soft.LIF):
         threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
         return hard.LIF(threshold, tau, inclusive=True)
-    raise UltralifError(
-        f"{name}: {type(neuron).__name__} has no integer model; its threshold adapts, and no "
-        "integer form of that is offered"
-    )
+    raise UltralifError(f"{name}: {type(neuron).__name__} has no hard model")
 
 
 Shape = tuple[int, ...]

@@ -78,7 +78,95 @@ class Integrator:
     """Read-out that does not spike: v = v + I."""
 
 
-Neuron = Threshold | TropicalLIF | UltraDLIF | LIF | Integrator
+@dataclass(frozen=True, slots=True, eq=False)
+class SiLIF:
+    """Second-order LIF: w = β·w + a·u + b·s; u = α·(u − θ·s) + g·I − (1 − α)·w; s = [u > θ].
+
+    The update of w uses the u and s of the timestep before, that of u the new w. The published
+    neurons have θ = 1 and g = 1 − α: SiLIF, adLIF and constrained adLIF differ only in the ranges
+    of their parameters. Source: arXiv 2506.06374.
+
+    Attributes:
+        threshold: θ, float64 [neuron]; also what a spike takes from u.
+        gain: g, float64 [neuron].
+        alpha: decay of u, float64 [neuron].
+        beta: decay of w, float64 [neuron].
+        a: coupling from u to w, float64 [neuron].
+        b: what a spike adds to w, float64 [neuron].
+    """
+
+    threshold: np.ndarray
+    gain: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CSiLIF:
+    """Complex membrane: u = α·(u − θ·s) + g·I; s = [Re u > θ].
+
+    The published neuron has θ = 1/2 (2·Re u > 1) and g = b, a real number.
+    Source: arXiv 2506.06374.
+
+    Attributes:
+        threshold: θ, float64 [neuron]; also what a spike takes from Re u.
+        gain: g, float64 [neuron], of any sign.
+        real: Re α, float64 [neuron].
+        imaginary: Im α, float64 [neuron].
+    """
+
+    threshold: np.ndarray
+    gain: np.ndarray
+    real: np.ndarray
+    imaginary: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaLIF:
+    """LIF with adapting threshold: v = τ·v + I; s = [v ≥ θ + c]; c = ρ·c + j·s; v ← 0 where s.
+
+    Attributes:
+        threshold: θ at rest, float64 [neuron].
+        tau: τ, float64 [neuron].
+        adaptation_decay: ρ, float64 [neuron].
+        jump: j, what a spike adds to the threshold, float64 [neuron].
+        inclusive: fires at equality.
+    """
+
+    threshold: np.ndarray
+    tau: np.ndarray
+    adaptation_decay: np.ndarray
+    jump: np.ndarray
+    inclusive: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeakySum:
+    """Read-out that does not spike: u = α·u + g·I; the logits are the sum of u over timesteps.
+
+    Published networks add up softmax(u) instead of u, which has no exact integer form.
+
+    Attributes:
+        gain: g, float64 [neuron]; 1 − α in published networks.
+        alpha: decay of u, float64 [neuron].
+    """
+
+    gain: np.ndarray
+    alpha: np.ndarray
+
+
+READOUTS = (Integrator, LeakySum)
+"""Models that do not spike; only the last population may have one."""
+
+SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)
+"""Models with two state words; `hard_second_order` holds their updates."""
+
+GAINED = (SiLIF, CSiLIF, LeakySum)
+"""Models that multiply their current by a gain, which `passes.fold_gain` folds into weights."""
+
+Neuron = Threshold | TropicalLIF | UltraDLIF | LIF | Integrator | SiLIF | CSiLIF | AdaLIF | LeakySum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +210,8 @@ class Network:
     """Populations in topological order, projections, and the timesteps of one inference.
 
     The last population is the read-out; its membrane potential after the last timestep, divided
-    by `divisor`, is the logits.
+    by `divisor`, is the logits; those of a LeakySum are the sum of its membrane potential over
+    timesteps, divided alike.
 
     Attributes:
         input: what comes in.

@@ -84,13 +84,16 @@ def deploy(
     dataset = required_data(source)
     if max_gap is not None and dataset.test.y is None:
         raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
-    directory = output_directory(output)
-    soft = source.checkpoint.network
-    annealed, how = soft, "none"
+    trained: SoftNetwork | Network = source.checkpoint.network
+    soft = trained if isinstance(trained, SoftNetwork) else None
+    if max_gap is not None and soft is None:
+        raise UltralifError(f"--max-gap: {source.path} is hard as trained; a gap needs soft spikes")
+    directory, how = output_directory(output), "none"
+    annealed = trained
     if anneal is not None:
         annealed, how = anneal_network(source, anneal, directory, progress)
         checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
-    naive = harden(soft, source.encoder, source.input_maximum)
+    naive = hard_network(trained, source)
     with progress.stage("quantize") as update:
         hard, program = program_of(annealed, source, bits, skip_passes)
         write_nir(program, directory / PROGRAM_FILE)
@@ -146,6 +149,7 @@ def anneal_checkpoint(
         UltralifError: bad input.
     """
     source = open_checkpoint(checkpoint, settings)
+    soft_network(source)
     if not use_labels and source.dataset is not None and source.dataset.train is not None:
         train = replace(source.dataset.train, y=None)
         source = replace(source, dataset=replace(source.dataset, train=train))
@@ -280,7 +284,7 @@ def anneal_network(
     Returns:
         The annealed network, and how, in words (`none` without data).
     """
-    network = source.checkpoint.network
+    network = soft_network(source)
     train = None if source.dataset is None else source.dataset.train
     if train is None:
         return network, "none"
@@ -319,14 +323,53 @@ def describe_epoch(result: EpochResult, epochs: int) -> str:
     )
 
 
+def soft_network(source: Source) -> SoftNetwork:
+    """The network to anneal.
+
+    Raises:
+        UltralifError: its neurons are hard as trained.
+    """
+    network = source.checkpoint.network
+    if not isinstance(network, SoftNetwork):
+        raise UltralifError(
+            f"{source.path}: {source.checkpoint.architecture_name} spikes hard as trained, so "
+            "there is nothing to anneal; quantize it as it is"
+        )
+    return network
+
+
+def hard_network(network: SoftNetwork | Network, source: Source) -> Network:
+    """The hard network of a soft one; a hard one with the source's inputs and timesteps."""
+    if isinstance(network, SoftNetwork):
+        return harden(network, source.encoder, source.input_maximum)
+    encoder = source.encoder
+    read = replace(
+        network.input,
+        maximum=source.input_maximum,
+        scale=encoder.scale,
+        offset=encoder.offset,
+        constant=encoder.kind == "constant",
+    )
+    return replace(network, input=read, timesteps=encoder.timesteps)
+
+
 def program_of(
-    network: SoftNetwork, source: Source, bits: int | str, skip_passes: Iterable[str] = ()
+    network: SoftNetwork | Network,
+    source: Source,
+    bits: int | str,
+    skip_passes: Iterable[str] = (),
 ) -> tuple[Network, Program]:
     """Harden, apply the passes and quantize on the first training samples, if there are any."""
-    hard = apply_passes(harden(network, source.encoder, source.input_maximum), skip_passes)
+    hard = apply_passes(hard_network(network, source), skip_passes)
     train = None if source.dataset is None else source.dataset.train
     calibration = None if train is None else calibration_values(train, source.encoder)
-    return hard, quantize(hard, bits, calibration, source.encoder)
+    program = quantize(hard, bits, calibration, source.encoder, lengths=source.lengths)
+    given = source.assumptions.as_dict()["timesteps"]["source"]
+    if source.encoder.kind == "events" and given == "default":
+        # Nobody said T, so the data that the program will run on may say it.
+        encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
+        program = replace(program, encoding=encoding)
+    return hard, program
 
 
 def training_settings(source: Source) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX
+from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
 from ultralif_deploy.graph import (
     INPUT,
     WEIGHTED,
@@ -18,6 +18,14 @@ from ultralif_deploy.graph import (
     delayed_projections,
     frozen,
     largest_sums,
+)
+from ultralif_deploy.integer_second_order import (
+    SECOND_ORDER,
+    AdaLIF,
+    CSiLIF,
+    LeakySum,
+    SiLIF,
+    check_word_lengths,
 )
 
 FORMAT_VERSION = 1
@@ -88,9 +96,12 @@ class Integrator:
     """Read-out that never fires: v ← v + I."""
 
 
-Neuron = Threshold | TropicalLIF | LIF | UltraDLIF | Integrator
+Neuron = Threshold | TropicalLIF | LIF | UltraDLIF | Integrator | SiLIF | CSiLIF | AdaLIF | LeakySum
 
 LEAKY = (LIF, UltraDLIF)
+
+READOUTS = (Integrator, LeakySum)
+"""Models that never fire; the last population, and it alone, has one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +141,8 @@ class Population:
             raise UltralifError(
                 f"{self.name}: form {self.neuron.form!r}; expected released or paper"
             )
+        if isinstance(self.neuron, SECOND_ORDER):
+            check_word_lengths(self.name, self.neuron)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The neuron model's arrays by name."""
@@ -140,7 +153,20 @@ class Population:
     @property
     def spikes(self) -> bool:
         """Whether it can fire."""
-        return not isinstance(self.neuron, Integrator)
+        return not isinstance(self.neuron, READOUTS)
+
+    @property
+    def words(self) -> int:
+        """State words per neuron; the state is one vector with one word after the other."""
+        return getattr(self.neuron, "WORDS", 1)
+
+    @property
+    def membrane_unit(self) -> np.ndarray:
+        """Real value of one unit of the membrane and the threshold, float64 [neuron]."""
+        if isinstance(self.neuron, SECOND_ORDER):
+            return self.scale / (1 << self.neuron.shift.astype(np.int64))
+        leaky = isinstance(self.neuron, LEAKY)
+        return self.scale / (1 << FRACTION_BITS) if leaky else self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +190,7 @@ class Program:
 
     Attributes:
         input: what comes in.
-        populations: in topological order; the last is an Integrator, whose final v is the logits.
+        populations: in topological order; the last is a read-out, whose final v is the logits.
         projections: int8 weights.
         weight_format: `8` … `2` or `ternary`.
         timesteps: T of one inference.
@@ -189,7 +215,9 @@ class Program:
                 object.__setattr__(projection.map, "weight", array)
         readout = self.populations[-1]
         if readout.spikes or any(not p.spikes for p in self.populations[:-1]):
-            raise UltralifError("the last population, and it alone, must be an Integrator")
+            raise UltralifError(
+                "the last population, and it alone, must be a read-out: an Integrator or LeakySum"
+            )
         if any(p.source == readout.name for p in self.projections):
             raise UltralifError(f"{readout.name}: the read-out drives nothing")
         if self.timesteps < 1 or self.divisor < 1:
@@ -252,10 +280,12 @@ class Program:
 
     def check_timesteps(self, timesteps: int) -> None:
         """Refuse more timesteps than the 32-bit read-out accumulator provably holds."""
-        bound = self.current_bounds[self.readout.name]
+        bound, neuron = self.current_bounds[self.readout.name], self.readout.neuron
+        if isinstance(neuron, LeakySum):
+            bound = (1 << (int(neuron.state_bits.max(initial=2)) - 1)) - 1
         if bound * timesteps > INT32_MAX:
             raise UltralifError(
-                f"{self.readout.name}: {timesteps} timesteps of currents up to {bound} pass 32 "
+                f"{self.readout.name}: {timesteps} timesteps of values up to {bound} pass 32 "
                 f"bits; at most {INT32_MAX // bound} timesteps"
             )
 
@@ -279,7 +309,7 @@ class Program:
 
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
-        return logits * self.readout.scale / self.divisor
+        return logits * self.readout.membrane_unit / self.divisor
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -13,8 +13,19 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
 from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, LinearMap, Projection
-from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment, weight_format
+from ultralif_deploy.grid import (
+    WeightFormat,
+    fit_scale,
+    round_to_grid,
+    second_moment,
+    weight_format,
+)
 from ultralif_deploy.hard import run_population, total_current
+from ultralif_deploy.second_order import (
+    WordLengths,
+    second_order_neuron,
+    state_unit,
+)
 
 MOMENT_ROWS = 20_000
 """Rows of inputs from which second moments are estimated."""
@@ -28,6 +39,8 @@ def quantize(
     bits: int | str = 8,
     calibration: np.ndarray | None = None,
     encoder: Encoder | None = None,
+    *,
+    lengths: WordLengths | None = None,
 ) -> integer.Program:
     """Quantize a hard network after `apply_passes`.
 
@@ -43,11 +56,13 @@ def quantize(
         bits: 2 to 8 or `ternary`.
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.
+        lengths: word lengths of models with two state words; None is the default.
 
     Raises:
-        UltralifError: composed maps or input scale left, bad bits, a current beyond 32 bits.
+        UltralifError: composed maps, input scale or gain left, bad bits, a current beyond 32 bits.
     """
     form = weight_format(bits)
+    lengths = lengths or WordLengths()
     if network.input.scale != 1.0 or network.input.offset != 0.0:
         raise UltralifError("input: scale and offset left; apply fold-input first")
     signals = None if calibration is None else {INPUT: calibration[: network.timesteps]}
@@ -57,8 +72,16 @@ def quantize(
         incoming = network.incoming(population.name)
         if any(isinstance(p.map, (Composed, Diagonal)) for p in incoming):
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
-        scale, maps = _quantize_weights(population, incoming, form, signals)
-        quantized = _quantize_population(population, scale)
+        if isinstance(population.neuron, hard.GAINED) and np.any(population.neuron.gain != 1):
+            raise UltralifError(f"{population.name}: gain left; apply fold-gain first")
+        scale, maps = _quantize_weights(population, incoming, form, signals, lengths)
+        if isinstance(population.neuron, hard.SECOND_ORDER):
+            largest = _largest_current(network, population, maps, scale)
+            model, unit = second_order_neuron(population.neuron, scale, largest, lengths)
+            bias = np.clip(np.rint(population.bias / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
+            quantized = integer.Population(population.name, population.size, model, bias, scale)
+        else:
+            quantized = _quantize_population(population, scale)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -90,6 +113,7 @@ def _quantize_weights(
     incoming: tuple[Projection, ...],
     form: WeightFormat,
     signals: dict[str, np.ndarray] | None,
+    lengths: WordLengths,
 ) -> tuple[np.ndarray, list[Projection]]:
     """Scale [neuron] and the integer projections, which share it.
 
@@ -97,13 +121,18 @@ def _quantize_weights(
     """
     if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
-    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator))
+    shared = isinstance(population.neuron, (hard.UltraDLIF, *hard.READOUTS))
     blocks = channel_blocks([p.map for p in incoming])
     weight = np.hstack([block.rows for block in blocks])
     moment = None
     if signals is not None and all(p.source in signals for p in incoming):
         moment = _moment(blocks, [signals[p.source] for p in incoming])
     scale, q = fit_scale(weight, form, moment, shared=shared)
+    if isinstance(population.neuron, (hard.SiLIF, hard.CSiLIF, hard.AdaLIF)):
+        # Weights finer than the state's unit would be lost in it.
+        unit = state_unit(population.neuron, lengths).reshape(len(scale), -1).max(axis=1)
+        scale = np.maximum(scale, unit)
+        q = round_to_grid(weight, scale, form)
     maps, start = [], 0
     for p, block in zip(incoming, blocks, strict=True):
         stop = start + block.rows.shape[1]
@@ -162,6 +191,17 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
     return integer.Population(
         population.name, population.size, model, nearest(population.bias), scale
     )
+
+
+def _largest_current(
+    network: hard.Network, population: hard.Population, maps: list[Projection], scale: np.ndarray
+) -> np.ndarray:
+    """Bound of the real |current| with bias, [neuron], for any input."""
+    total = np.abs(population.bias)
+    for p in maps:
+        values = network.input.maximum if p.source == INPUT else 1
+        total = total + scale * np.abs(p.map.matrix().astype(np.float64)).sum(axis=1) * values
+    return total
 
 
 def _decay(tau: np.ndarray) -> np.ndarray:

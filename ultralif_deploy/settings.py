@@ -1,6 +1,6 @@
 """What the user asks for, resolved against what checkpoint, program and data say."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,15 @@ from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.encode import Encoder, choose_encoding
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program import Program
+from ultralif_deploy.second_order import WordLengths
 
 if TYPE_CHECKING:
     from ultralif_deploy.checkpoint import Checkpoint
+    from ultralif_deploy.second_order_checkpoint import HardCheckpoint
+
+
+SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
+"""Neuron kinds whose integer models have two state words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Settings:
         input_side: height and width of the images that a convolutional network takes.
         seed: of the Bernoulli spikes.
         limit: use the first N test samples.
+        state_bits: of the state words of second-order neurons.
+        coefficient_bits: fraction bits of their coefficients.
     """
 
     data: str | Path | None = None
@@ -46,6 +54,8 @@ class Settings:
     input_side: int | None = None
     seed: int | None = None
     limit: int | None = None
+    state_bits: int | None = None
+    coefficient_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +69,16 @@ class Source:
         encoder: of the inputs.
         assumptions: every setting with its source.
         input_maximum: largest integer input to provide for.
+        lengths: word lengths of second-order neurons.
     """
 
     path: Path
-    checkpoint: "Checkpoint"
+    checkpoint: "Checkpoint | HardCheckpoint"
     dataset: Dataset | None
     encoder: Encoder
     assumptions: Assumptions
     input_maximum: int
+    lengths: WordLengths = field(default_factory=WordLengths)
 
 
 def open_checkpoint(path: str | Path, settings: Settings) -> Source:
@@ -75,11 +87,44 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     Raises:
         UltralifError: a bad file, or settings that contradict each other.
     """
-    from ultralif_deploy.checkpoint import load
-
     dataset = None if settings.data is None else _limited(load_dataset(settings.data), settings)
+    loaded, default = _load(Path(path), settings, dataset)
+    widths = loaded.widths
+    encoder = _encoder(
+        settings, loaded.settings, dataset, widths[0], loaded.assumptions, default=default
+    )
+    if dataset is not None:
+        _check_classes(dataset, widths[-1])
+    maximum = 1 if encoder.kind == "rate" else 255
+    if dataset is not None:
+        maximum = encoder.largest(dataset.test.x)
+    lengths = _lengths(settings, loaded)
+    return Source(Path(path), loaded, dataset, encoder, loaded.assumptions, maximum, lengths)
+
+
+def _load(
+    path: Path, settings: Settings, dataset: Dataset | None
+) -> tuple["Checkpoint | HardCheckpoint", str]:
+    """The network of a file, found from its keys, and how its inputs are encoded by default."""
+    from ultralif_deploy.checkpoint import load, read_tensors
+    from ultralif_deploy.second_order_checkpoint import is_second_order, read_second_order
+
+    content = read_tensors(path)
+    if is_second_order(content):
+        for name in ("theta", "tau", "skip", "input_side"):
+            value = getattr(settings, name)
+            if value is not None:
+                option = name.replace("_", "-")
+                raise UltralifError(
+                    f"{path}: --{option} {value}: second-order networks have no such setting"
+                )
+        found = read_second_order(
+            path, content, neuron=settings.neuron, timesteps=settings.timesteps
+        )
+        return found, "events"
     loaded = load(
         path,
+        content=content,
         timesteps=settings.timesteps,
         theta=settings.theta,
         tau=settings.tau,
@@ -89,20 +134,34 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
         data_side=None if dataset is None else _side(dataset),
     )
     architecture = loaded.network.architecture
-    encoder = _encoder(
-        settings,
-        loaded.settings,
-        dataset,
-        architecture.widths[0],
-        loaded.assumptions,
-        default="constant" if architecture.spiking_output or architecture.channels else "rate",
+    constant = architecture.spiking_output or architecture.channels
+    return loaded, "constant" if constant else "rate"
+
+
+def _lengths(settings: Settings, loaded: "Checkpoint | HardCheckpoint") -> WordLengths:
+    """Word lengths, recorded where the network has neurons with two state words."""
+    default = WordLengths()
+    entries = loaded.assumptions.as_dict()
+    record = loaded.assumptions
+    if entries.get("neuron", {}).get("value") not in SECOND_ORDER_KINDS:
+        record = Assumptions()
+        for name in ("state_bits", "coefficient_bits"):
+            if getattr(settings, name) is not None:
+                raise UltralifError(
+                    f"--{name.replace('_', '-')} {getattr(settings, name)}: only neurons with two "
+                    f"state words have it ({', '.join(SECOND_ORDER_KINDS)})"
+                )
+    return WordLengths(
+        record.choose("state_bits", settings.state_bits, {}, {}, default.state_bits, kind=int),
+        record.choose(
+            "coefficient_bits",
+            settings.coefficient_bits,
+            {},
+            {},
+            default.coefficient_bits,
+            kind=int,
+        ),
     )
-    if dataset is not None:
-        _check_classes(dataset, architecture.widths[-1])
-    maximum = 1 if encoder.kind == "rate" else 255
-    if dataset is not None:
-        maximum = encoder.largest(dataset.test.x)
-    return Source(Path(path), loaded, dataset, encoder, loaded.assumptions, maximum)
 
 
 def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]:

@@ -10,7 +10,7 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
-from ultralif_deploy.program import LEAKY, Program
+from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
 """Factors of the learned ε at which the soft network is evaluated."""
 
+PREDICTIONS = "->predictions"
+"""Where the agreement of predictions is tallied; no population can have this name."""
+
 MARGIN_QUANTILES = (0.01, 0.05, 0.5)
 
 
@@ -29,13 +32,13 @@ class Chain:
     """The networks of one deployment, from soft to integer.
 
     Attributes:
-        soft: as trained.
-        naive: the hard limit of `soft`, nothing done.
+        soft: as trained; None where the neurons are hard as trained.
+        naive: the hard limit of `soft`, or the hard network as trained, nothing done.
         hard: the hard network that was quantized (annealed, if it was).
         program: the integer program.
     """
 
-    soft: "SoftNetwork"
+    soft: "SoftNetwork | None"
     naive: Network
     hard: Network
     program: Program
@@ -75,7 +78,9 @@ def measure(
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
-        soft_spikes = _soft(chain, encoder, values, labels, tally)
+        soft_spikes = (
+            {} if chain.soft is None else _soft(chain.soft, encoder, values, labels, tally)
+        )
         integer = executable.run(values[: chain.program.timesteps], record=True)
         assert integer.spikes is not None
         _add_correct(tally, "integer", integer.logits, labels)
@@ -83,11 +88,14 @@ def measure(
         _add_correct(tally, "naive", naive.logits, labels)
         hard = run_hard(chain.hard, values)
         _add_correct(tally, "hard", hard.logits, labels)
+        choices = integer.predictions(), hard.logits.argmax(axis=1)
+        _agree(tally, "integer_hard", PREDICTIONS, *choices)
         for name, spikes in integer.spikes.items():
             steps = len(spikes)
             _agree(tally, "integer_hard", name, spikes != 0, hard.spikes[name])
-            _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
-            unit = _unit(chain.program, name)
+            if name in soft_spikes:
+                _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
+            unit = chain.program.population(name).membrane_unit
             tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
         traces.append(Trace(integer.logits, integer.counts, None))
         if on_progress is not None:
@@ -97,7 +105,7 @@ def measure(
 
 
 def _soft(
-    chain: Chain,
+    network: "SoftNetwork",
     encoder: Encoder,
     values: np.ndarray,
     labels: np.ndarray | None,
@@ -112,7 +120,7 @@ def _soft(
     inputs = real_inputs(encoder, values)
     with torch.no_grad():
         for factor in SWEEP:
-            trace = chain.soft(inputs, factor)
+            trace = network(inputs, factor)
             _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
             rate = float(trace.spike_rate()) * values.shape[1]
             key = f"sweep {factor}"
@@ -136,12 +144,6 @@ def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) ->
     tally.sizes[f"{kind} {name}"] = tally.sizes.get(f"{kind} {name}", 0) + a.size
 
 
-def _unit(program: Program, name: str) -> np.ndarray:
-    """Real value of one threshold unit of a population, [neuron]."""
-    population = program.population(name)
-    return population.scale / 64 if isinstance(population.neuron, LEAKY) else population.scale
-
-
 def _sample(margins: np.ndarray) -> np.ndarray:
     """At most 200 000 margins a block, evenly spaced, so that memory stays bounded."""
     flat = margins.reshape(-1)
@@ -156,19 +158,22 @@ def _summary(
         ("soft", "hard_naive", "hard", "integer", "gap_soft_integer", "gap_ci95", "mcnemar_p")
     )
     if correct:
-        gap = paired_gap(correct["sweep 1.0"], correct["integer"])
-        accuracy = {
-            "soft": float(correct["sweep 1.0"].mean()),
+        accuracy |= {
             "hard_naive": float(correct["naive"].mean()),
             "hard": float(correct["hard"].mean()),
             "integer": float(correct["integer"].mean()),
+        }
+    if correct and chain.soft is not None:
+        gap = paired_gap(correct["sweep 1.0"], correct["integer"])
+        accuracy |= {
+            "soft": float(correct["sweep 1.0"].mean()),
             "gap_soft_integer": gap.gap,
             "gap_ci95": list(gap.ci95),
             "mcnemar_p": gap.mcnemar_p,
             "only_soft_correct": gap.only_first,
             "only_integer_correct": gap.only_second,
         }
-    learned = chain.soft.epsilon()
+    sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct, samples)
     steps = counts.timesteps * counts.samples
     populations = {}
     for p in chain.program.populations:
@@ -177,12 +182,14 @@ def _summary(
         margins = np.concatenate(tally.margins[p.name])
         populations[p.name] = {
             "neurons": p.size,
-            "spike_rate_soft": tally.rates[f"soft {p.name}"] / samples,
+            "spike_rate_soft": None
+            if chain.soft is None
+            else tally.rates[f"soft {p.name}"] / samples,
             "spike_rate_integer": float(counts.spikes[p.name].sum()) / (steps * p.size),
-            **{
-                f"agreement_{kind}": tally.agreement[kind][p.name] / tally.sizes[f"{kind} {p.name}"]
-                for kind in ("integer_hard", "integer_soft")
-            },
+            "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
+            "agreement_integer_soft": None
+            if chain.soft is None
+            else _agreement(tally, "integer_soft", p.name),
             "margin_units": {
                 f"q{round(100 * q):02d}": float(np.quantile(margins, q)) for q in MARGIN_QUANTILES
             },
@@ -190,16 +197,29 @@ def _summary(
         }
     return {
         "accuracy": accuracy,
-        "epsilon_sweep": [
-            {
-                "epsilon": factor * learned,
-                "factor": factor,
-                "accuracy": float(correct[f"sweep {factor}"].mean()) if correct else None,
-                "spike_rate": tally.rates[f"sweep {factor}"] / samples,
-            }
-            for factor in SWEEP
-        ],
+        "epsilon_sweep": sweep,
+        "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
         "populations": populations,
         "input_spike_rate": float(counts.spikes["input"].sum())
         / (steps * chain.program.input.size),
     }
+
+
+def _agreement(tally: _Tally, kind: str, name: str) -> float:
+    return tally.agreement[kind][name] / tally.sizes[f"{kind} {name}"]
+
+
+def _sweep(
+    network: "SoftNetwork", tally: _Tally, correct: dict[str, np.ndarray], samples: int
+) -> list[dict[str, Any]]:
+    """Accuracy and spike rate of the soft network at every factor of its ε."""
+    learned = network.epsilon()
+    return [
+        {
+            "epsilon": factor * learned,
+            "factor": factor,
+            "accuracy": float(correct[f"sweep {factor}"].mean()) if correct else None,
+            "spike_rate": tally.rates[f"sweep {factor}"] / samples,
+        }
+        for factor in SWEEP
+    ]

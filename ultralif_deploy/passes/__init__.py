@@ -7,10 +7,12 @@ from ultralif_deploy.network import Network
 from ultralif_deploy.passes.collapse_constant import collapse_constant
 from ultralif_deploy.passes.elide_membrane import elide_membrane
 from ultralif_deploy.passes.fold_bias import fold_bias
+from ultralif_deploy.passes.fold_gain import fold_gain
 from ultralif_deploy.passes.fold_input import fold_input
 from ultralif_deploy.passes.fold_linear import fold_linear
 
 PASSES: dict[str, Callable[[Network], Network]] = {
+    "fold-gain": fold_gain,
     "fold-linear": fold_linear,
     "fold-input": fold_input,
     "elide-membrane": elide_membrane,
@@ -18,8 +20,8 @@ PASSES: dict[str, Callable[[Network], Network]] = {
     "fold-bias": fold_bias,
 }
 
-REQUIRED = frozenset({"fold-linear", "fold-input"})
-"""A program has one map per projection and no input scale, so these cannot be switched off."""
+REQUIRED = frozenset({"fold-gain", "fold-linear", "fold-input"})
+"""A program has one map per projection, no gain, no input scale: these cannot be switched off."""
 
 
 def apply_passes(network: Network, skip: Iterable[str] = ()) -> Network:

@@ -7,12 +7,16 @@ import torch
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ultralif_deploy.composition import Composed
 from ultralif_deploy.report.terminal import assumptions_table, percent, titled, weights_in_words
+from ultralif_deploy.second_order_checkpoint import HardCheckpoint
 from ultralif_deploy.settings import Source
 
 
 def inspection(source: Source) -> dict[str, Any]:
     """What a checkpoint holds, as plain values."""
+    if isinstance(source.checkpoint, HardCheckpoint):
+        return _hard_inspection(source, source.checkpoint)
     network = source.checkpoint.network
     architecture = network.architecture
     layers = []
@@ -45,6 +49,42 @@ def inspection(source: Source) -> dict[str, Any]:
         "layers": layers,
         "assumed": source.assumptions.as_dict(),
         "record": source.checkpoint.record,
+    }
+
+
+def _hard_inspection(source: Source, checkpoint: HardCheckpoint) -> dict[str, Any]:
+    """The same of a network whose neurons are hard as trained."""
+    layers: list[dict[str, Any]] = []
+    parameters = 0
+    for population in checkpoint.network.populations:
+        (projection,) = checkpoint.network.incoming(population.name)
+        learned = checkpoint.learned[population.name]
+        normed = isinstance(projection.map, Composed)
+        parameters += population.size * (projection.map.source_size + len(learned) + 2 * normed)
+        spikes = population is not checkpoint.network.populations[-1]
+        layers.append(
+            {
+                "name": population.name,
+                "inputs": projection.map.source_size,
+                "outputs": population.size,
+                "batch_norm": normed,
+                "neuron": type(population.neuron).__name__ if spikes else None,
+                "learned": {k: float(v.mean()) for k, v in learned.items()},
+                "epsilon": None,
+            }
+        )
+    return {
+        "file": source.path.name,
+        "architecture": checkpoint.architecture_name,
+        "widths": list(checkpoint.widths),
+        "neuron": checkpoint.neuron,
+        "batch_norm": layers[0]["batch_norm"],
+        "skip": False,
+        "spiking_output": False,
+        "parameters": parameters,
+        "layers": layers,
+        "assumed": source.assumptions.as_dict(),
+        "record": checkpoint.record,
     }
 
 

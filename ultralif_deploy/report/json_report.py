@@ -48,7 +48,7 @@ def deployment_report(
         "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
         "checkpoint": {
             "file": source.path.name,
-            "architecture": source.checkpoint.network.architecture.name,
+            "architecture": source.checkpoint.architecture_name,
         },
     }
 

@@ -97,6 +97,9 @@ def _verdict(report: dict[str, Any]) -> Text:
             f"a gap of {accuracy['gap_soft_integer']:+.2f} points (95 % interval {low:+.2f} to "
             f"{high:+.2f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
         )
+    else:
+        same = report["prediction_agreement"]["integer_hard"]
+        text += f" It predicts as the float network for {percent(same)} of the samples."
     return Text(text + "\n")
 
 
@@ -111,8 +114,9 @@ def _accuracy(report: dict[str, Any]) -> Table:
         name = {1.0: "soft, as trained", 0.0: "hard, as trained"}.get(point["factor"], "soft")
         epsilon, rate = f"{point['epsilon']:.4f}", f"{point['spike_rate']:.3f}"
         table.add_row(name, epsilon, percent(point["accuracy"]), rate)
-    if report["annealing"] != "none":
-        table.add_row(f"hard, {report['annealing']}", "0", percent(accuracy["hard"]), "")
+    if report["annealing"] != "none" or not report["epsilon_sweep"]:
+        how = report["annealing"] if report["epsilon_sweep"] else "as trained"
+        table.add_row(f"hard, {how}", "0", percent(accuracy["hard"]), "")
     name = f"integer, {weights_in_words(report['program'])}"
     table.add_row(name, "–", percent(accuracy["integer"]), "", style="bold")
     return table
@@ -134,7 +138,7 @@ def _populations(report: dict[str, Any]) -> Table:
         table.add_row(
             name,
             str(p["neurons"]),
-            f"{p['spike_rate_soft']:.3f}",
+            "–" if p["spike_rate_soft"] is None else f"{p['spike_rate_soft']:.3f}",
             f"{p['spike_rate_integer']:.3f}",
             percent(p["agreement_integer_soft"]),
             percent(p["agreement_integer_hard"]),
