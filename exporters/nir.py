@@ -1,11 +1,11 @@
 """Programs as NIR files and back, without loss; what other tools execute is what we read back.
 
-Every population is a node, every projection a Linear or Affine node between two of them, the
-read-out is the Output: what arrives there at a timestep is its current, and the sum over all
-timesteps is our logits. A leaky read-out is a node of its own with an edge to the Output. Metadata
-holds only what NIR cannot say: order of the populations, and with it which projections are delayed;
-scales; how a folded threshold splits into bias and threshold; the weight format; timesteps;
-divisor; the encoding.
+Every population is a node, every projection a Linear or Affine node between two of them. A read-out
+that sums is the Output: what arrives there at a timestep is its current, and the sum over all
+timesteps is our logits; a leaky one is a node before the Output. Metadata holds only what NIR
+cannot say: order of the populations, and with it which projections are delayed; scales; how a
+folded threshold splits into bias and threshold; the weight format; timesteps; divisor; the
+encoding.
 """
 
 import io
@@ -27,12 +27,12 @@ from ultralif_deploy.exporters.nir_nodes import (
     FLAVOURS,
     NEURONS,
     NODE_TYPES,
+    READOUTS,
     neuron_count,
     read_neurons,
     scale_of,
     write_neurons,
 )
-from ultralif_deploy.exporters.nir_second_order import LeakySum
 from ultralif_deploy.exporters.nir_values import whole, whole_float
 from ultralif_deploy.files import readable_file, written_whole
 from ultralif_deploy.graph import INPUT, Conv2d, Identity, Projection, shape_of
@@ -42,6 +42,9 @@ METADATA_KEY = "ultralif"
 """Name of the JSON text in the graph's metadata."""
 
 OUTPUT = "output"
+
+READOUT = "readout"
+"""Node name of a read-out with a membrane of its own."""
 
 NAME_LENGTH = 60
 
@@ -98,28 +101,22 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         # Mostly as it is: names come from torch modules, so torch-based tools can take them.
         names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
     readout = program.readout
+    summed = isinstance(readout.neuron, Integrator)
+    names[readout.name] = OUTPUT if summed else _unique(READOUT, taken)
     shapes = {INPUT: shape_of(INPUT, program.input.size, program.projections)} | {
         p.name: shape_of(p.name, p.size, program.projections) for p in program.populations
     }
     nodes: dict[str, nir.NIRNode] = {INPUT: nir.Input(np.array(shapes[INPUT]))}
     edges: list[tuple[str, str]] = []
     biases = {readout.name: readout.bias.astype(np.float64)}
-    for population in program.populations[:-1]:
+    for population in program.populations[: -1 if summed else None]:
         carrier = _bias_carrier(program, population.name)
         node, biases[population.name] = write_neurons(
             population, flavour, shapes[population.name], by_channel=isinstance(carrier.map, Conv2d)
         )
         nodes[names[population.name]] = node
-    out = shapes[readout.name]
-    if isinstance(readout.neuron, Integrator):
-        names[readout.name] = OUTPUT
-        nodes[OUTPUT] = nir.Output(np.array(out), metadata={"scale": readout.scale})
-    else:
-        names[readout.name] = _unique(re.sub(r"\W", "_", readout.name, flags=re.A), taken)
-        node, biases[readout.name] = write_neurons(readout, flavour, out, by_channel=False)
-        nodes[names[readout.name]] = node
-        nodes[OUTPUT] = nir.Output(np.array(out))
-        edges.append((names[readout.name], OUTPUT))
+    scale = {"scale": readout.scale} if summed else {}
+    nodes[OUTPUT] = nir.Output(np.array(shapes[readout.name]), metadata=scale)
     carriers = {
         p.name: _bias_carrier(program, p.name) for p in program.populations if biases[p.name].any()
     }
@@ -143,6 +140,8 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
                 edges.append((source, flat))
             source = flat
         edges += [(source, name), (name, target)]
+    if not summed:
+        edges.append((names[readout.name], OUTPUT))
     info = {
         "format_version": FORMAT_VERSION,
         "weight_format": program.weight_format,
@@ -279,15 +278,15 @@ def _population_names(nodes: dict[str, nir.NIRNode], info: dict[str, Any]) -> di
         if not isinstance(nodes.get(node_name), kinds.get(node_name, NEURONS)):
             found = type(nodes[node_name]).__name__ if node_name in nodes else "no node"
             raise UltralifError(f"node {_short(node_name)}: found {found}; expected a population")
-    leaky = [name for name in names if isinstance(nodes[name], LeakySum)]
     for node_name, node in nodes.items():
-        if node_name == OUTPUT and len(leaky) == 1:
-            continue  # the leaky read-out is the population, and this only its way out
-        if node_name not in names and not isinstance(node, (*WEIGHTS, nir.Flatten)):
+        weight = isinstance(node, (*WEIGHTS, nir.Flatten))
+        if node_name not in names and node_name != OUTPUT and not weight:
             raise UltralifError(
                 f"node {_short(node_name)} is not in the metadata's order of populations"
             )
-    if OUTPUT not in names and not leaky:
+    last = list(names)[-1]
+    leaky = isinstance(nodes[last], READOUTS)
+    if OUTPUT not in nodes or (last != OUTPUT and not leaky):
         raise UltralifError(f"no node {OUTPUT!r}; expected the read-out there")
     return names
 
@@ -310,9 +309,7 @@ def _projections(
             sources[target].append(sent[source])
         elif source in weights and target in names:
             targets[source].append(names[target])
-        elif target == OUTPUT and isinstance(graph.nodes.get(source), LeakySum):
-            continue
-        else:
+        elif target != OUTPUT or source != list(names)[-1]:
             raise UltralifError(
                 f"edge {_short(source)} to {_short(target)}; expected edges between a population "
                 "and a weight node"

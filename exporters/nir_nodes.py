@@ -14,6 +14,7 @@ Source: Pedersen et al., "Neuromorphic intermediate representation", Nature Comm
 (2024), for the standard primitives.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from ultralif_deploy.exporters.nir_second_order import (
     write_second_order,
 )
 from ultralif_deploy.exporters.nir_values import numbers, whole, whole_float
+from ultralif_deploy.resets import RESETS
 
 TIME_STEP = 1e-4
 """Seconds; a LIF with this tau forgets everything from one timestep to the next."""
@@ -55,11 +57,13 @@ class TropicalLIF(nir.NIRNode):
 
 @dataclass(eq=False)
 class FixedPointLIF(nir.NIRNode):
-    """`program.LIF` with its bias; int32 [neuron] each."""
+    """`program.LIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
     threshold: np.ndarray
     decay: np.ndarray
+    reset: np.ndarray
     bias: np.ndarray
+    reset_mode: str
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -78,12 +82,60 @@ class UltraDLIF(nir.NIRNode):
         _set_types(self)
 
 
+@dataclass(eq=False)
+class FixedPointCubaLIF(nir.NIRNode):
+    """`program.CubaLIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    synaptic_decay: np.ndarray
+    reset: np.ndarray
+    bias: np.ndarray
+    reset_mode: str
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class FixedPointLI(nir.NIRNode):
+    """`program.LeakyIntegrator` with its bias; int32 [neuron] each."""
+
+    decay: np.ndarray
+    bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class FixedPointCubaLI(nir.NIRNode):
+    """`program.CubaLI` with its bias; int32 [neuron] each."""
+
+    decay: np.ndarray
+    synaptic_decay: np.ndarray
+    bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
 def _set_types(node: Any) -> None:
-    shape = np.array(np.shape(node.threshold))
+    shape = np.array(np.shape(node.bias))
     node.input_type, node.output_type = {"input": shape}, {"output": shape}
 
 
-CUSTOM: tuple[type, ...] = (TropicalLIF, FixedPointLIF, UltraDLIF)
+READOUTS = (FixedPointLI, FixedPointCubaLI, LeakySum)
+"""Nodes that do not spike."""
+
+CUSTOM: tuple[type, ...] = (
+    TropicalLIF,
+    FixedPointLIF,
+    UltraDLIF,
+    FixedPointCubaLIF,
+    FixedPointLI,
+    FixedPointCubaLI,
+)
 
 for _node in CUSTOM:
     if _node.__name__ not in nir.ir.__all_ir:
@@ -151,9 +203,15 @@ def write_neurons(
     if isinstance(neuron, integer.TropicalLIF):
         node = TropicalLIF(**arrays, metadata=metadata)
     elif isinstance(neuron, integer.LIF):
-        node = FixedPointLIF(**arrays, metadata=metadata)
+        node = FixedPointLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
     elif isinstance(neuron, integer.UltraDLIF):
         node = UltraDLIF(**arrays, form=neuron.form, metadata=metadata)
+    elif isinstance(neuron, integer.CubaLIF):
+        node = FixedPointCubaLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
+    elif isinstance(neuron, integer.LeakyIntegrator):
+        node = FixedPointLI(**arrays, metadata=metadata)
+    elif isinstance(neuron, integer.CubaLI):
+        node = FixedPointCubaLI(**arrays, metadata=metadata)
     else:
         raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
     return node, np.zeros(population.size)
@@ -194,12 +252,15 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> integer.Popu
 
 def neuron_count(name: str, node: nir.NIRNode) -> int:
     """Neurons of a node of `NEURONS`, in a vector or an image."""
-    threshold = node.v_threshold if type(node) in CONSTANTS else _first(node)
-    if len(np.shape(threshold)) not in (1, 3):
+    if type(node) in CONSTANTS:
+        field, found = "v_threshold", node.v_threshold
+    else:
+        field, found = "threshold", _first(node)
+    if len(np.shape(found)) not in (1, 3):
         raise UltralifError(
-            f"{name}: threshold of shape {np.shape(threshold)}; expected one value per neuron"
+            f"{name}: {field} of shape {np.shape(found)}; expected one value per neuron"
         )
-    return int(np.size(threshold))
+    return math.prod(np.shape(found))
 
 
 def _alike(values: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -216,6 +277,8 @@ def _flat(value: Any, size: int) -> Any:
 
 def _first(node: Any) -> Any:
     """What tells the number of neurons."""
+    if isinstance(node, (FixedPointLI, FixedPointCubaLI)):
+        return node.decay
     return node.alpha if isinstance(node, LeakySum) else node.threshold
 
 
@@ -254,12 +317,27 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
 
     if isinstance(node, SECOND_ORDER_NODES):
         return read_second_order(node, array)
-    threshold, decay, bias = array("threshold"), array("decay"), array("bias")
+
+    def text(field: str, expected: str) -> str:
+        value = getattr(node, field)
+        if not isinstance(value, str):
+            raise UltralifError(f"{name}: {field} is no text; expected {expected}")
+        return value
+
+    decay, bias = array("decay"), array("bias")
+    if isinstance(node, FixedPointLI):
+        return integer.LeakyIntegrator(decay), bias
+    if isinstance(node, FixedPointCubaLI):
+        return integer.CubaLI(decay, array("synaptic_decay")), bias
+    threshold = array("threshold")
+    if isinstance(node, UltraDLIF):
+        return integer.UltraDLIF(threshold, decay, text("form", "released or paper")), bias
+    reset = array("reset")
     if isinstance(node, TropicalLIF):
-        neuron = integer.TropicalLIF(threshold, decay, array("reset"), array("initial"))
-        return neuron, bias
+        return integer.TropicalLIF(threshold, decay, reset, array("initial")), bias
     if isinstance(node, FixedPointLIF):
-        return integer.LIF(threshold, decay), bias
-    if not isinstance(node.form, str):
-        raise UltralifError(f"{name}: form is no text; expected released or paper")
-    return integer.UltraDLIF(threshold, decay, node.form), bias
+        return integer.LIF(threshold, decay, reset, text("reset_mode", ", ".join(RESETS))), bias
+    synaptic = array("synaptic_decay")
+    return integer.CubaLIF(
+        threshold, decay, synaptic, reset, text("reset_mode", ", ".join(RESETS))
+    ), bias

@@ -16,6 +16,9 @@ import numpy as np
 from ultralif_deploy.graph import INPUT, Identity, Projection
 from ultralif_deploy.program import (
     LIF,
+    CubaLI,
+    CubaLIF,
+    LeakyIntegrator,
     LeakySum,
     Population,
     Program,
@@ -23,6 +26,7 @@ from ultralif_deploy.program import (
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import kernels, second_order
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible
 from ultralif_deploy.simulators.synapses import Synapses, synapses
@@ -39,6 +43,9 @@ def load(program: Program) -> "Fast":
     """Make a program ready to run."""
     return Fast(program)
 
+
+MODES = {name: position for position, name in enumerate(RESETS)}
+"""Reset modes as the kernels number them."""
 
 Sent = dict[str, np.ndarray]
 """Spikes sent, int64 [batch], by source."""
@@ -249,10 +256,14 @@ class Fast:
         elif isinstance(neuron, TropicalLIF):
             kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
         elif isinstance(neuron, LIF):
-            kernels.lif(*arguments, p["decay"], state, spikes)
+            mode = MODES[neuron.reset_mode]
+            kernels.lif(*arguments, p["decay"], p["reset"], mode, state, spikes)
         elif isinstance(neuron, UltraDLIF):
             released = neuron.form == "released"
             kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
+        elif isinstance(neuron, CubaLIF):
+            mode, decays = MODES[neuron.reset_mode], (p["decay"], p["synaptic_decay"])
+            kernels.cuba_lif(*arguments, *decays, p["reset"], mode, state, spikes)
         return spikes
 
     def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:
@@ -261,6 +272,10 @@ class Fast:
         if isinstance(population.neuron, LeakySum):
             words = p["shift"], p["coefficient_bits"], p["state_bits"]
             second_order.leaky_sum(current, bias, p["alpha"], *words, state)
+        elif isinstance(population.neuron, LeakyIntegrator):
+            kernels.leaky_integrator(current, bias, p["decay"], state)
+        elif isinstance(population.neuron, CubaLI):
+            kernels.cuba_li(current, bias, p["decay"], p["synaptic_decay"], state)
         else:
             state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
 

@@ -7,13 +7,18 @@ import numba
 import numpy as np
 
 from ultralif_deploy import fixed
+from ultralif_deploy.resets import RESETS
 
 jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)
+saturate_readout = jit(fixed.saturate_readout)
 FRACTION_BITS = fixed.FRACTION_BITS
 
+
+VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len(RESETS))
+"""Positions in `RESETS`; from `LATE_VALUE` on, a spike acts on the following timestep."""
 
 GROUP = 248
 """Events whose int8 weights provably add up within 16 bits: 248·128 < 2^15."""
@@ -119,17 +124,87 @@ def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore
 
 
 @jit
-def lif(current, bias, limit, decay, v, spikes):  # type: ignore[no-untyped-def]
+def synapse(current, bias, decay, i):  # type: ignore[no-untyped-def]
+    """The synaptic current after this timestep, int64, not saturated."""
+    return leak(i, np.int64(decay)) + (np.int64(current) << FRACTION_BITS) + bias
+
+
+@jit
+def fire(mode, before, total, limit, reset):  # type: ignore[no-untyped-def]
+    """Whether a leaky neuron fires, and its membrane after the reset.
+
+    Args:
+        mode: position in `RESETS`.
+        before: membrane before this timestep.
+        total: leaked membrane plus what comes in, not saturated.
+        limit: threshold.
+        reset: R.
+    """
+    u = total
+    if mode >= LATE_VALUE and before > limit:
+        u = reset if mode == LATE_VALUE else total - reset
+    u = saturate(u)
+    fired = u > limit
+    if mode == VALUE and fired:
+        u = reset
+    elif mode == SUBTRACT and fired:
+        u = saturate(u - reset)
+    elif mode == IMMEDIATE_SUBTRACT:
+        u = saturate(total - reset if fired else total)
+    return fired, u
+
+
+@jit
+def lif(current, bias, limit, decay, reset, mode, v, spikes):  # type: ignore[no-untyped-def]
     """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                u = saturate(leak(v[b, n], np.int64(decay[n])) + drive)
-                fired = u > limit[n]
+                total = leak(v[b, n], np.int64(decay[n])) + drive
+                fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
                 spikes[t, b, n] = fired
-                v[b, n] = 0 if fired else u
+
+
+@jit
+def cuba_lif(  # type: ignore[no-untyped-def]
+    current, bias, limit, decay, synaptic_decay, reset, mode, v, spikes
+):
+    """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                i = saturate(synapse(current[t, b, n], bias[n], synaptic_decay[n], v[b, size + n]))
+                v[b, size + n] = i
+                total = leak(v[b, n], np.int64(decay[n])) + i
+                fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
+                spikes[t, b, n] = fired
+
+
+@jit
+def leaky_integrator(current, bias, decay, v):  # type: ignore[no-untyped-def]
+    """Read-out; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n])) + drive)
+
+
+@jit
+def cuba_li(current, bias, decay, synaptic_decay, v):  # type: ignore[no-untyped-def]
+    """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], v[b, size + n])
+                i = saturate_readout(i)
+                v[b, size + n] = i
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n])) + i)
 
 
 @jit

@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate
+from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate, saturate_readout
 from ultralif_deploy.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program import (
     LIF,
     SECOND_ORDER,
+    CubaLI,
+    CubaLIF,
+    LeakyIntegrator,
     Neuron,
     Population,
     Program,
@@ -177,9 +180,8 @@ def step(
         return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
     if isinstance(neuron, LIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        v = [saturate(leak(v[i], p["decay"][i]) + drive[i]) for i in range(size)]
-        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+        total = [leak(v[i], p["decay"][i]) + drive[i] for i in range(size)]
+        return fire_and_reset(neuron.reset_mode, p, v, total)
     if isinstance(neuron, UltraDLIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
         leaked = [leak(v[i], p["decay"][i]) for i in range(size)]
@@ -193,4 +195,60 @@ def step(
         return spikes, [0 if spikes[i] else v[i] for i in range(size)]
     if isinstance(neuron, SECOND_ORDER):
         return second_order_step(neuron, p, bias, current, v)
+    if isinstance(neuron, CubaLIF):
+        synapse = [saturate(i) for i in synaptic_current(p, bias, current, v[size:])]
+        total = [leak(v[i], p["decay"][i]) + synapse[i] for i in range(size)]
+        spikes, membrane = fire_and_reset(neuron.reset_mode, p, v[:size], total)
+        return spikes, membrane + synapse
+    if isinstance(neuron, LeakyIntegrator):
+        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+        total = [leak(v[i], p["decay"][i]) + drive[i] for i in range(size)]
+        return [0] * size, [saturate_readout(u) for u in total]
+    if isinstance(neuron, CubaLI):
+        synapse = synaptic_current(p, bias, current, v[size:])
+        synapse = [saturate_readout(i) for i in synapse]
+        total = [leak(v[i], p["decay"][i]) + synapse[i] for i in range(size)]
+        return [0] * size, [saturate_readout(u) for u in total] + synapse
     return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
+
+
+def synaptic_current(
+    p: dict[str, list[int]], bias: list[int], current: list[int], synapse: list[int]
+) -> list[int]:
+    """The synaptic currents after this timestep, not saturated."""
+    return [
+        leak(i, decay) + (now << FRACTION_BITS) + b
+        for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)
+    ]
+
+
+def fire_and_reset(
+    mode: str, p: dict[str, list[int]], v: list[int], total: list[int]
+) -> tuple[list[int], list[int]]:
+    """Spikes, and membranes after the reset.
+
+    Args:
+        mode: a key of `RESETS`.
+        p: holds threshold and reset.
+        v: membranes before this timestep.
+        total: leaked membrane plus what comes in, not saturated.
+    """
+    spikes, after = [], []
+    for before, u, threshold, reset in zip(v, total, p["threshold"], p["reset"], strict=True):
+        held = before > threshold
+        whole = u
+        if held and mode == "late-value":
+            u = reset
+        elif held and mode in ("late-subtract", "immediate-subtract"):
+            u -= reset
+        u = saturate(u)
+        fired = u > threshold
+        spikes.append(int(fired))
+        if mode == "immediate-subtract":
+            u = saturate(whole - reset if fired else whole)
+        elif fired and mode == "value":
+            u = reset
+        elif fired and mode == "subtract":
+            u = saturate(u - reset)
+        after.append(u)
+    return spikes, after

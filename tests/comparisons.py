@@ -28,6 +28,7 @@ from ultralif_deploy.hard import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Population, Program
 from ultralif_deploy.quantization import quantize
+from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import Executable, Trace, reference
 
 EXAMPLES = 200
@@ -127,6 +128,9 @@ def spec_name(neuron: integer.Neuron) -> str:
         integer.TropicalLIF: "tropical_lif",
         integer.LIF: "lif",
         integer.Integrator: "integrator",
+        integer.CubaLIF: "cuba_lif",
+        integer.LeakyIntegrator: "leaky_integrator",
+        integer.CubaLI: "cuba_li",
     } | {model: name for name, model in SECOND_ORDER.items()}
     return names[type(neuron)]
 
@@ -134,20 +138,31 @@ def spec_name(neuron: integer.Neuron) -> str:
 MODELS: tuple[integer.Neuron, ...] = (
     integer.Threshold(np.zeros(0)),
     integer.TropicalLIF(*[np.zeros(0)] * 4),
-    integer.LIF(np.zeros(0), np.zeros(0)),
+    *(integer.LIF(*[np.zeros(0)] * 3, mode) for mode in RESETS),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
     integer.Integrator(),
     *(model(*[np.zeros(0)] * len(fields(model))) for model in SECOND_ORDER.values()),
+    *(integer.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
+    integer.LeakyIntegrator(np.zeros(0)),
+    integer.CubaLI(np.zeros(0), np.zeros(0)),
 )
 PARAMETERS = {
     "threshold": ("threshold",),
     "tropical_lif": ("threshold", "decay", "reset"),
-    "lif": ("threshold", "decay"),
+    "lif": ("threshold", "decay", "reset"),
     "ultradlif_released": ("threshold", "decay"),
     "ultradlif_paper": ("threshold", "decay"),
     "integrator": (),
+    "cuba_lif": ("threshold", "decay", "synaptic_decay", "reset"),
+    "leaky_integrator": ("decay",),
+    "cuba_li": ("decay", "synaptic_decay"),
 } | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
+
+
+def modes(neuron: integer.Neuron) -> dict[str, str]:
+    """Arguments of a block that are the same for a whole population."""
+    return {k: getattr(neuron, k) for k in ("reset_mode",) if hasattr(neuron, k)}
 
 
 def step_follows_spec(
@@ -160,27 +175,29 @@ def step_follows_spec(
     chosen = st.sampled_from(tuple(models))
 
     def check(neuron: integer.Neuron, size: int, near: bool, seed: int) -> None:
-        name = spec_name(neuron)
+        model = spec_name(neuron)
         leaky = isinstance(neuron, integer.LEAKY)
         rng = np.random.default_rng(seed)
-        top = 40 if near else MEMBRANE_MAX if leaky else INT32_MAX
+        narrow = leaky and not isinstance(neuron, integer.READOUTS)
+        top = 40 if near else MEMBRANE_MAX if narrow else INT32_MAX
 
-        def numbers(reach: int) -> list[int]:
+        def numbers(reach: int, size: int = size) -> list[int]:
             edges = rng.choice(np.array([-reach, reach, 0, -1, 1]), size)
             drawn = rng.integers(-reach, reach, size, endpoint=True)
             return np.where(rng.random(size) < 0.3, edges, drawn).tolist()
 
         current = numbers(3 if near else INT32_MAX // 2)
         arguments = {"threshold": numbers(64 if near and leaky else top), "reset": numbers(top)}
-        arguments["decay"] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
-        if name in SECOND_ORDER:
-            drawn = second_order_parameters(rng, name, size)
+        for name in ("decay", "synaptic_decay"):
+            arguments[name] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+        if model in SECOND_ORDER:
+            drawn = second_order_parameters(rng, model, size)
             arguments |= {k: values.tolist() for k, values in drawn.items()}
-        used = {k: arguments[k] for k in PARAMETERS[name]}
-        bias, v = numbers(3 if near else INT32_MAX // 2), numbers(top)
-        v += numbers(top) if name in SECOND_ORDER else []
-        expected = functions[name](current, bias, list(v), **used)
-        assert step(neuron, used, bias, current, list(v)) == tuple(expected), name
+        used = {k: arguments[k] for k in PARAMETERS[model]}
+        bias = numbers(3 if near else INT32_MAX // 2)
+        v = numbers(top, getattr(neuron, "WORDS", 1) * size)
+        expected = functions[model](current, bias, list(v), **used, **modes(neuron))
+        assert step(neuron, used, bias, current, list(v)) == tuple(expected), model
 
     holds(check, chosen, st.integers(1, 7), st.booleans(), seeds, planted=planted)
 
@@ -211,7 +228,7 @@ def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sam
     def update(p: Population) -> Callable[[list[int], list[int]], Any]:
         name, bias = spec_name(p.neuron), p.bias.tolist()
         used = {k: p.parameters()[k].tolist() for k in PARAMETERS[name]}
-        return lambda current, v: functions[name](current, bias, v, **used)
+        return lambda current, v: functions[name](current, bias, v, **used, **modes(p.neuron))
 
     initial = {
         p.name: p.parameters().get("initial", np.zeros(p.words * p.size, int)).tolist()

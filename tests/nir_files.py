@@ -42,7 +42,9 @@ def every_kind() -> Program:
         population("fc.1", Threshold(np.array([LOW, 2, HIGH])), (-9, 1, 2**30)),
         population(".", Threshold(np.array([1, 5, 3])), (1, 2, 3)),
         population("output", TropicalLIF(whole, -whole, extremes, whole), (1, 0, 2)),
-        population("two\nlines", LIF(whole * 64, decay), (LOW // 64, 3, 1)),
+        population(
+            "two\nlines", LIF(whole * 64, decay, -whole, "late-subtract"), (LOW // 64, 3, 1)
+        ),
         population("é", UltraDLIF(whole, decay, "released")),
         population("input_to_fc_1", UltraDLIF(whole, decay, "paper"), (4, 5, 6)),
         population("read", Integrator(), (7, 8, -9)),

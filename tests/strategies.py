@@ -23,10 +23,12 @@ from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.hard import run_population
+from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import reference
 
-KINDS = ("threshold", "tropical", "lif", "released", "paper")
-LEAKY = ("lif", "released", "paper")
+KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif")
+LEAKY = ("lif", "released", "paper", "cubalif")
+READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
 DECAYS = (0, 1, 410, 1024, 2048, 4095, DECAY_ONE)
 MAXIMA = (1, 255, 1, 7, 127)
@@ -245,7 +247,8 @@ def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -
         return np.zeros(size, dtype=np.int64)
     if mode == "opposed":  # the membrane falls in silence and rises under full inputs
         return (-64 * current.max(axis=0) * rng.uniform(0.4, 0.95, size)).astype(np.int64)
-    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if kind in LEAKY else 21))
+    leaky = kind in (*LEAKY, "li", "cubali")
+    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if leaky else 21))
     return rng.integers(-reach, reach, size, endpoint=True)
 
 
@@ -253,14 +256,14 @@ def _run(
     neuron: integer.Neuron, current: np.ndarray, bias: np.ndarray
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
-    names = [f.name for f in fields(neuron) if f.name != "form"]
-    parameters = {name: getattr(neuron, name).tolist() for name in names}
-    v = parameters.get("initial", [0] * getattr(neuron, "WORDS", 1) * len(bias))
+    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+    parameters = {k: v.tolist() for k, v in values.items() if not isinstance(v, str)}
+    v = parameters.get("initial", [0] * (getattr(neuron, "WORDS", 1) * len(bias)))
     spikes, membranes = [], []
     for now in current.tolist():
         spike, v = reference.step(neuron, parameters, bias.tolist(), now, v)
         spikes.append(spike)
-        membranes.append(v)
+        membranes.append(v[: len(bias)])
     return spikes, membranes
 
 
@@ -287,13 +290,25 @@ def _integer_neuron(
             return np.array(_run(neuron, current, bias)[1])
 
         return second_order_model(rng, kind, mode, states_of, size)
-    if kind in LEAKY:
+    if kind in (*LEAKY, *READOUTS):
         top = MEMBRANE_MAX
-        decay = np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
+        decay, synaptic = (
+            np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
+            for _ in range(2)
+        )
+        if kind == "li":
+            return integer.LeakyIntegrator(decay)
+        if kind == "cubali":
+            return integer.CubaLI(decay, synaptic)
+        reset_mode = str(rng.choice(list(RESETS)))
+        resets = any_of((0, 0, 1, -1, 64, top, -top))
 
         def made(threshold: np.ndarray) -> integer.Neuron:
+            reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
             if kind == "lif":
-                return integer.LIF(threshold, decay)
+                return integer.LIF(threshold, decay, reset, reset_mode)
+            if kind == "cubalif":
+                return integer.CubaLIF(threshold, decay, synaptic, reset, reset_mode)
             return integer.UltraDLIF(threshold, decay, kind)
 
         if mode == "small":
@@ -368,7 +383,7 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
     sent = {INPUT: scale * full + offset}
     made = []
     for name, size in list(shape.sizes.items())[1:]:
-        kind = "integrator" if name == READOUT else draw(st.sampled_from(3 * kinds))
+        kind = draw(st.sampled_from(READOUTS if name == READOUT else 3 * kinds))
         bias = rng.integers(-4, 4, size) / 4 - 3 * (rng.random(size) < 0.3)
         current = np.zeros((timesteps, size))
         for p in projections:
@@ -424,11 +439,20 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
             threshold[odd] = decay[odd] = 0.0
         return hard.TropicalLIF(threshold, decay, reset, initial, inclusive)
     tau = rng.choice([0.0, 0.5, 0.75, 1.0], size)
+    synaptic = rng.choice([0.0, 0.5, 1.0], size)
+    if kind == "li":
+        return hard.LeakyIntegrator(tau)
+    if kind == "cubali":
+        return hard.CubaLI(tau, synaptic)
     never = np.full(size, 2.0**20)
+    reset_mode = str(rng.choice(list(RESETS)))
 
     def made(threshold: np.ndarray) -> hard.Neuron:
+        reset = np.where(rng.random(size) < 0.5, threshold, rng.integers(-4, 4, size) / 4)
         if kind == "lif":
-            return hard.LIF(threshold, tau, inclusive)
+            return hard.LIF(threshold, tau, inclusive, reset, reset_mode)
+        if kind == "cubalif":
+            return hard.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
         return hard.UltraDLIF(threshold, tau, kind, inclusive)
 
     free = run_population(made(never), current[:, None])[1][:, 0] + never

@@ -50,7 +50,9 @@ def test_every_module_is_looked_at():
     assert len(FILES) > 40
 
 
-BACK_END_MAY_SEE = {f"{PACKAGE}.{m}" for m in ("program", "fixed", "graph", "files", "errors")}
+BACK_END_MAY_SEE = {
+    f"{PACKAGE}.{m}" for m in ("program", "fixed", "graph", "files", "errors", "resets")
+}
 BACK_ENDS = [
     name for name in FILES if name.startswith((f"{PACKAGE}.exporters", f"{PACKAGE}.simulators"))
 ]
@@ -66,7 +68,7 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 
 ORDER = [
     {"errors"},
-    {"fixed", "files", "assumptions"},
+    {"fixed", "files", "assumptions", "resets"},
     {"convolution"},
     {"graph", "data.loading", "encode", "integer_second_order"},
     {"network", "program", "grid", "data", "composition"},

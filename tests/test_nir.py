@@ -32,7 +32,8 @@ def assert_same_program(actual: Program, expected: Program) -> None:
         assert type(p.map) is type(q.map)
     for a, b in zip(actual.populations, expected.populations, strict=True):
         assert (a.name, a.size, type(a.neuron)) == (b.name, b.size, type(b.neuron))
-        assert getattr(a.neuron, "form", None) == getattr(b.neuron, "form", None)
+        for choice in ("form", "reset_mode"):
+            assert getattr(a.neuron, choice, None) == getattr(b.neuron, choice, None)
         assert_array_equal(a.scale, b.scale, strict=True)
     arrays = executed_arrays(actual)
     assert list(arrays) == list(executed_arrays(expected))

@@ -313,7 +313,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
             "fc_1",
             **dict.fromkeys(["v_threshold", "v_reset", "r", "tau", "v_leak"], np.ones((3, 1))),
         ),
-        r"fc.1: threshold of shape \(3, 1\); expected one value per neuron",
+        r"fc.1: v_threshold of shape \(3, 1\); expected one value per neuron",
     ),
     "decay": (added("two_lines/decay", 0, -1), "two lines: decay outside 0 to 4096"),
     "broken name": (broken_name, r"two lines\\ud800: decay outside 0 to 4096"),

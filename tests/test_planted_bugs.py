@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from planting import copy_of
 from strategies import KINDS, LEAKY, programs
 
-from ultralif_deploy.program import Program
+from ultralif_deploy.program import LIF, CubaLI, CubaLIF, Program
 from ultralif_deploy.simulators import reference
 from ultralif_deploy.simulators.trace import Trace
 
@@ -36,7 +36,10 @@ def planted_fixed(old: str, new: str) -> ModuleType:
     """The reference on top of a changed `fixed`."""
     fixed = copy_of("ultralif_deploy.fixed", (old, new))
     return planted_reference(
-        leak=fixed.leak, saturate=fixed.saturate, FRACTION_BITS=fixed.FRACTION_BITS
+        leak=fixed.leak,
+        saturate=fixed.saturate,
+        saturate_readout=fixed.saturate_readout,
+        FRACTION_BITS=fixed.FRACTION_BITS,
     )
 
 
@@ -49,7 +52,11 @@ def planted_fast(*changes: tuple[str, str]) -> ModuleType:
 
 def drawn_for(bug: str) -> st.SearchStrategy[Program]:
     """Programs of the neuron kinds that a bug names, or of all."""
-    names = {"leaky": ("lif",), "ring": ("released", "paper"), **{kind: (kind,) for kind in KINDS}}
+    names = {
+        "leaky": ("lif", "cubalif"),
+        "ring": ("released", "paper"),
+        **{kind: (kind,) for kind in KINDS},
+    }
     kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
     return programs(kinds=kinds)
 
@@ -170,7 +177,10 @@ def in_step(model: str, old: str, new: str) -> tuple[str, str]:
     source = Path(importlib.import_module("ultralif_deploy.simulators.reference").__file__)
     text = source.read_text("utf-8")
     branch = text[text.index(f"    if isinstance(neuron, {model}):\n") :]
-    branch = branch[: branch.index("    if isinstance", 8)]
+    ends = (
+        branch.find(mark, 8) for mark in ("    if isinstance", "    return [0] * size, [v[i] +")
+    )
+    branch = branch[: min(end for end in ends if end > 0)]
     assert branch.count(old) == 1
     return branch, branch.replace(old, new)
 
@@ -178,28 +188,23 @@ def in_step(model: str, old: str, new: str) -> tuple[str, str]:
 STEP = {
     "tropical fires at equality": ("TropicalLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
     "tropical without bias": ("TropicalLIF", "current[i] + bias[i]", "current[i]"),
-    "leaky fires at equality": ("LIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
-    "leaky reset forgotten": ("LIF", "0 if spikes[i] else v[i]", "v[i]"),
-    "leaky reset by subtraction": ("LIF", "[0 if", '[v[i] - p["threshold"][i] if'),
     "leaky bias in current units": (
         "LIF",
         "(current[i] << FRACTION_BITS) + bias[i]",
         "(current[i] + bias[i] << FRACTION_BITS)",
     ),
-    "leaky membrane not saturated": (
-        "LIF",
-        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
-        'leak(v[i], p["decay"][i]) + drive[i]',
-    ),
-    "leaky membrane saturated before the drive": (
-        "LIF",
-        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
-        'saturate(leak(v[i], p["decay"][i])) + drive[i]',
-    ),
     "leaky decay after the drive": (
         "LIF",
-        'saturate(leak(v[i], p["decay"][i]) + drive[i])',
-        'saturate(leak(v[i] + drive[i], p["decay"][i]))',
+        'leak(v[i], p["decay"][i]) + drive[i]',
+        'leak(v[i] + drive[i], p["decay"][i])',
+    ),
+    "leaky with the synaptic current of before": ("CubaLIF", "+ synapse[i]", "+ v[size + i]"),
+    "leaky synapse forgotten": ("CubaLIF", "membrane + synapse", "membrane + [0] * size"),
+    "leaky words exchanged": ("CubaLIF", "membrane + synapse", "synapse + membrane"),
+    "readouts of leaky integrators keep all": (
+        "LeakyIntegrator",
+        'leak(v[i], p["decay"][i])',
+        "v[i]",
     ),
 }
 
@@ -214,6 +219,71 @@ def test_bugs_in_one_neuron_model_are_found(bug):
         step_follows_spec(planted.step, models, planted=True)
 
 
+READOUT_STEP = {
+    "membrane of 24 bits": ("[saturate_readout(u) for", "[saturate(u) for"),
+    "synapse not saturated": ("[saturate_readout(i) for i in synapse]", "synapse"),
+    "synapse of before": ("+ synapse[i]", "+ v[size + i]"),
+    "membrane not saturated": (
+        "[saturate_readout(u) for u in total]",
+        "total",
+    ),
+    "synapse forgotten": ("in total] + synapse", "in total] + [0] * size"),
+}
+
+
+@pytest.mark.parametrize("bug", READOUT_STEP)
+def test_bugs_in_read_outs_with_synapses_are_found(bug):
+    planted = planted_reference(in_step("CubaLI", *READOUT_STEP[bug]))
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, [CubaLI(np.zeros(0), np.zeros(0))], planted=True)
+
+
+RESET = {
+    "leaky fires at equality": ("fired = u > threshold", "fired = u >= threshold"),
+    "leaky holds at equality": ("held = before > threshold", "held = before >= threshold"),
+    "leaky reset to zero": (
+        'elif fired and mode == "value":\n            u = reset',
+        'elif fired and mode == "value":\n            u = 0',
+    ),
+    "leaky reset by the threshold": ("u = saturate(u - reset)", "u = saturate(u - threshold)"),
+    "leaky late value lost": ('if held and mode == "late-value":', "if False:"),
+    "leaky late subtraction lost": ("u -= reset", "pass"),
+    "leaky immediate subtraction twice": (
+        "saturate(whole - reset if fired else whole)",
+        "saturate(u - reset if fired else whole)",
+    ),
+    "leaky immediate rest subtracted": (
+        "saturate(whole - reset if fired else whole)",
+        "saturate(whole - reset if fired else u)",
+    ),
+    "leaky membrane not saturated": ("        u = saturate(u)\n", ""),
+    "leaky synapse not saturated": (
+        "[saturate(i) for i in synaptic_current(p, bias, current, v[size:])]",
+        "synaptic_current(p, bias, current, v[size:])",
+    ),
+    "leaky synapse decays like the membrane": (
+        'zip(synapse, p["synaptic_decay"]',
+        'zip(synapse, p["decay"]',
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", RESET)
+def test_bugs_in_resets_and_synapses_are_found(bug):
+    planted = planted_reference(RESET[bug])
+    models = [m for m in MODELS if isinstance(m, (LIF, CubaLIF))]
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted.load, drawn=programs(kinds=("lif", "cubalif")), planted=True)
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, models, planted=True)
+
+
+def test_a_subtraction_that_wraps_breaks_the_specification():
+    planted = planted_reference(("u = saturate(u - reset)", "u = u - reset"))
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, [m for m in MODELS if isinstance(m, LIF)], planted=True)
+
+
 KERNELS = {
     "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
     "tropical reset forgotten": ("reset[n] if fired else u", "u"),
@@ -223,9 +293,17 @@ KERNELS = {
         "v[b, n] = u[n] = 0 if fired else u[n]",
     ),
     "ring without saturation": ("u[n] = saturate(kept + drive)", "u[n] = kept + drive"),
-    "leaky membrane not saturated": (
-        "saturate(leak(v[b, n], np.int64(decay[n])) + drive)",
-        "leak(v[b, n], np.int64(decay[n])) + drive",
+    "leaky membrane not saturated": ("    u = saturate(u)\n", ""),
+    "leaky held at equality": ("before > limit", "before >= limit"),
+    "leaky late from subtraction on": ("mode >= LATE_VALUE", "mode >= LATE_SUBTRACT"),
+    "leaky late value subtracted": ("reset if mode == LATE_VALUE else", "reset if False else"),
+    "leaky synapse of the first neuron": (
+        "                v[b, size + n] = i\n                total",
+        "                v[b, size] = i\n                total",
+    ),
+    "readouts leak their synapse twice": (
+        "saturate_readout(leak(v[b, n], np.int64(decay[n])) + i)",
+        "saturate_readout(leak(v[b, n], np.int64(decay[n])) + leak(i, np.int64(decay[n])))",
     ),
     "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
     "events left over from before": ("partial[n] = 0", "pass"),
@@ -290,7 +368,7 @@ def test_bugs_in_the_event_sums_are_found(bug):
 FAST = {
     "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
     "delayed projections act late once": ("            last = now\n", "            pass\n"),
-    "read-out bias once a block": ("len(current) * bias", "1 * bias"),
+    "read-out bias once a block": ("+ len(current) * bias", "+ bias"),
     "initial value ignored": ("v += population.neuron.initial", "pass"),
     "second projection replaces the first": (
         "total = term if total is None",

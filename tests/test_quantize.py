@@ -158,7 +158,7 @@ def test_formats_and_scales(bits):
             assert form.low <= matrix.min()
             assert matrix.max() <= form.high
         for p in program.populations:
-            if isinstance(p.neuron, (integer.UltraDLIF, integer.Integrator)):
+            if isinstance(p.neuron, (integer.UltraDLIF, *integer.READOUTS)):
                 assert_array_equal(p.scale, p.scale[0])
         structure = [(p.source, p.target) for p in network.projections]
         assert sorted((p.source, p.target) for p in program.projections) == sorted(structure)
@@ -172,17 +172,20 @@ def test_parameters_are_the_nearest_integers():
         network, _, program = quantized(data, 8)
         for before, after in zip(network.populations, program.populations, strict=True):
             model, made = before.neuron, after.neuron
-            leaky = isinstance(model, (hard.LIF, hard.UltraDLIF))
+            leaky = hasattr(model, "tau")
             unit = after.scale / 2**FRACTION_BITS if leaky else after.scale
             assert (np.abs(after.bias * unit - before.bias) <= 0.5 * unit * (1 + 1e-9)).all()
-            if isinstance(model, hard.Integrator):
+            for name, tau in (("decay", "tau"), ("synaptic_decay", "synaptic_tau")):
+                if hasattr(model, tau):
+                    kept = 1 - getattr(made, name) / DECAY_ONE
+                    assert (np.abs(kept - getattr(model, tau)) <= 0.5 / DECAY_ONE).all()
+            if isinstance(model, hard.READOUTS):
                 continue
             rows = zip(model.threshold, unit, made.threshold, strict=True)
             assert all(integer_threshold(t, s, model.inclusive) == n for t, s, n in rows)
-            if leaky:
-                assert (np.abs((1 - made.decay / DECAY_ONE) - model.tau) <= 0.5 / DECAY_ONE).all()
-            if isinstance(model, hard.TropicalLIF):
-                for name in ("decay", "reset", "initial"):
+            assert getattr(made, "reset_mode", "") == getattr(model, "reset_mode", "")
+            for name in ("reset", "initial", *(() if leaky else ("decay",))):
+                if hasattr(model, name):
                     difference = np.abs(getattr(made, name) * unit - getattr(model, name))
                     assert (difference <= 0.5 * unit * (1 + 1e-9)).all()
 
@@ -194,7 +197,7 @@ def scaled(network, factors):
 
     def of(p):
         f = factors[p.name]
-        if isinstance(p.neuron, hard.Integrator):
+        if isinstance(p.neuron, hard.READOUTS):
             return p
         names = [n for n in ("threshold", "decay", "reset", "initial") if hasattr(p.neuron, n)]
         neuron = replace(p.neuron, **{n: getattr(p.neuron, n) * f for n in names})

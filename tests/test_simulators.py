@@ -218,7 +218,7 @@ def test_threshold_by_hand():
 
 def test_lif_by_hand():
     # v = leak(v) + 64·x; decay 2048 halves; thresholds 64 and 8388606, the second saturates.
-    hidden = LIF(np.array([64, 8388606]), np.array([2048, 0]))
+    hidden = LIF(np.array([64, 8388606]), np.array([2048, 0]), np.zeros(2))
     program = by_hand(hidden, [[1, 0], [0, 127]], bias=[1, 8000000])
     for trace in runs(program, [[1, 0], [1, 0], [0, 48]]):
         # n0: 65 > 64 fires, v = 0; then again; then 1.

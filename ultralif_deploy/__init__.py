@@ -13,6 +13,7 @@ from typing import Any
 _PUBLIC = {
     "AnnealOptions": "ultralif_deploy.anneal",
     "CheckFailed": "ultralif_deploy.errors",
+    "Conventions": "ultralif_deploy.nir_neurons",
     "Encoder": "ultralif_deploy.encode",
     "Network": "ultralif_deploy.network",
     "Program": "ultralif_deploy.program",
@@ -23,7 +24,9 @@ _PUBLIC = {
     "check_certificate": "ultralif_deploy.certificate",
     "deploy": "ultralif_deploy.pipeline",
     "fine_tune": "ultralif_deploy.anneal",
+    "from_snntorch": "ultralif_deploy.snntorch_import",
     "harden": "ultralif_deploy.hardening",
+    "import_nir": "ultralif_deploy.nir_import",
     "load": "ultralif_deploy.checkpoint",
     "load_dataset": "ultralif_deploy.data",
     "load_on": "ultralif_deploy.simulators",

@@ -63,6 +63,7 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.checkpoint_argument
 @options.data_options
 @options.model_options
+@options.nir_options
 @options.bits_option
 @click.option("--anneal", is_flag=True, help="Anneal first, with the data's training samples.")
 @options.anneal_options
@@ -109,23 +110,28 @@ def deploy(
 @options.checkpoint_argument
 @options.data_options
 @options.model_options
+@options.nir_options
 @options.json_option
 def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
-    """Show what a checkpoint holds, and what has to be assumed.
+    """Show what a checkpoint or NIR file holds, and what has to be assumed.
 
-    Example: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0
+    Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
+    ultralif inspect model.nir --dt 0.001
     """
-    from ultralif_deploy.report.inspection import inspection, inspection_summary
-    from ultralif_deploy.settings import open_checkpoint
+    from ultralif_deploy.report.inspection import inspection_summary
+    from ultralif_deploy.report.network_summary import network_inspection
+    from ultralif_deploy.sources import describe
 
-    found = inspection(open_checkpoint(checkpoint, _settings(given)))
-    _show(found, as_json, lambda: inspection_summary(found))
+    found = describe(checkpoint, _settings(given))
+    summary = inspection_summary if "architecture" in found else network_inspection
+    _show(found, as_json, lambda: summary(found))
 
 
 @main.command()
 @options.checkpoint_argument
 @options.data_options
 @options.model_options
+@options.nir_options
 @options.anneal_options
 @click.option("--bits", type=click.Choice(options.BITS), help="Quantize in the loop to this.")
 @click.option("--unlabelled", is_flag=True, help="Leave labels unused: imitate the soft network.")
@@ -161,6 +167,7 @@ def anneal(
 @options.checkpoint_argument
 @options.data_options
 @options.model_options
+@options.nir_options
 @options.bits_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
@@ -173,11 +180,12 @@ def quantize(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Harden and quantize a checkpoint, and write program.nir.
+    """Quantize a checkpoint's hard limit, or another tool's NIR file, and write program.nir.
 
     With --data the clipping of the weights is chosen on its training samples.
 
-    Example: ultralif quantize annealed.pt --data digits --bits 4 -o out
+    Examples: ultralif quantize annealed.pt --data digits --bits 4 -o out;
+    ultralif quantize model.nir --timesteps 100 -o out
     """
     from ultralif_deploy.pipeline import quantize_checkpoint
     from ultralif_deploy.report.inspection import program_summary
@@ -220,6 +228,8 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 @main.command()
 @options.program_argument
 @options.data_options
+@options.nir_options
+@options.bits_option
 @click.option(
     "--on",
     "back_end",
@@ -229,15 +239,17 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     help="Simulator.",
 )
 @options.json_option
-def simulate(program: Path, back_end: str, as_json: bool, **given: Any) -> None:
+def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: Any) -> None:
     """Run a program on data and print logits, predictions, accuracy and event counts.
+
+    Another tool's NIR file is quantized first.
 
     Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
     """
     from ultralif_deploy.pipeline import simulate_program
     from ultralif_deploy.report.inspection import simulation_summary
 
-    result = simulate_program(program, back_end, _settings(given), _progress())
+    result = simulate_program(program, back_end, _settings(given), _progress(), bits)
     _show(result, as_json, lambda: simulation_summary(result), indent=None)
 
 
@@ -251,6 +263,7 @@ def simulate(program: Path, back_end: str, as_json: bool, **given: Any) -> None:
 )
 @options.data_options
 @options.model_options
+@options.nir_options
 @options.bits_option
 @options.gap_option
 @options.certify_option
@@ -270,10 +283,12 @@ def verify(
 ) -> None:
     """Measure soft against hard against integer, and prove the back ends equal.
 
-    Leaves program.nir, certificate.json, vectors.npz and report.json. With --certificate, runs
-    everything that a certificate claims again.
+    A NIR file of another tool is measured float against integer. Leaves program.nir,
+    certificate.json, vectors.npz and report.json. With --certificate, runs everything that a
+    certificate claims again.
 
     Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
+    ultralif verify model.nir --data spikes.npz -o out;
     ultralif verify --certificate out/certificate.json
     """
     if (checkpoint is None) == (certificate is None):
@@ -301,17 +316,21 @@ def verify(
 @main.command()
 @options.program_argument
 @options.data_options
+@options.nir_options
+@options.bits_option
 @options.device_option
 @options.json_option
-def energy(program: Path, device: str, as_json: bool, **given: Any) -> None:
+def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -> None:
     """Count a program's events on data and estimate joules from published constants.
+
+    Another tool's NIR file is quantized first.
 
     Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
     """
     from ultralif_deploy.pipeline import program_energy
     from ultralif_deploy.report.terminal import energy_table
 
-    result = program_energy(program, device.split(","), _settings(given), _progress())
+    result = program_energy(program, device.split(","), _settings(given), _progress(), bits)
     _show(result, as_json, lambda: energy_table(result))
 
 
@@ -319,10 +338,12 @@ def _deploy(
     checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
 ) -> None:
     from ultralif_deploy.pipeline import deploy as run
+    from ultralif_deploy.report.network_summary import network_summary
     from ultralif_deploy.report.terminal import deployment_summary
 
     report = run(checkpoint, output, settings, progress=_progress(), **how)
-    _show(report, as_json, lambda: deployment_summary(report, str(output)))
+    summary = deployment_summary if "checkpoint" in report else network_summary
+    _show(report, as_json, lambda: summary(report, str(output)))
 
 
 def _settings(given: dict[str, Any]) -> "Settings":

@@ -34,6 +34,15 @@ NEURONS = (
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = ("reference", "fast")
 FLAVOURS = ("lif", "cubalif", "threshold")
+RESETS = (
+    "value",
+    "subtract",
+    "none",
+    "late-value",
+    "late-subtract",
+    "immediate-subtract",
+)
+DISCRETIZATIONS = ("euler", "exponential")
 
 
 def _stack(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -84,6 +93,21 @@ model_options = _stack(
         type=click.IntRange(1, 20),
         metavar="N",
         help="Fraction bits of their coefficients.",
+    ),
+)
+
+nir_options = _stack(
+    click.option("--dt", type=float, metavar="SECONDS", help="Timestep of another tool's NIR."),
+    click.option(
+        "--reset",
+        type=click.Choice(RESETS),
+        metavar="MODE",
+        help="Reset in another tool's NIR: value, subtract, none, late-value, …",
+    ),
+    click.option(
+        "--discretization",
+        type=click.Choice(DISCRETIZATIONS),
+        help="How its differential equations become steps.",
     ),
 )
 

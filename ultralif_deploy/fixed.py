@@ -50,3 +50,12 @@ def clip(v: int, bits: int) -> int:
     """Saturate to a word of `bits`, symmetrically: ±(2^(bits − 1) − 1)."""
     top = (1 << (bits - 1)) - 1
     return min(max(v, -top), top)
+
+
+def saturate_readout(v: int) -> int:
+    """Clip to ±(2^31 − 1): read-outs that leak are wider, so that graded inputs fit."""
+    if v > INT32_MAX:
+        return INT32_MAX
+    if v < -INT32_MAX:
+        return -INT32_MAX
+    return v

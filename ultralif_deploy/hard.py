@@ -11,13 +11,17 @@ from ultralif_deploy.network import (
     LIF,
     READOUTS,
     SECOND_ORDER,
+    CubaLI,
+    CubaLIF,
     Integrator,
+    LeakyIntegrator,
     Network,
     Neuron,
     Population,
     Threshold,
     TropicalLIF,
     UltraDLIF,
+    words,
 )
 
 
@@ -106,19 +110,61 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
     if isinstance(neuron, LIF):
 
         def leaky(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            v = neuron.tau * v + current
-            margin = v - neuron.threshold
-            spike = _fires(margin, neuron.inclusive)
-            return spike, margin, np.where(spike, 0.0, v)
+            return _fire_and_reset(neuron, v, neuron.tau * v + current)
 
         return leaky, zero
     if isinstance(neuron, SECOND_ORDER):
         return second_order_stepper(neuron, shape)
+    if isinstance(neuron, CubaLIF):
+
+        def current_based(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
+            v, synapse = np.split(state, 2, axis=-1)
+            synapse = neuron.synaptic_tau * synapse + current
+            spike, margin, v = _fire_and_reset(neuron, v, neuron.tau * v + synapse)
+            return spike, margin, np.concatenate([v, synapse], axis=-1)
+
+        return current_based, np.zeros((*shape[:-1], 2 * shape[-1]))
+    return _reader(neuron, shape)
+
+
+def _reader(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    """`stepper` for read-outs: no spike, and the membrane instead of a margin."""
+    silent = np.zeros(shape, dtype=bool)
 
     def integrate(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-        return np.zeros(shape, dtype=bool), v + current, v + current
+        v = (neuron.tau * v if isinstance(neuron, LeakyIntegrator) else v) + current
+        return silent, v, v
 
-    return integrate, zero
+    def current_based(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
+        assert isinstance(neuron, CubaLI)
+        v, synapse = np.split(state, 2, axis=-1)
+        synapse = neuron.synaptic_tau * synapse + current
+        v = neuron.tau * v + synapse
+        return silent, v, np.concatenate([v, synapse], axis=-1)
+
+    step = current_based if isinstance(neuron, CubaLI) else integrate
+    return step, np.zeros((*shape[:-1], words(neuron) * shape[-1]))
+
+
+def _fire_and_reset(
+    neuron: LIF | CubaLIF, before: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spike, margin and next membrane, from the membranes before and after leak and current."""
+    mode, reset, whole = neuron.reset_mode, neuron.reset, u
+    held = _fires(before - neuron.threshold, neuron.inclusive)
+    if mode == "late-value":
+        u = np.where(held, reset, u)
+    elif mode in ("late-subtract", "immediate-subtract"):
+        u = u - reset * held
+    margin = u - neuron.threshold
+    spike = _fires(margin, neuron.inclusive)
+    if mode == "value":
+        u = np.where(spike, reset, u)
+    elif mode == "subtract":
+        u = u - reset * spike
+    elif mode == "immediate-subtract":
+        u = whole - reset * spike
+    return spike, margin, u
 
 
 def _neighbours(v: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int) -> hard.Neuron:
         return hard.AdaLIF(threshold, tau, kept, jump, inclusive=True)
     if isinstance(neuron, soft.LIF):
         threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
-        return hard.LIF(threshold, tau, inclusive=True)
+        return hard.LIF(threshold, tau, inclusive=True, reset=zero)
     raise UltralifError(f"{name}: {type(neuron).__name__} has no hard model")
 
 

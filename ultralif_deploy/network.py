@@ -5,6 +5,7 @@ the threshold. `inclusive` says whether a neuron fires at v = θ (UltraLIF: yes;
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,17 +61,21 @@ class UltraDLIF:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LIF:
-    """Leaky integrate and fire: v = τ·v + I; s = [v ≥ θ]; v ← 0 where s.
+    """Leaky integrate and fire: v = τ·v + I; s = [v ≥ θ]; then the reset.
 
     Attributes:
         threshold: θ, float64 [neuron].
         tau: τ, float64 [neuron].
         inclusive: fires at v = θ.
+        reset: R of the reset, float64 [neuron].
+        reset_mode: a key of `resets.RESETS`.
     """
 
     threshold: np.ndarray
     tau: np.ndarray
     inclusive: bool
+    reset: np.ndarray
+    reset_mode: str = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,52 @@ class LeakySum:
     alpha: np.ndarray
 
 
-READOUTS = (Integrator, LeakySum)
+@dataclass(frozen=True, slots=True, eq=False)
+class CubaLIF:
+    """Leaky integrate and fire behind a synaptic current: i = α·i + I; v = τ·v + i; then as LIF.
+
+    Attributes:
+        threshold: θ, float64 [neuron].
+        tau: τ, float64 [neuron].
+        synaptic_tau: α, float64 [neuron].
+        inclusive: fires at v = θ.
+        reset: R of the reset, float64 [neuron]; the synaptic current is never reset.
+        reset_mode: a key of `resets.RESETS`.
+    """
+
+    WORDS: ClassVar[int] = 2
+
+    threshold: np.ndarray
+    tau: np.ndarray
+    synaptic_tau: np.ndarray
+    inclusive: bool
+    reset: np.ndarray
+    reset_mode: str = "value"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeakyIntegrator:
+    """Read-out that does not spike: v = τ·v + I. tau: τ, float64 [neuron]."""
+
+    tau: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CubaLI:
+    """Read-out that does not spike: i = α·i + I; v = τ·v + i.
+
+    Attributes:
+        tau: τ, float64 [neuron].
+        synaptic_tau: α, float64 [neuron].
+    """
+
+    WORDS: ClassVar[int] = 2
+
+    tau: np.ndarray
+    synaptic_tau: np.ndarray
+
+
+READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 """Models that do not spike; only the last population may have one."""
 
 SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)
@@ -166,7 +216,25 @@ SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)
 GAINED = (SiLIF, CSiLIF, LeakySum)
 """Models that multiply their current by a gain, which `passes.fold_gain` folds into weights."""
 
-Neuron = Threshold | TropicalLIF | UltraDLIF | LIF | Integrator | SiLIF | CSiLIF | AdaLIF | LeakySum
+Neuron = (
+    Threshold
+    | TropicalLIF
+    | UltraDLIF
+    | LIF
+    | Integrator
+    | SiLIF
+    | CSiLIF
+    | AdaLIF
+    | LeakySum
+    | CubaLIF
+    | LeakyIntegrator
+    | CubaLI
+)
+
+
+def words(neuron: Neuron) -> int:
+    """State words per neuron; they lie one after the other along the last axis of the state."""
+    return getattr(neuron, "WORDS", 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,34 +6,39 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy import checkpoint as checkpoints
-from ultralif_deploy.anneal import (
-    AnnealOptions,
-    calibration_values,
-    fine_tune,
-)
-from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, certify, check_certificate
-from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
+from ultralif_deploy.data import Split
 from ultralif_deploy.encode import BLOCK, Encoder
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.models import energy_report
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
 from ultralif_deploy.files import output_directory, sha256_file, write_json
-from ultralif_deploy.hardening import harden
+from ultralif_deploy.foreign import NetworkSource
+from ultralif_deploy.foreign_deploy import REPORT_FILE, deploy_network
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
-from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
-from ultralif_deploy.quantization import quantize
 from ultralif_deploy.report.json_report import deployment_report, describe_program
-from ultralif_deploy.settings import Settings, Source, open_checkpoint, open_inputs
+from ultralif_deploy.settings import Settings, Source
 from ultralif_deploy.simulators import BACK_ENDS, load_on
 from ultralif_deploy.simulators.trace import Trace, join_traces
+from ultralif_deploy.sources import (
+    certify_source,
+    check_results,
+    hard_network,
+    open_program,
+    open_source,
+    program_of,
+    refuse_annealing,
+    required_data,
+)
 from ultralif_deploy.training import EpochResult
 from ultralif_deploy.verify import Chain, measure
 
-REPORT_FILE, ANNEALED_FILE = "report.json", "annealed.pt"
+ANNEALED_FILE = "annealed.pt"
 CERTIFIED_SAMPLES = 200
 DEVICES = ("cmos45", "loihi1")
 EXPORTS = ("nir",)
@@ -80,10 +85,23 @@ def deploy(
     loaded_devices = [load_device(name) for name in devices]
     if max_gap is not None and not max_gap >= 0:
         raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
-    source = open_checkpoint(checkpoint, settings)
+    source = open_source(checkpoint, settings)
     dataset = required_data(source)
     if max_gap is not None and dataset.test.y is None:
         raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
+    if isinstance(source, NetworkSource):
+        refuse_annealing(source, anneal)
+        return deploy_network(
+            source,
+            output_directory(output),
+            bits,
+            skip_passes,
+            max_gap,
+            certified_samples,
+            back_ends,
+            loaded_devices,
+            progress,
+        )
     trained: SoftNetwork | Network = source.checkpoint.network
     soft = trained if isinstance(trained, SoftNetwork) else None
     if max_gap is not None and soft is None:
@@ -101,14 +119,7 @@ def deploy(
     with progress.stage("soft, hard, integer") as update:
         chain = Chain(soft, naive, hard, program)
         measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
-    with progress.stage("compare back ends") as update:
-        inputs = source.encoder.encode(dataset.test.x[:certified_samples], (0, 0))
-        results = certify(
-            directory,
-            inputs[: program.timesteps],
-            back_ends,
-            lambda name, done, total: update(done / max(1, total), name),
-        )
+    results = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,
         program,
@@ -119,9 +130,7 @@ def deploy(
         how,
     )
     write_json(directory / REPORT_FILE, report)
-    different = [f"{name}: {r.difference}" for name, r in results.items() if not r.exact]
-    if different:
-        raise CheckFailed(f"back ends differ: {'; '.join(different)}")
+    check_results(results)
     gap = measured["accuracy"]["gap_soft_integer"]
     if max_gap is not None and gap > max_gap:
         raise CheckFailed(
@@ -148,7 +157,10 @@ def anneal_checkpoint(
     Raises:
         UltralifError: bad input.
     """
-    source = open_checkpoint(checkpoint, settings)
+    source = open_source(checkpoint, settings)
+    if isinstance(source, NetworkSource):
+        refuse_annealing(source, options)
+    assert isinstance(source, Source)
     soft_network(source)
     if not use_labels and source.dataset is not None and source.dataset.train is not None:
         train = replace(source.dataset.train, y=None)
@@ -170,13 +182,15 @@ def quantize_checkpoint(
     bits: int | str = 8,
     skip_passes: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Harden and quantize a checkpoint and write `program.nir`.
+    """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
 
     Raises:
         UltralifError: bad input.
     """
-    source = open_checkpoint(checkpoint, settings)
-    _, program = program_of(source.checkpoint.network, source, bits, skip_passes)
+    source = open_source(checkpoint, settings)
+
+    trained = source.network if isinstance(source, NetworkSource) else source.checkpoint.network
+    _, program = program_of(trained, source, bits, skip_passes)
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
     assumed = source.assumptions.as_dict()
@@ -206,18 +220,22 @@ def export_program(
 
 
 def simulate_program(
-    program: str | Path, back_end: str, settings: Settings, progress: Progress | None = None
+    program: str | Path,
+    back_end: str,
+    settings: Settings,
+    progress: Progress | None = None,
+    bits: int | str = 8,
 ) -> dict[str, Any]:
     """Run a program on the test samples of a data set.
 
     Returns:
-        logits [[int]], predictions [int], accuracy (or None without labels) and counts.
+        logits [[int]], predictions [int], accuracy (or None without labels), counts, and what was
+        assumed.
 
     Raises:
         UltralifError: bad input.
     """
-    loaded = read_nir(program)
-    dataset, encoder = open_inputs(loaded, settings)
+    loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     trace = _run(loaded, back_end, dataset.test, encoder, progress or Progress())
     predictions = trace.predictions()
     labels = dataset.test.y
@@ -226,6 +244,7 @@ def simulate_program(
         "predictions": predictions.tolist(),
         "accuracy": None if labels is None else float((predictions == labels).mean()),
         "counts": trace.counts.as_dict(),
+        "assumed": assumptions.as_dict(),
     }
 
 
@@ -234,6 +253,7 @@ def program_energy(
     devices: Iterable[str],
     settings: Settings,
     progress: Progress | None = None,
+    bits: int | str = 8,
 ) -> dict[str, Any]:
     """Events of a program on the test samples, and joules per device.
 
@@ -241,10 +261,10 @@ def program_energy(
         UltralifError: bad input.
     """
     described = [load_device(name) for name in devices]
-    loaded = read_nir(program)
-    dataset, encoder = open_inputs(loaded, settings)
+    loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     trace = _run(loaded, "fast", dataset.test, encoder, progress or Progress())
-    return energy_report(loaded, trace.counts, described)
+    report, assumed = energy_report(loaded, trace.counts, described), assumptions.as_dict()
+    return report | ({"assumed": assumed} if assumed else {})
 
 
 def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[str, Any]:
@@ -259,17 +279,6 @@ def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[s
             certificate, lambda name, done, total: update(done / max(1, total), name)
         )
     return {"certificate": str(certificate), "holds": True, "samples": samples}
-
-
-def required_data(source: Source) -> Dataset:
-    """The data set of a source.
-
-    Raises:
-        UltralifError: none was given.
-    """
-    if source.dataset is None:
-        raise UltralifError("no data; give --data FILE.npz or --data digits")
-    return source.dataset
 
 
 def anneal_network(
@@ -336,40 +345,6 @@ def soft_network(source: Source) -> SoftNetwork:
             "there is nothing to anneal; quantize it as it is"
         )
     return network
-
-
-def hard_network(network: SoftNetwork | Network, source: Source) -> Network:
-    """The hard network of a soft one; a hard one with the source's inputs and timesteps."""
-    if isinstance(network, SoftNetwork):
-        return harden(network, source.encoder, source.input_maximum)
-    encoder = source.encoder
-    read = replace(
-        network.input,
-        maximum=source.input_maximum,
-        scale=encoder.scale,
-        offset=encoder.offset,
-        constant=encoder.kind == "constant",
-    )
-    return replace(network, input=read, timesteps=encoder.timesteps)
-
-
-def program_of(
-    network: SoftNetwork | Network,
-    source: Source,
-    bits: int | str,
-    skip_passes: Iterable[str] = (),
-) -> tuple[Network, Program]:
-    """Harden, apply the passes and quantize on the first training samples, if there are any."""
-    hard = apply_passes(hard_network(network, source), skip_passes)
-    train = None if source.dataset is None else source.dataset.train
-    calibration = None if train is None else calibration_values(train, source.encoder)
-    program = quantize(hard, bits, calibration, source.encoder, lengths=source.lengths)
-    given = source.assumptions.as_dict()["timesteps"]["source"]
-    if source.encoder.kind == "events" and given == "default":
-        # Nobody said T, so the data that the program will run on may say it.
-        encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
-        program = replace(program, encoding=encoding)
-    return hard, program
 
 
 def training_settings(source: Source) -> dict[str, Any]:

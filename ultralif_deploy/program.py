@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
+from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.graph import (
     INPUT,
     WEIGHTED,
@@ -27,6 +27,7 @@ from ultralif_deploy.integer_second_order import (
     SiLIF,
     check_word_lengths,
 )
+from ultralif_deploy.resets import RESETS
 
 FORMAT_VERSION = 1
 """Version of PROGRAM.md that this code follows; a stored program must carry the same."""
@@ -60,15 +61,19 @@ class TropicalLIF:
 class LIF:
     """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 64·I + bias).
 
-    Fires iff v > threshold, then v ← 0. I is the sum of the projections alone.
+    Fires iff v > threshold, then the reset. I is the sum of the projections alone.
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
         decay: int32 [neuron], 0 (no leak) to 4096 (no memory).
+        reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
+        reset_mode: a key of `resets.RESETS`.
     """
 
     threshold: np.ndarray
     decay: np.ndarray
+    reset: np.ndarray
+    reset_mode: str = "value"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +101,73 @@ class Integrator:
     """Read-out that never fires: v ← v + I."""
 
 
-Neuron = Threshold | TropicalLIF | LIF | UltraDLIF | Integrator | SiLIF | CSiLIF | AdaLIF | LeakySum
+@dataclass(frozen=True, slots=True, eq=False)
+class CubaLIF:
+    """Leaky with a synaptic current before the membrane; both words of 24 bits.
 
-LEAKY = (LIF, UltraDLIF)
+    i ← sat(leak(i, synaptic_decay) + 64·I + bias); v ← sat(leak(v, decay) + i); then as LIF.
+    The state holds all membranes, then all synaptic currents.
 
-READOUTS = (Integrator, LeakySum)
+    Attributes:
+        threshold: int32 [neuron], membrane units (64 to a current unit).
+        decay: of the membrane, int32 [neuron], 0 to 4096.
+        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 4096.
+        reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
+        reset_mode: a key of `resets.RESETS`.
+    """
+
+    WORDS: ClassVar[int] = 2
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    synaptic_decay: np.ndarray
+    reset: np.ndarray
+    reset_mode: str = "value"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeakyIntegrator:
+    """Read-out of 32 bits that never fires: v ← sat(leak(v, decay) + 64·I + bias).
+
+    decay: int32 [neuron].
+    """
+
+    decay: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CubaLI:
+    """Read-out of 32 bits that never fires, with a synaptic current: i and v as in CubaLIF.
+
+    Attributes:
+        decay: of the membrane, int32 [neuron], 0 to 4096.
+        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 4096.
+    """
+
+    WORDS: ClassVar[int] = 2
+
+    decay: np.ndarray
+    synaptic_decay: np.ndarray
+
+
+Neuron = (
+    Threshold
+    | TropicalLIF
+    | LIF
+    | UltraDLIF
+    | Integrator
+    | SiLIF
+    | CSiLIF
+    | AdaLIF
+    | LeakySum
+    | CubaLIF
+    | LeakyIntegrator
+    | CubaLI
+)
+
+LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
+
+READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 """Models that never fire; the last population, and it alone, has one."""
 
 
@@ -134,9 +201,20 @@ class Population:
             array = frozen(value, np.int32, shape, f"{self.name}: {name}")
             set_(self.neuron, name, array)
         if isinstance(self.neuron, LEAKY):
-            decay = self.neuron.decay
-            if decay.min(initial=0) < 0 or decay.max(initial=0) > DECAY_ONE:
-                raise UltralifError(f"{self.name}: decay outside 0 to {DECAY_ONE}")
+            for name in ("decay", "synaptic_decay"):
+                decay = getattr(self.neuron, name, self.neuron.decay)
+                if decay.min(initial=0) < 0 or decay.max(initial=0) > DECAY_ONE:
+                    raise UltralifError(
+                        f"{self.name}: {name.replace('_', ' ')} outside 0 to {DECAY_ONE}"
+                    )
+        if isinstance(self.neuron, (LIF, CubaLIF)):
+            if np.abs(self.neuron.reset.astype(np.int64)).max(initial=0) > MEMBRANE_MAX:
+                raise UltralifError(f"{self.name}: reset outside -{MEMBRANE_MAX} to {MEMBRANE_MAX}")
+            if self.neuron.reset_mode not in RESETS:
+                raise UltralifError(
+                    f"{self.name}: reset mode {self.neuron.reset_mode!r}; expected one of "
+                    f"{', '.join(RESETS)}"
+                )
         if isinstance(self.neuron, UltraDLIF) and self.neuron.form not in ("released", "paper"):
             raise UltralifError(
                 f"{self.name}: form {self.neuron.form!r}; expected released or paper"
@@ -147,7 +225,9 @@ class Population:
     def parameters(self) -> dict[str, np.ndarray]:
         """The neuron model's arrays by name."""
         return {
-            f.name: getattr(self.neuron, f.name) for f in fields(self.neuron) if f.name != "form"
+            f.name: getattr(self.neuron, f.name)
+            for f in fields(self.neuron)
+            if f.name not in ("form", "reset_mode")
         }
 
     @property
@@ -216,7 +296,8 @@ class Program:
         readout = self.populations[-1]
         if readout.spikes or any(not p.spikes for p in self.populations[:-1]):
             raise UltralifError(
-                "the last population, and it alone, must be a read-out: an Integrator or LeakySum"
+                "the last population, and it alone, must be a read-out: an Integrator, LeakySum, "
+                "LeakyIntegrator or CubaLI"
             )
         if any(p.source == readout.name for p in self.projections):
             raise UltralifError(f"{readout.name}: the read-out drives nothing")
@@ -279,8 +360,10 @@ class Program:
         )
 
     def check_timesteps(self, timesteps: int) -> None:
-        """Refuse more timesteps than the 32-bit read-out accumulator provably holds."""
+        """Refuse more timesteps than a 32-bit accumulator provably holds."""
         bound, neuron = self.current_bounds[self.readout.name], self.readout.neuron
+        if isinstance(neuron, (LeakyIntegrator, CubaLI)):
+            return  # they saturate
         if isinstance(neuron, LeakySum):
             bound = (1 << (int(neuron.state_bits.max(initial=2)) - 1)) - 1
         if bound * timesteps > INT32_MAX:

@@ -11,7 +11,7 @@ from ultralif_deploy.channel_blocks import Block, channel_blocks
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
+from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import (
     WeightFormat,
@@ -157,7 +157,7 @@ def _moment(blocks: list[Block], signals: list[np.ndarray]) -> np.ndarray | None
 
 def _quantize_population(population: hard.Population, scale: np.ndarray) -> integer.Population:
     neuron = population.neuron
-    leaky = isinstance(neuron, (hard.LIF, hard.UltraDLIF))
+    leaky = not isinstance(neuron, (hard.Threshold, hard.TropicalLIF, hard.Integrator))
     unit = scale / (1 << FRACTION_BITS) if leaky else scale
 
     def thresholds(values: np.ndarray, inclusive: bool) -> np.ndarray:
@@ -167,8 +167,8 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
         clipped = [min(max(t, -INTEGER_LIMIT), INTEGER_LIMIT) for t in exact]
         return np.array(clipped, dtype=np.int64)[which.reshape(-1)]
 
-    def nearest(values: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(values / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
+    def nearest(values: np.ndarray, limit: int = INTEGER_LIMIT) -> np.ndarray:
+        return np.clip(np.rint(values / unit), -limit, limit)
 
     model: integer.Neuron
     if isinstance(neuron, hard.Threshold):
@@ -181,11 +181,28 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
             nearest(neuron.initial),
         )
     elif isinstance(neuron, hard.LIF):
-        model = integer.LIF(thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau))
+        model = integer.LIF(
+            thresholds(neuron.threshold, neuron.inclusive),
+            _decay(neuron.tau),
+            nearest(neuron.reset, MEMBRANE_MAX),
+            neuron.reset_mode,
+        )
     elif isinstance(neuron, hard.UltraDLIF):
         model = integer.UltraDLIF(
             thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau), neuron.form
         )
+    elif isinstance(neuron, hard.CubaLIF):
+        model = integer.CubaLIF(
+            thresholds(neuron.threshold, neuron.inclusive),
+            _decay(neuron.tau),
+            _decay(neuron.synaptic_tau),
+            nearest(neuron.reset, MEMBRANE_MAX),
+            neuron.reset_mode,
+        )
+    elif isinstance(neuron, hard.LeakyIntegrator):
+        model = integer.LeakyIntegrator(_decay(neuron.tau))
+    elif isinstance(neuron, hard.CubaLI):
+        model = integer.CubaLI(_decay(neuron.tau), _decay(neuron.synaptic_tau))
     else:
         model = integer.Integrator()
     return integer.Population(

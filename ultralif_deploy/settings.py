@@ -21,6 +21,10 @@ SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
 """Neuron kinds whose integer models have two state words."""
 
 
+CONVENTIONS = ("dt", "reset", "discretization")
+"""Settings that only NIR files of other tools need."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options as given; None means: take it from the file, its name or the default.
@@ -40,6 +44,9 @@ class Settings:
         limit: use the first N test samples.
         state_bits: of the state words of second-order neurons.
         coefficient_bits: fraction bits of their coefficients.
+        dt: seconds of a timestep, for NIR files of other tools.
+        reset: a key of `resets.RESETS`, for NIR files of other tools.
+        discretization: euler or exponential, for NIR files of other tools.
     """
 
     data: str | Path | None = None
@@ -56,6 +63,9 @@ class Settings:
     limit: int | None = None
     state_bits: int | None = None
     coefficient_bits: int | None = None
+    dt: float | None = None
+    reset: str | None = None
+    discretization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +97,15 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     Raises:
         UltralifError: a bad file, or settings that contradict each other.
     """
-    dataset = None if settings.data is None else _limited(load_dataset(settings.data), settings)
+    refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
+    dataset = open_data(settings)
     loaded, default = _load(Path(path), settings, dataset)
     widths = loaded.widths
-    encoder = _encoder(
+    encoder = settle_encoder(
         settings, loaded.settings, dataset, widths[0], loaded.assumptions, default=default
     )
     if dataset is not None:
-        _check_classes(dataset, widths[-1])
+        check_classes(dataset, widths[-1])
     maximum = 1 if encoder.kind == "rate" else 255
     if dataset is not None:
         maximum = encoder.largest(dataset.test.x)
@@ -170,20 +181,44 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
     Raises:
         UltralifError: no data given, or data that do not fit the program.
     """
-    if settings.data is None:
+    refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
+    dataset = open_data(settings)
+    if dataset is None:
         raise UltralifError("no data; give --data FILE.npz or --data digits")
-    dataset = _limited(load_dataset(settings.data), settings)
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]
     assumptions = Assumptions()
     assumptions.choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
-    encoder = _encoder(settings, stored, dataset, program.input.size, assumptions, default="rate")
-    _check_classes(dataset, program.readout.size)
+    encoder = settle_encoder(
+        settings, stored, dataset, program.input.size, assumptions, default="rate"
+    )
+    check_classes(dataset, program.readout.size)
     return dataset, encoder
 
 
-def _encoder(
+def open_data(settings: Settings) -> Dataset | None:
+    """The data set of the settings, if there is one; its test split cut to the limit.
+
+    Raises:
+        UltralifError: it cannot be read.
+    """
+    return None if settings.data is None else _limited(load_dataset(settings.data), settings)
+
+
+def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> None:
+    """Refuse settings that mean nothing for a file.
+
+    Raises:
+        UltralifError: one of them was given.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None:
+            raise UltralifError(f"--{name} {value}: {why}")
+
+
+def settle_encoder(
     settings: Settings,
     stored: dict[str, Any],
     dataset: Dataset | None,
@@ -191,6 +226,11 @@ def _encoder(
     assumptions: Assumptions,
     default: str,
 ) -> Encoder:
+    """How samples are encoded, by option, stored setting, shape of the data, default.
+
+    Raises:
+        UltralifError: settings and data that contradict each other.
+    """
     shaped: dict[str, Any] = {}
     entries = assumptions.as_dict()
     if dataset is not None:
@@ -246,7 +286,8 @@ def _limited(dataset: Dataset, settings: Settings) -> Dataset:
     return replace(dataset, test=dataset.test.cut(settings.limit)[0])
 
 
-def _check_classes(dataset: Dataset, classes: int) -> None:
+def check_classes(dataset: Dataset, classes: int) -> None:
+    """Refuse labels that a network of so many classes does not have."""
     for part, split in (("y_train", dataset.train), ("y_test", dataset.test)):
         if split is not None and split.y is not None:
             check_labels(split.y, classes, f"{dataset.name}: {part}")

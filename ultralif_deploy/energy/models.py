@@ -81,7 +81,7 @@ def paper_proxy_j(program: Program, counts: EventCounts) -> float:
         if p.spikes
     ]
     weights = sum(p.map.source_size * p.map.target_size for p in program.projections)
-    return counts.timesteps * (sum(rates) / len(rates)) * weights * PROXY_J
+    return counts.timesteps * (sum(rates) / max(1, len(rates))) * weights * PROXY_J
 
 
 def energy_report(program: Program, counts: EventCounts, devices: list[Device]) -> dict[str, Any]:

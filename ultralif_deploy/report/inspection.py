@@ -152,7 +152,9 @@ def simulation_summary(result: dict[str, Any]) -> RenderableType:
     for name, value in counts["synaptic_operations"].items():
         table.add_row(f"synaptic operations {name}", f"{value:,}")
     first = ", ".join(map(str, result["predictions"][:20]))
-    return Group(table, Text(f"Accuracy {percent(result['accuracy'])}; first predictions: {first}"))
+    text = Text(f"Accuracy {percent(result['accuracy'])}; first predictions: {first}")
+    assumed = [assumptions_table(result["assumed"])] if result["assumed"] else []
+    return Group(table, *assumed, text)
 
 
 def certificate_summary(result: dict[str, Any]) -> RenderableType:

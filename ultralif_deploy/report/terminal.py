@@ -19,7 +19,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _verdict(report),
         _accuracy(report),
         _populations(report),
-        _back_ends(report),
+        back_ends_table(report),
         energy_table(report["energy"]),
         assumptions_table(report["assumed"]),
         Text(f"Written to {directory}: program.nir, certificate.json, vectors.npz, report.json"),
@@ -149,7 +149,8 @@ def _populations(report: dict[str, Any]) -> Table:
     return table
 
 
-def _back_ends(report: dict[str, Any]) -> Table:
+def back_ends_table(report: dict[str, Any]) -> Table:
+    """Each back end's verdict."""
     columns = ("back end", "result", "samples")
     title = "Back ends, compared spike for spike with the reference"
     table = titled(title, *columns, left=columns[:2])

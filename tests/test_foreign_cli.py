@@ -1,0 +1,159 @@
+"""NIR files of other tools through every command."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import nir
+import numpy as np
+import pytest
+from commands import DEMO, refused, ultralif
+
+from ultralif_deploy import cli_options
+from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.nir_neurons import DISCRETIZATIONS
+from ultralif_deploy.resets import RESETS
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recurrent network of 6 inputs and 3 classes, as nir itself writes it."""
+    rng = np.random.default_rng(0)
+
+    def full(value: float, size: int) -> np.ndarray:
+        return np.full(size, value)
+
+    nodes = {
+        "input": nir.Input(np.array([6])),
+        "fc1": nir.Affine(rng.normal(size=(8, 6)), rng.normal(size=8) / 4),
+        "hidden": nir.CubaLIF(*(full(x, 8) for x in (2e-4, 3e-4, 1.0, 0.1, 0.4, 0.0))),
+        "back": nir.Linear(rng.normal(size=(8, 8)) / 4),
+        "fc2": nir.Linear(rng.normal(size=(3, 8))),
+        "last": nir.LIF(*(full(x, 3) for x in (4e-4, 1.0, 0.0, 0.2))),
+        "output": nir.Output(np.array([3])),
+    }
+    edges = [
+        *(("input", "fc1"), ("fc1", "hidden"), ("hidden", "back"), ("back", "hidden")),
+        *(("hidden", "fc2"), ("fc2", "last"), ("last", "output")),
+    ]
+    path = tmp_path_factory.mktemp("foreign") / "model.nir"
+    nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(model: Path) -> Path:
+    rng = np.random.default_rng(1)
+    x, y = (rng.random((60, 12, 6)) < 0.4).astype(np.uint8), rng.integers(0, 3, 60)
+    path = model.parent / "data.npz"
+    np.savez(path, x_train=x[:20], y_train=y[:20], x_test=x[20:], y_test=y[20:])
+    return path
+
+
+def test_inspect(model: Path) -> None:
+    found = ultralif("inspect", model, "--dt", "5e-5", "--json").json()
+    names = [(p["name"], p["neuron"], p["reset"]) for p in found["populations"]]
+    assert names == [
+        ("hidden", "CubaLIF", "value"),
+        ("last", "LIF", "value"),
+        ("readout", "Integrator", None),
+    ]
+    assert found["populations"][0]["hears"][0] == {
+        "source": "hidden",
+        "map": "Dense",
+        "late": True,
+    }
+    assert found["assumed"]["dt"] == {"value": 5e-5, "source": "option"}
+    assert "one timestep later" in ultralif("inspect", model).out
+
+
+def test_quantize_writes_a_program_that_is_read_as_one(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    result = ultralif(
+        *("quantize", model, "--bits", 4, "--timesteps", 9, "--reset", "late-subtract"),
+        *("--encoding", "events", "-o", tmp_path, "--json"),
+    ).json()
+    assert result["assumed"]["reset"] == {"value": "late-subtract", "source": "option"}
+    program = read_nir(tmp_path / "program.nir")
+    assert program.timesteps == 9
+    assert getattr(program.population("hidden").neuron, "reset_mode", "") == "late-subtract"
+    simulated = ultralif(
+        "simulate", tmp_path / "program.nir", "--data", data, "--timesteps", 12, "--json"
+    )
+    assert simulated.json()["assumed"] == {}
+
+
+def test_verify_measures_and_certifies(model: Path, data: Path, tmp_path: Path) -> None:
+    outcome = ultralif(
+        "verify", model, "--data", data, "--certify", 10, "-o", tmp_path, "--max-gap", 50, "--json"
+    )
+    assert outcome.code == 0, outcome
+    report = outcome.json()
+    assert {"float", "integer", "gap_float_integer", "gap_ci95"} <= set(report["accuracy"])
+    assert {b["exact"] for b in report["backends"].values()} == {True}
+    assert report["assumed"]["discretization"]["value"] == "euler"
+    for population in report["populations"].values():
+        assert 0.02 < population["spike_rate_float"] < 0.9
+        assert population["agreement"] > 0.95
+    assert ultralif("verify", "--certificate", tmp_path / "certificate.json").code == 0
+    simulated = ultralif("simulate", model, "--data", data, "--json").json()
+    assert simulated["accuracy"] == report["accuracy"]["integer"]
+    energy = ultralif("energy", model, "--data", data, "--json").json()
+    assert energy["counts"] == report["energy"]["counts"]
+    assert "float against integer" in ultralif("verify", model, "--data", data, "-o", tmp_path).out
+
+
+def test_what_makes_no_sense_is_refused(model: Path, data: Path, tmp_path: Path) -> None:
+    assert "nothing to anneal" in refused("anneal", model, "--data", data, "-o", tmp_path)
+    assert "nothing to anneal" in refused(
+        "deploy", model, "--anneal", "--data", data, "-o", tmp_path
+    )
+    assert "--theta 1.0: a NIR file has none" in refused("inspect", model, "--theta", 1)
+    assert "--dt 0.1: it is for NIR files of other tools" in refused("inspect", DEMO, "--dt", 0.1)
+    assert "tau_mem = 0.0003 s with a timestep of 0.001 s" in refused(
+        "inspect", model, "--dt", 1e-3
+    )
+    assert "no data; give --data" in refused("energy", model)
+    assert "no data; give --data" in refused("verify", model, "-o", tmp_path)
+
+
+def test_unknown_and_damaged_nodes_are_refused_by_name(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.nir"
+    for change, message in (
+        ("type", "node 'last' is of type 'Rotor'; expected one of Affine"),
+        ("missing", "not a NIR graph (KeyError"),
+        ("external", "ExternalLink"),
+    ):
+        path.write_bytes(model.read_bytes())
+        with h5py.File(path, "r+") as file:
+            node = file["node/nodes/last"]
+            if change == "type":
+                del node["type"]
+                node["type"] = "Rotor"
+            elif change == "missing":
+                del file["node/nodes/last/type"]
+            else:
+                node["more"] = h5py.ExternalLink("/etc/passwd", "/")
+        assert message in refused("inspect", path)
+
+
+def test_a_network_without_spikes(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.nir"
+    nodes = {
+        "input": nir.Input(np.array([6])),
+        "fc": nir.Linear(np.random.default_rng(2).normal(size=(3, 6))),
+        "last": nir.LI(*(np.full(3, x) for x in (4e-4, 1.0, 0.0))),
+        "output": nir.Output(np.array([3])),
+    }
+    names = list(nodes)
+    edges = list(pairwise(names))
+    nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
+    report = ultralif("verify", path, "--data", data, "-o", tmp_path, "--json").json()
+    assert report["populations"] == {}
+    assert report["predictions_equal"] > 0.9
+
+
+def test_options_are_those_there_are() -> None:
+    assert list(cli_options.RESETS) == list(RESETS)
+    assert cli_options.DISCRETIZATIONS == DISCRETIZATIONS

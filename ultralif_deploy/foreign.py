@@ -1,0 +1,240 @@
+"""NIR files of other tools on the way to a program: their source, and what `verify` measures."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+
+from ultralif_deploy import network as hard
+from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.certificate import BackEndResult
+from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.hard import run_hard
+from ultralif_deploy.nir_graph import read_graph
+from ultralif_deploy.nir_import import import_nir
+from ultralif_deploy.nir_linear import values
+from ultralif_deploy.nir_neurons import Conventions
+from ultralif_deploy.paired import paired_gap
+from ultralif_deploy.program import Program
+from ultralif_deploy.report.json_report import VERSION, describe_program
+from ultralif_deploy.settings import (
+    Settings,
+    check_classes,
+    open_data,
+    refuse_settings,
+    settle_encoder,
+)
+from ultralif_deploy.simulators import load_on
+from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
+
+TIMESTEPS = 100
+"""Default T: NIR names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSource:
+    """A hard network of another tool with the data and encoder that belong to it.
+
+    Attributes:
+        path: the NIR file.
+        network: float64.
+        dataset: or None when none was given; its test split cut to the limit.
+        encoder: of the inputs.
+        assumptions: every setting with its source.
+    """
+
+    path: Path
+    network: hard.Network
+    dataset: Dataset | None
+    encoder: Encoder
+    assumptions: Assumptions
+
+
+def open_network(path: str | Path, settings: Settings) -> NetworkSource:
+    """Read a NIR file of another tool and the data, and settle what the file does not say.
+
+    Raises:
+        UltralifError: a bad file, or settings that do not fit it.
+    """
+    refuse_settings(settings, ("theta", "tau", "neuron", "skip"), "a NIR file has none to choose")
+    assumptions, plain = Assumptions(), Conventions()
+    how = Conventions(
+        assumptions.choose("dt", settings.dt, {}, {}, plain.dt, kind=float),
+        assumptions.choose(
+            "discretization", settings.discretization, {}, {}, plain.discretization, kind=str
+        ),
+        assumptions.choose("reset", settings.reset, {}, {}, plain.reset_mode, kind=str),
+    )
+    assumptions.add(
+        "membrane before the first timestep", "v_leak; IF v_reset; read-outs 0", "default"
+    )
+    assumptions.add("an edge back acts", "one timestep later", "default")
+    assumptions.choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
+    graph = read_graph(path)
+    inputs = _input_size(graph, path)
+    dataset = open_data(settings)
+    encoder = settle_encoder(settings, {}, dataset, inputs, assumptions, default="rate")
+    maximum = 1 if encoder.kind == "rate" else 255
+    if dataset is not None:
+        maximum = encoder.largest(dataset.test.x)
+    constant = encoder.kind == "constant"
+    read = hard.Input(inputs, maximum, encoder.scale, encoder.offset, constant)
+    try:
+        network = import_nir(graph, how, timesteps=encoder.timesteps, read=read)
+    except UltralifError as error:
+        raise UltralifError(f"{path}: {error}") from error
+    if dataset is not None:
+        check_classes(dataset, network.populations[-1].size)
+    return NetworkSource(Path(path), network, dataset, encoder, assumptions)
+
+
+def measure_network(
+    network: hard.Network,
+    program: Program,
+    test: Split,
+    encoder: Encoder,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[dict[str, Any], EventCounts]:
+    """Float against integer on the test split, spike by spike and sample by sample.
+
+    Args:
+        network: what was quantized, float64.
+        program: what became of it.
+        test: samples; without labels the accuracies are None.
+        encoder: of the inputs.
+        on_progress: called with the share done.
+
+    Returns:
+        A dictionary for the report (accuracies and agreements as fractions, gaps in percentage
+        points), and the event counts of the integer program.
+    """
+    executable = load_on("fast", program)
+    names = [p.name for p in program.populations if p.spikes]
+    equal, fired = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    traces: list[Trace] = []
+    logits: list[np.ndarray] = []
+    for where, inputs in encoder.blocks(test.x):
+        integer = executable.run(inputs[: program.timesteps], record=True)
+        floating = run_hard(network, inputs)
+        assert integer.spikes is not None
+        for name in names:
+            expected = floating.spikes[name]
+            equal[name] += int(np.count_nonzero(expected == integer.spikes[name]))
+            fired[name] += int(np.count_nonzero(expected))
+        logits.append(floating.logits)
+        traces.append(Trace(integer.logits, integer.counts, None))
+        if on_progress is not None:
+            on_progress(where.stop / len(test.x))
+    whole = join_traces(traces)
+    float_predictions = np.concatenate(logits).argmax(axis=1)
+    predictions = whole.predictions()
+    moments = whole.counts.timesteps * whole.counts.samples
+    measured = {
+        "accuracy": _accuracy(float_predictions, predictions, test.y),
+        "predictions_equal": float((float_predictions == predictions).mean()),
+        "populations": {
+            name: {
+                "neurons": program.population(name).size,
+                "spike_rate_float": fired[name] / (moments * program.population(name).size),
+                "spike_rate_integer": float(whole.counts.spikes[name].sum())
+                / (moments * program.population(name).size),
+                "agreement": equal[name] / (moments * program.population(name).size),
+            }
+            for name in names
+        },
+    }
+    return measured, whole.counts
+
+
+def network_report(
+    source: NetworkSource,
+    program: Program,
+    measured: dict[str, Any],
+    results: dict[str, BackEndResult],
+    energy: dict[str, Any],
+    program_sha256: str,
+) -> dict[str, Any]:
+    """The content of report.json for a network of another tool."""
+    dataset, encoder = source.dataset, source.encoder
+    assert dataset is not None
+    return {
+        "version": VERSION,
+        "ultralif_deploy": version("ultralif-deploy"),
+        **measured,
+        "backends": {
+            name: {"exact": r.exact, "samples": r.samples, "difference": r.difference}
+            for name, r in results.items()
+        },
+        "energy": energy,
+        "assumed": source.assumptions.as_dict(),
+        "data": {
+            "name": dataset.name,
+            "test_split": dataset.test_from,
+            "samples": len(dataset.test.x),
+            "timesteps": encoder.timesteps,
+            "encoding": encoder.kind,
+            "seed": encoder.seed,
+        },
+        "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
+        "network": {"file": source.path.name},
+    }
+
+
+def describe_network(source: NetworkSource) -> dict[str, Any]:
+    """What a NIR file holds, as plain values."""
+    network, delayed = source.network, source.network.delayed()
+    return {
+        "file": source.path.name,
+        "inputs": network.input.size,
+        "populations": [
+            {
+                "name": p.name,
+                "neurons": p.size,
+                "neuron": type(p.neuron).__name__,
+                "reset": getattr(p.neuron, "reset_mode", None),
+                "hears": [
+                    {
+                        "source": q.source,
+                        "map": type(q.map).__name__,
+                        "late": q.name in delayed,
+                    }
+                    for q in network.incoming(p.name)
+                ],
+            }
+            for p in network.populations
+        ],
+        "assumed": source.assumptions.as_dict(),
+    }
+
+
+def _accuracy(
+    floating: np.ndarray, integer: np.ndarray, labels: np.ndarray | None
+) -> dict[str, Any]:
+    if labels is None:
+        keys = ("float", "integer", "gap_float_integer", "gap_ci95", "mcnemar_p")
+        return dict.fromkeys(keys)
+    gap = paired_gap(floating == labels, integer == labels)
+    return {
+        "float": float((floating == labels).mean()),
+        "integer": float((integer == labels).mean()),
+        "gap_float_integer": gap.gap,
+        "gap_ci95": list(gap.ci95),
+        "mcnemar_p": gap.mcnemar_p,
+        "only_float_correct": gap.only_first,
+        "only_integer_correct": gap.only_second,
+    }
+
+
+def _input_size(graph: nir.NIRGraph, path: str | Path) -> int:
+    nodes = [(name, n) for name, n in graph.nodes.items() if isinstance(n, nir.Input)]
+    if len(nodes) != 1:
+        raise UltralifError(f"{path}: {len(nodes)} Input nodes; expected one")
+    name, node = nodes[0]
+    return math.prod(values(node.input_type["input"], f"{path}: {name}"))

@@ -1,0 +1,57 @@
+"""`deploy` and `verify` for a network that is hard already: float against integer."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.certificate import PROGRAM_FILE
+from ultralif_deploy.energy.devices import Device
+from ultralif_deploy.energy.models import energy_report
+from ultralif_deploy.errors import CheckFailed
+from ultralif_deploy.exporters.nir import write_nir
+from ultralif_deploy.files import sha256_file, write_json
+from ultralif_deploy.foreign import NetworkSource, measure_network, network_report
+from ultralif_deploy.progress import Progress
+from ultralif_deploy.sources import certify_source, check_results, program_of, required_data
+
+REPORT_FILE = "report.json"
+
+
+def deploy_network(
+    source: NetworkSource,
+    directory: Path,
+    bits: int | str,
+    skip_passes: Iterable[str],
+    max_gap: float | None,
+    certified_samples: int,
+    back_ends: Iterable[str],
+    devices: list[Device],
+    progress: Progress,
+) -> dict[str, Any]:
+    """`pipeline.deploy` with the same arguments, for an opened source.
+
+    Raises:
+        CheckFailed: a back end differs, or the gap exceeds `max_gap`; the report is written.
+    """
+    with progress.stage("quantize") as update:
+        hard, program = program_of(source.network, source, bits, skip_passes)
+        write_nir(program, directory / PROGRAM_FILE)
+        update(1.0, "")
+    test = required_data(source).test
+    with progress.stage("float, integer") as update:
+        measured, counts = measure_network(
+            hard, program, test, source.encoder, lambda s: update(s, "")
+        )
+    results = certify_source(source, program, directory, certified_samples, back_ends, progress)
+    energy = energy_report(program, counts, devices)
+    digest = sha256_file(directory / PROGRAM_FILE)
+    report = network_report(source, program, measured, results, energy, digest)
+    write_json(directory / REPORT_FILE, report)
+    check_results(results)
+    gap = measured["accuracy"]["gap_float_integer"]
+    if max_gap is not None and gap > max_gap:
+        raise CheckFailed(
+            f"gap of {gap:.2f} percentage points between float and integer accuracy is larger than "
+            f"--max-gap {max_gap:g}; use more bits, or training samples for the clipping"
+        )
+    return report

@@ -1,0 +1,155 @@
+"""What a file holds, whichever kind it is, on the way to a program and its proof."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.anneal import AnnealOptions, calibration_values
+from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.certificate import BackEndResult, certify
+from ultralif_deploy.data import Dataset
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.foreign import NetworkSource, describe_network, open_network
+from ultralif_deploy.hardening import harden
+from ultralif_deploy.models import SoftNetwork
+from ultralif_deploy.network import Network
+from ultralif_deploy.nir_graph import is_foreign
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import Program
+from ultralif_deploy.progress import Progress
+from ultralif_deploy.quantization import quantize
+from ultralif_deploy.report.inspection import inspection
+from ultralif_deploy.second_order import WordLengths
+from ultralif_deploy.settings import Settings, Source, open_checkpoint, open_inputs
+
+
+def open_source(path: str | Path, settings: Settings) -> Source | NetworkSource:
+    """What a file holds: a checkpoint, or a network of another tool.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    return open_network(path, settings) if is_foreign(path) else open_checkpoint(path, settings)
+
+
+def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
+    """What a checkpoint or a NIR file holds, as plain values.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    source = open_source(path, settings)
+    return describe_network(source) if isinstance(source, NetworkSource) else inspection(source)
+
+
+def open_program(
+    path: str | Path, settings: Settings, bits: int | str = 8
+) -> tuple[Program, Dataset, Encoder, Assumptions]:
+    """A program with its data; networks of other tools are quantized on the way.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    if is_foreign(path):
+        source = open_network(path, settings)
+        dataset = required_data(source)
+        _, program = program_of(source.network, source, bits)
+        return program, dataset, source.encoder, source.assumptions
+    loaded = read_nir(path)
+    dataset, encoder = open_inputs(loaded, settings)
+    return loaded, dataset, encoder, Assumptions()
+
+
+def hard_network(network: SoftNetwork | Network, source: Source | NetworkSource) -> Network:
+    """The hard network of a soft one; a hard one with the source's inputs and timesteps."""
+    if isinstance(source, NetworkSource):
+        assert isinstance(network, Network)
+        return network  # its inputs are settled already
+    if isinstance(network, SoftNetwork):
+        return harden(network, source.encoder, source.input_maximum)
+    encoder = source.encoder
+    read = replace(
+        network.input,
+        maximum=source.input_maximum,
+        scale=encoder.scale,
+        offset=encoder.offset,
+        constant=encoder.kind == "constant",
+    )
+    return replace(network, input=read, timesteps=encoder.timesteps)
+
+
+def refuse_annealing(source: NetworkSource, options: AnnealOptions | None) -> None:
+    """Refuse to anneal what is hard already.
+
+    Raises:
+        UltralifError: options were given.
+    """
+    if options is not None:
+        raise UltralifError(
+            f"{source.path}: a NIR network spikes hard already, so there is nothing to anneal; use "
+            "quantize or verify"
+        )
+
+
+def required_data(source: Source | NetworkSource) -> Dataset:
+    """The data set of a source.
+
+    Raises:
+        UltralifError: none was given.
+    """
+    if source.dataset is None:
+        raise UltralifError("no data; give --data FILE.npz or --data digits")
+    return source.dataset
+
+
+def program_of(
+    network: SoftNetwork | Network,
+    source: Source | NetworkSource,
+    bits: int | str,
+    skip_passes: Iterable[str] = (),
+) -> tuple[Network, Program]:
+    """Harden, apply the passes and quantize on the first training samples, if there are any."""
+    hard = apply_passes(hard_network(network, source), skip_passes)
+    train = None if source.dataset is None else source.dataset.train
+    calibration = None if train is None else calibration_values(train, source.encoder)
+    lengths = source.lengths if isinstance(source, Source) else WordLengths()
+    program = quantize(hard, bits, calibration, source.encoder, lengths=lengths)
+    given = source.assumptions.as_dict()["timesteps"]["source"]
+    if source.encoder.kind == "events" and given == "default":
+        # Nobody said T, so the data that the program will run on may say it.
+        encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
+        program = replace(program, encoding=encoding)
+    return hard, program
+
+
+def certify_source(
+    source: Source | NetworkSource,
+    program: Program,
+    directory: Path,
+    samples: int,
+    back_ends: Iterable[str],
+    progress: Progress,
+) -> dict[str, BackEndResult]:
+    """Compare the back ends on the first test samples and write the certificate."""
+    with progress.stage("compare back ends") as update:
+        inputs = source.encoder.encode(required_data(source).test.x[:samples], (0, 0))
+        return certify(
+            directory,
+            inputs[: program.timesteps],
+            back_ends,
+            lambda name, done, total: update(done / max(1, total), name),
+        )
+
+
+def check_results(results: dict[str, BackEndResult]) -> None:
+    """Refuse back ends that are not exact.
+
+    Raises:
+        CheckFailed: naming them.
+    """
+    different = [f"{name}: {r.difference}" for name, r in results.items() if not r.exact]
+    if different:
+        raise CheckFailed(f"back ends differ: {'; '.join(different)}")
