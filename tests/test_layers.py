@@ -110,6 +110,7 @@ WITH_TORCH = {
         "checkpoint",
         "training",
         "anneal",
+        "layout",
         "loop_quantization",
         "second_order_checkpoint",
         "hardening",
