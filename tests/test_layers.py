@@ -112,6 +112,7 @@ WITH_TORCH = {
         "checkpoint",
         "training",
         "anneal",
+        "layout",
         "loop_quantization",
         "second_order_checkpoint",
         "hardening",

@@ -252,7 +252,7 @@ def test_passes_leave_their_argument_alone():
 
 def test_unknown_pass():
     with pytest.raises(
-        UltralifError, match="unknown pass 'unroll'; available: fold-linear, fold-inp"
+        UltralifError, match="unknown pass 'unroll'; available: fold-gain, fold-linear"
     ):
         apply_passes(memoryless(), ["unroll"])
 
