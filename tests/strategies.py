@@ -49,6 +49,10 @@ class Shape:
     sizes: dict[str, int]
     projections: list[tuple[str, str, bool | Conv2d]]
 
+    def convolved(self) -> set[str]:
+        """Populations that a convolution drives."""
+        return {target for _, target, kind in self.projections if isinstance(kind, Conv2d)}
+
 
 @st.composite
 def shapes(
@@ -122,7 +126,7 @@ def programs(
     kinds: tuple[str, ...] = KINDS,
     delayed: bool = True,
     chain: bool = False,
-    readouts: tuple[str, ...] = ("integrator",),
+    readouts: tuple[str, ...] = READOUTS,
 ) -> integer.Program:
     """Valid programs of every neuron kind, weight format and projection that there is.
 
@@ -372,7 +376,8 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
         rows, columns = shape.sizes[target], shape.sizes[source]
         weight = rng.integers(-8, 8, (rows, columns), endpoint=True) / 4
         made_map: Any = Identity(rows) if plain else Dense(weight)
-        if norms[target]:
+        # A kernel's neurons share a scale, so a gain of each neuron's own would leave the grid.
+        if norms[target] and target not in shape.convolved():
             gain = rng.choice([-1.0, 0.0, 0.5, 2.0], rows)
             made_map = Composed((made_map, Diagonal(gain)))
         projections.append(Projection(source, target, made_map))
