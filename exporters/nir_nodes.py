@@ -67,6 +67,21 @@ class UltraDLIF(nir.NIRNode):
     decay: np.ndarray
     bias: np.ndarray
     form: str
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class LogMaxLIF(nir.NIRNode):
+    """`program.LogMaxLIF` with its bias; int32 [neuron] each, table int32 [entry]."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    table: np.ndarray
+    shift: int
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -77,7 +92,7 @@ def _set_types(node: Any) -> None:
     node.input_type, node.output_type = {"input": shape}, {"output": shape}
 
 
-CUSTOM = (TropicalLIF, FixedPointLIF, UltraDLIF)
+CUSTOM = (TropicalLIF, FixedPointLIF, UltraDLIF, LogMaxLIF)
 
 for _node in CUSTOM:
     if _node.__name__ not in nir.ir.__all_ir:
@@ -143,7 +158,9 @@ def write_neurons(
     elif isinstance(neuron, integer.LIF):
         node = FixedPointLIF(**arrays, metadata=metadata)
     elif isinstance(neuron, integer.UltraDLIF):
-        node = UltraDLIF(**arrays, form=neuron.form, metadata=metadata)
+        node = UltraDLIF(**arrays, form=neuron.form, stride=neuron.stride, metadata=metadata)
+    elif isinstance(neuron, integer.LogMaxLIF):
+        node = LogMaxLIF(**arrays, shift=neuron.shift, metadata=metadata)
     else:
         raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
     return node, np.zeros(population.size)
@@ -243,6 +260,15 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
         return neuron, bias
     if isinstance(node, FixedPointLIF):
         return integer.LIF(threshold, decay), bias
+    if isinstance(node, LogMaxLIF):
+        if np.ndim(node.table) != 1:
+            raise UltralifError(f"{name}: table of shape {np.shape(node.table)}; expected a list")
+        table = whole(node.table, np.int32, len(node.table), f"{name}: table")
+        return integer.LogMaxLIF(threshold, decay, table, _number(name, node, "shift")), bias
     if not isinstance(node.form, str):
         raise UltralifError(f"{name}: form is no text; expected released or paper")
-    return integer.UltraDLIF(threshold, decay, node.form), bias
+    return integer.UltraDLIF(threshold, decay, node.form, _number(name, node, "stride")), bias
+
+
+def _number(name: str, node: Any, field: str) -> int:
+    return int(whole(getattr(node, field), np.int32, (), f"{name}: {field}"))

@@ -14,7 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ultralif_deploy.graph import INPUT, Identity, Projection
-from ultralif_deploy.program import LIF, Population, Program, Threshold, TropicalLIF, UltraDLIF
+from ultralif_deploy.program import (
+    LIF,
+    LogMaxLIF,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
 from ultralif_deploy.simulators import kernels
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible
 from ultralif_deploy.simulators.synapses import Synapses, synapses
@@ -240,7 +248,9 @@ class Fast:
             kernels.lif(*arguments, p["decay"], state, spikes)
         elif isinstance(neuron, UltraDLIF):
             released = neuron.form == "released"
-            kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
+            kernels.ultradlif(*arguments, p["decay"], released, neuron.stride, state, spikes)
+        elif isinstance(neuron, LogMaxLIF):
+            kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
         return spikes
 
 

@@ -123,6 +123,7 @@ def spec_name(neuron: integer.Neuron) -> str:
         integer.Threshold: "threshold",
         integer.TropicalLIF: "tropical_lif",
         integer.LIF: "lif",
+        integer.LogMaxLIF: "log_max_lif",
         integer.Integrator: "integrator",
     }
     return names[type(neuron)]
@@ -134,6 +135,11 @@ MODELS: tuple[integer.Neuron, ...] = (
     integer.LIF(np.zeros(0), np.zeros(0)),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "released", 2),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", 3),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 0),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 3),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 23),
     integer.Integrator(),
 )
 PARAMETERS = {
@@ -142,6 +148,7 @@ PARAMETERS = {
     "lif": ("threshold", "decay"),
     "ultradlif_released": ("threshold", "decay"),
     "ultradlif_paper": ("threshold", "decay"),
+    "log_max_lif": ("threshold", "decay", "table"),
     "integrator": (),
 }
 
@@ -157,21 +164,27 @@ def step_follows_spec(
 
     def check(neuron: integer.Neuron, size: int, near: bool, seed: int) -> None:
         name = spec_name(neuron)
-        leaky = isinstance(neuron, integer.LEAKY)
+        leaky, fine = isinstance(neuron, integer.LEAKY), isinstance(neuron, integer.FINE)
         rng = np.random.default_rng(seed)
-        top = 40 if near else MEMBRANE_MAX if leaky else INT32_MAX
+        top = 40 if near else MEMBRANE_MAX if fine else INT32_MAX
 
         def numbers(reach: int) -> list[int]:
             edges = rng.choice(np.array([-reach, reach, 0, -1, 1]), size)
             drawn = rng.integers(-reach, reach, size, endpoint=True)
             return np.where(rng.random(size) < 0.3, edges, drawn).tolist()
 
-        current = numbers(3 if near else INT32_MAX // 2)
-        arguments = {"threshold": numbers(64 if near and leaky else top), "reset": numbers(top)}
+        # Far drives saturate a membrane whatever it was; those of its own range do not.
+        far = top // 64 if fine and seed % 2 else INT32_MAX // 2
+        current = numbers(3 if near else far)
+        wide = 2 * top if isinstance(neuron, integer.LogMaxLIF) else top
+        arguments = {"threshold": numbers(64 if near and fine else wide), "reset": numbers(top)}
         arguments["decay"] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+        arguments["table"] = [abs(entry) for entry in numbers(top)]
         used = {k: arguments[k] for k in PARAMETERS[name]}
-        bias, v = numbers(3 if near else INT32_MAX // 2), numbers(top)
-        expected = functions[name](current, bias, list(v), **used)
+        plain = integer.structure(neuron)
+        plain.pop("form", None)
+        bias, v = numbers(3 if near else far), numbers(top)
+        expected = functions[name](current, bias, list(v), **used, **plain)
         assert step(neuron, used, bias, current, list(v)) == tuple(expected), name
 
     holds(check, chosen, st.integers(1, 7), st.booleans(), seeds, planted=planted)
@@ -198,6 +211,7 @@ def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sam
     def update(p: Population) -> Callable[[list[int], list[int]], Any]:
         name, bias = spec_name(p.neuron), p.bias.tolist()
         used = {k: p.parameters()[k].tolist() for k in PARAMETERS[name]}
+        used |= {k: v for k, v in integer.structure(p.neuron).items() if k != "form"}
         return lambda current, v: functions[name](current, bias, v, **used)
 
     initial = {

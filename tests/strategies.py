@@ -6,7 +6,7 @@ seed. Thresholds are taken from what happens under full inputs, steady or blinki
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,9 @@ from ultralif_deploy.grid import weight_format
 from ultralif_deploy.hard import run_population
 from ultralif_deploy.simulators import reference
 
-KINDS = ("threshold", "tropical", "lif", "released", "paper")
+KINDS = ("threshold", "tropical", "lif", "released", "paper", "logmax")
 LEAKY = ("lif", "released", "paper")
+FINE = (*LEAKY, "logmax")
 FORMATS = ("8", "4", "3", "2", "ternary")
 DECAYS = (0, 1, 410, 1024, 2048, 4095, DECAY_ONE)
 MAXIMA = (1, 255, 1, 7, 127)
@@ -150,7 +151,7 @@ def programs(
     made = []
     for name, size in list(shape.sizes.items())[1:]:
         readout = name == READOUT
-        fitting = tuple(k for k in kinds if k in LEAKY) if fill == "saturating" else kinds
+        fitting = tuple(k for k in kinds if k in FINE) if fill == "saturating" else kinds
         kind = "integrator" if readout else draw(st.sampled_from(3 * (fitting or kinds)))
         bias_mode = draw(st.sampled_from(("opposed", "none", "small", "large")))
         bias_mode = "opposed" if fill == "saturating" else bias_mode
@@ -236,11 +237,11 @@ def _integer_map(
 def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -> np.ndarray:
     """Biases int64 [neuron] of a population that gets `current` [time, neuron]."""
     size = current.shape[1]
-    if mode == "none" or (mode == "opposed" and kind not in LEAKY):
+    if mode == "none" or (mode == "opposed" and kind not in FINE):
         return np.zeros(size, dtype=np.int64)
     if mode == "opposed":  # the membrane falls in silence and rises under full inputs
         return (-64 * current.max(axis=0) * rng.uniform(0.4, 0.95, size)).astype(np.int64)
-    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if kind in LEAKY else 21))
+    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if kind in FINE else 21))
     return rng.integers(-reach, reach, size, endpoint=True)
 
 
@@ -248,8 +249,7 @@ def _run(
     neuron: integer.Neuron, current: np.ndarray, bias: np.ndarray
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
-    names = [f.name for f in fields(neuron) if f.name != "form"]
-    parameters = {name: getattr(neuron, name).tolist() for name in names}
+    parameters = {k: array.tolist() for k, array in integer.parameter_arrays(neuron).items()}
     v = parameters.get("initial", [0] * len(bias))
     spikes, membranes = [], []
     for now in current.tolist():
@@ -276,14 +276,18 @@ def _integer_neuron(
     never = np.full(size, INT32_MAX)
     if kind == "integrator":
         return integer.Integrator()
-    if kind in LEAKY:
+    if kind in FINE:
         top = MEMBRANE_MAX
         decay = np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
+        stride = int(rng.integers(1, size, endpoint=True))
+        table, shift = _table(rng, mode, 64 * current + bias)
 
         def made(threshold: np.ndarray) -> integer.Neuron:
             if kind == "lif":
                 return integer.LIF(threshold, decay)
-            return integer.UltraDLIF(threshold, decay, kind)
+            if kind == "logmax":
+                return integer.LogMaxLIF(threshold, decay - 300, table, shift)
+            return integer.UltraDLIF(threshold, decay, kind, stride)
 
         if mode == "small":
             return made(any_of((-64, -1, 0, 1, 63, 64, 65)))
@@ -291,7 +295,7 @@ def _integer_neuron(
             return made(any_of((top - 1, top, top + 1, -top - 1, -top, 1 - top, 0, INT32_MAX)))
         membranes = np.array(_run(made(never), current, bias)[1])
         if kind == "released":
-            around = [np.roll(membranes, shift, axis=1) for shift in (-1, 0, 1)]
+            around = [np.roll(membranes, places, axis=1) for places in (-stride, 0, stride)]
             membranes = np.maximum.reduce(around)
         return made(at_some_time(membranes) + near)
     extremes = (-INT32_MAX - 1, -INT32_MAX, -1, 0, 1, INT32_MAX)
@@ -310,6 +314,13 @@ def _integer_neuron(
         free = integer.TropicalLIF(never, decay, reset, initial)
         threshold = at_some_time(np.array(_run(free, current, bias)[1])) + near
     return integer.TropicalLIF(threshold, decay, reset, initial)
+
+
+def _table(rng: np.random.Generator, mode: str, drive: np.ndarray) -> tuple[np.ndarray, int]:
+    """A falling table whose range is that of the gaps between `drive` and a membrane near 0."""
+    top = MEMBRANE_MAX if mode == "edge" else 1 + int(np.abs(drive).max(initial=0)) % 4096
+    table = np.sort(rng.integers(0, top, int(rng.integers(1, 9)), endpoint=True))[::-1]
+    return table, int(rng.integers(24)) if mode == "edge" else int(rng.integers(12))
 
 
 @st.composite
@@ -411,12 +422,15 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
             threshold[odd] = decay[odd] = 0.0
         return hard.TropicalLIF(threshold, decay, reset, initial, inclusive)
     tau = rng.choice([0.0, 0.5, 0.75, 1.0], size)
+    epsilon, stride = float(rng.choice([0.0, 0.5, 1.0])), int(rng.integers(1, size, endpoint=True))
     never = np.full(size, 2.0**20)
 
     def made(threshold: np.ndarray) -> hard.Neuron:
         if kind == "lif":
             return hard.LIF(threshold, tau, inclusive)
-        return hard.UltraDLIF(threshold, tau, kind, inclusive)
+        if kind == "logmax":
+            return hard.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
+        return hard.UltraDLIF(threshold, tau, kind, inclusive, stride)
 
     free = run_population(made(never), current[:, None])[1][:, 0] + never
     return made(at_some_time(free) * rng.choice([0.5, 1.0, 1.0], size) + near)

@@ -68,7 +68,7 @@ ORDER = [
     {"errors"},
     {"fixed", "files", "assumptions"},
     {"convolution"},
-    {"graph", "data.loading", "encode"},
+    {"graph", "data.loading", "encode", "log_max"},
     {"network", "program", "grid", "data", "composition"},
     {"hard", "neurons"},
     {"passes", "architectures", "channel_blocks"},

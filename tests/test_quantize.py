@@ -158,7 +158,7 @@ def test_formats_and_scales(bits):
             assert form.low <= matrix.min()
             assert matrix.max() <= form.high
         for p in program.populations:
-            if isinstance(p.neuron, (integer.UltraDLIF, integer.Integrator)):
+            if isinstance(p.neuron, (integer.UltraDLIF, integer.LogMaxLIF, integer.Integrator)):
                 assert_array_equal(p.scale, p.scale[0])
         structure = [(p.source, p.target) for p in network.projections]
         assert sorted((p.source, p.target) for p in program.projections) == sorted(structure)
@@ -173,7 +173,8 @@ def test_parameters_are_the_nearest_integers():
         for before, after in zip(network.populations, program.populations, strict=True):
             model, made = before.neuron, after.neuron
             leaky = isinstance(model, (hard.LIF, hard.UltraDLIF))
-            unit = after.scale / 2**FRACTION_BITS if leaky else after.scale
+            fine = leaky or isinstance(model, hard.LogMaxLIF)
+            unit = after.scale / 2**FRACTION_BITS if fine else after.scale
             assert (np.abs(after.bias * unit - before.bias) <= 0.5 * unit * (1 + 1e-9)).all()
             if isinstance(model, hard.Integrator):
                 continue
@@ -181,8 +182,8 @@ def test_parameters_are_the_nearest_integers():
             assert all(integer_threshold(t, s, model.inclusive) == n for t, s, n in rows)
             if leaky:
                 assert (np.abs((1 - made.decay / DECAY_ONE) - model.tau) <= 0.5 / DECAY_ONE).all()
-            if isinstance(model, hard.TropicalLIF):
-                for name in ("decay", "reset", "initial"):
+            if isinstance(model, (hard.TropicalLIF, hard.LogMaxLIF)):
+                for name in {"decay", "reset", "initial"} & set(made.__slots__):
                     difference = np.abs(getattr(made, name) * unit - getattr(model, name))
                     assert (difference <= 0.5 * unit * (1 + 1e-9)).all()
 

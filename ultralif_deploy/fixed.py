@@ -16,6 +16,9 @@ DECAY_ONE = 1 << DECAY_BITS
 
 INT32_MAX = (1 << 31) - 1
 
+TABLE_MAX = 4096
+"""Most entries of a correction table."""
+
 
 def leak(v: int, decay: int) -> int:
     """sgn(v)·((|v|·(4096 − decay)) >> 12): truncation toward zero."""

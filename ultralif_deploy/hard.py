@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultralif_deploy.graph import INPUT
+from ultralif_deploy.log_max import exact_correction
 from ultralif_deploy.network import (
     LIF,
     Integrator,
+    LogMaxLIF,
     Network,
     Neuron,
     Population,
@@ -92,9 +94,10 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
         def ring(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
             if neuron.form == "released":
                 v = neuron.tau * v + current
-                compared = np.maximum(v, _neighbours(v))
+                compared = np.maximum(v, _neighbours(v, neuron.stride))
             else:
-                v = compared = np.maximum(neuron.tau * v, _neighbours(v)) + current
+                shared = np.maximum(neuron.tau * v, _neighbours(v, neuron.stride))
+                v = compared = shared + current
             margin = compared - neuron.threshold
             spike = _fires(margin, neuron.inclusive)
             return spike, margin, np.where(spike, 0.0, v)
@@ -109,6 +112,17 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
             return spike, margin, np.where(spike, 0.0, v)
 
         return leaky, zero
+    if isinstance(neuron, LogMaxLIF):
+
+        def log_max(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            kept = v - neuron.decay
+            correction = exact_correction(np.abs(kept - current), neuron.epsilon)
+            v = np.maximum(kept, current) + correction
+            margin = v - neuron.threshold
+            spike = _fires(margin, neuron.inclusive)
+            return spike, margin, np.where(spike, 0.0, v)
+
+        return log_max, zero
 
     def integrate(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
         return np.zeros(shape, dtype=bool), v + current, v + current
@@ -116,8 +130,8 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
     return integrate, zero
 
 
-def _neighbours(v: np.ndarray) -> np.ndarray:
-    return np.maximum(np.roll(v, 1, -1), np.roll(v, -1, -1))
+def _neighbours(v: np.ndarray, stride: int) -> np.ndarray:
+    return np.maximum(np.roll(v, stride, -1), np.roll(v, -stride, -1))
 
 
 def _fires(margin: np.ndarray, inclusive: bool) -> np.ndarray:

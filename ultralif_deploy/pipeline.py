@@ -326,17 +326,19 @@ def program_of(
     hard = apply_passes(harden(network, source.encoder, source.input_maximum), skip_passes)
     train = None if source.dataset is None else source.dataset.train
     calibration = None if train is None else calibration_values(train, source.encoder)
-    return hard, quantize(hard, bits, calibration, source.encoder)
+    return hard, quantize(hard, bits, calibration, source.encoder, source.table)
 
 
 def training_settings(source: Source) -> dict[str, Any]:
     """What a checkpoint of ours stores beside the released format."""
     encoder = source.encoder
+    soft = source.checkpoint.network.architecture.membrane == "soft"
     return {
         "encoding": encoder.kind,
         "timesteps": encoder.timesteps,
         "gain": encoder.gain,
         "normalize": encoder.normalize,
+        **({"table": source.table} if soft else {}),
     }
 
 

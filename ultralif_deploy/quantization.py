@@ -15,6 +15,7 @@ from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX
 from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment, weight_format
 from ultralif_deploy.hard import run_population, total_current
+from ultralif_deploy.log_max import DEFAULT_ENTRIES, correction_table
 
 MOMENT_ROWS = 20_000
 """Rows of inputs from which second moments are estimated."""
@@ -28,24 +29,27 @@ def quantize(
     bits: int | str = 8,
     calibration: np.ndarray | None = None,
     encoder: Encoder | None = None,
+    table: int = DEFAULT_ENTRIES,
 ) -> integer.Program:
     """Quantize a hard network after `apply_passes`.
 
     One scale S per target neuron, or per output channel of convolutions; one for the whole
-    population where neurons are compared with
-    each other (UltraDLIF, read-out). Clipping is chosen by least squared error of the currents on
-    the calibration inputs, layer by layer, each on the spikes of the layers already quantized.
+    population where neurons are compared with each other (UltraDLIF, read-out) or share a table
+    (LogMaxLIF). Clipping is chosen by least squared error of the currents on the calibration
+    inputs, layer by layer, each on the spikes of the layers already quantized.
     A threshold unit fires iff S·q·x ≥ θ, so its integer threshold is ⌈θ/S⌉ − 1, computed in exact
-    rational arithmetic; leaky membranes count in S/64.
+    rational arithmetic; the membranes of LIF, UltraDLIF and LogMaxLIF count in S/64.
 
     Args:
         network: with one map per projection and without input scale.
         bits: 2 to 8 or `ternary`.
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.
+        table: entries of the correction tables of LogMaxLIF.
 
     Raises:
-        UltralifError: composed maps or input scale left, bad bits, a current beyond 32 bits.
+        UltralifError: composed maps or input scale left, bad bits or table size, a current beyond
+            32 bits, an ε beyond 24.
     """
     form = weight_format(bits)
     if network.input.scale != 1.0 or network.input.offset != 0.0:
@@ -58,7 +62,7 @@ def quantize(
         if any(isinstance(p.map, (Composed, Diagonal)) for p in incoming):
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
         scale, maps = _quantize_weights(population, incoming, form, signals)
-        quantized = _quantize_population(population, scale)
+        quantized = _quantize_population(population, scale, table)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -97,7 +101,7 @@ def _quantize_weights(
     """
     if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
-    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator))
+    shared = isinstance(population.neuron, (hard.UltraDLIF, hard.Integrator, hard.LogMaxLIF))
     blocks = channel_blocks([p.map for p in incoming])
     weight = np.hstack([block.rows for block in blocks])
     moment = None
@@ -126,10 +130,12 @@ def _moment(blocks: list[Block], signals: list[np.ndarray]) -> np.ndarray | None
     return second_moment(np.hstack(columns))
 
 
-def _quantize_population(population: hard.Population, scale: np.ndarray) -> integer.Population:
+def _quantize_population(
+    population: hard.Population, scale: np.ndarray, table: int
+) -> integer.Population:
     neuron = population.neuron
-    leaky = isinstance(neuron, (hard.LIF, hard.UltraDLIF))
-    unit = scale / (1 << FRACTION_BITS) if leaky else scale
+    fine = isinstance(neuron, (hard.LIF, hard.UltraDLIF, hard.LogMaxLIF))
+    unit = scale / (1 << FRACTION_BITS) if fine else scale
 
     def thresholds(values: np.ndarray, inclusive: bool) -> np.ndarray:
         # Neurons of a channel are mostly alike: each pair of threshold and scale once.
@@ -155,7 +161,21 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
         model = integer.LIF(thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau))
     elif isinstance(neuron, hard.UltraDLIF):
         model = integer.UltraDLIF(
-            thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau), neuron.form
+            thresholds(neuron.threshold, neuron.inclusive),
+            _decay(neuron.tau),
+            neuron.form,
+            neuron.stride,
+        )
+    elif isinstance(neuron, hard.LogMaxLIF):
+        try:
+            correction = correction_table(neuron.epsilon / float(unit.max()), table)
+        except UltralifError as error:
+            raise UltralifError(f"{population.name}: {error}") from error
+        model = integer.LogMaxLIF(
+            thresholds(neuron.threshold, neuron.inclusive),
+            nearest(neuron.decay),
+            correction.values,
+            correction.shift,
         )
     else:
         model = integer.Integrator()

@@ -9,6 +9,8 @@ from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.encode import Encoder, choose_encoding
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.fixed import TABLE_MAX
+from ultralif_deploy.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.program import Program
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Settings:
         neuron: the authors' key.
         skip: residual connections.
         input_side: height and width of the images that a convolutional network takes.
+        membrane: `soft` or `hard`, for UltraLIF kinds.
+        table: entries of the correction table of a soft membrane.
         seed: of the Bernoulli spikes.
         limit: use the first N test samples.
     """
@@ -44,6 +48,8 @@ class Settings:
     neuron: str | None = None
     skip: bool | None = None
     input_side: int | None = None
+    membrane: str | None = None
+    table: int | None = None
     seed: int | None = None
     limit: int | None = None
 
@@ -59,6 +65,7 @@ class Source:
         encoder: of the inputs.
         assumptions: every setting with its source.
         input_maximum: largest integer input to provide for.
+        table: entries of the correction tables, where membranes are soft.
     """
 
     path: Path
@@ -67,6 +74,7 @@ class Source:
     encoder: Encoder
     assumptions: Assumptions
     input_maximum: int
+    table: int
 
 
 def open_checkpoint(path: str | Path, settings: Settings) -> Source:
@@ -87,8 +95,10 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
         skip=settings.skip,
         input_side=settings.input_side,
         data_side=None if dataset is None else _side(dataset),
+        membrane=settings.membrane,
     )
     architecture = loaded.network.architecture
+    table = _table(settings, loaded)
     encoder = _encoder(
         settings,
         loaded.settings,
@@ -102,7 +112,7 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     maximum = 1 if encoder.kind == "rate" else 255
     if dataset is not None:
         maximum = encoder.largest(dataset.test.x)
-    return Source(Path(path), loaded, dataset, encoder, loaded.assumptions, maximum)
+    return Source(Path(path), loaded, dataset, encoder, loaded.assumptions, maximum, table)
 
 
 def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]:
@@ -177,6 +187,21 @@ def _side(dataset: Dataset) -> int | None:
     """Height of square images [sample, …, height, width]; None for other samples."""
     shape = dataset.test.x.shape
     return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
+
+
+def _table(settings: Settings, loaded: "Checkpoint") -> int:
+    if loaded.network.architecture.membrane == "soft":
+        chosen = loaded.assumptions.choose(
+            "table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int
+        )
+        if not 1 <= chosen <= TABLE_MAX:
+            raise UltralifError(f"table = {chosen}; expected 1 to {TABLE_MAX} entries")
+        return chosen
+    if settings.table is not None:
+        raise UltralifError(
+            f"--table {settings.table}: hard membranes need no table; give --membrane soft too"
+        )
+    return DEFAULT_ENTRIES
 
 
 def _limited(dataset: Dataset, settings: Settings) -> Dataset:

@@ -10,7 +10,7 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
-from ultralif_deploy.program import LEAKY, Program
+from ultralif_deploy.program import FINE, Program
 from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
@@ -139,7 +139,7 @@ def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) ->
 def _unit(program: Program, name: str) -> np.ndarray:
     """Real value of one threshold unit of a population, [neuron]."""
     population = program.population(name)
-    return population.scale / 64 if isinstance(population.neuron, LEAKY) else population.scale
+    return population.scale / 64 if isinstance(population.neuron, FINE) else population.scale
 
 
 def _sample(margins: np.ndarray) -> np.ndarray:
