@@ -151,7 +151,8 @@ def write_neurons(
             return nir.Threshold(limits, metadata=metadata), folded
         fields = {name: np.full(shape, value) for name, value in CONSTANTS[kind].items()}
         return kind(v_threshold=limits, metadata=metadata, **fields), folded
-    arrays = {k: v.reshape(shape) for k, v in population.parameters().items()}
+    arrays = population.parameters()
+    arrays = {k: v if k == "table" else v.reshape(shape) for k, v in arrays.items()}
     arrays["bias"] = bias.reshape(shape)
     if isinstance(neuron, integer.TropicalLIF):
         node = TropicalLIF(**arrays, metadata=metadata)
