@@ -77,6 +77,21 @@ class UltraDLIF(nir.NIRNode):
     decay: np.ndarray
     bias: np.ndarray
     form: str
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class LogMaxLIF(nir.NIRNode):
+    """`program.LogMaxLIF` with its bias; int32 [neuron] each, table int32 [entry]."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    table: np.ndarray
+    shift: int
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -135,6 +150,7 @@ CUSTOM: tuple[type, ...] = (
     FixedPointCubaLIF,
     FixedPointLI,
     FixedPointCubaLI,
+    LogMaxLIF,
 )
 
 for _node in CUSTOM:
@@ -198,20 +214,23 @@ def write_neurons(
             return nir.Threshold(limits, metadata=metadata), folded
         fields = {name: np.full(shape, value) for name, value in CONSTANTS[kind].items()}
         return kind(v_threshold=limits, metadata=metadata, **fields), folded
-    arrays = {k: v.reshape(shape) for k, v in population.parameters().items()}
+    arrays = population.parameters()
+    arrays = {k: v if k == "table" else v.reshape(shape) for k, v in arrays.items()}
     arrays["bias"] = bias.reshape(shape)
     if isinstance(neuron, integer.TropicalLIF):
         node = TropicalLIF(**arrays, metadata=metadata)
     elif isinstance(neuron, integer.LIF):
         node = FixedPointLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
     elif isinstance(neuron, integer.UltraDLIF):
-        node = UltraDLIF(**arrays, form=neuron.form, metadata=metadata)
+        node = UltraDLIF(**arrays, form=neuron.form, stride=neuron.stride, metadata=metadata)
     elif isinstance(neuron, integer.CubaLIF):
         node = FixedPointCubaLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
     elif isinstance(neuron, integer.LeakyIntegrator):
         node = FixedPointLI(**arrays, metadata=metadata)
     elif isinstance(neuron, integer.CubaLI):
         node = FixedPointCubaLI(**arrays, metadata=metadata)
+    elif isinstance(neuron, integer.LogMaxLIF):
+        node = LogMaxLIF(**arrays, shift=neuron.shift, metadata=metadata)
     else:
         raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
     return node, np.zeros(population.size)
@@ -331,7 +350,14 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
         return integer.CubaLI(decay, array("synaptic_decay")), bias
     threshold = array("threshold")
     if isinstance(node, UltraDLIF):
-        return integer.UltraDLIF(threshold, decay, text("form", "released or paper")), bias
+        stride = _number(name, node, "stride")
+        form = text("form", "released or paper")
+        return integer.UltraDLIF(threshold, decay, form, stride), bias
+    if isinstance(node, LogMaxLIF):
+        if np.ndim(node.table) != 1:
+            raise UltralifError(f"{name}: table of shape {np.shape(node.table)}; expected a list")
+        table = whole(node.table, np.int32, len(node.table), f"{name}: table")
+        return integer.LogMaxLIF(threshold, decay, table, _number(name, node, "shift")), bias
     reset = array("reset")
     if isinstance(node, TropicalLIF):
         return integer.TropicalLIF(threshold, decay, reset, array("initial")), bias
@@ -341,3 +367,7 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
     return integer.CubaLIF(
         threshold, decay, synaptic, reset, text("reset_mode", ", ".join(RESETS))
     ), bias
+
+
+def _number(name: str, node: Any, field: str) -> int:
+    return int(whole(getattr(node, field), np.int32, (), f"{name}: {field}"))

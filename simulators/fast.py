@@ -20,6 +20,7 @@ from ultralif_deploy.program import (
     CubaLIF,
     LeakyIntegrator,
     LeakySum,
+    LogMaxLIF,
     Population,
     Program,
     Threshold,
@@ -260,10 +261,12 @@ class Fast:
             kernels.lif(*arguments, p["decay"], p["reset"], mode, state, spikes)
         elif isinstance(neuron, UltraDLIF):
             released = neuron.form == "released"
-            kernels.ultradlif(*arguments, p["decay"], released, state, spikes)
+            kernels.ultradlif(*arguments, p["decay"], released, neuron.stride, state, spikes)
         elif isinstance(neuron, CubaLIF):
             mode, decays = MODES[neuron.reset_mode], (p["decay"], p["synaptic_decay"])
             kernels.cuba_lif(*arguments, *decays, p["reset"], mode, state, spikes)
+        elif isinstance(neuron, LogMaxLIF):
+            kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
         return spikes
 
     def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:

@@ -208,22 +208,41 @@ def cuba_li(current, bias, decay, synaptic_decay, v):  # type: ignore[no-untyped
 
 
 @jit
-def ultradlif(current, bias, limit, decay, released, v, spikes):  # type: ignore[no-untyped-def]
+def ultradlif(current, bias, limit, decay, released, stride, v, spikes):  # type: ignore[no-untyped-def]
     """Ring of leaky neurons; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     u = np.empty(size, dtype=np.int64)
+    left = (np.arange(size) - stride) % size
+    right = (np.arange(size) + stride) % size
     for b in range(batch):
         for t in range(time):
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
                 kept = leak(v[b, n], np.int64(decay[n]))
                 if not released:
-                    kept = max(kept, v[b, n - 1], v[b, (n + 1) % size])
+                    kept = max(kept, v[b, left[n]], v[b, right[n]])
                 u[n] = saturate(kept + drive)
             for n in range(size):
                 compared = u[n]
                 if released:
-                    compared = max(compared, u[n - 1], u[(n + 1) % size])
+                    compared = max(compared, u[left[n]], u[right[n]])
                 fired = compared > limit[n]
                 spikes[t, b, n] = fired
                 v[b, n] = 0 if fired else u[n]
+
+
+@jit
+def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: ignore[no-untyped-def]
+    """Soft maximum from a table; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = v[b, n] - decay[n]
+                entry = abs(kept - drive) >> shift
+                extra = table[entry] if entry < len(table) else 0
+                u = saturate(max(kept, drive) + extra)
+                fired = u > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = 0 if fired else u

@@ -12,6 +12,7 @@ from ultralif_deploy.program import (
     CubaLI,
     CubaLIF,
     LeakyIntegrator,
+    LogMaxLIF,
     Neuron,
     Population,
     Program,
@@ -185,13 +186,23 @@ def step(
     if isinstance(neuron, UltraDLIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
         leaked = [leak(v[i], p["decay"][i]) for i in range(size)]
+        left = [(i - neuron.stride) % size for i in range(size)]
+        right = [(i + neuron.stride) % size for i in range(size)]
         if neuron.form == "released":
             v = [saturate(leaked[i] + drive[i]) for i in range(size)]
-            compared = [max(v[i - 1], v[i], v[(i + 1) % size]) for i in range(size)]
+            compared = [max(v[left[i]], v[i], v[right[i]]) for i in range(size)]
         else:
-            shared = [max(v[i - 1], leaked[i], v[(i + 1) % size]) for i in range(size)]
+            shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
             v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
         spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
+        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    if isinstance(neuron, LogMaxLIF):
+        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+        kept = [v[i] - p["decay"][i] for i in range(size)]
+        entry = [abs(kept[i] - drive[i]) >> neuron.shift for i in range(size)]
+        extra = [p["table"][e] if e < len(p["table"]) else 0 for e in entry]
+        v = [saturate(max(kept[i], drive[i]) + extra[i]) for i in range(size)]
+        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
         return spikes, [0 if spikes[i] else v[i] for i in range(size)]
     if isinstance(neuron, SECOND_ORDER):
         return second_order_step(neuron, p, bias, current, v)

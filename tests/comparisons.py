@@ -127,6 +127,7 @@ def spec_name(neuron: integer.Neuron) -> str:
         integer.Threshold: "threshold",
         integer.TropicalLIF: "tropical_lif",
         integer.LIF: "lif",
+        integer.LogMaxLIF: "log_max_lif",
         integer.Integrator: "integrator",
         integer.CubaLIF: "cuba_lif",
         integer.LeakyIntegrator: "leaky_integrator",
@@ -141,6 +142,11 @@ MODELS: tuple[integer.Neuron, ...] = (
     *(integer.LIF(*[np.zeros(0)] * 3, mode) for mode in RESETS),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "released", 2),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", 3),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 0),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 3),
+    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 23),
     integer.Integrator(),
     *(model(*[np.zeros(0)] * len(fields(model))) for model in SECOND_ORDER.values()),
     *(integer.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
@@ -153,6 +159,7 @@ PARAMETERS = {
     "lif": ("threshold", "decay", "reset"),
     "ultradlif_released": ("threshold", "decay"),
     "ultradlif_paper": ("threshold", "decay"),
+    "log_max_lif": ("threshold", "decay", "table"),
     "integrator": (),
     "cuba_lif": ("threshold", "decay", "synaptic_decay", "reset"),
     "leaky_integrator": ("decay",),
@@ -160,9 +167,9 @@ PARAMETERS = {
 } | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
 
 
-def modes(neuron: integer.Neuron) -> dict[str, str]:
-    """Arguments of a block that are the same for a whole population."""
-    return {k: getattr(neuron, k) for k in ("reset_mode",) if hasattr(neuron, k)}
+def modes(neuron: integer.Neuron) -> dict[str, Any]:
+    """Arguments of a block that are the same for a whole population; each form has its own."""
+    return {k: v for k, v in integer.structure(neuron).items() if k != "form"}
 
 
 def step_follows_spec(
@@ -176,25 +183,30 @@ def step_follows_spec(
 
     def check(neuron: integer.Neuron, size: int, near: bool, seed: int) -> None:
         model = spec_name(neuron)
-        leaky = isinstance(neuron, integer.LEAKY)
+        leaky, fine = isinstance(neuron, integer.LEAKY), isinstance(neuron, integer.FINE)
+        fine = fine and not isinstance(neuron, integer.READOUTS)
         rng = np.random.default_rng(seed)
-        narrow = leaky and not isinstance(neuron, integer.READOUTS)
-        top = 40 if near else MEMBRANE_MAX if narrow else INT32_MAX
+        top = 40 if near else MEMBRANE_MAX if fine else INT32_MAX
 
         def numbers(reach: int, size: int = size) -> list[int]:
             edges = rng.choice(np.array([-reach, reach, 0, -1, 1]), size)
             drawn = rng.integers(-reach, reach, size, endpoint=True)
             return np.where(rng.random(size) < 0.3, edges, drawn).tolist()
 
-        current = numbers(3 if near else INT32_MAX // 2)
-        arguments = {"threshold": numbers(64 if near and leaky else top), "reset": numbers(top)}
+        # Far drives saturate a membrane whatever it was; those of its own range do not.
+        far = top // 64 if fine and seed % 2 else INT32_MAX // 2
+        current = numbers(3 if near else far)
+        wide = 2 * top if isinstance(neuron, integer.LogMaxLIF) else top
+        reach = 64 if near and (fine or leaky) else wide
+        arguments = {"threshold": numbers(reach), "reset": numbers(top)}
         for name in ("decay", "synaptic_decay"):
             arguments[name] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+        arguments["table"] = [abs(entry) for entry in numbers(top)]
         if model in SECOND_ORDER:
             drawn = second_order_parameters(rng, model, size)
             arguments |= {k: values.tolist() for k, values in drawn.items()}
         used = {k: arguments[k] for k in PARAMETERS[model]}
-        bias = numbers(3 if near else INT32_MAX // 2)
+        bias = numbers(3 if near else far)
         v = numbers(top, getattr(neuron, "WORDS", 1) * size)
         expected = functions[model](current, bias, list(v), **used, **modes(neuron))
         assert step(neuron, used, bias, current, list(v)) == tuple(expected), model

@@ -12,6 +12,7 @@ from ultralif_deploy.program import (
     LIF,
     Input,
     Integrator,
+    LogMaxLIF,
     Population,
     Program,
     Threshold,
@@ -46,7 +47,8 @@ def every_kind() -> Program:
             "two\nlines", LIF(whole * 64, decay, -whole, "late-subtract"), (LOW // 64, 3, 1)
         ),
         population("é", UltraDLIF(whole, decay, "released")),
-        population("input_to_fc_1", UltraDLIF(whole, decay, "paper"), (4, 5, 6)),
+        population("input_to_fc_1", UltraDLIF(whole, decay, "paper", 2), (4, 5, 6)),
+        population("soft", LogMaxLIF(whole, extremes, np.array([9, 4, 0, 1]), 3), (4, -5, 6)),
         population("read", Integrator(), (7, 8, -9)),
     )
     projections = (
@@ -59,6 +61,8 @@ def every_kind() -> Program:
         weights("output", "two\nlines", 3, 3),
         weights("two\nlines", "é", 3, 3),
         weights("input_to_fc_1", ".", 3, 3),
+        weights("input_to_fc_1", "soft", 3, 3),
+        weights("soft", "read", 3, 3),
         weights(INPUT, "read", 2, 3),
         Projection("two\nlines", "fc.1", Identity(3)),
     )

@@ -6,7 +6,7 @@ seed. Thresholds are taken from what happens under full inputs, steady or blinki
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,9 @@ from ultralif_deploy.hard import run_population
 from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import reference
 
-KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif")
+KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")
+FINE = (*LEAKY, "logmax")
 READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
 DECAYS = (0, 1, 410, 1024, 2048, 4095, DECAY_ONE)
@@ -160,7 +161,7 @@ def programs(
     made = []
     for name, size in list(shape.sizes.items())[1:]:
         readout = name == READOUT
-        fitting = tuple(k for k in kinds if k in LEAKY) if fill == "saturating" else kinds
+        fitting = tuple(k for k in kinds if k in FINE) if fill == "saturating" else kinds
         fitting = readouts if readout else 3 * (fitting or kinds)
         kind = fitting[0] if len(fitting) == 1 else draw(st.sampled_from(fitting))
         bias_mode = draw(st.sampled_from(("opposed", "none", "small", "large")))
@@ -247,12 +248,12 @@ def _integer_map(
 def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -> np.ndarray:
     """Biases int64 [neuron] of a population that gets `current` [time, neuron]."""
     size = current.shape[1]
-    if mode == "none" or (mode == "opposed" and kind not in LEAKY):
+    if mode == "none" or (mode == "opposed" and kind not in FINE):
         return np.zeros(size, dtype=np.int64)
     if mode == "opposed":  # the membrane falls in silence and rises under full inputs
         return (-64 * current.max(axis=0) * rng.uniform(0.4, 0.95, size)).astype(np.int64)
-    leaky = kind in (*LEAKY, "li", "cubali")
-    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if leaky else 21))
+    fine = kind in (*FINE, "li", "cubali")
+    reach = 4 if mode == "small" else 1 << int(rng.integers(4, 25 if fine else 21))
     return rng.integers(-reach, reach, size, endpoint=True)
 
 
@@ -260,8 +261,7 @@ def _run(
     neuron: integer.Neuron, current: np.ndarray, bias: np.ndarray
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
-    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
-    parameters = {k: v.tolist() for k, v in values.items() if not isinstance(v, str)}
+    parameters = {k: array.tolist() for k, array in integer.parameter_arrays(neuron).items()}
     v = parameters.get("initial", [0] * (getattr(neuron, "WORDS", 1) * len(bias)))
     spikes, membranes = [], []
     for now in current.tolist():
@@ -294,7 +294,7 @@ def _integer_neuron(
             return np.array(_run(neuron, current, bias)[1])
 
         return second_order_model(rng, kind, mode, states_of, size)
-    if kind in (*LEAKY, *READOUTS):
+    if kind in (*FINE, *READOUTS):
         top = MEMBRANE_MAX
         decay, synaptic = (
             np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
@@ -306,6 +306,8 @@ def _integer_neuron(
             return integer.CubaLI(decay, synaptic)
         reset_mode = str(rng.choice(list(RESETS)))
         resets = any_of((0, 0, 1, -1, 64, top, -top))
+        stride = int(rng.integers(1, size, endpoint=True))
+        table, shift = _table(rng, mode, 64 * current + bias)
 
         def made(threshold: np.ndarray) -> integer.Neuron:
             reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
@@ -313,7 +315,9 @@ def _integer_neuron(
                 return integer.LIF(threshold, decay, reset, reset_mode)
             if kind == "cubalif":
                 return integer.CubaLIF(threshold, decay, synaptic, reset, reset_mode)
-            return integer.UltraDLIF(threshold, decay, kind)
+            if kind == "logmax":
+                return integer.LogMaxLIF(threshold, decay - 300, table, shift)
+            return integer.UltraDLIF(threshold, decay, kind, stride)
 
         if mode == "small":
             return made(any_of((-64, -1, 0, 1, 63, 64, 65)))
@@ -321,7 +325,7 @@ def _integer_neuron(
             return made(any_of((top - 1, top, top + 1, -top - 1, -top, 1 - top, 0, INT32_MAX)))
         membranes = np.array(_run(made(never), current, bias)[1])
         if kind == "released":
-            around = [np.roll(membranes, shift, axis=1) for shift in (-1, 0, 1)]
+            around = [np.roll(membranes, places, axis=1) for places in (-stride, 0, stride)]
             membranes = np.maximum.reduce(around)
         return made(at_some_time(membranes) + near)
     extremes = (-INT32_MAX - 1, -INT32_MAX, -1, 0, 1, INT32_MAX)
@@ -340,6 +344,13 @@ def _integer_neuron(
         free = integer.TropicalLIF(never, decay, reset, initial)
         threshold = at_some_time(np.array(_run(free, current, bias)[1])) + near
     return integer.TropicalLIF(threshold, decay, reset, initial)
+
+
+def _table(rng: np.random.Generator, mode: str, drive: np.ndarray) -> tuple[np.ndarray, int]:
+    """A falling table whose range is that of the gaps between `drive` and a membrane near 0."""
+    top = MEMBRANE_MAX if mode == "edge" else 1 + int(np.abs(drive).max(initial=0)) % 4096
+    table = np.sort(rng.integers(0, top, int(rng.integers(1, 9)), endpoint=True))[::-1]
+    return table, int(rng.integers(24)) if mode == "edge" else int(rng.integers(12))
 
 
 @st.composite
@@ -449,6 +460,7 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
         return hard.LeakyIntegrator(tau)
     if kind == "cubali":
         return hard.CubaLI(tau, synaptic)
+    epsilon, stride = float(rng.choice([0.0, 0.5, 1.0])), int(rng.integers(1, size, endpoint=True))
     never = np.full(size, 2.0**20)
     reset_mode = str(rng.choice(list(RESETS)))
 
@@ -458,7 +470,9 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
             return hard.LIF(threshold, tau, inclusive, reset, reset_mode)
         if kind == "cubalif":
             return hard.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
-        return hard.UltraDLIF(threshold, tau, kind, inclusive)
+        if kind == "logmax":
+            return hard.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
+        return hard.UltraDLIF(threshold, tau, kind, inclusive, stride)
 
     free = run_population(made(never), current[:, None])[1][:, 0] + never
     return made(at_some_time(free) * rng.choice([0.5, 1.0, 1.0], size) + near)

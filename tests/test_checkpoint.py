@@ -56,6 +56,7 @@ def test_released_format(shared):
         "theta": {"value": 0.0, "source": "default"},
         "skip": {"value": False, "source": "file name"},
         "timesteps": {"value": 6, "source": "file name"},
+        "membrane": {"value": "hard", "source": "default"},
     }
     content = torch.load(path, weights_only=True)  # the one other place: what the file really holds
     for key, value in content["model_state_dict"].items():

@@ -57,7 +57,7 @@ def images(a, samples, seed=1):
     return rng.integers(0, 256, (samples, a.channels[0], a.side, a.side), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("kind", ["ultratlif", "ultratplif", "lif"])
+@pytest.mark.parametrize("kind", ["ultratlif", "ultratplif", "lif", "ultradlif"])
 @pytest.mark.parametrize("form", FORMS)
 def test_hard_network_is_the_soft_one_at_zero_temperature(form, kind):
     soft = network(form, kind)

@@ -70,7 +70,7 @@ ORDER = [
     {"errors"},
     {"fixed", "files", "assumptions", "resets"},
     {"convolution"},
-    {"graph", "data.loading", "encode", "integer_second_order"},
+    {"graph", "data.loading", "encode", "integer_second_order", "log_max"},
     {"network", "program", "grid", "data", "composition"},
     {"hard_second_order", "second_order"},
     {"hard", "neurons"},

@@ -23,6 +23,7 @@ from ultralif_deploy.program import (
     FORMAT_VERSION,
     Input,
     Integrator,
+    LogMaxLIF,
     Population,
     Program,
     Threshold,
@@ -319,6 +320,16 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
     "broken name": (broken_name, r"two lines\\ud800: decay outside 0 to 4096"),
     "form": (node("input_to_fc_1", form="round"), "form 'round'; expected released or paper"),
     "form number": (node("input_to_fc_1", form=3), "form is no text; expected released or paper"),
+    "stride": (node("input_to_fc_1", stride=4), "ring stride 4; expected 1 to its 3 neurons"),
+    "stride text": (node("input_to_fc_1", stride="x"), "stride: values of type"),
+    "strides": (node("input_to_fc_1", stride=[1, 1]), r"stride: shape \(2,\); expected \(\)"),
+    "shift": (node("soft", shift=24), "4 entries and shift 24; expected .* a shift from 0 to 23"),
+    "half shift": (node("soft", shift=0.5), "soft: shift: not whole numbers"),
+    "matrix table": (node("soft", table=np.ones((2, 2))), r"table of shape \(2, 2\); expected a"),
+    "empty table": (node("soft", table=np.ones(0)), "table of 0 entries"),
+    "long table": (node("soft", table=np.ones(4097)), "table of 4097 entries"),
+    "high table": (node("soft", table=[8388608]), "table from 8388608 to 8388608; expected 0"),
+    "negative table": (node("soft", table=[0, -1]), "table from -1 to 0; expected 0"),
     "int64": (node("input_to_fc_1", decay=[0, 1, 2**40]), "decay: values from 0 to 1099511627776"),
     "no scale": (
         removed(f"{NODES}/fc_1/metadata"),
@@ -398,12 +409,14 @@ def test_every_object_replaced_or_removed(tmp_path: Path) -> None:
     """Whatever a single object of the file becomes, reading gives a program or one line."""
     small = tmp_path / "small.nir"
     neuron = UltraDLIF(np.array([3]), np.array([5]), "paper")
+    soft = LogMaxLIF(np.array([3]), np.array([5]), np.array([2, 1]), 4)
     populations = (
         Population("a", 1, Threshold(np.array([2])), np.array([1]), np.ones(1)),
         Population("b", 1, neuron, np.array([1]), np.ones(1)),
+        Population("c", 1, soft, np.array([1]), np.ones(1)),
         Population("out", 1, Integrator(), np.array([1]), np.ones(1)),
     )
-    names = (INPUT, "a", "b", "out")
+    names = (INPUT, "a", "b", "c", "out")
     projections = [Projection(*ends, Identity(1)) for ends in pairwise(names)]
     write_nir(Program(Input(1), populations, tuple(projections), "8", 3, 1), small)
     objects: list[str] = []

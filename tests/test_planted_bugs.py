@@ -55,6 +55,7 @@ def drawn_for(bug: str) -> st.SearchStrategy[Program]:
     names = {
         "leaky": ("lif", "cubalif"),
         "ring": ("released", "paper"),
+        "soft": ("logmax",),
         **{kind: (kind,) for kind in KINDS},
     }
     kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
@@ -125,20 +126,24 @@ REFERENCE = {
     "ring fires at equality": ('compared[i] > p["threshold"]', 'compared[i] >= p["threshold"]'),
     "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
     "tropical reset to zero": ('p["reset"][i] if spikes[i] else', "0 if spikes[i] else"),
-    "tropical decay added": ('v[i] - p["decay"][i]', 'v[i] + p["decay"][i]'),
+    "tropical decay added": ('max(v[i] - p["decay"][i]', 'max(v[i] + p["decay"][i]'),
     "tropical initial value ignored": (
         "return list(population.neuron.initial.tolist())",
         "return [0] * population.size",
     ),
     "minimum for maximum": ('[max(v[i] - p["decay"]', '[min(v[i] - p["decay"]'),
-    "wrong ring neighbour": ("compared = [max(v[i - 1]", "compared = [max(v[(i - 2) % size]"),
-    "one neighbour forgotten": ("[max(v[i - 1], v[i], v[(i + 1) % size])", "[max(v[i - 1], v[i])"),
-    "ring without its end": ("v[i], v[(i + 1) % size]", "v[i], v[min(i + 1, size - 1)]"),
-    "paper form leaks its neighbours": (
-        "[max(v[i - 1], leaked[i]",
-        "[max(leaked[i - 1], leaked[i]",
+    "wrong ring neighbour": ("left = [(i - neuron", "left = [(i - 2 * neuron"),
+    "one ring neighbour forgotten": (
+        "[max(v[left[i]], v[i], v[right[i]])",
+        "[max(v[left[i]], v[i])",
     ),
-    "paper form does not leak": ("leaked[i], v[(i + 1)", "v[i], v[(i + 1)"),
+    "ring without its end": ("(i + neuron.stride) % size", "min(i + neuron.stride, size - 1)"),
+    "ring stride ignored": ("(i + neuron.stride) % size", "(i + 1) % size"),
+    "paper form leaks its neighbours": (
+        "[max(v[left[i]], leaked[i]",
+        "[max(leaked[left[i]], leaked[i]",
+    ),
+    "paper form does not leak": ("leaked[i], v[right", "v[i], v[right"),
     "delayed projections act at once": TWICE,
     "delayed projections never act": ("last = now\n", "pass\n"),
     "all projections act late": (
@@ -170,6 +175,10 @@ def test_bugs_in_the_reference_are_found(bug):
         back_ends_agree(load, drawn=drawn_for(bug), planted=True)
     with pytest.raises(AssertionError):
         runs_follow_spec(load, planted=True)
+
+
+LAST = "LogMaxLIF"
+"""The model of the last branch of `step`."""
 
 
 def in_step(model: str, old: str, new: str) -> tuple[str, str]:
@@ -205,6 +214,42 @@ STEP = {
         "LeakyIntegrator",
         'leak(v[i], p["decay"][i])',
         "v[i]",
+    ),
+    "soft maximum fires at equality": ("LogMaxLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
+    "soft maximum without reset": ("LogMaxLIF", "0 if spikes[i] else v[i]", "v[i]"),
+    "soft maximum without correction": ("LogMaxLIF", " + extra[i]", ""),
+    "soft maximum not saturated": (
+        "LogMaxLIF",
+        "saturate(max(kept[i], drive[i]) + extra[i])",
+        "max(kept[i], drive[i]) + extra[i]",
+    ),
+    "soft maximum saturated before the correction": (
+        "LogMaxLIF",
+        "saturate(max(kept[i], drive[i]) + extra[i])",
+        "saturate(max(kept[i], drive[i])) + extra[i]",
+    ),
+    "soft maximum with a one-sided gap": (
+        "LogMaxLIF",
+        "abs(kept[i] - drive[i])",
+        "max(kept[i] - drive[i], 0)",
+    ),
+    "soft table read one entry on": (
+        "LogMaxLIF",
+        ">> neuron.shift for",
+        "+ (1 << neuron.shift) >> neuron.shift for",
+    ),
+    "soft table rounds its index": (
+        "LogMaxLIF",
+        ">> neuron.shift for",
+        "+ (1 << neuron.shift >> 1) >> neuron.shift for",
+    ),
+    "soft table kept beyond its end": ("LogMaxLIF", "else 0 for e", 'else p["table"][-1] for e'),
+    "soft table without its last entry": ("LogMaxLIF", "if e < len(", "if e + 1 < len("),
+    "soft decay added": ("LogMaxLIF", 'v[i] - p["decay"]', 'v[i] + p["decay"]'),
+    "soft bias in current units": (
+        "LogMaxLIF",
+        "(current[i] << FRACTION_BITS) + bias[i]",
+        "(current[i] + bias[i] << FRACTION_BITS)",
     ),
 }
 
@@ -287,7 +332,20 @@ def test_a_subtraction_that_wraps_breaks_the_specification():
 KERNELS = {
     "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
     "tropical reset forgotten": ("reset[n] if fired else u", "u"),
-    "wrong ring neighbour": ("max(compared, u[n - 1]", "max(compared, u[(n - 2) % size]"),
+    "wrong ring neighbour": (
+        "left = (np.arange(size) - stride)",
+        "left = (np.arange(size) - 2 * stride)",
+    ),
+    "ring stride ignored": ("right = (np.arange(size) + stride)", "right = (np.arange(size) + 1)"),
+    "soft table kept beyond its end": (
+        "if entry < len(table) else 0",
+        "if entry < len(table) else table[-1]",
+    ),
+    "soft maximum not saturated": (
+        "saturate(max(kept, drive) + extra)",
+        "max(kept, drive) + extra",
+    ),
+    "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
     "ring compared after the reset": (
         "v[b, n] = 0 if fired else u[n]",
         "v[b, n] = u[n] = 0 if fired else u[n]",

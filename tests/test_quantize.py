@@ -158,7 +158,7 @@ def test_formats_and_scales(bits):
             assert form.low <= matrix.min()
             assert matrix.max() <= form.high
         for p in program.populations:
-            if isinstance(p.neuron, (integer.UltraDLIF, *integer.READOUTS)):
+            if isinstance(p.neuron, (integer.UltraDLIF, integer.LogMaxLIF, *integer.READOUTS)):
                 assert_array_equal(p.scale, p.scale[0])
         structure = [(p.source, p.target) for p in network.projections]
         assert sorted((p.source, p.target) for p in program.projections) == sorted(structure)
@@ -173,7 +173,8 @@ def test_parameters_are_the_nearest_integers():
         for before, after in zip(network.populations, program.populations, strict=True):
             model, made = before.neuron, after.neuron
             leaky = hasattr(model, "tau")
-            unit = after.scale / 2**FRACTION_BITS if leaky else after.scale
+            fine = leaky or isinstance(model, hard.LogMaxLIF)
+            unit = after.scale / 2**FRACTION_BITS if fine else after.scale
             assert (np.abs(after.bias * unit - before.bias) <= 0.5 * unit * (1 + 1e-9)).all()
             for name, tau in (("decay", "tau"), ("synaptic_decay", "synaptic_tau")):
                 if hasattr(model, tau):

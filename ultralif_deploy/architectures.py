@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT
-from ultralif_deploy.neurons import ABLATION, RELEASED, SoftNeuron
+from ultralif_deploy.neurons import ABLATION, RELEASED, SoftNeuron, UltraLIF
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -36,6 +36,8 @@ class Architecture:
             residual block. Empty for fully connected networks.
         side: height and width of the input images; 0 for fully connected networks.
         residual: blocks of two convolutions with a shortcut.
+        membrane: `soft` where annealing and hardening keep the ε of max-plus membranes, `hard`
+            where it goes to 0 with that of the spikes.
     """
 
     widths: tuple[int, ...]
@@ -48,6 +50,7 @@ class Architecture:
     channels: tuple[int, ...] = ()
     side: int = 0
     residual: bool = False
+    membrane: str = "hard"
 
     @property
     def hidden(self) -> int:
@@ -139,11 +142,24 @@ class Stage:
 
 
 def build(architecture: Architecture) -> dict[str, nn.Module]:
-    """The modules by released name, in the order in which their weights are drawn."""
+    """The modules by released name, in the order in which their weights are drawn.
+
+    Raises:
+        UltralifError: an unknown neuron kind, or a soft membrane for a kind that has none.
+    """
     a, kind = architecture, architecture.neuron_class()
+    soft = a.membrane == "soft"
+    if soft and not issubclass(kind, UltraLIF):
+        raise UltralifError(
+            f"membrane soft: {a.neuron} has no soft maximum in its membrane; only UltraLIF and "
+            "UltraPLIF kinds have"
+        )
 
     def neuron() -> SoftNeuron:
-        return kind(a.theta, a.tau)
+        made = kind(a.theta, a.tau)
+        if isinstance(made, UltraLIF):
+            made.soft_membrane = soft
+        return made
 
     modules: dict[str, nn.Module] = {}
     if a.residual:

@@ -21,11 +21,14 @@ from ultralif_deploy.neurons import (
     RELEASED,
     LearnedEpsilon,
     SoftNeuron,
+    UltraLIF,
     default_theta,
 )
 
 SETTINGS_KEY = "ultralif_deploy"
 """Our own entry of the checkpoint dictionary: settings that the released format does not hold."""
+
+MEMBRANES = ("hard", "soft")
 
 MAX_TIMESTEPS = 100_000
 MAX_PARAMETERS = 200_000_000
@@ -105,6 +108,7 @@ def load(
     skip: bool | None = None,
     input_side: int | None = None,
     data_side: int | None = None,
+    membrane: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Checkpoint:
     """Build the network that a checkpoint holds.
@@ -123,6 +127,7 @@ def load(
         skip: residual connections between hidden layers.
         input_side: height and width of the images of a convolutional network.
         data_side: the same as the data have it, where `input_side` is None.
+        membrane: `soft` or `hard`: what annealing makes of the membrane of UltraLIF kinds.
         dtype: of the network.
 
     Raises:
@@ -174,6 +179,18 @@ def load(
         raise UltralifError(
             f"{path}: theta = {theta_value}, tau = {tau_value}; expected a finite θ and 0 < τ ≤ 1"
         )
+    membrane_value = "hard"
+    if issubclass(_kinds(ablation)[kind], UltraLIF):
+        membrane_value = assumptions.choose("membrane", membrane, stored, {}, "hard", kind=str)
+        if membrane_value not in MEMBRANES:
+            raise UltralifError(
+                f"{path}: membrane = {membrane_value!r}; expected {' or '.join(MEMBRANES)}"
+            )
+    elif membrane is not None:
+        raise UltralifError(
+            f"{path}: --membrane {membrane}: {kind} has no soft maximum in its membrane; only "
+            "UltraLIF and UltraPLIF kinds have"
+        )
     architecture = Architecture(
         **found,
         neuron=kind,
@@ -182,6 +199,7 @@ def load(
         spiking_output=ablation,
         theta=theta_value,
         tau=tau_value,
+        membrane=membrane_value,
     )
     network = SoftNetwork(architecture).to(dtype)
     _fill(path, network, state, dtype)
@@ -219,6 +237,7 @@ def save(
             "theta": architecture.theta,
             "tau": architecture.tau,
             "skip": architecture.skip,
+            "membrane": architecture.membrane,
             **settings,
         },
     }

@@ -8,6 +8,7 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+MEMBRANES = ("hard", "soft")
 ENCODINGS = ("rate", "constant", "events")
 NORMALIZATIONS = ("none", "mnist", "fashion")
 BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
@@ -81,6 +82,17 @@ model_options = _stack(
     click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
     click.option(
         "--input-side", type=int, help="Height and width of a convolutional network's images."
+    ),
+    click.option(
+        "--membrane",
+        type=click.Choice(MEMBRANES),
+        help="Of UltraLIF kinds: hard goes to a maximum, soft keeps its ε beside hard spikes.",
+    ),
+    click.option(
+        "--table",
+        type=click.IntRange(1, 4096),
+        metavar="N",
+        help="Entries of the table that corrects a soft membrane's maximum.",
     ),
     click.option(
         "--state-bits",

@@ -24,6 +24,8 @@ MAX_STATE_BITS = 32
 
 MAX_SHIFT = 24
 """Most fraction bits of second-order states: one current unit is at most 2^24 state units."""
+TABLE_MAX = 4096
+"""Most entries of a correction table."""
 
 
 def leak(v: int, decay: int) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ultralif_deploy.graph import INPUT
 from ultralif_deploy.hard_second_order import second_order_stepper
+from ultralif_deploy.log_max import exact_correction
 from ultralif_deploy.network import (
     LIF,
     READOUTS,
@@ -15,6 +16,7 @@ from ultralif_deploy.network import (
     CubaLIF,
     Integrator,
     LeakyIntegrator,
+    LogMaxLIF,
     Network,
     Neuron,
     Population,
@@ -99,9 +101,10 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
         def ring(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
             if neuron.form == "released":
                 v = neuron.tau * v + current
-                compared = np.maximum(v, _neighbours(v))
+                compared = np.maximum(v, _neighbours(v, neuron.stride))
             else:
-                v = compared = np.maximum(neuron.tau * v, _neighbours(v)) + current
+                shared = np.maximum(neuron.tau * v, _neighbours(v, neuron.stride))
+                v = compared = shared + current
             margin = compared - neuron.threshold
             spike = _fires(margin, neuron.inclusive)
             return spike, margin, np.where(spike, 0.0, v)
@@ -113,6 +116,17 @@ def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
             return _fire_and_reset(neuron, v, neuron.tau * v + current)
 
         return leaky, zero
+    if isinstance(neuron, LogMaxLIF):
+
+        def log_max(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+            kept = v - neuron.decay
+            correction = exact_correction(np.abs(kept - current), neuron.epsilon)
+            v = np.maximum(kept, current) + correction
+            margin = v - neuron.threshold
+            spike = _fires(margin, neuron.inclusive)
+            return spike, margin, np.where(spike, 0.0, v)
+
+        return log_max, zero
     if isinstance(neuron, SECOND_ORDER):
         return second_order_stepper(neuron, shape)
     if isinstance(neuron, CubaLIF):
@@ -167,8 +181,8 @@ def _fire_and_reset(
     return spike, margin, u
 
 
-def _neighbours(v: np.ndarray) -> np.ndarray:
-    return np.maximum(np.roll(v, 1, -1), np.roll(v, -1, -1))
+def _neighbours(v: np.ndarray, stride: int) -> np.ndarray:
+    return np.maximum(np.roll(v, stride, -1), np.roll(v, -stride, -1))
 
 
 def _fires(margin: np.ndarray, inclusive: bool) -> np.ndarray:

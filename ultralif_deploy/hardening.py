@@ -21,10 +21,10 @@ READOUT = "readout"
 def harden(
     network: SoftNetwork, encoder: Encoder, input_maximum: int | None = None
 ) -> hard.Network:
-    """The hard network that a soft one becomes at ε = 0.
+    """The hard network that a soft one becomes at ε = 0, soft membranes keeping their ε.
 
     Args:
-        network: soft network; its temperatures are ignored.
+        network: soft network; its temperatures are ignored, but for those of soft membranes.
         encoder: says how integer inputs are read, and for how many timesteps.
         input_maximum: largest integer input; by default 1 for rate coding, else 255.
 
@@ -45,7 +45,11 @@ def harden(
             bias = bias + shift
             linears += [Projection(source, target, linear) for source in branch.sources]
         size = linears[0].map.target_size
-        model = hard.Integrator() if stage.neuron is None else _model(target, stage.neuron, size)
+        model: hard.Neuron = hard.Integrator()
+        if stage.neuron is not None:
+            # Rings over channels: the channels of a position lie one map apart.
+            stride = int(np.prod(shapes[target][1:])) if stage.channelwise else 1
+            model = _model(target, stage.neuron, size, stride)
         populations.append(
             hard.Population(target, size, model, hard.per_neuron(bias, size, f"{target}: bias"))
         )
@@ -73,15 +77,17 @@ def harden(
 
 def folds_bias(neuron: soft.SoftNeuron) -> bool:
     """Whether the bias of this neuron's current folds into its threshold exactly."""
-    return isinstance(neuron, soft.UltraLIF)
+    return isinstance(neuron, soft.UltraLIF) and not neuron.soft_membrane
 
 
 def shares_scale(neuron: soft.SoftNeuron) -> bool:
-    """Whether the neurons compare membranes with each other, so that one scale must serve all."""
+    """Whether one scale must serve all neurons: they compare membranes, or share a table."""
+    if isinstance(neuron, soft.UltraLIF):
+        return neuron.soft_membrane
     return isinstance(neuron, (soft.UltraDLIF, soft.PaperUltraDLIF))
 
 
-def _model(name: str, neuron: soft.SoftNeuron, size: int) -> hard.Neuron:
+def _model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.Neuron:
     def spread(value: soft.Scalar, what: str) -> np.ndarray:
         return hard.per_neuron(_numpy(value), size, f"{name}: {what}")
 
@@ -89,11 +95,14 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int) -> hard.Neuron:
     if isinstance(neuron, soft.UltraLIF):
         threshold = spread(neuron.theta, "threshold")
         decay = -spread(neuron.log_tau(), "log tau")
+        if neuron.soft_membrane:
+            epsilon = float(_numpy(neuron.temperature()))
+            return hard.LogMaxLIF(threshold, decay, epsilon, inclusive=True)
         return hard.TropicalLIF(threshold, decay, zero, zero, inclusive=True)
     if isinstance(neuron, (soft.UltraDLIF, soft.PaperUltraDLIF)):
         threshold, tau = spread(neuron.theta, "threshold"), spread(neuron.tau(), "tau")
         form = "released" if isinstance(neuron, soft.UltraDLIF) else "paper"
-        return hard.UltraDLIF(threshold, tau, form, inclusive=True)
+        return hard.UltraDLIF(threshold, tau, form, inclusive=True, stride=stride)
     if isinstance(neuron, soft.AdaLIF):
         kept = spread(neuron.adaptation_decay, "adaptation")
         jump = neuron.adaptation * (1 - kept)

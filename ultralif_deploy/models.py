@@ -48,6 +48,9 @@ class SoftNetwork(nn.Module):
     Args:
         architecture: what to build.
         seed: seed of the initial weights.
+
+    Raises:
+        UltralifError: an unknown neuron kind, or a soft membrane for a kind that has none.
     """
 
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:

@@ -43,20 +43,24 @@ class TropicalLIF:
 class UltraDLIF:
     """Neighbours on a ring share their maximum.
 
-    released: v = τ·v + I; m_i = max(v_{i−1}, v_i, v_{i+1}); s = [m ≥ θ]; v ← 0 where s.
-    paper: v_i = max(v_{i−1}, τ·v_i, v_{i+1}) + I_i; s = [v ≥ θ]; v ← 0 where s.
+    released: v = τ·v + I; m_i = max(v_{i−k}, v_i, v_{i+k}); s = [m ≥ θ]; v ← 0 where s.
+    paper: v_i = max(v_{i−k}, τ·v_i, v_{i+k}) + I_i; s = [v ≥ θ]; v ← 0 where s.
+    k is the stride, and the indices count modulo the population's size.
 
     Attributes:
         threshold: θ, float64 [neuron].
         tau: τ, float64 [neuron].
         form: `released` or `paper`.
         inclusive: fires at equality.
+        stride: 1 for a ring along the population; H·W for one over the channels of a map
+            [C, H, W].
     """
 
     threshold: np.ndarray
     tau: np.ndarray
     form: str
     inclusive: bool
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +85,25 @@ class LIF:
 @dataclass(frozen=True, slots=True)
 class Integrator:
     """Read-out that does not spike: v = v + I."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogMaxLIF:
+    """Max-plus LIF whose maximum stays soft: v = LSE_ε(v − d, I); s = [v ≥ θ]; v ← 0 where s.
+
+    LSE_ε(a, b) = max(a, b) + ε·log(1 + e^(−|a−b|/ε)). Unlike the hard maximum it keeps memory.
+
+    Attributes:
+        threshold: θ, float64 [neuron].
+        decay: d = −log τ, float64 [neuron]; negative where the membrane grows.
+        epsilon: ε, one for the population, at least 0.
+        inclusive: fires at v = θ.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    epsilon: float
+    inclusive: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +252,7 @@ Neuron = (
     | CubaLIF
     | LeakyIntegrator
     | CubaLI
+    | LogMaxLIF
 )
 
 

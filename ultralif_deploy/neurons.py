@@ -107,14 +107,22 @@ class LearnedEpsilon(SoftNeuron):
 
 
 class UltraLIF(LearnedEpsilon):
-    """UltraLIF: v = LSE_ε(v + log τ, I); s = σ((v − θ)/ε); v ← v·(1 − s)."""
+    """UltraLIF: v = LSE_ε(v + log τ, I); s = σ((v − θ)/ε); v ← v·(1 − s).
+
+    Attributes:
+        soft_membrane: the annealing factor spares the membrane's ε, so that in the hard limit only
+            the spikes are hard; the membrane then keeps memory.
+    """
+
+    soft_membrane = False
 
     def log_tau(self) -> Scalar:
         """Logarithm of τ, of any sign when it is learned."""
         return math.log(self.fixed_tau)
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
-        v = _soft_max2(state[0] + self.log_tau(), current, factor, self.temperature())
+        membrane_factor = 1.0 if self.soft_membrane else factor
+        v = _soft_max2(state[0] + self.log_tau(), current, membrane_factor, self.temperature())
         spike = self.spike(v, factor)
         return spike, (v * (1 - spike),)
 
@@ -125,7 +133,7 @@ class UltraLIF(LearnedEpsilon):
     def has_no_memory(self) -> bool:
         """Whether the hard limit fires exactly when I ≥ θ (`passes.elide_membrane` proves it)."""
         log_tau = torch.as_tensor(self.log_tau())
-        return bool(((log_tau <= 0) & (log_tau < self.theta)).all())
+        return not self.soft_membrane and bool(((log_tau <= 0) & (log_tau < self.theta)).all())
 
     def forward(
         self, current: Tensor, factor: float = 1.0, straight_through: bool = False

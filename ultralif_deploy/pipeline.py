@@ -350,11 +350,13 @@ def soft_network(source: Source) -> SoftNetwork:
 def training_settings(source: Source) -> dict[str, Any]:
     """What a checkpoint of ours stores beside the released format."""
     encoder = source.encoder
+    soft = soft_network(source).architecture.membrane == "soft"
     return {
         "encoding": encoder.kind,
         "timesteps": encoder.timesteps,
         "gain": encoder.gain,
         "normalize": encoder.normalize,
+        **({"table": source.table} if soft else {}),
     }
 
 

@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import (
+    DECAY_ONE,
+    FRACTION_BITS,
+    INT32_MAX,
+    MEMBRANE_BITS,
+    MEMBRANE_MAX,
+    TABLE_MAX,
+)
 from ultralif_deploy.graph import (
     INPUT,
     WEIGHTED,
@@ -80,25 +87,49 @@ class LIF:
 class UltraDLIF:
     """Leaky membranes that share their maximum with both neighbours on a ring.
 
+    The neighbours of neuron i are i ± stride, modulo the population's size.
     released: v ← sat(leak(v, decay) + 64·I + bias); fires iff
-    max(v_{i−1}, v_i, v_{i+1}) > threshold.
-    paper: v_i ← sat(max(v_{i−1}, leak(v_i, decay), v_{i+1}) + 64·I_i + bias_i); fires iff
-    v > threshold. Then v ← 0. I is the sum of the projections alone.
+    max(v_{i−stride}, v_i, v_{i+stride}) > threshold.
+    paper: v_i ← sat(max(v_{i−stride}, leak(v_i, decay), v_{i+stride}) + 64·I_i + bias_i); fires
+    iff v > threshold. Then v ← 0. I is the sum of the projections alone.
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
         decay: int32 [neuron], 0 to 4096.
         form: `released` or `paper`.
+        stride: 1 for a ring along the population; H·W for one over the channels of a map
+            [C, H, W].
     """
 
     threshold: np.ndarray
     decay: np.ndarray
     form: str
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Integrator:
     """Read-out that never fires: v ← v + I."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogMaxLIF:
+    """Soft maximum from a table: v ← sat(max(a, b) + c(|a − b|)), a = v − decay, b = 64·I + bias.
+
+    c(g) = table[g >> shift], 0 beyond the table. Fires iff v > threshold, then v ← 0. I is the sum
+    of the projections alone. `log_max.correction_table` bounds what the table errs.
+
+    Attributes:
+        threshold: int32 [neuron], membrane units (64 to a current unit).
+        decay: int32 [neuron], membrane units; negative where the membrane grows.
+        table: int32 [entry], membrane units; one table for the population.
+        shift: log2 of the gaps that share an entry.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    table: np.ndarray
+    shift: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,12 +194,31 @@ Neuron = (
     | CubaLIF
     | LeakyIntegrator
     | CubaLI
+    | LogMaxLIF
 )
 
 LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
 
 READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 """Models that never fire; the last population, and it alone, has one."""
+
+FINE = (*LEAKY, LogMaxLIF)
+"""Models whose membranes, thresholds and biases count in membrane units, 64 to a current unit."""
+
+PLAIN = (str, int)
+"""Types of the fields of neuron models that hold for the whole population."""
+
+
+def parameter_arrays(neuron: Neuron) -> dict[str, np.ndarray]:
+    """The arrays of a neuron model by name: one value per neuron, but for `table`."""
+    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+    return {k: v for k, v in values.items() if not isinstance(v, PLAIN)}
+
+
+def structure(neuron: Neuron) -> dict[str, Any]:
+    """The plain values of a neuron model by name."""
+    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+    return {k: v for k, v in values.items() if isinstance(v, PLAIN)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +230,7 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added at every timestep, int32 [neuron]; in current units, or in membrane units for
-            leaky models.
+            the models of `FINE`.
         scale: real current = scale · integer current, float64 [neuron]; not used in execution.
     """
 
@@ -198,7 +248,8 @@ class Population:
         if not np.all(self.scale > 0):
             raise UltralifError(f"{self.name}: scale must be above 0")
         for name, value in self.parameters().items():
-            array = frozen(value, np.int32, shape, f"{self.name}: {name}")
+            expected = shape if name != "table" else (np.size(value),)
+            array = frozen(value, np.int32, expected, f"{self.name}: {name}")
             set_(self.neuron, name, array)
         if isinstance(self.neuron, LEAKY):
             for name in ("decay", "synaptic_decay"):
@@ -219,16 +270,19 @@ class Population:
             raise UltralifError(
                 f"{self.name}: form {self.neuron.form!r}; expected released or paper"
             )
+        if isinstance(self.neuron, UltraDLIF) and not 1 <= self.neuron.stride <= self.size:
+            raise UltralifError(
+                f"{self.name}: ring stride {self.neuron.stride}; expected 1 to its {self.size} "
+                "neurons"
+            )
         if isinstance(self.neuron, SECOND_ORDER):
             check_word_lengths(self.name, self.neuron)
+        if isinstance(self.neuron, LogMaxLIF):
+            _check_table(self.name, self.neuron)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The neuron model's arrays by name."""
-        return {
-            f.name: getattr(self.neuron, f.name)
-            for f in fields(self.neuron)
-            if f.name not in ("form", "reset_mode")
-        }
+        return parameter_arrays(self.neuron)
 
     @property
     def spikes(self) -> bool:
@@ -245,8 +299,8 @@ class Population:
         """Real value of one unit of the membrane and the threshold, float64 [neuron]."""
         if isinstance(self.neuron, SECOND_ORDER):
             return self.scale / (1 << self.neuron.shift.astype(np.int64))
-        leaky = isinstance(self.neuron, LEAKY)
-        return self.scale / (1 << FRACTION_BITS) if leaky else self.scale
+        fine = isinstance(self.neuron, FINE)
+        return self.scale / (1 << FRACTION_BITS) if fine else self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +447,20 @@ class Program:
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
         return logits * self.readout.membrane_unit / self.divisor
+
+
+def _check_table(name: str, neuron: LogMaxLIF) -> None:
+    entries = len(neuron.table)
+    if not 1 <= entries <= TABLE_MAX or not 0 <= neuron.shift < MEMBRANE_BITS:
+        raise UltralifError(
+            f"{name}: table of {entries} entries and shift {neuron.shift}; expected 1 to "
+            f"{TABLE_MAX} entries and a shift from 0 to {MEMBRANE_BITS - 1}"
+        )
+    if neuron.table.min() < 0 or neuron.table.max() > MEMBRANE_MAX:
+        raise UltralifError(
+            f"{name}: table from {neuron.table.min()} to {neuron.table.max()}; expected 0 to "
+            f"{MEMBRANE_MAX}"
+        )
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -21,6 +21,7 @@ from ultralif_deploy.grid import (
     weight_format,
 )
 from ultralif_deploy.hard import run_population, total_current
+from ultralif_deploy.log_max import DEFAULT_ENTRIES, correction_table
 from ultralif_deploy.second_order import (
     WordLengths,
     second_order_neuron,
@@ -41,15 +42,16 @@ def quantize(
     encoder: Encoder | None = None,
     *,
     lengths: WordLengths | None = None,
+    table: int = DEFAULT_ENTRIES,
 ) -> integer.Program:
     """Quantize a hard network after `apply_passes`.
 
     One scale S per target neuron, or per output channel of convolutions; one for the whole
-    population where neurons are compared with
-    each other (UltraDLIF, read-out). Clipping is chosen by least squared error of the currents on
-    the calibration inputs, layer by layer, each on the spikes of the layers already quantized.
+    population where neurons are compared with each other (UltraDLIF, read-out) or share a table
+    (LogMaxLIF). Clipping is chosen by least squared error of the currents on the calibration
+    inputs, layer by layer, each on the spikes of the layers already quantized.
     A threshold unit fires iff S·q·x ≥ θ, so its integer threshold is ⌈θ/S⌉ − 1, computed in exact
-    rational arithmetic; leaky membranes count in S/64.
+    rational arithmetic; the membranes of LIF, UltraDLIF and LogMaxLIF count in S/64.
 
     Args:
         network: with one map per projection and without input scale.
@@ -57,9 +59,11 @@ def quantize(
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.
         lengths: word lengths of models with two state words; None is the default.
+        table: entries of the correction tables of LogMaxLIF.
 
     Raises:
-        UltralifError: composed maps, input scale or gain left, bad bits, a current beyond 32 bits.
+        UltralifError: composed maps, input scale or gain left, bad bits or table size, a current
+            beyond 32 bits, an ε beyond 24.
     """
     form = weight_format(bits)
     lengths = lengths or WordLengths()
@@ -81,7 +85,7 @@ def quantize(
             bias = np.clip(np.rint(population.bias / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
             quantized = integer.Population(population.name, population.size, model, bias, scale)
         else:
-            quantized = _quantize_population(population, scale)
+            quantized = _quantize_population(population, scale, table)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -121,7 +125,8 @@ def _quantize_weights(
     """
     if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
-    shared = isinstance(population.neuron, (hard.UltraDLIF, *hard.READOUTS))
+    one_scale = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
+    shared = isinstance(population.neuron, one_scale)
     blocks = channel_blocks([p.map for p in incoming])
     weight = np.hstack([block.rows for block in blocks])
     moment = None
@@ -155,7 +160,9 @@ def _moment(blocks: list[Block], signals: list[np.ndarray]) -> np.ndarray | None
     return second_moment(np.hstack(columns))
 
 
-def _quantize_population(population: hard.Population, scale: np.ndarray) -> integer.Population:
+def _quantize_population(
+    population: hard.Population, scale: np.ndarray, table: int
+) -> integer.Population:
     neuron = population.neuron
     leaky = not isinstance(neuron, (hard.Threshold, hard.TropicalLIF, hard.Integrator))
     unit = scale / (1 << FRACTION_BITS) if leaky else scale
@@ -189,7 +196,21 @@ def _quantize_population(population: hard.Population, scale: np.ndarray) -> inte
         )
     elif isinstance(neuron, hard.UltraDLIF):
         model = integer.UltraDLIF(
-            thresholds(neuron.threshold, neuron.inclusive), _decay(neuron.tau), neuron.form
+            thresholds(neuron.threshold, neuron.inclusive),
+            _decay(neuron.tau),
+            neuron.form,
+            neuron.stride,
+        )
+    elif isinstance(neuron, hard.LogMaxLIF):
+        try:
+            correction = correction_table(neuron.epsilon / float(unit.max()), table)
+        except UltralifError as error:
+            raise UltralifError(f"{population.name}: {error}") from error
+        model = integer.LogMaxLIF(
+            thresholds(neuron.threshold, neuron.inclusive),
+            nearest(neuron.decay),
+            correction.values,
+            correction.shift,
         )
     elif isinstance(neuron, hard.CubaLIF):
         model = integer.CubaLIF(

@@ -9,6 +9,8 @@ from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.encode import Encoder, choose_encoding
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.fixed import TABLE_MAX
+from ultralif_deploy.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.program import Program
 from ultralif_deploy.second_order import WordLengths
 
@@ -40,6 +42,8 @@ class Settings:
         neuron: the authors' key.
         skip: residual connections.
         input_side: height and width of the images that a convolutional network takes.
+        membrane: `soft` or `hard`, for UltraLIF kinds.
+        table: entries of the correction table of a soft membrane.
         seed: of the Bernoulli spikes.
         limit: use the first N test samples.
         state_bits: of the state words of second-order neurons.
@@ -59,6 +63,8 @@ class Settings:
     neuron: str | None = None
     skip: bool | None = None
     input_side: int | None = None
+    membrane: str | None = None
+    table: int | None = None
     seed: int | None = None
     limit: int | None = None
     state_bits: int | None = None
@@ -80,6 +86,7 @@ class Source:
         assumptions: every setting with its source.
         input_maximum: largest integer input to provide for.
         lengths: word lengths of second-order neurons.
+        table: entries of the correction tables, where membranes are soft.
     """
 
     path: Path
@@ -89,6 +96,7 @@ class Source:
     assumptions: Assumptions
     input_maximum: int
     lengths: WordLengths = field(default_factory=WordLengths)
+    table: int = DEFAULT_ENTRIES
 
 
 def open_checkpoint(path: str | Path, settings: Settings) -> Source:
@@ -109,8 +117,9 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     maximum = 1 if encoder.kind == "rate" else 255
     if dataset is not None:
         maximum = encoder.largest(dataset.test.x)
-    lengths = _lengths(settings, loaded)
-    return Source(Path(path), loaded, dataset, encoder, loaded.assumptions, maximum, lengths)
+    lengths, table = _lengths(settings, loaded), _table(settings, loaded)
+    assumed = loaded.assumptions
+    return Source(Path(path), loaded, dataset, encoder, assumed, maximum, lengths, table)
 
 
 def _load(
@@ -122,7 +131,7 @@ def _load(
 
     content = read_tensors(path)
     if is_second_order(content):
-        for name in ("theta", "tau", "skip", "input_side"):
+        for name in ("theta", "tau", "skip", "input_side", "membrane"):
             value = getattr(settings, name)
             if value is not None:
                 option = name.replace("_", "-")
@@ -143,6 +152,7 @@ def _load(
         skip=settings.skip,
         input_side=settings.input_side,
         data_side=None if dataset is None else _side(dataset),
+        membrane=settings.membrane,
     )
     architecture = loaded.network.architecture
     constant = architecture.spiking_output or architecture.channels
@@ -276,6 +286,21 @@ def _side(dataset: Dataset) -> int | None:
     """Height of square images [sample, …, height, width]; None for other samples."""
     shape = dataset.test.x.shape
     return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
+
+
+def _table(settings: Settings, loaded: "Checkpoint | HardCheckpoint") -> int:
+    if loaded.assumptions.as_dict().get("membrane", {}).get("value") == "soft":
+        chosen = loaded.assumptions.choose(
+            "table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int
+        )
+        if not 1 <= chosen <= TABLE_MAX:
+            raise UltralifError(f"table = {chosen}; expected 1 to {TABLE_MAX} entries")
+        return chosen
+    if settings.table is not None:
+        raise UltralifError(
+            f"--table {settings.table}: hard membranes need no table; give --membrane soft too"
+        )
+    return DEFAULT_ENTRIES
 
 
 def _limited(dataset: Dataset, settings: Settings) -> Dataset:

@@ -22,7 +22,6 @@ from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.quantization import quantize
 from ultralif_deploy.report.inspection import inspection
-from ultralif_deploy.second_order import WordLengths
 from ultralif_deploy.settings import Settings, Source, open_checkpoint, open_inputs
 
 
@@ -115,8 +114,10 @@ def program_of(
     hard = apply_passes(hard_network(network, source), skip_passes)
     train = None if source.dataset is None else source.dataset.train
     calibration = None if train is None else calibration_values(train, source.encoder)
-    lengths = source.lengths if isinstance(source, Source) else WordLengths()
-    program = quantize(hard, bits, calibration, source.encoder, lengths=lengths)
+    options: dict[str, Any] = {}
+    if isinstance(source, Source):
+        options = {"lengths": source.lengths, "table": source.table}
+    program = quantize(hard, bits, calibration, source.encoder, **options)
     given = source.assumptions.as_dict()["timesteps"]["source"]
     if source.encoder.kind == "events" and given == "default":
         # Nobody said T, so the data that the program will run on may say it.
