@@ -10,8 +10,8 @@
 Trains UltraPLIF 784-64-10 by the authors' protocol (Adam 1e-3, batches of 128, rate coding with
 gain 0.5) on the first 50 000 digits, anneals it in float and for each weight format, and measures
 each network on the last 10 000, all on the same input spikes. Finished steps are kept in the
-output directory and not run again. About 25 minutes on two cores for T = 1 and 10. With `--channels`
-it is the released ConvSNN, and `--encoding constant` gives it the images as they are.
+output directory and not run again. About 25 minutes on two cores for T = 1 and 10. With
+`--channels` it is the released ConvSNN, and `--encoding constant` gives it the images as they are.
 """
 
 import argparse
