@@ -10,9 +10,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from strategies import KINDS, inputs_for, networks, seeds
 
+from ultralif_deploy.composition import Composed, Diagonal
+from ultralif_deploy.convolution import Conv2d, average_pool
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import WEIGHTED, Identity
+from ultralif_deploy.graph import WEIGHTED, Identity, Projection
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import Architecture, SoftNetwork
@@ -34,6 +36,7 @@ from ultralif_deploy.passes import (
     elide_membrane,
     fold_bias,
 )
+from ultralif_deploy.passes.savings import pass_savings
 
 SUBSETS = [(), ("fold-bias",), ("elide-membrane",), ("fold-bias", "collapse-constant")]
 
@@ -261,3 +264,35 @@ def test_unknown_pass():
 def test_passes_that_a_program_needs(name):
     with pytest.raises(UltralifError, match=f"pass {name} cannot be switched off"):
         apply_passes(memoryless(), [name])
+
+
+# What they save
+
+
+def test_savings_are_counted_exactly():
+    rng = np.random.default_rng(0)
+    conv = Conv2d(rng.uniform(0.1, 1, (3, 1, 3, 3)), (1, 6, 6), padding=(1, 1))
+    pool = average_pool(conv.output_shape, (2, 2), (2, 2))
+    normalised = Composed((conv, Diagonal(np.repeat([1.0, 2.0, 3.0], 36)), pool))
+    units = Population("a", 27, Threshold(np.ones(27), True), np.ones(27))
+    readout = Population("out", 2, Integrator(), np.zeros(2))
+    network = Network(
+        Input(36, constant=True),
+        (units, readout),
+        (Projection("input", "a", normalised), dense("a", "out", np.ones((2, 27)))),
+        4,
+        4,
+    )
+    rows = {
+        row["pass"]: (row["parameters"], row["dense_operations"]) for row in pass_savings(network)
+    }
+    # 3 x 3 taps meet 16 inputs 9 times, 16 on an edge 6 times and 4 corners 4 times.
+    taps = 3 * (16 * 9 + 16 * 6 + 4 * 4)
+    assert rows["none"] == (27 + 108 + 12 + 54 + 27, 4 * (taps + 108 + 108 + 54))
+    # 4 x 4 taps in steps of 2: every input meets 4 of them but for the border.
+    folded = int(Composed((conv, pool)).product().fan_out().sum())
+    assert rows["fold-linear"] == (3 * 16 + 54 + 27, 4 * (folded + 54))
+    assert rows["collapse-constant"] == (3 * 16 + 54 + 27, folded + 54)
+    assert rows["fold-bias"] == (3 * 16 + 54, folded + 54)
+    assert list(rows) == ["none", *PASSES]
+    assert "fold-bias" not in {row["pass"] for row in pass_savings(network, ["fold-bias"])}

@@ -154,7 +154,7 @@ def added(signals: list[Tensor]) -> Tensor:
 
 def released_key(architecture: Architecture) -> str:
     """The authors' key of the model, for the checkpoint's file name: `ultratplif2_bn_res`."""
-    layers = "" if architecture.hidden == 1 else str(architecture.hidden)
+    layers = "" if architecture.hidden == 1 or architecture.channels else str(architecture.hidden)
     bn = "_bn" if architecture.batch_norm else ""
     return f"{architecture.neuron}{layers}{bn}{'_res' if architecture.skip else ''}"
 

@@ -19,6 +19,7 @@ from ultralif_deploy.foreign import NetworkSource
 from ultralif_deploy.foreign_deploy import REPORT_FILE, deploy_network
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
+from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.json_report import deployment_report, describe_program
@@ -119,6 +120,7 @@ def deploy(
     with progress.stage("soft, hard, integer") as update:
         chain = Chain(soft, naive, hard, program)
         measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
+    measured["passes"] = pass_savings(naive, skip_passes)
     results = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,

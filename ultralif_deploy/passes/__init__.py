@@ -24,8 +24,17 @@ REQUIRED = frozenset({"fold-gain", "fold-linear", "fold-input"})
 """A program has one map per projection, no gain, no input scale: these cannot be switched off."""
 
 
-def apply_passes(network: Network, skip: Iterable[str] = ()) -> Network:
+def apply_passes(
+    network: Network,
+    skip: Iterable[str] = (),
+    on_pass: Callable[[str, Network], object] | None = None,
+) -> Network:
     """Apply all passes but those named.
+
+    Args:
+        network: left as it is.
+        skip: names of passes to leave out.
+        on_pass: called with the name of each pass applied and the network after it.
 
     Raises:
         UltralifError: an unknown pass, or one that a program needs.
@@ -39,4 +48,6 @@ def apply_passes(network: Network, skip: Iterable[str] = ()) -> Network:
     for name, rewrite in PASSES.items():
         if name not in skip:
             network = rewrite(network)
+            if on_pass is not None:
+                on_pass(name, network)
     return network

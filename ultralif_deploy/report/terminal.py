@@ -19,11 +19,25 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _verdict(report),
         _accuracy(report),
         _populations(report),
+        _passes(report),
         back_ends_table(report),
         energy_table(report["energy"]),
         assumptions_table(report["assumed"]),
         Text(f"Written to {directory}: program.nir, certificate.json, vectors.npz, report.json"),
     )
+
+
+def _passes(report: dict[str, Any]) -> Table:
+    """Passes that changed what is stored or done."""
+    title = "Passes, and one inference with every value non-zero after them"
+    table = titled(title, "pass", "parameters", "operations", left=("pass",))
+    before: dict[str, Any] = {}
+    for row in report["passes"]:
+        costs = {k: row[k] for k in ("parameters", "dense_operations")}
+        if costs != before:
+            table.add_row(row["pass"], f"{row['parameters']:,}", f"{row['dense_operations']:,}")
+        before = costs
+    return table
 
 
 def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
