@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ultralif_deploy.nir_linear import values
 from ultralif_deploy.nir_neurons import Conventions
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
-from ultralif_deploy.report.json_report import VERSION, describe_program
+from ultralif_deploy.report.json_report import gathered
 from ultralif_deploy.settings import (
     Settings,
     check_classes,
@@ -162,29 +161,8 @@ def network_report(
     program_sha256: str,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    dataset, encoder = source.dataset, source.encoder
-    assert dataset is not None
-    return {
-        "version": VERSION,
-        "ultralif_deploy": version("ultralif-deploy"),
-        **measured,
-        "backends": {
-            name: {"exact": r.exact, "samples": r.samples, "difference": r.difference}
-            for name, r in results.items()
-        },
-        "energy": energy,
-        "assumed": source.assumptions.as_dict(),
-        "data": {
-            "name": dataset.name,
-            "test_split": dataset.test_from,
-            "samples": len(dataset.test.x),
-            "timesteps": encoder.timesteps,
-            "encoding": encoder.kind,
-            "seed": encoder.seed,
-        },
-        "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
-        "network": {"file": source.path.name},
-    }
+    report = gathered(source, program, measured, results, energy, program_sha256)
+    return report | {"network": {"file": source.path.name}}
 
 
 def describe_network(source: NetworkSource) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
-from ultralif_deploy.graph import INPUT, AnyMap, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.graph import INPUT, Identity, Projection
 from ultralif_deploy.grid import (
     WeightFormat,
     fit_scale,
@@ -257,7 +257,10 @@ def _calibration_spikes(
     """Spikes of a population with its weights as quantized, on the calibration signals."""
     here = {p.name for p in maps}
     rounded = [
-        p if isinstance(p.map, Identity) else replace(p, map=_scaled(p.map, scale)) for p in maps
+        p
+        if isinstance(p.map, Identity)
+        else replace(p, map=Composed((p.map, Diagonal(scale))).product())
+        for p in maps
     ]
     # Delayed projections come from populations that are not quantized yet: taken as silent.
     shape = signals[INPUT].shape[:2]
@@ -273,10 +276,3 @@ def _calibration_spikes(
     current = total_current(quantized, population, silent | signals)
     spikes, _ = run_population(population.neuron, current)
     return spikes
-
-
-def _scaled(linear: AnyMap, scale: np.ndarray) -> LinearMap:
-    """The float map whose rows are `scale` [neuron] times those of an integer map."""
-    if isinstance(linear, Dense):
-        return Dense(scale[:, None] * linear.weight)
-    return Composed((linear, Diagonal(scale))).product()

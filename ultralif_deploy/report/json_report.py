@@ -1,12 +1,15 @@
 """The content of report.json."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.certificate import BackEndResult
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.settings import Source
+
+if TYPE_CHECKING:
+    from ultralif_deploy.foreign import NetworkSource
 
 VERSION = 1
 
@@ -20,7 +23,25 @@ def deployment_report(
     program_sha256: str,
     annealing: str,
 ) -> dict[str, Any]:
-    """Gather everything that a deployment measured.
+    """Everything that the deployment of a checkpoint measured."""
+    return gathered(source, program, measured, results, energy, program_sha256) | {
+        "annealing": annealing,
+        "checkpoint": {
+            "file": source.path.name,
+            "architecture": source.checkpoint.architecture_name,
+        },
+    }
+
+
+def gathered(
+    source: "Source | NetworkSource",
+    program: Program,
+    measured: dict[str, Any],
+    results: dict[str, BackEndResult],
+    energy: dict[str, Any],
+    program_sha256: str,
+) -> dict[str, Any]:
+    """What every report holds, whatever the program was made from.
 
     Accuracies are fractions, gaps percentage points, energies joules, the rest counts.
     """
@@ -30,7 +51,6 @@ def deployment_report(
         "version": VERSION,
         "ultralif_deploy": version("ultralif-deploy"),
         **measured,
-        "annealing": annealing,
         "backends": {
             name: {"exact": r.exact, "samples": r.samples, "difference": r.difference}
             for name, r in results.items()
@@ -46,10 +66,6 @@ def deployment_report(
             "seed": encoder.seed,
         },
         "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
-        "checkpoint": {
-            "file": source.path.name,
-            "architecture": source.checkpoint.architecture_name,
-        },
     }
 
 
