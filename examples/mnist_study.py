@@ -21,6 +21,7 @@ import numpy as np
 
 from ultralif_deploy import checkpoint
 from ultralif_deploy.anneal import AnnealOptions, calibration_values, fine_tune
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.data import Split, load_dataset
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.hard import run_hard
@@ -30,7 +31,6 @@ from ultralif_deploy.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import load_on
 from ultralif_deploy.training import constant_plan, evaluate, fit
 
 FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy import network as hard
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.checkpoint import read_tensors
 from ultralif_deploy.graph import INPUT
 from ultralif_deploy.hard import HardTrace, run_hard, run_population, stepper, total_current
@@ -32,7 +33,6 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import quantize
 from ultralif_deploy.second_order import WordLengths, second_order_neuron, state_unit
 from ultralif_deploy.second_order_checkpoint import read_second_order
-from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.second_order import KERNELS
 
 NETWORKS = {"SiLIF": "silif_ssc.pth", "C-SiLIF": "csilif_ssc.pth"}

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,10 @@ class Fast:
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
         return arrays
+
+    def describe(self) -> dict[str, Any]:
+        """Nothing beside the program itself."""
+        return {}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], in chunks of samples on all cores."""

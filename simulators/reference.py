@@ -72,6 +72,10 @@ class Reference:
             arrays |= {f"{name}.{k}": np.array(v) for k, v in parameters.items()}
         return arrays
 
+    def describe(self) -> dict[str, Any]:
+        """Nothing beside the program itself."""
+        return {}
+
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], one sample after the other."""
         program = self.program

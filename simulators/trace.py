@@ -70,6 +70,9 @@ class Executable(Protocol):
     def executed(self) -> dict[str, np.ndarray]:
         """The arrays that execution will use, read back from the executable form."""
 
+    def describe(self) -> dict[str, Any]:
+        """Facts about the executable form for the report, as plain values; often none."""
+
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input]; `record` keeps the spikes."""
 

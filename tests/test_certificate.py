@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from commands import DEMO, refused, ultralif
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import check_certificate, first_difference
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir
 from ultralif_deploy.program import executed_arrays, weights_digest
-from ultralif_deploy.simulators import load_on, reference
+from ultralif_deploy.simulators import reference
 
 
 @pytest.fixture(scope="module")

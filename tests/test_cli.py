@@ -9,12 +9,12 @@ import pytest
 from commands import DEMO, refused, ultralif
 
 from ultralif_deploy import cli_options
+from ultralif_deploy.backends import BACK_ENDS
 from ultralif_deploy.encode import ENCODINGS, NORMALIZATIONS
 from ultralif_deploy.exporters.nir import FLAVOURS, read_nir
 from ultralif_deploy.neurons import RELEASED
 from ultralif_deploy.passes import PASSES, REQUIRED
 from ultralif_deploy.second_order_checkpoint import NEURONS as SECOND_ORDER
-from ultralif_deploy.simulators import BACK_ENDS
 
 REPORT_KEYS = {
     "accuracy": (

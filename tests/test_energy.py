@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.energy.devices import SHIPPED, load_device
 from ultralif_deploy.energy.models import device_energy, energy_report, paper_proxy_j
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT, Dense, Projection
 from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import EventCounts, load_on
+from ultralif_deploy.simulators import EventCounts
 
 
 def program(maximum: int = 1) -> Program:

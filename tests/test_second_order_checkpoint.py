@@ -20,6 +20,7 @@ from strategies import programs
 from test_nir import assert_same_program
 
 from ultralif_deploy import network as hard
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.checkpoint import read_tensors
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
@@ -28,7 +29,6 @@ from ultralif_deploy.hard import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import quantize
 from ultralif_deploy.second_order_checkpoint import HardCheckpoint, read_second_order
-from ultralif_deploy.simulators import load_on
 
 STEPS = 30
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import KINDS, inputs_for, programs
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import Dense, Identity, Projection
 from ultralif_deploy.program import (
@@ -21,10 +22,13 @@ from ultralif_deploy.program import (
     UltraDLIF,
     executed_arrays,
 )
-from ultralif_deploy.simulators import BACK_ENDS, fast, load_on, products, reference
+from ultralif_deploy.simulators import fast, products, reference
 
 POOL = ThreadPoolExecutor(2)
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
+
+COMPLETE = ("fast", "reference")
+"""Back ends that refuse no program."""
 
 
 def test_fast_equals_reference():
@@ -86,8 +90,10 @@ def test_record_changes_nothing_else():
     def check(data):
         program = data.draw(programs())
         inputs = data.draw(inputs_for(program, program.timesteps, 2))
-        for load in BACK_ENDS.values():
-            silent, recorded = (load(program).run(inputs, record) for record in (False, True))
+        for name in COMPLETE:
+            silent, recorded = (
+                load_on(name, program).run(inputs, record) for record in (False, True)
+            )
             assert silent.spikes is None
             assert set(recorded.spikes) == {p.name for p in program.populations if p.spikes}
             assert_array_equal(silent.logits, recorded.logits)
@@ -145,7 +151,7 @@ def test_nothing_to_run_gives_nothing(time, batch):
     holds(check, programs(timesteps=3), examples=40)
 
 
-@pytest.mark.parametrize("back_end", sorted(BACK_ENDS))
+@pytest.mark.parametrize("back_end", COMPLETE)
 def test_executed_integers_are_those_of_the_program(back_end):
     def check(program):
         executed = load_on(back_end, program).executed()
@@ -157,7 +163,7 @@ def test_executed_integers_are_those_of_the_program(back_end):
     holds(check, programs(), examples=60)
 
 
-@pytest.mark.parametrize("back_end", sorted(BACK_ENDS))
+@pytest.mark.parametrize("back_end", COMPLETE)
 def test_a_run_leaves_no_trace_in_the_next(back_end):
     def check(data):
         program = data.draw(programs())
@@ -194,7 +200,7 @@ def by_hand(hidden, weight, bias=None):
 
 def runs(program, values):
     inputs = np.array(values, dtype=np.uint8)[:, None, :]
-    for back_end in BACK_ENDS:
+    for back_end in COMPLETE:
         yield load_on(back_end, program).run(inputs, record=True)
 
 
@@ -265,7 +271,7 @@ def test_unknown_back_end():
         load_on("abacus", by_hand(Threshold(np.zeros(2)), [[1, 0], [0, 1]]))
 
 
-@pytest.mark.parametrize("back_end", sorted(BACK_ENDS))
+@pytest.mark.parametrize("back_end", COMPLETE)
 @pytest.mark.parametrize(
     "inputs",
     [np.zeros((3, 1, 2), np.int64), np.zeros((3, 1, 3), np.uint8), np.zeros((3, 2), np.uint8)],

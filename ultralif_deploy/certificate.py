@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir
 from ultralif_deploy.files import (
@@ -23,7 +24,6 @@ from ultralif_deploy.files import (
     written_whole,
 )
 from ultralif_deploy.program import Program, executed_arrays, weights_digest
-from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.trace import Trace, array_digest, join_traces
 
 VERSION = 1

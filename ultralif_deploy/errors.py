@@ -1,4 +1,4 @@
-"""The two ways in which a command ends without success."""
+"""The ways in which a command ends without success."""
 
 
 class UltralifError(Exception):
@@ -14,3 +14,24 @@ class CheckFailed(UltralifError):
     """A check that ran to its end and failed: a gap too large, a back end that differs (exit 1)."""
 
     exit_code = 1
+
+
+class Refused(CheckFailed):
+    """A target that cannot express a program exactly, or on which it does not fit (exit 1).
+
+    The message names the target, the population or projection, the limit, the need and a way out.
+    """
+
+
+class Missing(UltralifError):
+    """A tool that a back end needs and that is not installed.
+
+    Attributes:
+        tool: its name.
+        install: the shell line that installs it.
+    """
+
+    def __init__(self, tool: str, install: str) -> None:
+        super().__init__(f"{tool} is not installed; to install it: {install}")
+        self.tool = tool
+        self.install = install

@@ -11,6 +11,7 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import BackEndResult
 from ultralif_deploy.data import Dataset, Split
 from ultralif_deploy.encode import Encoder
@@ -30,7 +31,6 @@ from ultralif_deploy.settings import (
     refuse_settings,
     settle_encoder,
 )
-from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 TIMESTEPS = 100

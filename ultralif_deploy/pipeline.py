@@ -7,6 +7,7 @@ from typing import Any
 
 from ultralif_deploy import checkpoint as checkpoints
 from ultralif_deploy.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.backends import BACK_ENDS, load_on
 from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import BLOCK, Encoder
@@ -24,7 +25,6 @@ from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.json_report import deployment_report, describe_program
 from ultralif_deploy.settings import Settings, Source
-from ultralif_deploy.simulators import BACK_ENDS, load_on
 from ultralif_deploy.simulators.trace import Trace, join_traces
 from ultralif_deploy.sources import (
     certify_source,

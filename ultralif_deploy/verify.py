@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import load_on
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ import snntorch
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from ultralif_deploy.backends import load_on
 from ultralif_deploy.graph import INPUT, Dense, Projection
 from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import load_on
 
 INPUTS, HIDDEN, CLASSES, TIMESTEPS, RATE = 784, 128, 10, 10, 0.1
 
