@@ -9,7 +9,7 @@ import pytest
 from commands import DEMO, refused, ultralif
 
 from ultralif_deploy import cli_options
-from ultralif_deploy.backends import BACK_ENDS
+from ultralif_deploy.backends import BACK_ENDS, EXPORTERS
 from ultralif_deploy.encode import ENCODINGS, NORMALIZATIONS
 from ultralif_deploy.exporters.nir import FLAVOURS, read_nir
 from ultralif_deploy.neurons import RELEASED
@@ -63,7 +63,9 @@ def test_report_has_its_keys_and_equals_stdout(deployed: Path) -> None:
         assert set(keys) <= set(report[section])
     for point in report["epsilon_sweep"]:
         assert {"epsilon", "accuracy", "spike_rate"} <= set(point)
-    assert report["backends"]["fast"] == {"exact": True, "samples": 20, "difference": None}
+    fast = {"exact": True, "samples": 20, "difference": None, "facts": {}}
+    assert report["backends"]["fast"] == fast
+    assert set(report["backends"]) | set(report["backends_not_run"]) == set(BACK_ENDS)
     assert {"theta", "timesteps", "encoding", "gain", "seed"} <= set(report["assumed"])
     assert 0.9 < report["accuracy"]["integer"] <= 1
     low, high = report["accuracy"]["gap_ci95"]
@@ -157,6 +159,7 @@ def test_option_lists_are_those_of_the_code() -> None:
     assert cli_options.ENCODINGS == ENCODINGS
     assert list(cli_options.NORMALIZATIONS) == list(NORMALIZATIONS)
     assert list(cli_options.BACK_ENDS) == list(BACK_ENDS)
+    assert list(cli_options.EXPORTERS) == list(EXPORTERS)
     assert list(cli_options.FLAVOURS) == list(FLAVOURS)
     assert set(cli_options.PASSES) == set(PASSES) - REQUIRED
 

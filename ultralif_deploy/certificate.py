@@ -1,8 +1,9 @@
 """Proof that every back end executes the same program alike, in a form that can be re-checked.
 
 `certificate.json` holds SHA-256 digests of the weights as each back end executed them (read back
-from its executable form), of the inputs and of every trace. `vectors.npz` beside it holds the
-inputs and the reference's spikes and logits: golden vectors for any other implementation.
+from its executable form), of the exported files that ran, of the inputs and of every trace; and
+what did not run, and why. `vectors.npz` beside it holds the inputs and the reference's spikes and
+logits: golden vectors for any other implementation.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.backends import back_end, load_written
+from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
 from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.exports import Exports, checksums, write_exports
 from ultralif_deploy.files import (
     check_zip_archive,
     read_json,
@@ -45,11 +47,54 @@ class BackEndResult:
         exact: same weights, spikes of every population and timestep, and logits.
         samples: number compared.
         difference: the first difference in words, or None.
+        facts: what the back end says about its executable form.
     """
 
     exact: bool
     samples: int
     difference: str | None
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All back ends compared.
+
+    Attributes:
+        results: of those that ran.
+        not_run: of the others, why: `why` (refused or missing), `message`, `install`.
+        exports: forms that were written.
+    """
+
+    results: dict[str, BackEndResult]
+    not_run: dict[str, dict[str, str | None]]
+    exports: Exports
+
+    def check(self) -> None:
+        """Refuse back ends that differ.
+
+        Raises:
+            CheckFailed: naming them.
+        """
+        different = [f"{n}: {r.difference}" for n, r in self.results.items() if not r.exact]
+        if different:
+            raise CheckFailed(f"back ends differ: {'; '.join(different)}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report."""
+        return {
+            "backends": {
+                name: {
+                    "exact": r.exact,
+                    "samples": r.samples,
+                    "difference": r.difference,
+                    "facts": r.facts,
+                }
+                for name, r in self.results.items()
+            },
+            "backends_not_run": self.not_run,
+            "exports": self.exports.as_dict(),
+        }
 
 
 def certify(
@@ -57,10 +102,11 @@ def certify(
     inputs: np.ndarray,
     back_ends: Iterable[str],
     on_samples: OnSamples | None = None,
-) -> dict[str, BackEndResult]:
-    """Run `program.nir` of a directory on every back end and write the certificate there.
+) -> Comparison:
+    """Export `program.nir` of a directory, run it on every back end, write the certificate there.
 
-    The program is read back from the file, so the digests are those of the artefact.
+    The program is read back from the file, and back ends with an exported form from its files, so
+    the digests are those of the artefacts.
 
     Args:
         directory: holds program.nir.
@@ -73,17 +119,32 @@ def certify(
     """
     program = read_nir(directory / PROGRAM_FILE)
     names = [JUDGE, *(name for name in back_ends if name != JUDGE)]
+    (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
+    exports = write_exports(program, directory)
     results: dict[str, BackEndResult] = {}
+    not_run: dict[str, dict[str, str | None]] = {}
     records: dict[str, Any] = {}
     judged: Trace | None = None
     for name in names:
-        weights, trace = _run(name, program, inputs, on_samples)
+        artefact = back_end(name).artefact
+        if artefact in exports.refused:
+            not_run[name] = _not_run("refused", exports.refused[artefact])
+            continue
+        try:
+            weights, trace, facts = _run(name, program, directory, inputs, on_samples)
+        except Refused as refusal:
+            not_run[name] = _not_run("refused", str(refusal))
+            continue
+        except Missing as missing:
+            not_run[name] = _not_run("missing", str(missing), missing.install)
+            continue
         judged = judged or trace
         difference = first_difference(judged, trace)
         if difference is None and weights != weights_digest(executed_arrays(program)):
             difference = "executes other weights than program.nir holds"
-        results[name] = BackEndResult(difference is None, inputs.shape[1], difference)
+        results[name] = BackEndResult(difference is None, inputs.shape[1], difference, facts)
         records[name] = {
+            "artefacts_sha256": {} if artefact is None else checksums(directory, artefact),
             "weights_sha256": weights,
             "inputs_sha256": array_digest(inputs),
             "traces_sha256": trace.digests(),
@@ -91,7 +152,6 @@ def certify(
             "exact": difference is None,
         }
     assert judged is not None
-    (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
     if all(result.exact for result in results.values()):
         _write_vectors(directory / VECTORS_FILE, inputs, judged)
         write_json(
@@ -105,16 +165,19 @@ def certify(
                 },
                 "vectors": {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
                 "backends": records,
+                "not_run": not_run,
             },
         )
-    return results
+    return Comparison(results, not_run, exports)
 
 
-def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> dict[str, int]:
+def check_certificate(
+    path: str | Path, on_samples: OnSamples | None = None
+) -> tuple[dict[str, int], dict[str, str]]:
     """Run everything that a certificate claims again and compare every digest.
 
     Returns:
-        Samples checked per back end.
+        Samples checked per back end; and of the back ends that cannot run here, what is missing.
 
     Raises:
         CheckFailed: naming every claim that does not hold.
@@ -142,9 +205,20 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
     compare("inputs in vectors.npz", claim["vectors"]["inputs_sha256"], array_digest(inputs))
     if not claim["backends"] or JUDGE not in claim["backends"]:
         failures.append("no reference back end in the certificate")
-    samples = {}
+    samples: dict[str, int] = {}
+    not_checked: dict[str, str] = {}
     for name, record in sorted(claim["backends"].items()):
-        weights, trace = _run(name, program, inputs, on_samples)
+        artefact = back_end(name).artefact
+        found = {} if artefact is None else checksums(directory, artefact)
+        compare(f"{name}: exported files", record["artefacts_sha256"], found)
+        try:
+            weights, trace, _ = _run(name, program, directory, inputs, on_samples)
+        except Missing as missing:
+            not_checked[name] = str(missing)
+            continue
+        except UltralifError as error:
+            failures.append(f"{name}: {error}")
+            continue
         compare(f"{name}: weights as executed", record["weights_sha256"], weights)
         compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))
         compare(f"{name}: samples", record["samples"], inputs.shape[1])
@@ -152,15 +226,16 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
         digests = trace.digests()
         claimed = record["traces_sha256"]
         for trace_name in sorted({*digests, *claimed}):
-            found = digests.get(trace_name)
-            compare(f"{name}: trace of {trace_name}", claimed.get(trace_name), found)
+            compare(
+                f"{name}: trace of {trace_name}", claimed.get(trace_name), digests.get(trace_name)
+            )
         if name == JUDGE:
             for trace_name, digest in digests.items():
                 compare(f"vectors.npz: {trace_name}", vectors.get(trace_name), digest)
         samples[name] = inputs.shape[1]
     if failures:
         raise CheckFailed(f"{path}: does not hold: {'; '.join(failures)}")
-    return samples
+    return samples, not_checked
 
 
 def first_difference(expected: Trace, found: Trace) -> str | None:
@@ -189,11 +264,26 @@ def first_difference(expected: Trace, found: Trace) -> str | None:
     return None
 
 
+def _not_run(why: str, message: str, install: str | None = None) -> dict[str, str | None]:
+    return {"why": why, "message": message, "install": install}
+
+
 def _run(
-    name: str, program: Program, inputs: np.ndarray, on_samples: OnSamples | None
-) -> tuple[str, Trace]:
-    """Digest of the executed weights, and the recorded trace of all samples."""
-    executable = load_on(name, program)
+    name: str,
+    program: Program,
+    directory: Path,
+    inputs: np.ndarray,
+    on_samples: OnSamples | None,
+) -> tuple[str, Trace, dict[str, Any]]:
+    """Digest of the executed weights, the recorded trace of all samples, and facts.
+
+    Raises:
+        Refused: the back end cannot execute the program exactly.
+        Missing: a tool that it needs is not installed.
+    """
+    if on_samples is not None:
+        on_samples(name, 0, 1)
+    executable = load_written(name, program, directory)
     total = inputs.shape[1]
     step = BATCH if name == JUDGE else max(total, 1)
     traces = []
@@ -201,7 +291,7 @@ def _run(
         traces.append(executable.run(inputs[:, start : start + step], record=True))
         if on_samples is not None:
             on_samples(name, min(start + step, total), total)
-    return weights_digest(executable.executed()), join_traces(traces)
+    return weights_digest(executable.executed()), join_traces(traces), executable.describe()
 
 
 def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace) -> None:
@@ -239,6 +329,7 @@ def _claims(path: Path) -> dict[str, Any]:
         for record in claim["backends"].values():
             str(record["weights_sha256"] + record["inputs_sha256"])
             int(record["samples"]), bool(record["exact"]), dict(record["traces_sha256"])
+            dict(record["artefacts_sha256"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UltralifError(f"{path}: not a certificate ({error!r})") from error
     assert isinstance(claim, dict)

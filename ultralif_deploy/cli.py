@@ -69,6 +69,8 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.anneal_options
 @options.gap_option
 @options.certify_option
+@options.back_ends_option
+@options.lava_option
 @options.device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
@@ -82,6 +84,7 @@ def deploy(
     sparsity: float,
     max_gap: float | None,
     certify: int,
+    back_ends: str | None,
     device: str,
     skip_passes: tuple[str, ...],
     output: Path,
@@ -101,6 +104,7 @@ def deploy(
         anneal=_annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
         certified_samples=certify,
+        back_ends=_names(back_ends),
         devices=device.split(","),
         skip_passes=skip_passes,
     )
@@ -202,7 +206,7 @@ def quantize(
     default="nir",
     show_default=True,
     metavar="NAME[,NAME]",
-    help="Forms to write: nir.",
+    help=f"Forms to write: {', '.join(('nir', *options.EXPORTERS))}.",
 )
 @click.option(
     "--flavour",
@@ -236,8 +240,9 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     type=click.Choice(options.BACK_ENDS),
     default="fast",
     show_default=True,
-    help="Simulator.",
+    help="Simulator, or what runs an exported form.",
 )
+@options.lava_option
 @options.json_option
 def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: Any) -> None:
     """Run a program on data and print logits, predictions, accuracy and event counts.
@@ -267,6 +272,8 @@ def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: An
 @options.bits_option
 @options.gap_option
 @options.certify_option
+@options.back_ends_option
+@options.lava_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -276,6 +283,7 @@ def verify(
     bits: str,
     max_gap: float | None,
     certify: int,
+    back_ends: str | None,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -309,8 +317,24 @@ def verify(
         bits=bits,
         max_gap=max_gap,
         certified_samples=certify,
+        back_ends=_names(back_ends),
         skip_passes=skip_passes,
     )
+
+
+@main.command()
+@options.lava_option
+@options.json_option
+def doctor(as_json: bool) -> None:
+    """Say which back ends can run here, and the line that installs what is missing.
+
+    Example: ultralif doctor
+    """
+    from ultralif_deploy.doctor import diagnosis
+    from ultralif_deploy.report.inspection import diagnosis_summary
+
+    found = diagnosis()
+    _show(found, as_json, lambda: diagnosis_summary(found))
 
 
 @main.command()
@@ -344,6 +368,11 @@ def _deploy(
     report = run(checkpoint, output, settings, progress=_progress(), **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
     _show(report, as_json, lambda: summary(report, str(output)))
+
+
+def _names(names: str | None) -> tuple[str, ...]:
+    """Names of back ends, all of them where none were given."""
+    return options.BACK_ENDS if names is None else tuple(names.split(","))
 
 
 def _settings(given: dict[str, Any]) -> "Settings":

@@ -1,5 +1,6 @@
 """Options that several commands share, spelled the same everywhere."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ NEURONS = (
 )
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = ("reference", "fast")
+EXPORTERS: tuple[str, ...] = ()
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",
@@ -143,6 +145,28 @@ certify_option = click.option(
     show_default=True,
     metavar="N",
     help="Samples compared spike for spike.",
+)
+back_ends_option = click.option(
+    "--on",
+    "back_ends",
+    metavar="NAME[,NAME]",
+    help=f"Back ends to compare; all that can run here unless given ({', '.join(BACK_ENDS)}).",
+)
+
+
+def _set_lava_python(context: click.Context, option: click.Parameter, value: Path | None) -> None:
+    del context, option
+    if value is not None:
+        os.environ["ULTRALIF_LAVA_PYTHON"] = str(value)
+
+
+lava_option = click.option(
+    "--lava-python",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    expose_value=False,
+    callback=_set_lava_python,
+    help="Python that can import Lava; also from ULTRALIF_LAVA_PYTHON.",
 )
 device_option = click.option(
     "--device",

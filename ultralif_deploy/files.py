@@ -93,17 +93,31 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+CHECKSUMS_FILE = "checksums.sha256"
+"""In every directory that was written whole; `sha256sum -c` reads it."""
+
+
 @contextmanager
 def directory_written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary directory that takes the place of `path` when the block ends well."""
+    """Yield a temporary directory that takes the place of `path` when the block ends well.
+
+    Only a directory that was written so before, or an empty one, is replaced.
+
+    Raises:
+        UltralifError: `path` holds other files, or nothing can be written there.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        occupied = path.exists() and not (path.is_dir() and _is_ours(path))
+        if occupied:
+            raise UltralifError(f"{path}: holds files that ultralif did not write; move it away")
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     except OSError as error:
         raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
     try:
         yield temporary
+        _write_checksums(temporary)
         temporary.chmod(0o777 & ~_umask())
         if path.is_dir():
             shutil.rmtree(path)
@@ -112,6 +126,22 @@ def directory_written_whole(path: str | Path) -> Iterator[Path]:
         raise UltralifError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_written_directory(path: Path) -> None:
+    """Remove a directory that `directory_written_whole` wrote; any other is left alone."""
+    if (path / CHECKSUMS_FILE).is_file():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_ours(path: Path) -> bool:
+    return (path / CHECKSUMS_FILE).is_file() or not any(path.iterdir())
+
+
+def _write_checksums(directory: Path) -> None:
+    files = sorted(file for file in directory.rglob("*") if file.is_file())
+    lines = [f"{sha256_file(f)}  {f.relative_to(directory).as_posix()}\n" for f in files]
+    (directory / CHECKSUMS_FILE).write_text("".join(lines), encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ultralif_deploy import network as hard
 from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.backends import load_on
-from ultralif_deploy.certificate import BackEndResult
+from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.data import Dataset, Split
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
@@ -156,12 +156,12 @@ def network_report(
     source: NetworkSource,
     program: Program,
     measured: dict[str, Any],
-    results: dict[str, BackEndResult],
+    compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    report = gathered(source, program, measured, results, energy, program_sha256)
+    report = gathered(source, program, measured, compared, energy, program_sha256)
     return report | {"network": {"file": source.path.name}}
 
 

@@ -12,7 +12,7 @@ from ultralif_deploy.exporters.nir import write_nir
 from ultralif_deploy.files import sha256_file, write_json
 from ultralif_deploy.foreign import NetworkSource, measure_network, network_report
 from ultralif_deploy.progress import Progress
-from ultralif_deploy.sources import certify_source, check_results, program_of, required_data
+from ultralif_deploy.sources import certify_source, program_of, required_data
 
 REPORT_FILE = "report.json"
 
@@ -42,12 +42,12 @@ def deploy_network(
         measured, counts = measure_network(
             hard, program, test, source.encoder, lambda s: update(s, "")
         )
-    results = certify_source(source, program, directory, certified_samples, back_ends, progress)
+    compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     energy = energy_report(program, counts, devices)
     digest = sha256_file(directory / PROGRAM_FILE)
-    report = network_report(source, program, measured, results, energy, digest)
+    report = network_report(source, program, measured, compared, energy, digest)
     write_json(directory / REPORT_FILE, report)
-    check_results(results)
+    compared.check()
     gap = measured["accuracy"]["gap_float_integer"]
     if max_gap is not None and gap > max_gap:
         raise CheckFailed(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ultralif_deploy import checkpoint as checkpoints
 from ultralif_deploy.anneal import AnnealOptions, fine_tune
-from ultralif_deploy.backends import BACK_ENDS, load_on
+from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on
 from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import BLOCK, Encoder
@@ -28,7 +28,6 @@ from ultralif_deploy.settings import Settings, Source
 from ultralif_deploy.simulators.trace import Trace, join_traces
 from ultralif_deploy.sources import (
     certify_source,
-    check_results,
     hard_network,
     open_program,
     open_source,
@@ -42,7 +41,6 @@ from ultralif_deploy.verify import Chain, measure
 ANNEALED_FILE = "annealed.pt"
 CERTIFIED_SAMPLES = 200
 DEVICES = ("cmos45", "loihi1")
-EXPORTS = ("nir",)
 
 
 def deploy(
@@ -84,6 +82,8 @@ def deploy(
     """
     progress = progress or Progress()
     loaded_devices = [load_device(name) for name in devices]
+    for name in (back_ends := tuple(back_ends)):
+        back_end(name)  # unknown names end here, not after the annealing
     if max_gap is not None and not max_gap >= 0:
         raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
     source = open_source(checkpoint, settings)
@@ -121,18 +121,18 @@ def deploy(
         chain = Chain(soft, naive, hard, program)
         measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
     measured["passes"] = pass_savings(naive, skip_passes)
-    results = certify_source(source, program, directory, certified_samples, back_ends, progress)
+    compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,
         program,
         measured,
-        results,
+        compared,
         energy_report(program, counts, loaded_devices),
         sha256_file(directory / PROGRAM_FILE),
         how,
     )
     write_json(directory / REPORT_FILE, report)
-    check_results(results)
+    compared.check()
     gap = measured["accuracy"]["gap_soft_integer"]
     if max_gap is not None and gap > max_gap:
         raise CheckFailed(
@@ -205,25 +205,31 @@ def export_program(
     """Write a program in other forms.
 
     Raises:
-        UltralifError: unknown target or flavour, or a program that the target cannot express.
+        UltralifError: unknown target or flavour.
+        Refused: a program that the target cannot express exactly.
     """
-    targets = list(targets)
-    unknown = [target for target in targets if target not in EXPORTS]
+    targets = list(dict.fromkeys(targets))
+    available = ("nir", *EXPORTERS)
+    unknown = [target for target in targets if target not in available]
     if unknown:
-        raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(EXPORTS)}")
+        raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
     loaded = read_nir(program)
     directory = output_directory(output)
     exports = []
     for target in targets:
-        path = directory / f"{Path(program).stem}-{flavour}.{target}"
-        write_nir(loaded, path, flavour)
-        exports.append({"target": target, "file": str(path), "sha256": sha256_file(path)})
+        if target == "nir":
+            path = directory / f"{Path(program).stem}-{flavour}.nir"
+            write_nir(loaded, path, flavour)
+            written: tuple[Path, ...] = (path,)
+        else:
+            written = EXPORTERS[target](loaded, directory / target)
+        exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}
 
 
 def simulate_program(
     program: str | Path,
-    back_end: str,
+    on: str,
     settings: Settings,
     progress: Progress | None = None,
     bits: int | str = 8,
@@ -238,7 +244,7 @@ def simulate_program(
         UltralifError: bad input.
     """
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
-    trace = _run(loaded, back_end, dataset.test, encoder, progress or Progress())
+    trace = _run(loaded, on, dataset.test, encoder, progress or Progress())
     predictions = trace.predictions()
     labels = dataset.test.y
     return {
@@ -277,10 +283,15 @@ def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[s
         UltralifError: a file cannot be read.
     """
     with (progress or Progress()).stage("check certificate") as update:
-        samples = check_certificate(
+        samples, not_checked = check_certificate(
             certificate, lambda name, done, total: update(done / max(1, total), name)
         )
-    return {"certificate": str(certificate), "holds": True, "samples": samples}
+    return {
+        "certificate": str(certificate),
+        "holds": True,
+        "samples": samples,
+        "not_checked": not_checked,
+    }
 
 
 def anneal_network(
@@ -362,14 +373,12 @@ def training_settings(source: Source) -> dict[str, Any]:
     }
 
 
-def _run(
-    program: Program, back_end: str, test: Split, encoder: Encoder, progress: Progress
-) -> Trace:
-    executable = load_on(back_end, program)
+def _run(program: Program, on: str, test: Split, encoder: Encoder, progress: Progress) -> Trace:
+    executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
-    step = BLOCK if back_end != JUDGE else 10
+    step = BLOCK if on != JUDGE else 10
     traces = []
-    with progress.stage(f"simulate on {back_end}") as update:
+    with progress.stage(f"simulate on {on}") as update:
         for where, values in encoder.blocks(test.x):
             values = values[: program.timesteps] if encoder.kind == "constant" else values
             for start in range(0, values.shape[1], step):

@@ -7,10 +7,10 @@ from typing import Any
 
 from ultralif_deploy.anneal import AnnealOptions, calibration_values
 from ultralif_deploy.assumptions import Assumptions
-from ultralif_deploy.certificate import BackEndResult, certify
+from ultralif_deploy.certificate import Comparison, certify
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.encode import Encoder
-from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir
 from ultralif_deploy.foreign import NetworkSource, describe_network, open_network
 from ultralif_deploy.hardening import harden
@@ -133,8 +133,8 @@ def certify_source(
     samples: int,
     back_ends: Iterable[str],
     progress: Progress,
-) -> dict[str, BackEndResult]:
-    """Compare the back ends on the first test samples and write the certificate."""
+) -> Comparison:
+    """Export, compare the back ends on the first test samples and write the certificate."""
     with progress.stage("compare back ends") as update:
         inputs = source.encoder.encode(required_data(source).test.x[:samples], (0, 0))
         return certify(
@@ -143,14 +143,3 @@ def certify_source(
             back_ends,
             lambda name, done, total: update(done / max(1, total), name),
         )
-
-
-def check_results(results: dict[str, BackEndResult]) -> None:
-    """Refuse back ends that are not exact.
-
-    Raises:
-        CheckFailed: naming them.
-    """
-    different = [f"{name}: {r.difference}" for name, r in results.items() if not r.exact]
-    if different:
-        raise CheckFailed(f"back ends differ: {'; '.join(different)}")

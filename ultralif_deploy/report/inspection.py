@@ -157,10 +157,24 @@ def simulation_summary(result: dict[str, Any]) -> RenderableType:
     return Group(table, *assumed, text)
 
 
+def diagnosis_summary(found: dict[str, Any]) -> RenderableType:
+    """Which back ends can run, and how to install the others."""
+    columns = ("back end", "runs here", "what it needs")
+    table = titled(f"ultralif-deploy {found['ultralif_deploy']}", *columns, left=columns)
+    for name, state in found["backends"].items():
+        missing = f"{state['tool']}; to install it:" if state["tool"] else ""
+        table.add_row(name, "yes" if state["available"] else "no", missing)
+    lines = [f"{s['install']}" for s in found["backends"].values() if s["install"]]
+    return Group(table, *(Text(line, no_wrap=True, overflow="ignore") for line in lines))
+
+
 def certificate_summary(result: dict[str, Any]) -> RenderableType:
     """What held."""
     checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
-    return Text(f"{result['certificate']} holds: {checked}")
+    text = f"{result['certificate']} holds: {checked}"
+    for name, why in result["not_checked"].items():
+        text += f"\nNot checked: {name}; {why}"
+    return Text(text)
 
 
 def _mean(value: torch.Tensor | float) -> float:

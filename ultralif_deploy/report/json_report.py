@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ultralif_deploy.certificate import BackEndResult
+from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.settings import Source
@@ -18,13 +18,13 @@ def deployment_report(
     source: Source,
     program: Program,
     measured: dict[str, Any],
-    results: dict[str, BackEndResult],
+    compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
     annealing: str,
 ) -> dict[str, Any]:
     """Everything that the deployment of a checkpoint measured."""
-    return gathered(source, program, measured, results, energy, program_sha256) | {
+    return gathered(source, program, measured, compared, energy, program_sha256) | {
         "annealing": annealing,
         "checkpoint": {
             "file": source.path.name,
@@ -37,7 +37,7 @@ def gathered(
     source: "Source | NetworkSource",
     program: Program,
     measured: dict[str, Any],
-    results: dict[str, BackEndResult],
+    compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
 ) -> dict[str, Any]:
@@ -51,10 +51,7 @@ def gathered(
         "version": VERSION,
         "ultralif_deploy": version("ultralif-deploy"),
         **measured,
-        "backends": {
-            name: {"exact": r.exact, "samples": r.samples, "difference": r.difference}
-            for name, r in results.items()
-        },
+        **compared.as_dict(),
         "energy": energy,
         "assumed": source.assumptions.as_dict(),
         "data": {

@@ -12,6 +12,7 @@ from ultralif_deploy.report.terminal import (
     percent,
     titled,
     weights_in_words,
+    written_files,
 )
 
 
@@ -46,7 +47,7 @@ def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
         back_ends_table(report),
         energy_table(report["energy"]),
         assumptions_table(report["assumed"]),
-        Text(f"Written to {directory}: program.nir, certificate.json, vectors.npz, report.json"),
+        written_files(report, directory),
     )
 
 

@@ -23,7 +23,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         back_ends_table(report),
         energy_table(report["energy"]),
         assumptions_table(report["assumed"]),
-        Text(f"Written to {directory}: program.nir, certificate.json, vectors.npz, report.json"),
+        written_files(report, directory),
     )
 
 
@@ -171,4 +171,16 @@ def back_ends_table(report: dict[str, Any]) -> Table:
     for name, result in report["backends"].items():
         verdict = "exact" if result["exact"] else f"DIFFERS: {result['difference']}"
         table.add_row(name, verdict, str(result["samples"]))
+    for name, reason in report["backends_not_run"].items():
+        table.add_row(name, f"not run, {reason['why']}: {reason['message']}", "–")
     return table
+
+
+def written_files(report: dict[str, Any], directory: str) -> Text:
+    """What lies in the output directory, and the forms that were refused."""
+    forms = [f"{target}/" for target in report["exports"]["written"]]
+    files = ["program.nir", *forms, "certificate.json", "vectors.npz", "report.json"]
+    text = f"Written to {directory}: {', '.join(files)}"
+    for target, reason in report["exports"]["refused"].items():
+        text += f"\nNot exported to {target}: {reason}"
+    return Text(text)
