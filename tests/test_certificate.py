@@ -15,6 +15,7 @@ from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import check_certificate, first_difference
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.exports import checksums
 from ultralif_deploy.program import executed_arrays, weights_digest
 from ultralif_deploy.simulators import reference
 
@@ -32,7 +33,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--certify",
         8,
         "--on",
-        "fast",
+        "fast,c",
         "-o",
         directory,
     )
@@ -132,6 +133,23 @@ def test_a_back_end_with_one_wrong_spike_breaks_it(
 
     monkeypatch.setattr(reference.Reference, "run", lie)
     fails(copy, "reference: trace of neuron")
+
+
+def test_changed_files_break_it_and_never_run(copy: Path) -> None:
+    """Not even where the certificate claims them."""
+    source = copy / "c" / "ultralif_program.c"
+    ran = copy / "ran"
+    body = (
+        f'#include <stdio.h>\n__attribute__((constructor)) void f(void) {{ fopen("{ran}", "w"); }}'
+    )
+    source.write_text(source.read_text("utf-8") + body + "\n", "utf-8")
+    fails(copy, "c: exported files", "c: files as exported anew")
+    path = copy / "certificate.json"
+    claim = json.loads(path.read_text("utf-8"))
+    claim["backends"]["c"]["artefacts_sha256"] = checksums(copy, "c")
+    path.write_text(json.dumps(claim), "utf-8")
+    fails(copy, "c: files as exported anew")
+    assert not ran.exists()
 
 
 def test_a_removed_judge_breaks_it(copy: Path) -> None:

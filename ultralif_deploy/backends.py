@@ -1,6 +1,8 @@
 """Every export target and every back end by name: what writes, what runs, what it needs."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
+from ultralif_deploy.exporters.c import Vectors, write_c
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.simulators import c_runner, fast, reference
 from ultralif_deploy.simulators.trace import Executable, Trace
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
@@ -43,12 +46,29 @@ def _in_memory(load: Callable[[Program], Executable]) -> BackEnd:
     return BackEnd(lambda program, _: load(program))
 
 
-EXPORTERS: dict[str, Write] = {}
+GOLDEN_SAMPLES, GOLDEN_TIMESTEPS = 2, 8
+"""Of the self-test in exported C: enough that a changed weight shows, short enough to read."""
+
+
+def _write_c(program: Program, directory: Path) -> tuple[Path, ...]:
+    """C with golden vectors of seeded inputs, half of them 0."""
+    steps = min(GOLDEN_TIMESTEPS, program.timesteps)
+    rng = np.random.default_rng(0)
+    shape = (steps, GOLDEN_SAMPLES, program.input.size)
+    values = rng.integers(1, program.input.maximum + 1, shape) * rng.integers(0, 2, shape)
+    inputs = values.astype(np.uint8)
+    trace = fast.load(program).run(inputs, record=True)
+    assert trace.spikes is not None
+    return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits))
+
+
+EXPORTERS: dict[str, Write] = {"c": _write_c}
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
     "fast": _in_memory(fast.load),
+    "c": BackEnd(c_runner.load, "c", c_runner.missing),
 }
 """Every back end by the name that `simulate --on` uses."""
 
@@ -103,9 +123,10 @@ class _Temporary:
     """An executable and the temporary directory of its artefact."""
 
     def __init__(self, name: str, program: Program) -> None:
-        self.directory = tempfile.TemporaryDirectory(prefix="ultralif-")
-        write_artefact(name, program, Path(self.directory.name))
-        self.executable = load_written(name, program, Path(self.directory.name))
+        directory = Path(tempfile.mkdtemp(prefix="ultralif-"))
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        write_artefact(name, program, directory)
+        self.executable = load_written(name, program, directory)
 
     def executed(self) -> dict[str, np.ndarray]:
         return self.executable.executed()

@@ -6,6 +6,7 @@ what did not run, and why. `vectors.npz` beside it holds the inputs and the refe
 logits: golden vectors for any other implementation.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.backends import back_end, load_written
+from ultralif_deploy.backends import back_end, load_written, write_artefact
 from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
 from ultralif_deploy.exporters.nir import read_nir
 from ultralif_deploy.exports import Exports, checksums, write_exports
@@ -176,6 +177,9 @@ def check_certificate(
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Run everything that a certificate claims again and compare every digest.
 
+    Exported forms are written anew from program.nir and compared with the files beside the
+    certificate; only the new ones run, so that a check never executes code from elsewhere.
+
     Returns:
         Samples checked per back end; and of the back ends that cannot run here, what is missing.
 
@@ -207,32 +211,39 @@ def check_certificate(
         failures.append("no reference back end in the certificate")
     samples: dict[str, int] = {}
     not_checked: dict[str, str] = {}
-    for name, record in sorted(claim["backends"].items()):
-        artefact = back_end(name).artefact
-        found = {} if artefact is None else checksums(directory, artefact)
-        compare(f"{name}: exported files", record["artefacts_sha256"], found)
-        try:
-            weights, trace, _ = _run(name, program, directory, inputs, on_samples)
-        except Missing as missing:
-            not_checked[name] = str(missing)
-            continue
-        except UltralifError as error:
-            failures.append(f"{name}: {error}")
-            continue
-        compare(f"{name}: weights as executed", record["weights_sha256"], weights)
-        compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))
-        compare(f"{name}: samples", record["samples"], inputs.shape[1])
-        compare(f"{name}: exact", record["exact"], True)
-        digests = trace.digests()
-        claimed = record["traces_sha256"]
-        for trace_name in sorted({*digests, *claimed}):
-            compare(
-                f"{name}: trace of {trace_name}", claimed.get(trace_name), digests.get(trace_name)
-            )
-        if name == JUDGE:
-            for trace_name, digest in digests.items():
-                compare(f"vectors.npz: {trace_name}", vectors.get(trace_name), digest)
-        samples[name] = inputs.shape[1]
+    with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+        anew = Path(temporary)
+        for name, record in sorted(claim["backends"].items()):
+            artefact = back_end(name).artefact
+            try:
+                write_artefact(name, program, anew)
+                if artefact is not None:
+                    found = checksums(directory, artefact)
+                    compare(f"{name}: exported files", record["artefacts_sha256"], found)
+                    compare(f"{name}: files as exported anew", found, checksums(anew, artefact))
+                weights, trace, _ = _run(name, program, anew, inputs, on_samples)
+            except Missing as missing:
+                not_checked[name] = str(missing)
+                continue
+            except UltralifError as error:
+                failures.append(f"{name}: {error}")
+                continue
+            compare(f"{name}: weights as executed", record["weights_sha256"], weights)
+            compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))
+            compare(f"{name}: samples", record["samples"], inputs.shape[1])
+            compare(f"{name}: exact", record["exact"], True)
+            digests = trace.digests()
+            claimed = record["traces_sha256"]
+            for trace_name in sorted({*digests, *claimed}):
+                compare(
+                    f"{name}: trace of {trace_name}",
+                    claimed.get(trace_name),
+                    digests.get(trace_name),
+                )
+            if name == JUDGE:
+                for trace_name, digest in digests.items():
+                    compare(f"vectors.npz: {trace_name}", vectors.get(trace_name), digest)
+            samples[name] = inputs.shape[1]
     if failures:
         raise CheckFailed(f"{path}: does not hold: {'; '.join(failures)}")
     return samples, not_checked

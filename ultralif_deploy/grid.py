@@ -38,6 +38,11 @@ class WeightFormat:
         """Information per weight: the bits, or log2(3) for ternary."""
         return float(np.log2(3)) if self.name == TERNARY else float(int(self.name))
 
+    @property
+    def stored_bits(self) -> int:
+        """Bits of one weight in memory, two's complement: 2 for ternary."""
+        return int(np.ceil(self.bits))
+
 
 def weight_format(bits: int | str) -> WeightFormat:
     """Format for 2 to 8 bits (two's complement, full range) or `ternary` (−1, 0, 1).
