@@ -12,6 +12,7 @@ import pytest
 from commands import DEMO, refused, ultralif
 from comparisons import back_ends_agree, holds
 from hypothesis import strategies as st
+from requirements import requires
 from second_order_strategies import SPIKING
 from strategies import FORMATS, inputs_for, programs
 
@@ -23,6 +24,8 @@ from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import c_runner
 from ultralif_deploy.simulators.c_runner import Compiled, compile_c
+
+pytestmark = requires("c")
 
 SANITIZED = ("-O1", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all")
 LEAKY = ("lif", "cubalif", "released", "paper")

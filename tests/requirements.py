@@ -1,0 +1,17 @@
+"""Tests of a back end skip by name where its tool is missing; under CI they run and fail."""
+
+import os
+
+import pytest
+
+from ultralif_deploy.backends import BACK_ENDS
+
+
+def available(names: tuple[str, ...] = tuple(BACK_ENDS)) -> list[str]:
+    """The back ends that can run here, all of them under CI."""
+    return [n for n in names if os.environ.get("CI") or BACK_ENDS[n].missing() is None]
+
+
+def requires(name: str) -> pytest.MarkDecorator:
+    """Mark of tests that run a back end."""
+    return pytest.mark.skipif(not available((name,)), reason=str(BACK_ENDS[name].missing()))
