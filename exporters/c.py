@@ -15,7 +15,7 @@ from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.files import directory_written_whole
 from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.grid import weight_format
-from ultralif_deploy.program import FORMAT_VERSION, Population, Program, structure
+from ultralif_deploy.program import FORMAT_VERSION, Population, Program, Threshold, structure
 
 SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "c_templates"
@@ -82,6 +82,18 @@ def pack(rows: np.ndarray, bits: int) -> np.ndarray:
     return np.packbits(flat, axis=-1, bitorder="little")
 
 
+def state_words(population: Population) -> int:
+    """Words of 32 bits that a population keeps from one timestep to the next."""
+    memoryless = isinstance(population.neuron, Threshold)
+    return 0 if memoryless else population.words * population.size
+
+
+def spikes_offset(program: Program) -> int:
+    """Bytes of the state before the first population's spikes: currents and membranes."""
+    widest = max(p.size for p in program.populations)
+    return 4 * (widest + sum(state_words(p) for p in program.populations))
+
+
 def narrowest(values: np.ndarray) -> np.dtype[Any]:
     """The narrowest signed type that holds all values."""
     return np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1))
@@ -109,8 +121,6 @@ def _context(program: Program) -> dict[str, Any]:
         arrays.append(_array(ids[p.name], rows, p.name))
         if isinstance(p.map, Conv2d):
             arrays += _taps(ids[p.name], p.map)
-    widest = max(p.size for p in program.populations)
-    words = widest + sum(p.words * p.size for p in program.populations)
     spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
     models = {type(p.neuron).__name__ for p in program.populations}
     leak = models & {"LIF", "CubaLIF", "UltraDLIF", "LeakyIntegrator", "CubaLI"}
@@ -128,8 +138,8 @@ def _context(program: Program) -> dict[str, Any]:
         "packed": bits < 8,
         "graded": graded,
         "value_parameter": ", int32_t value" if graded else "",
-        "widest": widest,
-        "ram_bytes": 4 * words + -(-spikes // 4) * 4,
+        "widest": max(p.size for p in program.populations),
+        "ram_bytes": spikes_offset(program) + -(-spikes // 4) * 4,
         "const_bytes": sum(a["bytes"] for a in arrays),
         "weight_bytes": weight_bytes,
         "arrays": arrays,
@@ -156,7 +166,7 @@ def _population(
         "name": population.name,
         "model": type(population.neuron).__name__,
         "size": population.size,
-        "words": population.words,
+        "words": state_words(population),
         "spikes": population.spikes,
         "mode": plain.get("reset_mode"),
         "form": plain.get("form"),

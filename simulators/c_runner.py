@@ -13,7 +13,7 @@ import numpy as np
 
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters.c import narrowest
+from ultralif_deploy.exporters.c import narrowest, spikes_offset
 from ultralif_deploy.graph import WEIGHTED, Dense
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
@@ -72,10 +72,8 @@ class Compiled:
             compile_c((optimization, "-shared", "-fPIC", *sources, "-o", path))
             self.library = ctypes.CDLL(str(path))
         self.code_bytes = _code_bytes(directory)
-        widest = max(p.size for p in program.populations)
-        offset = 4 * (widest + sum(p.words * p.size for p in program.populations))
         self.spiking = [p for p in program.populations if p.spikes]
-        offsets = offset + np.cumsum([0, *(p.size for p in self.spiking)])
+        offsets = spikes_offset(program) + np.cumsum([0, *(p.size for p in self.spiking)])
         self.offsets = offsets[:-1].astype(np.uint32)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
 
