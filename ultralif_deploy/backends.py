@@ -12,8 +12,9 @@ import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import Vectors, write_c
+from ultralif_deploy.exporters.onnx import write_onnx
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import c_runner, fast, reference
+from ultralif_deploy.simulators import c_runner, fast, onnx_runner, reference
 from ultralif_deploy.simulators.trace import Executable, Trace
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
@@ -62,12 +63,13 @@ def _write_c(program: Program, directory: Path) -> tuple[Path, ...]:
     return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits))
 
 
-EXPORTERS: dict[str, Write] = {"c": _write_c}
+EXPORTERS: dict[str, Write] = {"onnx": write_onnx, "c": _write_c}
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
     "fast": _in_memory(fast.load),
+    "onnx": BackEnd(onnx_runner.load, "onnx"),
     "c": BackEnd(c_runner.load, "c", c_runner.missing),
 }
 """Every back end by the name that `simulate --on` uses."""

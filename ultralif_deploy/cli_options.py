@@ -34,8 +34,8 @@ NEURONS = (
     "cadlif",
 )
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
-BACK_ENDS = ("reference", "fast", "c")
-EXPORTERS = ("c",)
+BACK_ENDS = ("reference", "fast", "onnx", "c")
+EXPORTERS = ("onnx", "c")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",

@@ -1,0 +1,149 @@
+"""ONNX graphs written as arithmetic: values with operators; an update reads as its equation.
+
+Only whole numbers: int64 for states, int32 for currents, uint8 for spikes, bool for comparisons.
+"""
+
+from typing import Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+Number = int | np.ndarray
+"""A constant; arrays are int64."""
+
+
+class Graph:
+    """Nodes, constants, inputs and outputs under construction.
+
+    Args:
+        name: of the graph; unnamed values carry it too.
+        prefix: of inputs and outputs. Names in a graph inside another must differ from the outer
+            ones.
+    """
+
+    def __init__(self, name: str, prefix: str = "") -> None:
+        self.name = name
+        self.prefix = prefix
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self.inputs: list[ValueInfoProto] = []
+        self.outputs: list[ValueInfoProto] = []
+
+    def input(self, name: str, kind: int, shape: list[str | int]) -> "Value":
+        """A new input of the graph."""
+        name = self.prefix + name
+        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return Value(self, name)
+
+    def output(self, value: "Value", name: str, kind: int, shape: list[str | int]) -> None:
+        """Make a value an output, under a name of its own."""
+        name = self.prefix + name
+        self.nodes.append(helper.make_node("Identity", [value.name], [name]))
+        self.outputs.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def constant(self, array: np.ndarray, name: str | None = None) -> "Value":
+        """An initializer; equal unnamed ones are stored once."""
+        array = np.asarray(array)
+        if name is None:
+            values = "_".join(map(str, array.ravel().tolist()))
+            name = f"{self.name}/{array.dtype}/{array.shape}/{values}"
+        self.constants[name] = array
+        return Value(self, name)
+
+    def number(self, value: int) -> "Value":
+        """A whole number as int64."""
+        return self.constant(np.array(value, dtype=np.int64))
+
+    def op(self, kind: str, *operands: "Value", **attributes: Any) -> "Value":
+        """The only output of a new node."""
+        return self.ops(kind, 1, *operands, **attributes)[0]
+
+    def ops(self, kind: str, count: int, *operands: "Value", **attributes: Any) -> list["Value"]:
+        """All outputs of a new node."""
+        names = [f"{self.name}/{len(self.nodes)}/{i}" for i in range(count)]
+        inputs = [o.name for o in operands]
+        self.nodes.append(helper.make_node(kind, inputs, names, **attributes))
+        return [Value(self, name) for name in names]
+
+    def proto(self) -> Any:
+        """The finished graph."""
+        constants = [numpy_helper.from_array(a, name) for name, a in self.constants.items()]
+        return helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, constants)
+
+
+class Value:
+    """A tensor in a graph. Operators take values or whole numbers; `>` gives a bool tensor."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.name = name
+
+    def _other(self, other: "Value | int") -> "Value":
+        return self.graph.number(other) if isinstance(other, int) else other
+
+    def _op(self, kind: str, other: "Value | int") -> "Value":
+        return self.graph.op(kind, self, self._other(other))
+
+    def __add__(self, other: "Value | int") -> "Value":
+        return self._op("Add", other)
+
+    def __sub__(self, other: "Value | int") -> "Value":
+        return self._op("Sub", other)
+
+    def __mul__(self, other: "Value | int") -> "Value":
+        return self._op("Mul", other)
+
+    def __gt__(self, other: "Value | int") -> "Value":
+        return self._op("Greater", other)
+
+    def __neg__(self) -> "Value":
+        return self.graph.op("Neg", self)
+
+    def __abs__(self) -> "Value":
+        return self.graph.op("Abs", self)
+
+    def most(self, other: "Value | int") -> "Value":
+        """The larger of the two.
+
+        Not Max: onnxruntime 1.31 compares the low 32 bits of int64 there on AVX2 processors.
+        """
+        return (self > other).then(self, other)
+
+    def least(self, other: "Value | int") -> "Value":
+        """The smaller of the two."""
+        return (self > other).then(other, self)
+
+    def clip(self, top: "Value | int") -> "Value":
+        """Saturated to ±top."""
+        limit = self._other(top)
+        return self.least(limit).most(-limit)
+
+    def whole_part(self, divisor: "Value | int") -> "Value":
+        """⌊self/divisor⌋ of a value that is not negative.
+
+        ONNX leaves open which way the quotient of a negative number is rounded.
+        """
+        return self._op("Div", other=divisor)
+
+    def floor(self, divisor: "Value | int") -> "Value":
+        """⌊self/divisor⌋ for both signs, by ⌊x/d⌋ = −1 − ⌊(−1 − x)/d⌋."""
+        complement = self.graph.number(-1) - self
+        negative = self.graph.number(-1) - complement.most(0).whole_part(divisor)
+        return (complement > -1).then(negative, self.most(0).whole_part(divisor))
+
+    def then(self, yes: "Value | int", no: "Value | int") -> "Value":
+        """`yes` where this bool is true, else `no`."""
+        return self.graph.op("Where", self, self._other(yes), self._other(no))
+
+    def cast(self, kind: int) -> "Value":
+        """As another element type."""
+        return self.graph.op("Cast", self, to=kind)
+
+    def long(self) -> "Value":
+        """As int64."""
+        return self.cast(TensorProto.INT64)
+
+    def rolled(self, by: int, size: int) -> "Value":
+        """Value of neuron n + by, around the ring of all neurons."""
+        order = self.graph.constant((np.arange(size, dtype=np.int64) + by) % size)
+        return self.graph.op("Gather", self, order, axis=1)
