@@ -14,7 +14,7 @@ from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import Vectors, write_c
 from ultralif_deploy.exporters.onnx import write_onnx
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import c_runner, fast, onnx_runner, reference
+from ultralif_deploy.simulators import c_runner, fast, loihi, onnx_runner, reference
 from ultralif_deploy.simulators.trace import Executable, Trace
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
@@ -69,6 +69,8 @@ EXPORTERS: dict[str, Write] = {"onnx": write_onnx, "c": _write_c}
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
     "fast": _in_memory(fast.load),
+    "loihi1": _in_memory(loihi.load1),
+    "loihi2": _in_memory(loihi.load2),
     "onnx": BackEnd(onnx_runner.load, "onnx"),
     "c": BackEnd(c_runner.load, "c", c_runner.missing),
 }

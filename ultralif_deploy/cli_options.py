@@ -34,7 +34,7 @@ NEURONS = (
     "cadlif",
 )
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
-BACK_ENDS = ("reference", "fast", "onnx", "c")
+BACK_ENDS = ("reference", "fast", "loihi1", "loihi2", "onnx", "c")
 EXPORTERS = ("onnx", "c")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
