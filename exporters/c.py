@@ -11,9 +11,8 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.files import directory_written_whole
-from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import FORMAT_VERSION, Population, Program, Threshold, structure
 

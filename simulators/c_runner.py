@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import narrowest, spikes_offset
-from ultralif_deploy.graph import WEIGHTED, Dense
+from ultralif_deploy.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators.events import count_events

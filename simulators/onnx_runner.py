@@ -8,10 +8,9 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.onnx import SEQUENCE, STEP
-from ultralif_deploy.graph import WEIGHTED
+from ultralif_deploy.graph import WEIGHTED, Conv2d
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators.events import count_events
 from ultralif_deploy.simulators.trace import Trace

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-PAIR_EXACT_INPUT = 127
-FLOAT32_EXACT = 1 << 24
+from ultralif_deploy.fixed import FLOAT32_EXACT, PAIR_EXACT_INPUT
 
 Product = Callable[[np.ndarray], np.ndarray]
 """Rows uint8 [row, source] to int32 [row, target]."""

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.graph import AnyMap, Dense, Identity
+from ultralif_deploy.graph import AnyMap, Conv2d, Dense, Identity
 
 
 def sparse_rows(linear: AnyMap) -> sparse.csr_array:

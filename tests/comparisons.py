@@ -208,6 +208,11 @@ def step_follows_spec(
         used = {k: arguments[k] for k in PARAMETERS[model]}
         bias = numbers(3 if near else far)
         v = numbers(top, getattr(neuron, "WORDS", 1) * size)
+        if "threshold" in used:  # a third of the neurons just reach it, or just do not
+            silent = used | {"threshold": [2**40] * size}
+            reached = functions[model](current, bias, list(v), **silent, **modes(neuron))[1][:size]
+            at = rng.random(size) < 1 / 3
+            used["threshold"] = np.where(at, reached, used["threshold"]).tolist()
         expected = functions[model](current, bias, list(v), **used, **modes(neuron))
         assert step(neuron, used, bias, current, list(v)) == tuple(expected), model
 
