@@ -17,10 +17,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from ultralif_deploy.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.exporters.onnx_graph import Graph, Value
 from ultralif_deploy.exporters.onnx_neurons import Update, update
 from ultralif_deploy.files import directory_written_whole
-from ultralif_deploy.fixed import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.graph import INPUT, WEIGHTED, Conv2d, Identity, Projection
 from ultralif_deploy.program import Population, Program, Threshold
 

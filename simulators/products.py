@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.fixed import FLOAT32_EXACT, PAIR_EXACT_INPUT
+from ultralif_deploy.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 
 Product = Callable[[np.ndarray], np.ndarray]
 """Rows uint8 [row, source] to int32 [row, target]."""

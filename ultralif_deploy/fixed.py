@@ -27,15 +27,6 @@ MAX_SHIFT = 24
 TABLE_MAX = 4096
 """Most entries of a correction table."""
 
-FLOAT32_EXACT = 1 << 24
-"""Integer sums whose terms add up to less than this in magnitude are exact in float32."""
-
-PAIR_EXACT_INPUT = 127
-"""Largest input for which a pair of u8·s8 products fits 16 bits: 2·127·128 < 2^15.
-
-onnxruntime's kernels without 8-bit matrix units add such pairs with saturation.
-"""
-
 
 def leak(v: int, decay: int) -> int:
     """sgn(v)·((|v|·(4096 − decay)) >> 12): truncation toward zero."""
