@@ -6,7 +6,8 @@ comparisons over independent rows, and the processor's 8-bit matrix units see al
 
 import numpy as np
 
-from ultralif_deploy.exact_ranges import INT32_MAX, PAIR_EXACT_INPUT
+from ultralif_deploy.exact_ranges import PAIR_EXACT_INPUT
+from ultralif_deploy.fixed import INT32_MAX
 from ultralif_deploy.graph import INPUT, Dense
 from ultralif_deploy.program import Integrator, Population, Program, Threshold
 from ultralif_deploy.simulators.products import session

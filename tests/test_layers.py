@@ -51,7 +51,17 @@ def test_every_module_is_looked_at():
 
 
 BACK_END_MAY_SEE = {
-    f"{PACKAGE}.{m}" for m in ("program", "fixed", "grid", "graph", "files", "errors", "resets")
+    f"{PACKAGE}.{module}"
+    for module in (
+        "program",
+        "fixed",
+        "exact_ranges",
+        "grid",
+        "graph",
+        "files",
+        "errors",
+        "resets",
+    )
 }
 EXPORTER_OF = {
     f"{PACKAGE}.simulators.{m}_runner": f"{PACKAGE}.exporters.{m}" for m in ("c", "onnx")
@@ -72,7 +82,7 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 
 ORDER = [
     {"errors"},
-    {"fixed", "files", "assumptions", "resets"},
+    {"fixed", "exact_ranges", "files", "assumptions", "resets"},
     {"convolution"},
     {"graph", "data.loading", "encode", "integer_second_order", "log_max"},
     {"network", "program", "grid", "data", "composition"},
