@@ -111,7 +111,7 @@ def place(program: Program, chip: Chip) -> Placement:
         Refused: it does not fit; the message says what, the limit, the need and the way out.
     """
     depths = pipeline_depths(program, chip)
-    delays = _delays(program, depths, chip)
+    delays = pipeline_delays(program, depths, chip)
     synapses = _synapses(program, chip)
     cutter = _Cutter(program, chip, delays, synapses)
     cuts = cutter.cut()
@@ -150,7 +150,12 @@ def pipeline_depths(program: Program, chip: Chip) -> dict[str, int]:
     )
 
 
-def _delays(program: Program, depths: dict[str, int], chip: Chip) -> dict[str, int]:
+def pipeline_delays(program: Program, depths: dict[str, int], chip: Chip) -> dict[str, int]:
+    """Synaptic delay of every projection, so that all that a population receives is aligned.
+
+    Raises:
+        Refused: a delay beyond the chip's longest.
+    """
     delays = {}
     for p in program.projections:
         late = 0 if p.name in program.delayed else 1

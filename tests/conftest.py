@@ -10,6 +10,11 @@ from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
 
+if "ULTRALIF_LAVA_PYTHON" in os.environ:  # under another name, which reaches all workers
+    os.environ["ULTRALIF_TESTS_LAVA_PYTHON"] = os.environ.pop("ULTRALIF_LAVA_PYTHON")
+LAVA_PYTHON = os.environ.get("ULTRALIF_TESTS_LAVA_PYTHON")
+"""Lava's own environment; `test_lava.py` alone uses it, since every start takes a second."""
+
 settings.register_profile(
     "ultralif",
     deadline=None,

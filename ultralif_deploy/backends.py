@@ -12,9 +12,10 @@ import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import Vectors, write_c
+from ultralif_deploy.exporters.lava import write_lava, write_lava_custom, write_lava_loihi1
 from ultralif_deploy.exporters.onnx import write_onnx
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import c_runner, fast, loihi, onnx_runner, reference
+from ultralif_deploy.simulators import c_runner, fast, lava_runner, loihi, onnx_runner, reference
 from ultralif_deploy.simulators.trace import Executable, Trace
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
@@ -63,7 +64,13 @@ def _write_c(program: Program, directory: Path) -> tuple[Path, ...]:
     return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits))
 
 
-EXPORTERS: dict[str, Write] = {"onnx": write_onnx, "c": _write_c}
+EXPORTERS: dict[str, Write] = {
+    "onnx": write_onnx,
+    "c": _write_c,
+    "lava": write_lava,
+    "lava-loihi1": write_lava_loihi1,
+    "lava-custom": write_lava_custom,
+}
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
 BACK_ENDS: dict[str, BackEnd] = {
@@ -73,6 +80,10 @@ BACK_ENDS: dict[str, BackEnd] = {
     "loihi2": _in_memory(loihi.load2),
     "onnx": BackEnd(onnx_runner.load, "onnx"),
     "c": BackEnd(c_runner.load, "c", c_runner.missing),
+    **{
+        flavour: BackEnd(lava_runner.load, flavour, lava_runner.missing)
+        for flavour in ("lava", "lava-loihi1", "lava-custom")
+    },
 }
 """Every back end by the name that `simulate --on` uses."""
 

@@ -34,8 +34,11 @@ NEURONS = (
     "cadlif",
 )
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
-BACK_ENDS = ("reference", "fast", "loihi1", "loihi2", "onnx", "c")
-EXPORTERS = ("onnx", "c")
+BACK_ENDS = (
+    *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
+    *("lava", "lava-loihi1", "lava-custom"),
+)
+EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",

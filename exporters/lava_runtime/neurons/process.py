@@ -1,0 +1,133 @@
+"""Processes: a population with its synaptic sum as input and its spikes as output."""
+
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+
+
+class Population(AbstractProcess):
+    """Neurons of one model.
+
+    Args:
+        state: int64 [words, neuron] before the first timestep.
+        bias: int64 [neuron].
+        parameters: int64 [neuron] each, and a model's own structure: `reset_mode`, `form`,
+            `stride` or `shift`.
+    """
+
+    PARAMETERS = ()
+
+    def __init__(self, *, state, bias, **parameters):
+        structure = {k: v for k, v in parameters.items() if k not in self.PARAMETERS}
+        super().__init__(state=state, bias=bias, **parameters, structure=structure)
+        neurons = (state.shape[1],)
+        self.a_in = InPort(shape=neurons)
+        self.s_out = OutPort(shape=neurons)
+        self.state = Var(shape=state.shape, init=state)
+        self.bias = Var(shape=neurons, init=bias)
+        for name in self.PARAMETERS:
+            array = parameters[name]
+            setattr(self, name, Var(shape=array.shape, init=array))
+
+
+class Threshold(Population):
+    """I + bias > θ."""
+
+    PARAMETERS = ("threshold",)
+
+
+class TropicalLIF(Population):
+    """v ← max(v − decay, I + bias); fires iff v > θ; then v ← reset."""
+
+    PARAMETERS = ("threshold", "decay", "reset")
+
+
+class LIF(Population):
+    """v ← leak(v) + 64·I + bias, with one of the reset modes."""
+
+    PARAMETERS = ("threshold", "decay", "reset")
+
+
+class CubaLIF(Population):
+    """i ← leak(i) + 64·I + bias; v ← leak(v) + i, with one of the reset modes."""
+
+    PARAMETERS = ("threshold", "decay", "synaptic_decay", "reset")
+
+
+class UltraDLIF(Population):
+    """Membranes are shared with the two neighbours on a ring."""
+
+    PARAMETERS = ("threshold", "decay")
+
+
+class LogMaxLIF(Population):
+    """A maximum of membrane and drive with a correction from a table."""
+
+    PARAMETERS = ("threshold", "decay", "table")
+
+
+class Integrator(Population):
+    """v ← v + I + bias; never fires."""
+
+
+class LeakyIntegrator(Population):
+    """v ← leak(v) + 64·I + bias; never fires."""
+
+    PARAMETERS = ("decay",)
+
+
+class CubaLI(Population):
+    """i ← leak(i) + 64·I + bias; v ← leak(v) + i; never fires."""
+
+    PARAMETERS = ("decay", "synaptic_decay")
+
+
+class SiLIF(Population):
+    """A membrane and an adaptation current that drive each other."""
+
+    PARAMETERS = (
+        *("threshold", "reset", "alpha", "beta", "a", "b"),
+        *("shift", "coefficient_bits", "state_bits"),
+    )
+
+
+class CSiLIF(Population):
+    """A complex membrane that turns and decays."""
+
+    PARAMETERS = (
+        *("threshold", "reset", "real", "imaginary"),
+        *("shift", "coefficient_bits", "state_bits"),
+    )
+
+
+class AdaLIF(Population):
+    """A leaky membrane whose threshold rises with every spike."""
+
+    PARAMETERS = (
+        *("threshold", "alpha", "beta", "jump"),
+        *("shift", "coefficient_bits", "state_bits"),
+    )
+
+
+class LeakySum(Population):
+    """Logits are the sum over time of a leaky membrane; never fires."""
+
+    PARAMETERS = ("alpha", "shift", "coefficient_bits", "state_bits")
+
+
+class Recorder(AbstractProcess):
+    """Keeps every timestep's spikes in a file of bytes [timestep, neuron].
+
+    Args:
+        path: of the file, of the right size.
+        neurons: count.
+        timesteps: that the file holds.
+
+    The ties carry zeros from one recorder to the next.
+    """
+
+    def __init__(self, *, path, neurons, timesteps):
+        super().__init__(path=path, neurons=neurons, timesteps=timesteps)
+        self.a_in = InPort(shape=(neurons,))
+        self.tie_in = InPort(shape=(1,))
+        self.tie_out = OutPort(shape=(1,))

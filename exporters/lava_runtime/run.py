@@ -1,0 +1,210 @@
+"""Runs the network of this folder in Lava.
+
+Usage: python run.py INPUTS.npy OUTPUTS.npz
+
+INPUTS.npy: uint8 [timestep, sample, input]. OUTPUTS.npz: `logits` int64 [sample, class];
+`spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and what the
+processes were configured with, as `executed.NAME`. Needs lava-nc 0.10 alone.
+
+Every synapse process takes one timestep, so that a population at depth d acts d timesteps late. A
+sample takes T + the largest depth; populations with memory are put into their initial state when
+their first input arrives, as a chip's management core does.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import lava_compat  # noqa: E402, F401  before anything of Lava
+import numpy as np  # noqa: E402
+from lava.magma.core.run_conditions import RunSteps  # noqa: E402
+from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
+from lava.proc.conv.process import Conv  # noqa: E402
+from lava.proc.dense.process import Dense  # noqa: E402
+from lava.proc.io.source import RingBuffer  # noqa: E402
+from lava.proc.lif.process import LIF  # noqa: E402
+from lava.proc.sparse.process import Sparse  # noqa: E402
+from neurons import process  # noqa: E402
+from scipy.sparse import identity  # noqa: E402
+
+
+class Network:
+    """The processes of `network.json` with the arrays of `network.npz`.
+
+    Args:
+        inputs: uint8 [timestep, sample, input].
+        directory: for the recorded spikes.
+    """
+
+    def __init__(self, inputs, directory):
+        self.described = json.loads((HERE / "network.json").read_text("utf-8"))
+        with np.load(HERE / "network.npz", allow_pickle=False) as file:
+            self.arrays = dict(file)
+        self.time, self.samples, _ = inputs.shape
+        self.populations = self.described["populations"]
+        self.period = self.time + max(p["depth"] for p in self.populations)
+        padding = ((0, self.period - self.time), (0, 0), (0, 0))
+        stream = np.pad(inputs, padding).transpose(2, 1, 0).reshape(inputs.shape[2], -1)
+        self.source = RingBuffer(data=stream.astype(np.int32))
+        self.cells = {p["name"]: self.population(p) for p in self.populations}
+        self.synapses = {p["name"]: self.projection(p) for p in self.described["projections"]}
+        self.records, recorder = {}, None
+        for p in self.populations:
+            recorder = self.record(p, directory, recorder)
+
+    def array(self, owner, name):
+        return self.arrays[f"{owner}.{name}"].astype(np.int64)
+
+    def population(self, p):
+        arrays = {name: self.array(p["name"], name) for name in p["arrays"]}
+        if p["process"] == "stock":
+            return LIF(
+                shape=(p["size"],),
+                du=4095,
+                dv=arrays["decay"],
+                bias_mant=arrays["mantissa"],
+                bias_exp=p["exponent"],
+                vth=arrays["threshold"],
+            )
+        return getattr(process, p["process"])(**arrays, **p["structure"])
+
+    def projection(self, p):
+        """Processes of a projection: synapses, and relays that wait for `delay` timesteps."""
+        sent = self.source.s_out if p["source"] == "input" else self.cells[p["source"]].s_out
+        bits = self.described["message_bits"] if p["source"] == "input" else 0
+        size = sent.shape[0]
+        for _ in range(p["delay"]):
+            relay = Sparse(weights=identity(size, dtype=int, format="csr"), num_message_bits=bits)
+            sent.connect(relay.s_in)
+            sent = relay.a_out
+        target = self.cells[p["target"]].a_in
+        if p["kind"] == "conv":
+            # Lava's Conv counts (x, y, channel) and turns its kernel as mathematics does.
+            weight = self.array(p["name"], "weight").transpose(0, 3, 2, 1)[:, ::-1, ::-1]
+            synapses = Conv(
+                weight=weight,
+                input_shape=tuple(reversed(p["input_shape"])),
+                padding=tuple(reversed(p["padding"])),
+                stride=tuple(reversed(p["stride"])),
+                dilation=tuple(reversed(p["dilation"])),
+                groups=p["groups"],
+                num_message_bits=bits,
+            )
+            sent.reshape(tuple(p["input_shape"])).transpose((2, 1, 0)).connect(synapses.s_in)
+            synapses.a_out.transpose((2, 1, 0)).reshape(target.shape).connect(target)
+            return synapses
+        if p["kind"] == "identity":
+            weights = identity(size, dtype=int, format="csr")
+            synapses = Sparse(weights=weights, num_message_bits=bits)
+        else:
+            # Doubled at exponent -1: weights of mixed sign keep even values alone.
+            weights = 2 * self.array(p["name"], "weight")
+            synapses = Dense(weights=weights, weight_exp=-1, num_message_bits=bits)
+        sent.connect(synapses.s_in)
+        synapses.a_out.connect(target)
+        return synapses
+
+    def record(self, p, directory, before):
+        """A recorder of a population, tied to the one before, and its file of spikes.
+
+        Lava runs only what is connected to the process it starts: the ties connect everything.
+        """
+        shape = (max(1, self.samples * self.period), p["size"])
+        path = Path(directory) / f"{len(self.records)}.bin"
+        self.records[p["name"]] = np.memmap(path, dtype=np.uint8, mode="w+", shape=shape)
+        recorder = process.Recorder(path=str(path), timesteps=shape[0], neurons=shape[1])
+        self.cells[p["name"]].s_out.connect(recorder.a_in)
+        if before is not None:
+            before.tie_out.connect(recorder.tie_in)
+        return recorder
+
+    def release(self, depth):
+        """Put populations of a depth that remember into their initial state."""
+        for p in self.populations:
+            if p["depth"] != depth or not p["remembers"]:
+                continue
+            cell = self.cells[p["name"]]
+            if p["process"] == "stock":
+                cell.v.set(np.zeros(p["size"], dtype=int))
+            else:
+                cell.state.set(self.array(p["name"], "state"))
+            for q in self.described["projections"]:
+                if q["target"] == p["name"] and q["loop"]:
+                    synapses = self.synapses[q["name"]]
+                    waiting = synapses.a_buf if q["kind"] == "conv" else synapses.a_buff
+                    waiting.set(np.zeros(waiting.shape, dtype=int))
+
+    def run(self):
+        """Logits [sample, class] and spikes by population [timestep, sample, neuron]."""
+        readout = self.populations[-1]
+        cell = self.cells[readout["name"]]
+        logits = np.zeros((self.samples, readout["size"]), dtype=np.int64)
+        final = readout["depth"] + self.time
+        begins = {p["depth"] for p in self.populations if p["remembers"]}
+        stops = sorted(begins | {final, self.period})
+        config = Loihi2SimCfg(select_tag="fixed_pt")
+        for sample in range(self.samples):
+            done = 0
+            for stop in stops:
+                cell.run(condition=RunSteps(num_steps=stop - done), run_cfg=config)
+                done = stop
+                self.release(stop)
+                if stop == final:
+                    logits[sample] = self.logits(readout, cell)
+        if self.samples:
+            cell.stop()
+        spikes = {}
+        for p in self.populations:
+            if p["spikes"]:
+                flat = self.records[p["name"]][: self.samples * self.period]
+                recorded = flat.reshape(self.samples, self.period, p["size"])
+                aligned = recorded[:, p["depth"] : p["depth"] + self.time]
+                spikes[p["name"]] = aligned.transpose(1, 0, 2)
+        return logits, spikes
+
+    def logits(self, readout, cell):
+        """The read-out's membranes, in the program's units, int64 [class]."""
+        if readout["process"] == "stock":
+            return np.asarray(cell.v.get()).astype(np.int64) // readout["logit_unit"]
+        return np.asarray(cell.state.get())[0]
+
+    def executed(self):
+        """Weights and registers, as the processes hold them."""
+        values = {}
+        for q in self.described["projections"]:
+            synapses = self.synapses[q["name"]]
+            if q["kind"] == "conv":
+                turned = synapses.weight.init[:, ::-1, ::-1]
+                values[f"{q['name']}.weight"] = turned.transpose(0, 3, 2, 1)
+            elif q["kind"] == "dense":
+                values[f"{q['name']}.weight"] = synapses.weights.init // 2
+        for p in self.populations:
+            cell = self.cells[p["name"]]
+            if p["process"] == "stock":
+                held = {"decay": cell.dv, "mantissa": cell.bias_mant, "threshold": cell.vth}
+            else:
+                held = {name: getattr(cell, name) for name in p["arrays"]}
+            values |= {f"{p['name']}.{name}": var.init for name, var in held.items()}
+        return values
+
+
+def main(inputs_path, outputs_path):
+    """Run a file of inputs into a file of outputs."""
+    inputs = np.load(inputs_path, allow_pickle=False)
+    with tempfile.TemporaryDirectory() as directory:
+        network = Network(inputs, directory)
+        logits, spikes = network.run()
+        executed = {f"executed.{name}": a for name, a in network.executed().items()}
+        found = {f"spikes.{name}": a for name, a in spikes.items()}
+        np.savez(outputs_path, logits=logits, **found, **executed)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

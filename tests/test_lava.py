@@ -1,0 +1,178 @@
+"""Exported Lava folders: run by real lava-nc in its own environment, equal to the reference."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import DEMO, ultralif
+from comparisons import assert_same_trace, holds
+from conftest import LAVA_PYTHON
+from hypothesis import strategies as st
+from second_order_strategies import SPIKING
+from strategies import inputs_for, programs
+
+from ultralif_deploy import read_nir
+from ultralif_deploy.backends import EXPORTERS, load_on, load_written
+from ultralif_deploy.errors import Refused, UltralifError
+from ultralif_deploy.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.simulators import lava_runner, reference
+
+FLAVOURS = ("lava", "lava-loihi1", "lava-custom")
+
+lava = pytest.mark.skipif(
+    LAVA_PYTHON is None and not os.environ.get("CI"),
+    reason=f"{lava_runner.PYTHON} does not name a Python with Lava",
+)
+
+
+@pytest.fixture(autouse=True)
+def with_lava(monkeypatch: pytest.MonkeyPatch) -> None:
+    if LAVA_PYTHON is not None:
+        monkeypatch.setenv(lava_runner.PYTHON, LAVA_PYTHON)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded network as a program."""
+    directory = tmp_path_factory.mktemp("demo")
+    done = ultralif(
+        *("deploy", DEMO, "--data", "digits", "--certify", 20),
+        *("--on", "reference", "-o", directory),
+    )
+    assert done.code == 0, done.err
+    return directory / "program.nir"
+
+
+def equal_where_not_refused(
+    drawn: st.SearchStrategy[Program], examples: int, flavours: tuple[str, ...] = FLAVOURS
+) -> dict[str, int]:
+    """Compare flavours with the reference; how many programs each expressed."""
+    expressed = dict.fromkeys(flavours, 0)
+
+    def check(data: st.DataObject) -> None:
+        program = data.draw(drawn)
+        inputs = data.draw(inputs_for(program, program.timesteps, 3))
+        for flavour in flavours:
+            try:
+                loaded = load_on(flavour, program)
+            except Refused:
+                continue
+            expected = reference.load(program).run(inputs, record=True)
+            assert_same_trace(loaded.run(inputs, record=True), expected)
+            arrays = executed_arrays(program)
+            assert weights_digest(loaded.executed()) == weights_digest(arrays)
+            expressed[flavour] += 1
+
+    holds(check, st.data(), examples=examples, planted=True)
+    return expressed
+
+
+@lava
+def test_programs_are_equal_to_the_reference() -> None:
+    expressed = equal_where_not_refused(programs(), 8)
+    assert min(expressed["lava"], expressed["lava-custom"]) >= 3
+
+
+@lava
+def test_threshold_programs_are_equal_in_the_registers_of_loihi_1() -> None:
+    chains = programs(kinds=("threshold",), delayed=False)
+    assert equal_where_not_refused(chains, 30, ("lava-loihi1",))["lava-loihi1"] >= 2
+
+
+@lava
+def test_second_order_programs_are_equal_to_the_reference() -> None:
+    drawn = programs(kinds=SPIKING, readouts=("leaky_sum",), delayed=False)
+    assert equal_where_not_refused(drawn, 6, ("lava-custom",))["lava-custom"] == 6
+
+
+@lava
+def test_the_embedded_network_runs_from_the_command_line(tmp_path: Path) -> None:
+    done = ultralif(
+        *("deploy", DEMO, "--data", "digits", "--certify", 20),
+        *("--on", "lava,lava-custom", "-o", tmp_path),
+    )
+    assert done.code == 0, done.err
+    records = json.loads((tmp_path / "certificate.json").read_text("utf-8"))["backends"]
+    assert list(records) == ["reference", "lava", "lava-custom"]
+    assert all(r["exact"] and r["samples"] == 20 for r in records.values())
+    assert "lava/network.npz" in records["lava"]["artefacts_sha256"]
+
+
+def changed_threshold(directory: Path) -> None:
+    with np.load(directory / "network.npz") as file:
+        arrays = dict(file)
+    arrays["neuron.threshold"] = arrays["neuron.threshold"] + 1
+    np.savez(directory / "network.npz", **arrays)
+
+
+def changed_weight(directory: Path) -> None:
+    with np.load(directory / "network.npz") as file:
+        arrays = dict(file)
+    arrays["input->neuron.weight"] = -arrays["input->neuron.weight"] - 1
+    np.savez(directory / "network.npz", **arrays)
+
+
+def changed_comparison(directory: Path) -> None:
+    path = directory / "neurons" / "models.py"
+    text = path.read_text("utf-8")
+    assert text.count("return current + self.bias > self.threshold") == 1
+    path.write_text(text.replace("self.bias > self.threshold", "self.bias < self.threshold"))
+
+
+def changed_depth(directory: Path) -> None:
+    path = directory / "network.json"
+    network = json.loads(path.read_text("utf-8"))
+    network["populations"][-1]["depth"] += 1
+    path.write_text(json.dumps(network))
+
+
+@lava
+@pytest.mark.parametrize(
+    "change", [changed_threshold, changed_weight, changed_comparison, changed_depth]
+)
+def test_changes_of_the_folder_are_found(demo: Path, tmp_path: Path, change: object) -> None:
+    program = read_nir(demo)
+    EXPORTERS["lava-custom"](program, tmp_path / "lava-custom")
+    assert callable(change)
+    change(tmp_path / "lava-custom")
+    loaded = load_written("lava-custom", program, tmp_path)
+    inputs = np.random.default_rng(0).integers(
+        0, 2, (program.timesteps, 4, program.input.size), dtype=np.uint8
+    )
+    expected = reference.load(program).run(inputs, record=True)
+    with pytest.raises(AssertionError):
+        assert_same_trace(loaded.run(inputs, record=True), expected)
+
+
+@lava
+def test_failures_of_the_folder_are_one_line(demo: Path, tmp_path: Path) -> None:
+    program = read_nir(demo)
+    EXPORTERS["lava"](program, tmp_path / "lava")
+    (tmp_path / "lava" / "network.npz").unlink()
+    with pytest.raises(UltralifError, match=r"lava: FileNotFoundError.*network\.npz") as caught:
+        load_written("lava", program, tmp_path).executed()
+    assert "\n" not in str(caught.value)
+
+
+def test_loihi_1_refuses_what_its_registers_are_not_known_to_hold(
+    demo: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refused, match="neuron: decay 4096, which the chip's register"):
+        EXPORTERS["lava-loihi1"](read_nir(demo), tmp_path / "lava-loihi1")
+    assert not (tmp_path / "lava-loihi1").exists()
+
+
+def test_a_python_without_lava_is_reported_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(lava_runner.PYTHON, sys.executable)
+    doctor = ultralif("doctor", "--json").json()["backends"]["lava"]
+    assert doctor["available"] is False
+    assert "pip install --no-deps" in doctor["install"]
+    arguments = ("--data", "digits", "--on", "lava", "--certify", 4, "-o", tmp_path)
+    missing = ultralif("deploy", DEMO, *arguments, "--json")
+    assert "lava-nc" in missing.out + missing.err
+    assert not (tmp_path / "certificate.json").is_file() or "not_run" in missing.out + missing.err
