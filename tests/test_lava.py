@@ -96,7 +96,7 @@ def test_the_embedded_network_runs_from_the_command_line(tmp_path: Path) -> None
     )
     assert done.code == 0, done.err
     records = json.loads((tmp_path / "certificate.json").read_text("utf-8"))["backends"]
-    assert list(records) == ["reference", "lava", "lava-custom"]
+    assert set(records) == {"reference", "lava", "lava-custom"}
     assert all(r["exact"] and r["samples"] == 20 for r in records.values())
     assert "lava/network.npz" in records["lava"]["artefacts_sha256"]
 
