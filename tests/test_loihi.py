@@ -1,7 +1,9 @@
 """The Loihi models: exact where they accept, refusals that name limit and way out, placement."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -360,3 +362,20 @@ def test_the_report_carries_the_placement() -> None:
     assert facts["placement"]["cores"] >= 2
     assert facts["placement"]["worst_core"] in facts["placement"]["populations"]
     assert facts["activity"]["samples"] == 5
+
+
+def test_the_placement_stands_in_the_summary_where_a_chip_ran(tmp_path: Path) -> None:
+    def lines(back_ends: str) -> list[list[str]]:
+        done = ultralif(
+            *("deploy", DEMO, "--data", "digits", "--certify", 4, "--on", back_ends),
+            *("-o", tmp_path),
+        )
+        assert done.code == 0, done.err
+        rows = (re.findall(r"[^│]+", line) for line in done.out.splitlines())
+        return [[cell.strip() for cell in row] for row in rows if len(row) == 8]
+
+    assert [row[:4] for row in lines("loihi1") if row[0] == "loihi1"] == [
+        ["loihi1", "neuron*", "1", "64"],
+        ["loihi1", "readout", "1", "10"],
+    ]
+    assert not [row for row in lines("fast") if row[0].startswith("loihi")]

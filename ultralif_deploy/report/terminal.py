@@ -21,6 +21,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _populations(report),
         _passes(report),
         back_ends_table(report),
+        placement_table(report),
         energy_table(report["energy"]),
         assumptions_table(report["assumed"]),
         written_files(report, directory),
@@ -174,6 +175,30 @@ def back_ends_table(report: dict[str, Any]) -> Table:
     for name, reason in report["backends_not_run"].items():
         table.add_row(name, f"not run, {reason['why']}: {reason['message']}", "–")
     return table
+
+
+def placement_table(report: dict[str, Any]) -> RenderableType:
+    """Where each population lies on the chips, in figures of its fullest core."""
+    columns = ("chip", "population", "cores", "neurons", "memory", "axons in", "out", "late by")
+    title = "Placement on cores, per population its fullest core (* the worst)"
+    table = titled(title, *columns, left=columns[:2])
+    for result in report["backends"].values():
+        placement = result["facts"].get("placement")
+        if placement is None:
+            continue
+        for name, p in placement["populations"].items():
+            worst = "*" if name == placement["worst_core"] else ""
+            table.add_row(
+                placement["chip"],
+                name + worst,
+                str(p["cores"]),
+                str(p["neurons_per_core"]),
+                f"{p['memory_bits'] / 8192:.1f} KiB, {100 * p['memory_share']:.0f} %",
+                str(p["input_axons"]),
+                str(p["output_axons"]),
+                str(p["depth"]),
+            )
+    return table if table.row_count else Text("", end="")
 
 
 def written_files(report: dict[str, Any], directory: str) -> Text:
