@@ -21,7 +21,7 @@ import numpy as np
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.files import directory_written_whole
 from ultralif_deploy.fixed import DECAY_ONE
-from ultralif_deploy.graph import Conv2d, Dense
+from ultralif_deploy.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program import (
     Integrator,
     Population,
@@ -32,7 +32,11 @@ from ultralif_deploy.program import (
 )
 from ultralif_deploy.simulators.chips import Chip, chip
 from ultralif_deploy.simulators.loihi_stock import GUARDED, ONE, registers
-from ultralif_deploy.simulators.placement import pipeline_delays, pipeline_depths
+from ultralif_deploy.simulators.placement import (
+    pipeline_delays,
+    pipeline_depths,
+    refuse_wide_inputs,
+)
 
 RUNTIME = Path(__file__).parent / "lava_runtime"
 RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
@@ -57,11 +61,7 @@ def write_lava_loihi1(program: Program, directory: Path) -> tuple[Path, ...]:
     Raises:
         Refused: a population needs more than Loihi 1's registers are known to hold.
     """
-    if program.input.maximum > 1:
-        raise Refused(
-            f"lava-loihi1: inputs up to {program.input.maximum}; spikes carry at most 1; "
-            "encode by rate"
-        )
+    refuse_wide_inputs(program, replace(chip("loihi1"), name="lava-loihi1"))
     return _write(program, directory, "lava-loihi1", _guarded)
 
 
@@ -104,9 +104,7 @@ def _write(
         _projection(p, delays[p.name], p.name in program.delayed) for p in program.projections
     ]
     arrays |= {
-        f"{p.name}.weight": p.map.weight
-        for p in program.projections
-        if isinstance(p.map, (Dense, Conv2d))
+        f"{p.name}.weight": p.map.weight for p in program.projections if isinstance(p.map, WEIGHTED)
     }
     network = {
         "flavour": flavour,

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters.lava import NETWORK, RUN, RUNTIME
+from ultralif_deploy.exporters.lava import ARRAYS, NETWORK, RUN, RUNTIME
 from ultralif_deploy.graph import WEIGHTED
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators.events import count_events
 from ultralif_deploy.simulators.trace import Trace
 
 PYTHON = "ULTRALIF_LAVA_PYTHON"
-START_S, TIMESTEP_S = 20, 0.2
+START_S, TIMESTEP_S = 120, 0.2
 """Time limit of a run: a start, and what a timestep may take at most."""
 INSTALL = (
     "python -m venv lava-env && lava-env/bin/pip install --no-deps --ignore-requires-python "
@@ -43,7 +43,7 @@ def _imports_lava(python: str) -> bool:
             timeout=START_S,
             env=os.environ | {"PYTHONPATH": str(RUNTIME), "PYTHONDONTWRITEBYTECODE": "1"},
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
 
@@ -78,6 +78,8 @@ class Lava:
         if self.held is None:
             self.run(np.zeros((1, 0, self.program.input.size), dtype=np.uint8))
         assert self.held is not None
+        with np.load(self.directory / ARRAYS, allow_pickle=False) as file:
+            configured = dict(file)
         arrays: dict[str, np.ndarray] = {}
         for q in self.program.projections:
             if isinstance(q.map, WEIGHTED):
@@ -85,19 +87,14 @@ class Lava:
         for p, described in zip(self.program.populations, self.network["populations"], strict=True):
             wanted = {"bias": p.bias, **p.parameters()}
             if described["process"] == "stock":
-                same = all(self._same(p.name, name) for name in described["arrays"])
+                registers = [f"{p.name}.{name}" for name in described["arrays"]]
+                same = all(np.array_equal(self.held[key], configured[key]) for key in registers)
                 arrays |= {f"{p.name}.{k}": a if same else ~a for k, a in wanted.items()}
                 continue
             for name in wanted:
                 held = self.held[f"{p.name}.{'state' if name == 'initial' else name}"]
                 arrays[f"{p.name}.{name}"] = held.reshape(wanted[name].shape)
         return arrays
-
-    def _same(self, population: str, name: str) -> bool:
-        assert self.held is not None
-        key = f"{population}.{name}"
-        with np.load(self.directory / "network.npz", allow_pickle=False) as file:
-            return bool(np.array_equal(self.held[key], file[key]))
 
     def describe(self) -> dict[str, Any]:
         """How every population is expressed."""
@@ -114,7 +111,8 @@ class Lava:
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             given, found = Path(temporary) / "inputs.npy", Path(temporary) / "outputs.npz"
             np.save(given, inputs)
-            self._call(given, found, START_S + TIMESTEP_S * batch * (time + len(self.network)))
+            latest = max(p["depth"] for p in self.network["populations"])
+            self._call(given, found, START_S + TIMESTEP_S * batch * (time + latest))
             with np.load(found, allow_pickle=False) as file:
                 outputs = dict(file)
         self.held = {

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from ultralif_deploy.errors import Refused
 from ultralif_deploy.graph import INPUT, WEIGHTED
 from ultralif_deploy.program import LeakyIntegrator, Population, Program
 from ultralif_deploy.simulators.chips import Chip, chip
@@ -21,7 +20,7 @@ from ultralif_deploy.simulators.events import count_events
 from ultralif_deploy.simulators.loihi_activity import Activity
 from ultralif_deploy.simulators.loihi_microcode import microcode
 from ultralif_deploy.simulators.loihi_stock import ONE, Registers, registers
-from ultralif_deploy.simulators.placement import Placement, place
+from ultralif_deploy.simulators.placement import Placement, place, refuse_wide_inputs
 from ultralif_deploy.simulators.sparse_rows import weight_of
 from ultralif_deploy.simulators.trace import Trace
 
@@ -71,11 +70,7 @@ class Loihi:
         unit: Callable[[Program, Population, Chip], Unit],
         weight_factor: int,
     ) -> None:
-        if program.input.maximum > limits.need("input_maximum"):
-            raise Refused(
-                f"{limits.name}: inputs up to {program.input.maximum}; spikes carry at most "
-                f"{limits.need('input_maximum')}; encode by rate"
-            )
+        refuse_wide_inputs(program, limits)
         self.program = program
         self.chip = limits
         self.make_unit = unit

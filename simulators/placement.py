@@ -128,6 +128,19 @@ def place(program: Program, chip: Chip) -> Placement:
     return made
 
 
+def refuse_wide_inputs(program: Program, chip: Chip) -> None:
+    """Check that the chip's spikes can carry the inputs.
+
+    Raises:
+        Refused: they cannot.
+    """
+    if program.input.maximum > chip.need("input_maximum"):
+        raise Refused(
+            f"{chip.name}: inputs up to {program.input.maximum}; spikes carry at most "
+            f"{chip.need('input_maximum')}; encode by rate"
+        )
+
+
 def pipeline_depths(program: Program, chip: Chip) -> dict[str, int]:
     """Timesteps that every population acts after the input; the input's is 0.
 
