@@ -2,14 +2,17 @@
 
 For each projection and share of active inputs both ways are timed once on the user's own spikes;
 they give the same integers, so the choice changes nothing but the time. Populations run over all
-timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
-has a third form, one graph for all its layers (`row_graph.py`), timed against the others.
+timesteps at once unless a delayed projection forces single timesteps. Threshold units that hear
+spikes of one dense projection alone compare their sums while these are still in registers
+(`spike_rows.fire_units`). A chain of threshold units has a further form, one graph for all its
+layers (`row_graph.py`), timed against the others.
 """
 
 import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +33,8 @@ from ultralif_deploy.program import (
 )
 from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import kernels, second_order
-from ultralif_deploy.simulators.row_graph import RowGraph, expressible
-from ultralif_deploy.simulators.synapses import Synapses, synapses
+from ultralif_deploy.simulators.row_graph import RowGraph, expressible, limits
+from ultralif_deploy.simulators.synapses import DenseSynapses, Synapses, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 CHUNK_VALUES = 1 << 21
@@ -54,6 +57,15 @@ Sent = dict[str, np.ndarray]
 
 Operations = dict[tuple[str, bool], np.ndarray]
 """Synaptic operations, int64 [projection, batch], by source and whether delayed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unit:
+    """What threshold units that hear one projection alone are computed from."""
+
+    source: str
+    forms: DenseSynapses
+    limit: np.ndarray
 
 
 class Fast:
@@ -79,6 +91,7 @@ class Fast:
         for p in program.projections:
             if p.name in program.delayed:
                 self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
+        self.units = {p.name: u for p in program.populations if (u := self._unit(p)) is not None}
         self.threads = os.cpu_count() or 1
         self.pool = ThreadPoolExecutor(max(1, self.threads - 1))
         self.graph = _row_graph(program)
@@ -87,7 +100,7 @@ class Fast:
     def executed(self) -> dict[str, np.ndarray]:
         """The integers that `run` uses, read back from the layouts of every form.
 
-        Where the forms differ the weights come back as −1, so that no digest of theirs can hold.
+        Where the forms differ the values come back as −1, so that no digest of theirs can hold.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
         for name, weight in {} if self.graph is None else self.graph.weights.items():
@@ -96,6 +109,12 @@ class Fast:
         arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
+        units = {name: unit.limit for name, unit in self.units.items()}
+        for held in (units, {} if self.graph is None else self.graph.limits):
+            for name, limit in held.items():
+                threshold = arrays[f"{name}.threshold"]
+                if not np.array_equal(limit, limits(self.bias[name], threshold)):
+                    arrays[f"{name}.threshold"] = np.full_like(threshold, -1)
         return arrays
 
     def describe(self) -> dict[str, Any]:
@@ -165,11 +184,15 @@ class Fast:
         for block in _blocks(inputs, bool(program.delayed)):
             now = {INPUT: block}
             for population in program.populations:
+                name = population.name
+                if name in self.units:
+                    now[name] = self._fire_units(population, now)
+                    continue
                 current = self._current(population, now, last)
                 if population.spikes:
-                    now[population.name] = self._fire(population, current, states[population.name])
+                    now[name] = self._fire(population, current, states[name])
                 else:
-                    self._read_out(population, current, states[population.name])
+                    self._read_out(population, current, states[name])
             for (source, delayed), (_, fan_out) in self.outgoing.items():
                 signal, total = (last[source], unused) if delayed else (now[source], spikes[source])
                 kernels.tally(signal, fan_out, total, operations[source, delayed])
@@ -229,6 +252,7 @@ class Fast:
         return total
 
     def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
+        """Current int32 [time, batch, neuron] of one projection."""
         if isinstance(projection.map, Identity):
             return signal.astype(np.int32)
         forms = self.synapses[projection.name]
@@ -239,14 +263,32 @@ class Fast:
         def product() -> np.ndarray:
             return forms.product(signal)
 
-        rows = signal.shape[0] * signal.shape[1] * forms.positions
-        if forms.only_events or rows < TIMED_ROWS:
-            return events()
-        share = np.count_nonzero(signal[0]) / signal[0].size
-        octave = int(np.log2(max(share, 1e-4)))
-        if octave not in forms.faster:
-            forms.faster[octave] = _seconds(events) < _seconds(product)
-        return events() if forms.faster[octave] else product()
+        return _by_faster(forms, signal, events, product)
+
+    def _unit(self, population: Population) -> "_Unit | None":
+        """Threshold units that hear the spikes of one dense projection alone, at once."""
+        incoming = self.program.incoming(population.name)
+        forms = self.synapses.get(incoming[0].name)
+        if len(incoming) > 1 or incoming[0].name in self.program.delayed:
+            return None
+        if not (isinstance(population.neuron, Threshold) and isinstance(forms, DenseSynapses)):
+            return None
+        limit = limits(population.bias, population.neuron.threshold)
+        return _Unit(incoming[0].source, forms, limit) if forms.binary else None
+
+    def _fire_units(self, population: Population, now: dict[str, np.ndarray]) -> np.ndarray:
+        """Spikes uint8 [time, batch, neuron] of a population of `units`."""
+        unit = self.units[population.name]
+        signal = now[unit.source]
+        none = np.empty(0, dtype=np.int64)  # threshold units have no state
+
+        def events() -> np.ndarray:
+            return unit.forms.fires(signal, unit.limit)
+
+        def product() -> np.ndarray:
+            return self._fire(population, unit.forms.product(signal), none)
+
+        return _by_faster(unit.forms, signal, events, product)
 
     def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
         """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
@@ -295,6 +337,23 @@ def _row_graph(program: Program) -> RowGraph | None:
         return RowGraph(program)
     except ImportError:
         return None
+
+
+def _by_faster(
+    forms: Synapses,
+    signal: np.ndarray,
+    events: Callable[[], np.ndarray],
+    product: Callable[[], np.ndarray],
+) -> np.ndarray:
+    """The result of the form that is faster at this share of active inputs, timed once."""
+    rows = signal.shape[0] * signal.shape[1] * forms.positions
+    if forms.only_events or rows < TIMED_ROWS:
+        return events()
+    share = np.count_nonzero(signal[0]) / signal[0].size
+    octave = int(np.log2(max(share, 1e-4)))
+    if octave not in forms.faster:
+        forms.faster[octave] = _seconds(events) < _seconds(product)
+    return events() if forms.faster[octave] else product()
 
 
 def _seconds(work: Callable[[], object]) -> float:

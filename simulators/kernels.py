@@ -20,56 +20,6 @@ FRACTION_BITS = fixed.FRACTION_BITS
 VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len(RESETS))
 """Positions in `RESETS`; from `LATE_VALUE` on, a spike acts on the following timestep."""
 
-GROUP = 248
-"""Events whose int8 weights provably add up within 16 bits: 248·128 < 2^15."""
-
-
-@jit
-def add_spikes(signal, weight, current):  # type: ignore[no-untyped-def]
-    """Event-driven projection of binary spikes.
-
-    Args:
-        signal: uint8 [T, B, I], 0 or 1.
-        weight: int16 [I, N], transposed so that one spike reads one row.
-        current: int32 [T, B, N], added to in place.
-    """
-    time, batch, size = signal.shape
-    neurons = weight.shape[1]
-    active = np.empty(size + 1, dtype=np.uint32)
-    partial = np.empty(neurons, dtype=np.int16)
-    for t in range(time):
-        for b in range(batch):
-            events = np.uint32(0)
-            for i in range(size):
-                active[events] = i
-                events += np.uint32(signal[t, b, i])
-            for start in range(0, events, GROUP):
-                stop = min(start + GROUP, events)
-                for n in range(neurons):
-                    partial[n] = 0
-                # Eight rows at a time, so that the partial sums are read and written less often.
-                whole = start + (stop - start) // 8 * 8
-                for e in range(start, whole, 8):
-                    a, b_, c, d = active[e], active[e + 1], active[e + 2], active[e + 3]
-                    f, g, h, k = active[e + 4], active[e + 5], active[e + 6], active[e + 7]
-                    for n in range(neurons):
-                        partial[n] += (
-                            weight[a, n]
-                            + weight[b_, n]
-                            + weight[c, n]
-                            + weight[d, n]
-                            + weight[f, n]
-                            + weight[g, n]
-                            + weight[h, n]
-                            + weight[k, n]
-                        )
-                for e in range(whole, stop):
-                    a = active[e]
-                    for n in range(neurons):
-                        partial[n] += weight[a, n]
-                for n in range(neurons):
-                    current[t, b, n] += partial[n]
-
 
 @jit
 def tally(signal, fan_out, spikes, operations):  # type: ignore[no-untyped-def]

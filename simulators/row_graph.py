@@ -9,7 +9,7 @@ import numpy as np
 from ultralif_deploy.exact_ranges import PAIR_EXACT_INPUT
 from ultralif_deploy.fixed import INT32_MAX
 from ultralif_deploy.graph import INPUT, Dense
-from ultralif_deploy.program import Integrator, Population, Program, Threshold
+from ultralif_deploy.program import Integrator, Program, Threshold
 from ultralif_deploy.simulators.products import session
 
 
@@ -42,6 +42,9 @@ class RowGraph:
 
         self.readout_bias = program.readout.bias.astype(np.int64)
         self.spiking = [p.name for p in program.populations[:-1]]
+        self.limits = {
+            p.name: limits(p.bias, p.parameters()["threshold"]) for p in program.populations[:-1]
+        }
         constants = {f"weight {p.target}": p.map.matrix().T for p in program.projections}
         self.weights = {p.name: constants[f"weight {p.target}"].T for p in program.projections}
         constants["time"] = np.array([0])
@@ -51,7 +54,7 @@ class RowGraph:
             weight, current = f"weight {name}", f"current {name}"
             nodes.append(helper.make_node("MatMulInteger", [signal, weight], [current]))
             if population.spikes:
-                constants[f"limit {name}"] = _limits(population)
+                constants[f"limit {name}"] = self.limits[name]
                 fired, signal = f"fired {name}", f"spikes {name}"
                 nodes.append(helper.make_node("Greater", [current, f"limit {name}"], [fired]))
                 nodes.append(helper.make_node("Cast", [fired], [signal], to=TensorProto.UINT8))
@@ -71,7 +74,7 @@ class RowGraph:
         return logits, dict(zip(self.spiking, spikes, strict=True))
 
 
-def _limits(population: Population) -> np.ndarray:
-    """Largest current that does not fire, int32 [neuron]."""
-    threshold = population.parameters()["threshold"].astype(np.int64)
-    return np.clip(threshold - population.bias, -INT32_MAX - 1, INT32_MAX).astype(np.int32)
+def limits(bias: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Largest currents int32 [neuron] that do not fire: current + bias ≤ threshold."""
+    limit = threshold.astype(np.int64) - bias
+    return np.clip(limit, -INT32_MAX - 1, INT32_MAX).astype(np.int32)

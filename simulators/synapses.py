@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ultralif_deploy.graph import AnyMap, Conv2d, Dense
-from ultralif_deploy.simulators import conv_kernels, kernels
+from ultralif_deploy.simulators import conv_kernels, spike_rows
 from ultralif_deploy.simulators.products import integer_product
 
 PATCH_BYTES = 1 << 22
@@ -53,28 +53,42 @@ class DenseSynapses:
     def __init__(self, linear: Dense, largest: int) -> None:
         self.faster: dict[int, bool] = {}
         self.only_events, self.positions = False, 1
-        self.by_source = np.ascontiguousarray(linear.weight.T, dtype=np.int16)
+        self.neurons = len(linear.weight)
+        self.tiles = spike_rows.tiled(linear.weight)
         self.multiply = integer_product(linear.weight.T, largest)
         self.binary = largest == 1
 
     def weights(self) -> np.ndarray:
         """Read back; the product form by multiplying it with unit vectors."""
-        by_product = self.multiply(np.eye(len(self.by_source), dtype=np.uint8))
-        same = np.array_equal(by_product, self.by_source)
-        return self.by_source.T if same else np.full_like(self.by_source.T, -1)
+        by_product = self.multiply(np.eye(self.tiles.shape[1], dtype=np.uint8)).T
+        by_event = spike_rows.untiled(self.tiles, self.neurons)
+        return by_event if np.array_equal(by_product, by_event) else np.full_like(by_event, -1)
 
     def events(self, signal: np.ndarray) -> np.ndarray:
         """Spikes read rows of weights; graded inputs multiply instead."""
         if not self.binary:
             return self.product(signal)
-        current = np.zeros((*signal.shape[:2], self.by_source.shape[1]), dtype=np.int32)
-        kernels.add_spikes(signal, self.by_source, current)
-        return current
+        rows = signal.shape[0] * signal.shape[1]
+        current = np.empty((rows, self.neurons), dtype=np.int32)
+        spike_rows.add_spikes(signal, self.tiles, current)
+        return current.reshape(*signal.shape[:2], self.neurons)
+
+    def fires(self, signal: np.ndarray, limit: np.ndarray) -> np.ndarray:
+        """Spikes uint8 [time, batch, target] of threshold units that hear this projection alone.
+
+        Args:
+            signal: uint8 [time, batch, source], 0 or 1.
+            limit: int32 [target]; a neuron fires where its current exceeds it.
+        """
+        rows = signal.shape[0] * signal.shape[1]
+        spikes = np.empty((rows, self.neurons), dtype=np.uint8)
+        spike_rows.fire_units(signal, self.tiles, limit, spikes)
+        return spikes.reshape(*signal.shape[:2], self.neurons)
 
     def product(self, signal: np.ndarray) -> np.ndarray:
         """Rows (timestep, sample) times the matrix."""
         rows = self.multiply(signal.reshape(-1, signal.shape[2]))
-        return rows.reshape(*signal.shape[:2], self.by_source.shape[1])
+        return rows.reshape(*signal.shape[:2], self.neurons)
 
 
 class ConvSynapses:
