@@ -20,13 +20,14 @@ import numpy as np
 import pytest
 import torch
 from comparisons import holds
+from counted_networks import assembled, matrices, with_zeros
 from hypothesis import strategies as st
 from requirements import import_or_skip
 from strategies import MODES, inputs_for, programs
 
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.graph import INPUT, WEIGHTED, Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program import Program, Threshold
 from ultralif_deploy.simulators import fast, reference
 from ultralif_deploy.simulators.trace import Trace
 
@@ -160,36 +161,19 @@ def counted(program: Program, trace: Trace) -> dict[str, float]:
     }
 
 
-def with_zeros(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Weights of 4 bits; a third of them are 0."""
-    return (rng.integers(-8, 8, shape) * (rng.random(shape) < 0.7)).astype(np.int8)
-
-
 def made(maximum: int, projections: list[Projection], timesteps: int = 6) -> Program:
-    """Threshold units on the way to a read-out, in the order in which they are first driven."""
-    sizes = {p.target: p.map.target_size for p in projections}
+    """Threshold units, which graded inputs drive harder than spikes do."""
     driven = {p.target for p in projections if p.source == INPUT}
 
-    def population(name: str, size: int) -> Population:
-        limit = 3 * (maximum if name in driven else 1)
-        neuron = Integrator() if name == "out" else Threshold(np.full(size, limit))
-        return Population(name, size, neuron, np.zeros(size), np.ones(size))
+    def neuron(name: str, size: int) -> Threshold:
+        return Threshold(np.full(size, 3 * (maximum if name in driven else 1)))
 
-    populations = tuple(population(name, size) for name, size in sizes.items())
-    inputs = Input(projections[0].map.source_size, maximum)
-    return Program(inputs, populations, tuple(projections), "4", timesteps, 1)
-
-
-def matrices(
-    rng: np.random.Generator, maximum: int, sizes: dict[str, int], links: list[tuple[str, str]]
-) -> Program:
-    maps = (Dense(with_zeros(rng, sizes[b], sizes[a])) for a, b in links)
-    return made(maximum, [Projection(*ends, m) for ends, m in zip(links, maps, strict=True)])
+    return assembled(projections, neuron, maximum, timesteps=timesteps)
 
 
 def fully_connected(rng: np.random.Generator, maximum: int) -> Program:
     links = [(INPUT, "p0"), ("p0", "p1"), ("p1", "out"), (INPUT, "p1"), ("p0", "out")]
-    return matrices(rng, maximum, {INPUT: 30, "p0": 21, "p1": 17, "out": 10}, links)
+    return made(maximum, matrices(rng, {INPUT: 30, "p0": 21, "p1": 17, "out": 10}, links))
 
 
 def convolutional(rng: np.random.Generator, maximum: int) -> Program:
@@ -206,13 +190,13 @@ def convolutional(rng: np.random.Generator, maximum: int) -> Program:
 def recurrent(rng: np.random.Generator, maximum: int) -> Program:
     """A population onto itself, and one onto an earlier: both act one timestep later."""
     links = [(INPUT, "p0"), ("p0", "p1"), ("p1", "out"), ("p0", "p0"), ("p1", "p0")]
-    return matrices(rng, maximum, {INPUT: 20, "p0": 15, "p1": 12, "out": 5}, links)
+    return made(maximum, matrices(rng, {INPUT: 20, "p0": 15, "p1": 12, "out": 5}, links))
 
 
 def cell(rng: np.random.Generator, maximum: int) -> Program:
     """One hidden population, onto itself as well."""
     links = [(INPUT, "p0"), ("p0", "out"), ("p0", "p0")]
-    return matrices(rng, maximum, {INPUT: 20, "p0": 15, "out": 5}, links)
+    return made(maximum, matrices(rng, {INPUT: 20, "p0": 15, "out": 5}, links))
 
 
 def drawn_inputs(rng: np.random.Generator, program: Program, samples: int = 10) -> np.ndarray:
