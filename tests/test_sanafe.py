@@ -7,7 +7,7 @@ Its rules, as its kernel applies them (src/chip.cpp, pipeline.hpp, models.cpp, s
   belong to the timestep in which the spike is sent; the sums act in the next: L layers take T + L.
 - All neurons of all cores are accessed in every timestep. One is updated if its membrane was not 0
   before the timestep, or a synapse was read for it in the timestep before (even where the sum is
-  0), or its bias is not 0, or it fires.
+  0), or its bias is not 0, or it fires, which no neuron here does without one of these.
 - Input neurons cost nothing themselves; their messages and hops cost what all do.
 - Hops are those between the routers of tiles, whose cores share one.
 - Time of a timestep (`simple`): the slower of the slowest core at sending (its neurons and messages
@@ -76,7 +76,7 @@ def updated(c: Case, population: Population) -> np.ndarray:
     v = np.zeros(fired.shape[1:], dtype=np.int64)
     read, current = np.zeros(v.shape, dtype=bool), np.zeros(v.shape, dtype=np.int64)
     for step in range(c.steps):
-        made[step] = (v != 0) | read | (values["bias"] != 0) | fired[step]
+        made[step] = (v != 0) | read | (values["bias"] != 0)
         v = np.sign(v) * ((np.abs(v) * (4096 - values["decay"])) >> 12)
         v = v + 64 * current + values["bias"]
         assert_array_equal(v > values["threshold"], fired[step])
