@@ -48,7 +48,7 @@ class Activity:
         """Count what the spikes [time, batch, neuron] of a run caused."""
         time, batch, _ = sent[INPUT].shape
         last = max(p.depth for p in self.placement.populations.values())
-        work = np.zeros((time + last + 1, batch, self.placement.cores), dtype=np.int64)
+        work = np.zeros((time + last, batch, self.placement.cores), dtype=np.int64)
         for route in self.routes:
             late = self.placement.delays[route.name] + 1
             late += 0 if route.source == INPUT else self.placement.populations[route.source].depth

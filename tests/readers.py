@@ -4,8 +4,6 @@ norse and spikingjelly declare torchvision and torchaudio, which have no CPU bui
 is needed here does not import them, so both are installed without dependencies.
 """
 
-import importlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +13,8 @@ from typing import Any
 
 import nir
 import numpy as np
-import pytest
 import torch
+from requirements import import_or_skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +77,8 @@ def known_warnings() -> Iterator[None]:
 def import_reader(name: str) -> Any:
     """The reader's module; without it the test is skipped with the remedy, under CI it fails."""
     reader = READERS[name]
-    try:
-        with known_warnings():
-            return importlib.import_module(reader.module)
-    except ImportError as error:
-        reason = f"{name} cannot be imported ({error}); {reader.install}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    with known_warnings():
+        return import_or_skip(reader.module, reader.install)
 
 
 def run_reader(

@@ -1,6 +1,8 @@
 """Tests of a back end skip by name where its tool is missing; under CI they run and fail."""
 
+import importlib
 import os
+from typing import Any
 
 import pytest
 
@@ -17,3 +19,15 @@ def available(names: tuple[str, ...] = IN_THIS_ENVIRONMENT) -> list[str]:
 def requires(name: str) -> pytest.MarkDecorator:
     """Mark of tests that run a back end."""
     return pytest.mark.skipif(not available((name,)), reason=str(BACK_ENDS[name].missing()))
+
+
+def import_or_skip(module: str, install: str) -> Any:
+    """A third-party module; without it the test is skipped with the remedy, under CI it fails."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        reason = f"{name} cannot be imported ({error}); {install}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)

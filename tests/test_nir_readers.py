@@ -92,7 +92,7 @@ def test_reader_executes_every_spike(reader: str, flavour: str, shape: str, tmp_
 
 def test_missing_reader_is_skipped_here_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(READERS, "norse", replace(READERS["norse"], module="norse_that_is_not"))
-    remedy = r"norse cannot be imported .*; pip install --no-deps norse==1\.1\.0"
+    remedy = r"norse_that_is_not cannot be imported .*; pip install --no-deps norse==1\.1\.0"
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match=remedy):
         import_reader("norse")
