@@ -132,12 +132,14 @@ class Loihi:
                 if not 0 <= t < time:
                     continue
                 a = np.zeros((batch, p.size), dtype=np.int64)
+                arrived = {}
                 for q in program.incoming(p.name):
                     # Sent one timestep and the synaptic delay ago.
                     then = now - 1 - placement.delays[q.name] - depth[q.source]
                     if 0 <= then < time:
-                        values = sent[q.source][then]
-                        a += (self.weights[q.name] @ values.T.astype(np.int64)).T
+                        values = arrived[q.name] = sent[q.source][then].T.astype(np.int64)
+                        a += (self.weights[q.name] @ values).T
+                self.activity.moved += self._moved(units[p.name], state[p.name], arrived)
                 spikes, state[p.name] = units[p.name].step(state[p.name], a // self.factor)
                 sent[p.name][t] = spikes
                 self.activity.updated(p.name, now, (a != 0) | spikes)
@@ -145,6 +147,16 @@ class Loihi:
         recorded = {p.name: sent[p.name] for p in program.populations if p.spikes}
         counts = count_events(program, inputs, recorded)
         return Trace(self._logits(state), counts, recorded if record else None)
+
+    def _moved(self, unit: Unit, state: np.ndarray, arrived: dict[str, np.ndarray]) -> int:
+        """Stock neurons that are not at rest: a membrane, a bias, or a synapse that was read."""
+        if not isinstance(unit, Registers):
+            return 0
+        moved = (state != 0) | (unit.bias != 0)
+        if not moved.all():
+            for name, values in arrived.items():
+                moved |= ((self.weights[name] != 0).astype(np.int64) @ (values != 0)).T > 0
+        return int(np.count_nonzero(moved))
 
     def _logits(self, state: dict[str, np.ndarray]) -> np.ndarray:
         readout = self.program.readout

@@ -12,17 +12,19 @@ from ultralif_deploy.simulators.placement import Placement, fan_out_by_core
 class Activity:
     """Totals over all samples run so far.
 
-    An update is active where a synaptic sum other than 0 arrived or the neuron fired. A message is
-    a spike sent to one core. Hops are those between routers on the chip's mesh, east-west and
-    north-south; inputs enter at the edge and count none; messages between chips count apart. The
-    time of a timestep is that of the slowest core, its operations and updates one after the other,
-    and the barrier; transport between routers is not in it.
+    An update is active where a synaptic sum other than 0 arrived or the neuron fired, and moved
+    where the neuron was not at rest: its membrane or bias is not 0, or a synapse was read for it.
+    A message is a spike sent to one core. Hops are those between routers on the chip's mesh,
+    east-west and north-south; inputs enter at the edge and count none; messages between chips
+    count apart. The time of a timestep is that of the slowest core, its operations and updates one
+    after the other, and the barrier; transport between routers is not in it.
     """
 
     def __init__(self, program: Program, placement: Placement) -> None:
         self.placement = placement
         self.samples = 0
-        self.messages = self.hops = self.between_chips = 0
+        self.messages = self.between_chips = self.moved = 0
+        self.hops = np.zeros(2, dtype=np.int64)  # east-west, north-south
         self.synaptic_operations = np.zeros(placement.cores, dtype=np.int64)
         self.active = np.zeros(placement.cores, dtype=np.int64)
         self.inactive = np.zeros(placement.cores, dtype=np.int64)
@@ -57,7 +59,7 @@ class Activity:
                 if t + late < len(work):
                     work[t + late][:, route.columns] += fired @ route.operations
                 self.messages += int((fired @ route.messages).sum())
-                self.hops += int((fired @ route.hops).sum())
+                self.hops += (fired @ route.hops).sum(axis=0)
                 self.between_chips += int((fired @ route.between_chips).sum())
         self.samples += batch
         self.synaptic_operations += work.sum(axis=(0, 1))
@@ -103,7 +105,7 @@ class Activity:
             "updates_active": int(self.active.sum()),
             "updates_inactive": int(self.inactive.sum()),
             "messages": self.messages,
-            "hops": self.hops,
+            "hops": int(self.hops.sum()),
             "messages_between_chips": self.between_chips,
             "chip_timesteps": self.timesteps,
             "mean_timestep_ns": self.seconds * 1e9 / self.timesteps if known else None,
@@ -112,7 +114,10 @@ class Activity:
 
 
 class _Route:
-    """One projection: what a spike of each source costs, int64 [source] or [source, core]."""
+    """One projection: what a spike of each source costs, int64 [source] or [source, core].
+
+    `hops` is [source, 2], east-west and north-south.
+    """
 
     def __init__(
         self, program: Program, placement: Placement, source: str, target: str, name: str
@@ -123,7 +128,8 @@ class _Route:
         self.operations = fan_out_by_core(placement.synapses[name], there.core, there.cores)
         reached = (self.operations > 0).astype(np.int64)
         self.messages = reached.sum(axis=1)
-        self.hops = self.between_chips = np.zeros(len(reached), dtype=np.int64)
+        self.hops = np.zeros((len(reached), 2), dtype=np.int64)
+        self.between_chips = np.zeros(len(reached), dtype=np.int64)
         if source != INPUT:
             here = placement.populations[source]
             mine = here.first_core + here.core
@@ -131,12 +137,13 @@ class _Route:
             apart = mine[:, None] // placement.chip.need("cores") != theirs // placement.chip.need(
                 "cores"
             )
-            self.hops = (reached * ~apart * _distance(placement, mine, theirs)).sum(axis=1)
+            within = (reached * ~apart)[:, :, None]
+            self.hops = (within * _distance(placement, mine, theirs)).sum(axis=1)
             self.between_chips = (reached * apart).sum(axis=1)
 
 
 def _distance(placement: Placement, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Steps between the routers of two sets of cores, int64 [mine, theirs]."""
+    """Steps between the routers of two sets of cores, int64 [mine, theirs, 2]: EW and NS."""
     chip = placement.chip
 
     def position(core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -144,5 +151,4 @@ def _distance(placement: Placement, mine: np.ndarray, theirs: np.ndarray) -> np.
         return np.divmod(tile, chip.need("mesh_width"))
 
     (y, x), (down, across) = position(mine), position(theirs)
-    steps: np.ndarray = np.abs(y[:, None] - down) + np.abs(x[:, None] - across)
-    return steps
+    return np.stack([np.abs(x[:, None] - across), np.abs(y[:, None] - down)], axis=2)

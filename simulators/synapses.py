@@ -38,6 +38,12 @@ class Synapses(Protocol):
         """The same by a matrix product."""
 
 
+def currents(forms: Synapses, signal: np.ndarray) -> np.ndarray:
+    """Current int32 [time, batch, target] in whichever form a map has."""
+    signal = np.ascontiguousarray(signal)
+    return forms.events(signal) if forms.only_events else forms.product(signal)
+
+
 def synapses(linear: AnyMap, largest: int) -> Synapses | None:
     """Both forms of a map for inputs of 0 to `largest`; None for an identity."""
     if isinstance(linear, Dense):

@@ -84,22 +84,26 @@ def array_digest(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def join_counts(counts: list[EventCounts]) -> EventCounts:
+    """Counts of consecutive batches."""
+    first = counts[0]
+    return EventCounts(
+        sum(c.samples for c in counts),
+        first.timesteps,
+        {
+            k: np.concatenate([c.synaptic_operations[k] for c in counts])
+            for k in first.synaptic_operations
+        },
+        {k: np.concatenate([c.spikes[k] for c in counts]) for k in first.spikes},
+        first.multiplies,
+    )
+
+
 def join_traces(traces: list[Trace]) -> Trace:
     """One trace of consecutive batches."""
-    counts = [trace.counts for trace in traces]
     spikes = [trace.spikes for trace in traces if trace.spikes is not None]
-    first = counts[0]
     return Trace(
         np.concatenate([trace.logits for trace in traces]),
-        EventCounts(
-            sum(c.samples for c in counts),
-            first.timesteps,
-            {
-                k: np.concatenate([c.synaptic_operations[k] for c in counts])
-                for k in first.synaptic_operations
-            },
-            {k: np.concatenate([c.spikes[k] for c in counts]) for k in first.spikes},
-            first.multiplies,
-        ),
+        join_counts([trace.counts for trace in traces]),
         {k: np.concatenate([s[k] for s in spikes], axis=1) for k in spikes[0]} if spikes else None,
     )

@@ -54,3 +54,12 @@ def test_benchmark_compares_every_peer(batch: int) -> None:
     printed = example("benchmarks/simulators.py", *arguments)
     for peer in ("ultralif fast", "onnxruntime", "snnTorch"):
         assert peer in printed
+
+
+def test_sparsity_study_resumes(tmp_path: Path) -> None:
+    arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
+    first = example("sparsity_study.py", "digits", *arguments)
+    assert first.startswith("| | λ = 0 | λ = 0.1 | last / first |\n")
+    for row in ("hard rate", "operations", "paper-proxy nJ", "loihi1-sanafe nJ"):
+        assert f"\n| {row} |" in first
+    assert example("sparsity_study.py", "digits", *arguments) == first

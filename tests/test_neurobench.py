@@ -13,7 +13,6 @@ Where the two differ by definition, the tests say so:
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +25,7 @@ from requirements import import_or_skip
 from strategies import MODES, inputs_for, programs
 
 from ultralif_deploy.convolution import Conv2d
+from ultralif_deploy.energy.counts import full_fan_out
 from ultralif_deploy.graph import INPUT, WEIGHTED, Dense, Projection
 from ultralif_deploy.program import Program, Threshold
 from ultralif_deploy.simulators import fast, reference
@@ -145,8 +145,7 @@ def measured(
 
 def dense_operations(program: Program, timesteps: int) -> int:
     """Operations of a sample if no weight and no input were 0, borders exact."""
-    full = (replace(p.map, weight=np.ones_like(p.map.weight)) for p in weighted(program))
-    return timesteps * sum(int(linear.fan_out().sum()) for linear in full)
+    return timesteps * sum(int(full_fan_out(p.map).sum()) for p in weighted(program))
 
 
 def counted(program: Program, trace: Trace) -> dict[str, float]:

@@ -352,10 +352,10 @@ def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -
     Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
     """
     from ultralif_deploy.pipeline import program_energy
-    from ultralif_deploy.report.terminal import energy_table
+    from ultralif_deploy.report.terminal import energy_tables
 
     result = program_energy(program, device.split(","), _settings(given), _progress(), bits)
-    _show(result, as_json, lambda: energy_table(result))
+    _show(result, as_json, lambda: energy_tables(result))
 
 
 def _deploy(

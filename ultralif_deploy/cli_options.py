@@ -173,10 +173,10 @@ lava_option = click.option(
 )
 device_option = click.option(
     "--device",
-    default="cmos45,loihi1",
+    default="cmos45,lemaire2022,yan2024,step,loihi1,loihi1-sanafe,paper-proxy",
     show_default=True,
     metavar="NAME[,NAME]",
-    help="Devices, by name or as .toml files.",
+    help="Devices with their energy models, by name or as .toml files.",
 )
 anneal_options = _stack(
     click.option(

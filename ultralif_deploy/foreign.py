@@ -15,6 +15,7 @@ from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.data import Dataset, Split
 from ultralif_deploy.encode import Encoder
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.nir_graph import read_graph
@@ -31,7 +32,6 @@ from ultralif_deploy.settings import (
     refuse_settings,
     settle_encoder,
 )
-from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 
 TIMESTEPS = 100
 """Default T: NIR names none."""
@@ -99,8 +99,9 @@ def measure_network(
     program: Program,
     test: Split,
     encoder: Encoder,
+    counter: EventCounter,
     on_progress: Callable[[float], None] | None = None,
-) -> tuple[dict[str, Any], EventCounts]:
+) -> dict[str, Any]:
     """Float against integer on the test split, spike by spike and sample by sample.
 
     Args:
@@ -108,48 +109,49 @@ def measure_network(
         program: what became of it.
         test: samples; without labels the accuracies are None.
         encoder: of the inputs.
+        counter: gets all runs of the integer program.
         on_progress: called with the share done.
 
     Returns:
-        A dictionary for the report (accuracies and agreements as fractions, gaps in percentage
-        points), and the event counts of the integer program.
+        A dictionary for the report: accuracies and agreements as fractions, gaps in percentage
+        points.
     """
     executable = load_on("fast", program)
     names = [p.name for p in program.populations if p.spikes]
     equal, fired = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    traces: list[Trace] = []
-    logits: list[np.ndarray] = []
+    wanted: list[np.ndarray] = []
+    predictions: list[np.ndarray] = []
     for where, inputs in encoder.blocks(test.x):
-        integer = executable.run(inputs[: program.timesteps], record=True)
+        taken = inputs[: program.timesteps]
+        integer = executable.run(taken, record=True)
         floating = run_hard(network, inputs)
         assert integer.spikes is not None
         for name in names:
-            expected = floating.spikes[name]
-            equal[name] += int(np.count_nonzero(expected == integer.spikes[name]))
-            fired[name] += int(np.count_nonzero(expected))
-        logits.append(floating.logits)
-        traces.append(Trace(integer.logits, integer.counts, None))
+            spikes = floating.spikes[name]
+            equal[name] += int(np.count_nonzero(spikes == integer.spikes[name]))
+            fired[name] += int(np.count_nonzero(spikes))
+        wanted.append(floating.logits.argmax(axis=1))
+        predictions.append(integer.predictions())
+        counter.add(taken, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
-    whole = join_traces(traces)
-    float_predictions = np.concatenate(logits).argmax(axis=1)
-    predictions = whole.predictions()
-    moments = whole.counts.timesteps * whole.counts.samples
-    measured = {
-        "accuracy": _accuracy(float_predictions, predictions, test.y),
-        "predictions_equal": float((float_predictions == predictions).mean()),
+    counts = counter.totals()
+    expected, found = np.concatenate(wanted), np.concatenate(predictions)
+    moments = counts.timesteps * counts.samples
+    return {
+        "accuracy": _accuracy(expected, found, test.y),
+        "predictions_equal": float((expected == found).mean()),
         "populations": {
             name: {
                 "neurons": program.population(name).size,
                 "spike_rate_float": fired[name] / (moments * program.population(name).size),
-                "spike_rate_integer": float(whole.counts.spikes[name].sum())
+                "spike_rate_integer": float(counts.spikes[name].sum())
                 / (moments * program.population(name).size),
                 "agreement": equal[name] / (moments * program.population(name).size),
             }
             for name in names
         },
     }
-    return measured, whole.counts
 
 
 def network_report(

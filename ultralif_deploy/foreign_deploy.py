@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.certificate import PROGRAM_FILE
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import Device
-from ultralif_deploy.energy.models import energy_report
+from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.exporters.nir import write_nir
 from ultralif_deploy.files import sha256_file, write_json
@@ -39,11 +40,12 @@ def deploy_network(
         update(1.0, "")
     test = required_data(source).test
     with progress.stage("float, integer") as update:
-        measured, counts = measure_network(
-            hard, program, test, source.encoder, lambda s: update(s, "")
+        counter = EventCounter(program, chips_of(devices))
+        measured = measure_network(
+            hard, program, test, source.encoder, counter, lambda s: update(s, "")
         )
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
-    energy = energy_report(program, counts, devices)
+    energy = energy_report(counter.events(), devices)
     digest = sha256_file(directory / PROGRAM_FILE)
     report = network_report(source, program, measured, compared, energy, digest)
     write_json(directory / REPORT_FILE, report)

@@ -11,8 +11,9 @@ from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on
 from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import BLOCK, Encoder
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
-from ultralif_deploy.energy.models import energy_report
+from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
 from ultralif_deploy.files import output_directory, sha256_file, write_json
@@ -40,7 +41,10 @@ from ultralif_deploy.verify import Chain, measure
 
 ANNEALED_FILE = "annealed.pt"
 CERTIFIED_SAMPLES = 200
-DEVICES = ("cmos45", "loihi1")
+DEVICES = (
+    *("cmos45", "lemaire2022", "yan2024", "step"),
+    *("loihi1", "loihi1-sanafe", "paper-proxy"),
+)
 
 
 def deploy(
@@ -119,7 +123,8 @@ def deploy(
         update(1.0, "")
     with progress.stage("soft, hard, integer") as update:
         chain = Chain(soft, naive, hard, program)
-        measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
+        counter = EventCounter(program, chips_of(loaded_devices))
+        measured = measure(chain, dataset.test, source.encoder, counter, lambda s: update(s, ""))
     measured["passes"] = pass_savings(naive, skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
@@ -127,7 +132,7 @@ def deploy(
         program,
         measured,
         compared,
-        energy_report(program, counts, loaded_devices),
+        energy_report(counter.events(), loaded_devices),
         sha256_file(directory / PROGRAM_FILE),
         how,
     )
@@ -270,8 +275,9 @@ def program_energy(
     """
     described = [load_device(name) for name in devices]
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
-    trace = _run(loaded, "fast", dataset.test, encoder, progress or Progress())
-    report, assumed = energy_report(loaded, trace.counts, described), assumptions.as_dict()
+    counter = EventCounter(loaded, chips_of(described))
+    _run(loaded, "fast", dataset.test, encoder, progress or Progress(), counter)
+    report, assumed = energy_report(counter.events(), described), assumptions.as_dict()
     return report | ({"assumed": assumed} if assumed else {})
 
 
@@ -373,7 +379,15 @@ def training_settings(source: Source) -> dict[str, Any]:
     }
 
 
-def _run(program: Program, on: str, test: Split, encoder: Encoder, progress: Progress) -> Trace:
+def _run(
+    program: Program,
+    on: str,
+    test: Split,
+    encoder: Encoder,
+    progress: Progress,
+    counter: EventCounter | None = None,
+) -> Trace:
+    """Run all samples; a counter gets every block with its spikes, which are not kept."""
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
     step = BLOCK if on != JUDGE else 10
@@ -382,6 +396,10 @@ def _run(program: Program, on: str, test: Split, encoder: Encoder, progress: Pro
         for where, values in encoder.blocks(test.x):
             values = values[: program.timesteps] if encoder.kind == "constant" else values
             for start in range(0, values.shape[1], step):
-                traces.append(executable.run(values[:, start : start + step]))
+                block = values[:, start : start + step]
+                trace = executable.run(block, record=counter is not None)
+                if counter is not None:
+                    counter.add(block, trace)
+                traces.append(replace(trace, spikes=None))
                 update((where.start + start) / len(test.x), "")
     return join_traces(traces)

@@ -8,11 +8,12 @@ import numpy as np
 
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.encode import Encoder
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
-from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
+from ultralif_deploy.simulators.trace import EventCounts
 
 if TYPE_CHECKING:
     from ultralif_deploy.data import Split
@@ -59,29 +60,30 @@ def measure(
     chain: Chain,
     test: "Split",
     encoder: Encoder,
+    counter: EventCounter,
     on_progress: Callable[[float], None] | None = None,
-) -> tuple[dict[str, Any], EventCounts]:
+) -> dict[str, Any]:
     """Measure accuracies, spike rates, agreement and margins on the test split.
 
     Args:
         chain: the networks.
         test: samples; without labels the accuracies are None.
         encoder: of the inputs.
+        counter: gets all runs of the integer program.
         on_progress: called with the share done.
 
     Returns:
-        A dictionary for the report (accuracies as fractions, gaps in percentage points), and the
-        event counts of the integer program.
+        A dictionary for the report: accuracies as fractions, gaps in percentage points.
     """
     tally = _Tally({}, {}, {}, {}, {})
-    traces: list[Trace] = []
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
         soft_spikes = (
             {} if chain.soft is None else _soft(chain.soft, encoder, values, labels, tally)
         )
-        integer = executable.run(values[: chain.program.timesteps], record=True)
+        inputs = values[: chain.program.timesteps]
+        integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
         _add_correct(tally, "integer", integer.logits, labels)
         naive = run_hard(chain.naive, values)
@@ -97,11 +99,10 @@ def measure(
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
             unit = chain.program.population(name).membrane_unit
             tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
-        traces.append(Trace(integer.logits, integer.counts, None))
+        counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
-    counts = join_traces(traces).counts
-    return _summary(chain, tally, counts, len(test.x), encoder), counts
+    return _summary(chain, tally, counter.totals(), len(test.x))
 
 
 def _soft(
@@ -150,9 +151,7 @@ def _sample(margins: np.ndarray) -> np.ndarray:
     return flat[:: max(1, flat.size // 200_000)]
 
 
-def _summary(
-    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, encoder: Encoder
-) -> dict[str, Any]:
+def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> dict[str, Any]:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
     accuracy: dict[str, Any] = dict.fromkeys(
         ("soft", "hard_naive", "hard", "integer", "gap_soft_integer", "gap_ci95", "mcnemar_p")

@@ -8,7 +8,7 @@ from rich.text import Text
 from ultralif_deploy.report.terminal import (
     assumptions_table,
     back_ends_table,
-    energy_table,
+    energy_tables,
     percent,
     placement_table,
     titled,
@@ -47,7 +47,7 @@ def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
         table,
         back_ends_table(report),
         placement_table(report),
-        energy_table(report["energy"]),
+        energy_tables(report["energy"]),
         assumptions_table(report["assumed"]),
         written_files(report, directory),
     )

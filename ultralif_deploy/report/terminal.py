@@ -22,7 +22,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _passes(report),
         back_ends_table(report),
         placement_table(report),
-        energy_table(report["energy"]),
+        energy_tables(report["energy"]),
         assumptions_table(report["assumed"]),
         written_files(report, directory),
     )
@@ -49,28 +49,61 @@ def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def energy_table(energy: dict[str, Any]) -> Table:
-    """Joules per inference and device, beside the counted operations."""
+def energy_tables(energy: dict[str, Any]) -> RenderableType:
+    """Joules per inference by device, beside the counted operations and networks without spikes."""
+    return Group(_devices_table(energy), _baselines_table(energy), _break_even(energy))
+
+
+def _devices_table(energy: dict[str, Any]) -> Table:
     operations = energy["synaptic_operations_per_inference"]
     title = f"Energy per inference ({operations:,.0f} synaptic operations)"
-    columns = ("device", "energy", "of it synapses", "not covered")
-    table = titled(title, *columns, left=("device", "not covered"))
-    samples = max(1, energy["samples"])
+    columns = ("device", "figures", "energy", "low to high", "idle", "mostly", "not covered")
+    table = titled(title, *columns, left=("device", "figures", "mostly", "not covered"))
     for name, device in energy["devices"].items():
+        idle = device["idle_per_inference_j"]
+        beside = "–" if idle is None else joule(idle)
+        left_out = "; ".join(t for t in (device["not_covered"], device["note"]) if t)
         if device["total_j"] is None:
             missing = ", ".join(device["not_published"])
-            table.add_row(name, "not published", "", f"no figure for {missing}")
+            why = f"no figure for {missing}" if missing else device["note"]
+            table.add_row(name, device["badge"], "not published", "", beside, "", why)
             continue
-        parts = device["by_cause_j"]
-        synapses = sum(parts[k] or 0.0 for k in ("accumulate", "multiply_accumulate")) / samples
-        covered = device["not_covered"]
-        if device["not_published"]:
-            covered += f"; {', '.join(device['not_published'])} (not published)"
-        share = synapses / device["per_inference_j"] if device["per_inference_j"] else 0.0
-        table.add_row(name, joule(device["per_inference_j"]), f"{100 * share:.0f} %", covered)
-    proxy = joule(energy["paper_proxy_j_per_inference"])
-    table.add_row("paper's proxy", proxy, "", "input spike rate, neurons, memory")
+        causes = {k: v for k, v in device["by_cause_j"].items() if k != "idle"}
+        most = max(causes, key=lambda cause: causes[cause], default="–")
+        low, high = device["low_per_inference_j"], device["high_per_inference_j"]
+        table.add_row(
+            name,
+            device["badge"],
+            joule(device["per_inference_j"]),
+            "" if low == high else f"{joule(low)} to {joule(high)}",
+            beside,
+            most,
+            left_out,
+        )
     return table
+
+
+def _baselines_table(energy: dict[str, Any]) -> Table:
+    title = "The same layers without spikes (arithmetic and memory bits as in yan2024)"
+    table = titled(title, "network", "operations", "energy", left=("network",))
+    for baseline in energy["baselines"].values():
+        joules = baseline["per_inference_j"]
+        figure = "not published" if joules is None else joule(joules)
+        table.add_row(baseline["description"], f"{baseline['operations']:,.0f}", figure)
+    return table
+
+
+def _break_even(energy: dict[str, Any]) -> Text:
+    found = energy["break_even"]
+    limits = "; ".join(
+        " to ".join(f"{x:g}" for x in dict.fromkeys((r["low"], r["high"]))) + f" ({r['source']})"
+        for r in found["references"]
+        if r["measure"] == "spikes_per_synapse"
+    )
+    return Text(
+        f"{found['spikes_per_synapse']:.3g} spikes per synapse and inference, spike rate "
+        f"{found['spike_rate']:.3g}; published break-even: {limits} spikes per synapse.\n"
+    )
 
 
 def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:

@@ -1,9 +1,13 @@
-"""Device descriptions: constants with unit, coverage, source and verification mark."""
+"""Device descriptions: constants with unit, coverage, node, source and verification mark."""
 
+import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import readable_file
 
@@ -11,14 +15,14 @@ HERE = Path(__file__).parent
 SHIPPED = tuple(sorted(path.stem for path in HERE.glob("*.toml")))
 """Names of the devices in the package."""
 
-CONSTANTS = (
-    "accumulate",
-    "multiply_accumulate",
-    "neuron_update_active",
-    "neuron_update_inactive",
-    "spike",
-)
-"""What a device file gives, each in pJ per event; "unknown" where nothing is published."""
+SI = {"pJ": 1e-12, "pJ/bit": 1e-12, "W": 1.0}
+"""Joule per unit of a count: events, bits, or seconds of a power."""
+
+BADGES = ("published", "fitted", "estimated")
+"""Whether a device's figures are its makers', fitted to measurements, or put together here."""
+
+CHIPS = ("loihi1",)
+"""Chips whose placed runs can say how many messages and hops there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +30,59 @@ class Constant:
     """One published figure.
 
     Attributes:
-        value_pj: picojoule per event, or None where nothing is published.
+        value: in `unit`, or None where nothing is published.
+        low: smallest figure that sources give; the value where they give one.
+        high: largest figure that sources give.
+        unit: a key of `SI`.
         covers: what is in it.
+        node: technology and voltage.
+        access_bits: width of the memory access that the figure is for; None for other events.
         source: where it was published.
-        mark: V read in the source, S quoted by a secondary source.
+        mark: V read in the source, S quoted by a secondary source, none where none was found.
     """
 
-    value_pj: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
     covers: str
+    node: str
+    access_bits: int | None
     source: str
     mark: str
+
+    @property
+    def ranges(self) -> bool:
+        """Whether sources differ."""
+        return self.low != self.high
+
+    def joule(self, which: str = "value") -> float | None:
+        """`value`, `low` or `high` in joules per event, bit or second."""
+        figure = getattr(self, which)
+        return None if figure is None else figure * SI[self.unit]
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as published.
+    """Constants, and the model that they belong to.
 
     Attributes:
         name: short name.
-        description: process, voltage, what the figures are.
-        not_covered: what the constants leave out.
-        constants: by the names of `CONSTANTS`.
+        description: what it is.
+        model: a key of `models.MODELS`.
+        badge: one of `BADGES`.
+        not_covered: what the figures leave out.
+        chip: whose placed run the model counts on, or None.
+        constants: by the names that the model uses.
     """
 
     name: str
     description: str
+    model: str
+    badge: str
     not_covered: str
-    constants: dict[str, Constant]
+    chip: str | None
+    constants: Mapping[str, Constant]
 
 
 def load_device(name: str) -> Device:
@@ -67,21 +97,62 @@ def load_device(name: str) -> Device:
     path = readable_file(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        constants = {key: _constant(content["constants"][key]) for key in CONSTANTS}
-        return Device(path.stem, content["description"], content["not_covered"], constants)
+        return _device(path.stem, content)
     except KeyError as error:
-        raise UltralifError(f"{path}: no entry {error}; expected {', '.join(CONSTANTS)}") from error
-    except (ValueError, TypeError, RecursionError) as error:
+        raise UltralifError(f"{path}: no entry {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UltralifError(f"{path}: not a device description ({error})") from error
 
 
-def _constant(entry: dict[str, object]) -> Constant:
-    if entry["unit"] != "pJ":
-        raise ValueError(f"unit {entry['unit']!r}; expected 'pJ'")
-    value = entry["value"]
-    if value != "unknown" and (isinstance(value, bool) or not isinstance(value, (int, float))):
+def _device(name: str, content: dict[str, Any]) -> Device:
+    model = _one_of(content["model"], "model", tuple(MODELS))
+    known = MODELS[model].constants
+    constants = {
+        _one_of(key, f"constant of the model {model}", known): _constant(entry, content["node"])
+        for key, entry in content["constants"].items()
+    }
+    chip = content.get("chip")
+    return Device(
+        name,
+        _text(content["description"]),
+        model,
+        _one_of(content["badge"], "badge", BADGES),
+        _text(content["not_covered"]),
+        None if chip is None else _one_of(chip, "chip", CHIPS),
+        constants,
+    )
+
+
+def _constant(entry: dict[str, Any], node: object) -> Constant:
+    unit = _one_of(entry["unit"], "unit", tuple(SI))
+    value = None if entry["value"] == "unknown" else _figure(entry["value"])
+    low, high = (value if k not in entry else _figure(entry[k]) for k in ("low", "high"))
+    if value is not None and not (low or 0.0) <= value <= (high or 0.0):
+        raise ValueError(f"value {value} outside its range {low} to {high}")
+    access = entry.get("access_bits")
+    if access is not None and (isinstance(access, bool) or not isinstance(access, int)):
+        raise ValueError(f"access_bits {access!r}; expected a whole number")
+    texts = (_text(entry[k]) for k in ("covers", "source", "mark"))
+    covers, source, mark = texts
+    node = _text(entry.get("node", node))
+    return Constant(value, low, high, unit, covers, node, access, source, mark)
+
+
+def _figure(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"value {value!r}; expected a number or 'unknown'")
-    number = float(value) if isinstance(value, (int, float)) else None
-    if number is not None and not 0 <= number < 1e12:
-        raise ValueError(f"value {number}; expected picojoule, at least 0")
-    return Constant(number, str(entry["covers"]), str(entry["source"]), str(entry["mark"]))
+    if not (math.isfinite(value) and 0 <= value < 1e12):
+        raise ValueError(f"value {value}; expected a number of at least 0")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r}; expected text")
+    return value
+
+
+def _one_of(value: object, what: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"{what} {value!r}; expected one of {', '.join(allowed)}")
+    return str(value)

@@ -1,0 +1,122 @@
+"""What a sparsity penalty saves: rates, operations and joules of networks trained with each λ.
+
+    python examples/sparsity_study.py ../shared/data/mnist_train.npz -o results/sparsity
+
+Trains UltraPLIF 784-64-10 by the authors' protocol (30 epochs, loss + λ·mean spike rate) on the
+first 50 000 digits, hardens and quantizes each network to 8 bits as it is, and counts what it does
+on the last 10 000, all networks on the same input spikes. The paper's proxy follows the hidden
+rate alone; the counted operations include the input's, which no λ changes. Trained networks are
+kept in the output directory and not trained again.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy import checkpoint
+from ultralif_deploy.anneal import calibration_values
+from ultralif_deploy.backends import load_on
+from ultralif_deploy.data import Split, load_dataset
+from ultralif_deploy.encode import Encoder
+from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.energy.devices import load_device
+from ultralif_deploy.energy.report import chips_of, energy_report
+from ultralif_deploy.hardening import harden
+from ultralif_deploy.models import Architecture, SoftNetwork
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import Program
+from ultralif_deploy.quantization import quantize
+from ultralif_deploy.training import constant_plan, evaluate, fit
+
+DEVICES = ("paper-proxy", "cmos45", "yan2024", "loihi1", "loihi1-sanafe")
+
+
+def trained(
+    path: Path, train: Split, encoder: Encoder, sparsity: float, epochs: int
+) -> SoftNetwork:
+    """The soft network of one λ."""
+    if not path.exists():
+        inputs = int(np.prod(train.x.shape[1:]))
+        network = SoftNetwork(Architecture((inputs, 64, 10), "ultratplif"))
+        fit(network, train, encoder, constant_plan(epochs), sparsity=sparsity)
+        settings = encoder.as_dict() | {"encoding": encoder.kind}
+        checkpoint.save(path, network, {"epoch": epochs}, settings)
+    return checkpoint.load(path).network
+
+
+def measured(program: Program, test: Split, encoder: Encoder) -> tuple[float, dict[str, Any]]:
+    """Integer accuracy and the energy report."""
+    assert test.y is not None
+    devices = [load_device(name) for name in DEVICES]
+    counter, executable = EventCounter(program, chips_of(devices)), load_on("fast", program)
+    correct = []
+    for where, inputs in encoder.blocks(test.x):
+        trace = executable.run(inputs, record=True)
+        counter.add(inputs, trace)
+        correct.append(trace.predictions() == test.y[where])
+    return float(np.concatenate(correct).mean()), energy_report(counter.events(), devices)
+
+
+def figures(
+    network: SoftNetwork, train: Split, test: Split, encoder: Encoder
+) -> dict[str, float | None]:
+    """What one row of the table says."""
+    program = quantize(
+        apply_passes(harden(network, encoder)), 8, calibration_values(train, encoder), encoder
+    )
+    soft, rate = evaluate(network, test, encoder, 1.0)
+    integer, energy = measured(program, test, encoder)
+    hidden = next(p for p in program.populations if p.spikes)
+    spikes = energy["populations"][hidden.name]["spikes"]
+    after_input = sum(
+        p["operations"] for name, p in energy["projections"].items() if name.startswith(hidden.name)
+    )
+    return {
+        "soft accuracy %": 100 * soft,
+        "8-bit accuracy %": 100 * integer,
+        "soft rate": rate,
+        "hard rate": spikes / (encoder.timesteps * hidden.size),
+        "operations": energy["synaptic_operations_per_inference"],
+        "of them behind the hidden layer": after_input,
+        **{f"{name} nJ": _nanojoules(d) for name, d in energy["devices"].items()},
+    }
+
+
+def _nanojoules(device: dict[str, Any]) -> float | None:
+    joules = device["per_inference_j"]
+    return None if joules is None else 1e9 * joules
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data")
+    parser.add_argument("-o", "--output", type=Path, default=Path("results/sparsity"))
+    parser.add_argument("--lambdas", type=float, nargs="+", default=[0.0, 0.1])
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--timesteps", type=int, default=10)
+    parser.add_argument("--normalize", default="mnist")
+    arguments = parser.parse_args()
+    dataset = load_dataset(arguments.data)
+    assert dataset.train is not None
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    encoder = Encoder("rate", arguments.timesteps, normalize=arguments.normalize)
+    columns = {}
+    for sparsity in arguments.lambdas:
+        path = arguments.output / f"ultratplif_T{arguments.timesteps}_sp{sparsity:g}_seed0.pt"
+        network = trained(path, dataset.train, encoder, sparsity, arguments.epochs)
+        columns[sparsity] = figures(network, dataset.train, dataset.test, encoder)
+    names = [f"λ = {sparsity:g}" for sparsity in columns]
+    print("| | " + " | ".join([*names, "last / first"]) + " |")
+    print("|---|" + "---|" * (len(names) + 1))
+    for key in next(iter(columns.values())):
+        values = [column[key] for column in columns.values()]
+        shown = ["not published" if v is None else f"{v:,.4g}" for v in values]
+        first, last = values[0], values[-1]
+        ratio = "" if not first or last is None else f"{last / first:.2f}"
+        print("| " + " | ".join([key, *shown, ratio]) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What a program does on a chip that it was placed on: messages, hops, updates and time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program import Program
+from ultralif_deploy.simulators import loihi
+
+
+@dataclass(frozen=True, slots=True)
+class ChipEvents:
+    """Totals over all samples of a run on a chip.
+
+    Attributes:
+        samples: that ran.
+        chips: in use.
+        cores: in use.
+        operations: synaptic operations.
+        updates_active: a synaptic sum that was not 0, or a spike.
+        updates_inactive: all others; T timesteps of a program take T + its depth on the chip.
+        updates_moved: a membrane or bias that was not 0, or a synapse that was read.
+        spikes: of neurons, inputs not among them.
+        messages: a spike, of an input too, to one core.
+        hops_east_west: between the routers of tiles; inputs enter at the edge, without hops.
+        hops_north_south: the same along the other axis.
+        between_chips: messages that leave their chip, whose hops are not counted.
+        seconds: time of all timesteps one after the other; None where no times are published.
+    """
+
+    samples: int
+    chips: int
+    cores: int
+    operations: int
+    updates_active: int
+    updates_inactive: int
+    updates_moved: int
+    spikes: int
+    messages: int
+    hops_east_west: int
+    hops_north_south: int
+    between_chips: int
+    seconds: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Means of one inference, as plain values."""
+        samples = max(1, self.samples)
+        counted = {k: getattr(self, k) for k in self.__slots__}
+        fixed = {k: counted.pop(k) for k in ("samples", "chips", "cores")}
+        return fixed | {k: None if v is None else v / samples for k, v in counted.items()}
+
+
+class ChipRun:
+    """A program on a chip, or the reason why it is not there."""
+
+    def __init__(self, program: Program, chip: str) -> None:
+        load = {"loihi1": loihi.load1, "loihi2": loihi.load2}[chip]
+        self.spikes = 0
+        self.refused = ""
+        try:
+            self.executable: loihi.Loihi | None = load(program)
+        except Refused as refusal:
+            self.executable, self.refused = None, str(refusal)
+
+    def add(self, inputs: np.ndarray) -> None:
+        """Run inputs uint8 [time, batch, input]."""
+        if self.executable is not None:
+            counts = self.executable.run(inputs).counts
+            fired = sum(int(v.sum()) for k, v in counts.spikes.items() if k != loihi.INPUT)
+            self.spikes += fired
+
+    def events(self) -> ChipEvents | str:
+        """What was counted, or why nothing could be."""
+        if self.executable is None:
+            return self.refused
+        activity = self.executable.activity
+        east_west, north_south = activity.hops.tolist()
+        return ChipEvents(
+            activity.samples,
+            activity.placement.chips,
+            activity.placement.cores,
+            int(activity.synaptic_operations.sum()),
+            int(activity.active.sum()),
+            int(activity.inactive.sum()),
+            activity.moved,
+            self.spikes,
+            activity.messages,
+            east_west,
+            north_south,
+            activity.between_chips,
+            activity.seconds or None,
+        )

@@ -1,0 +1,304 @@
+"""What happens while a program runs, counted before anybody speaks of joules.
+
+Effective synaptic operation: one weight that is not 0 met by one input that is not 0, as in
+PROGRAM.md. Inputs of 0 or 1 make it an accumulate, larger ones a multiply-accumulate. Borders of
+convolutions are exact; biases, thresholds and identities' wires are no weights.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.energy.chips import ChipEvents, ChipRun
+from ultralif_deploy.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
+from ultralif_deploy.grid import weight_format
+from ultralif_deploy.integer_second_order import SECOND_ORDER
+from ultralif_deploy.program import (
+    LEAKY,
+    LIF,
+    CubaLIF,
+    LogMaxLIF,
+    Population,
+    Program,
+    Threshold,
+    UltraDLIF,
+)
+from ultralif_deploy.simulators.synapses import currents, synapses
+from ultralif_deploy.simulators.trace import EventCounts, Trace, join_counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectionEvents:
+    """One projection. Arrays are int64 [batch], one value per sample, over all its timesteps.
+
+    Attributes:
+        name: `source->target`.
+        source: population, or `input`.
+        target: population.
+        map: its weights and geometry.
+        multiplies: whether its inputs may exceed 1, so that operations multiply.
+        spikes: values that are not 0 sent along it.
+        operations: effective synaptic operations.
+        stored: weights met by `spikes`, those that are 0 among them.
+        once: effective weights of the sources that sent anything, each counted once: what a network
+            of activations that skips zeros would do in its single pass.
+        dense: operations of one inference if no weight and no input were 0.
+        weights: stored weights.
+        weight_bits: of each.
+    """
+
+    name: str
+    source: str
+    target: str
+    map: AnyMap
+    multiplies: bool
+    spikes: np.ndarray
+    operations: np.ndarray
+    stored: np.ndarray
+    once: np.ndarray
+    dense: int
+    weights: int
+    weight_bits: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PopulationEvents:
+    """One population. Arrays are int64 [batch], over all timesteps.
+
+    Attributes:
+        name: unique.
+        neurons: how many.
+        fires: whether it can; read-outs cannot.
+        leaks: whether its update multiplies the membrane.
+        spikes: sent.
+        active: updates in which the synaptic sum was not 0 or the neuron fired.
+        updates: neurons · timesteps of one inference.
+        biased: whether a bias is added.
+        state_bits: of one neuron's state between timesteps; 0 without memory.
+        current_bits: of the accumulator of one synaptic sum, from the program's proved bound.
+    """
+
+    name: str
+    neurons: int
+    fires: bool
+    leaks: bool
+    spikes: np.ndarray
+    active: np.ndarray
+    updates: int
+    biased: bool
+    state_bits: int
+    current_bits: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """Everything that was counted on a set of samples.
+
+    Attributes:
+        samples: batch size.
+        timesteps: T.
+        totals: spikes and operations as every back end counts them.
+        inputs: values of the input per timestep.
+        projections: in the program's order.
+        populations: in the program's order.
+        chips: what a placed run did, by chip; the reason where the chip refuses the program.
+    """
+
+    samples: int
+    timesteps: int
+    totals: EventCounts
+    inputs: int
+    projections: tuple[ProjectionEvents, ...]
+    populations: tuple[PopulationEvents, ...]
+    chips: Mapping[str, ChipEvents | str]
+
+    @property
+    def operations(self) -> np.ndarray:
+        """Synaptic operations of every sample, int64 [batch]."""
+        return np.sum([p.operations for p in self.projections], axis=0)
+
+    @property
+    def dense(self) -> int:
+        """Operations of one inference if no weight and no input were 0."""
+        return sum(p.dense for p in self.projections)
+
+
+class EventCounter:
+    """Counts events block by block, so that memory stays bounded."""
+
+    def __init__(self, program: Program, chips: Iterable[str] = ()) -> None:
+        self.program = program
+        self.runs = {name: ChipRun(program, name) for name in chips}
+        self._forms = {
+            p.name: synapses(p.map, program.input.maximum if p.source == INPUT else 1)
+            for p in program.projections
+        }
+        self._fan_out = {p.name: p.map.fan_out() for p in program.projections}
+        self._stored = {p.name: full_fan_out(p.map) for p in program.projections}
+        self._blocks: list[tuple[EventCounts, dict[str, np.ndarray], dict[str, np.ndarray]]] = []
+
+    def add(self, inputs: np.ndarray, trace: Trace) -> None:
+        """Count a run.
+
+        Args:
+            inputs: uint8 [time, batch, input].
+            trace: of these inputs, with spikes recorded.
+        """
+        assert trace.spikes is not None
+        sent = {INPUT: inputs, **trace.spikes}
+        per_projection = {}
+        for p in self.program.projections:
+            fired = np.count_nonzero(self._acting(p, sent), axis=0)  # [batch, source]
+            per_projection[p.name] = np.stack(
+                [
+                    fired.sum(axis=1),
+                    fired @ self._stored[p.name],
+                    (fired > 0) @ self._fan_out[p.name],
+                ]
+            )
+        active = {p.name: self._active(p, sent) for p in self.program.populations}
+        self._blocks.append((trace.counts, per_projection, active))
+        for run in self.runs.values():
+            run.add(inputs)
+
+    def totals(self) -> EventCounts:
+        """Spikes and operations of all blocks."""
+        return join_counts([counts for counts, _, _ in self._blocks])
+
+    def events(self) -> Events:
+        """All blocks together."""
+        program = self.program
+        _, per_projection, active = zip(*self._blocks, strict=True)
+        totals = self.totals()
+        steps = totals.timesteps
+        bits = weight_format(program.weight_format).stored_bits
+        projections = []
+        for p in program.projections:
+            spikes, stored, once = np.concatenate(
+                [block[p.name] for block in per_projection], axis=1
+            )
+            projections.append(
+                ProjectionEvents(
+                    p.name,
+                    p.source,
+                    p.target,
+                    p.map,
+                    p.name in program.multiplies,
+                    spikes,
+                    totals.synaptic_operations[p.name],
+                    stored,
+                    once,
+                    steps * int(self._stored[p.name].sum()),
+                    p.map.weight.size if isinstance(p.map, WEIGHTED) else 0,
+                    bits,
+                )
+            )
+        none = np.zeros(totals.samples, dtype=np.int64)
+        populations = [
+            PopulationEvents(
+                p.name,
+                p.size,
+                p.spikes,
+                isinstance(p.neuron, (*LEAKY, *SECOND_ORDER)),
+                totals.spikes.get(p.name, none),
+                np.concatenate([block[p.name] for block in active]),
+                steps * p.size,
+                bool(p.bias.any()),
+                state_bits(p),
+                program.current_bounds[p.name].bit_length() + 1,
+            )
+            for p in program.populations
+        ]
+        chips = {name: run.events() for name, run in self.runs.items()}
+        return Events(
+            totals.samples,
+            steps,
+            totals,
+            program.input.size,
+            tuple(projections),
+            tuple(populations),
+            chips,
+        )
+
+    def _acting(self, projection: Projection, sent: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Values that act in this run: a delayed projection's last spikes come too late."""
+        values = sent[projection.source]
+        return values[: len(values) - 1] if projection.name in self.program.delayed else values
+
+    def _active(self, population: Population, sent: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Updates int64 [batch] in which the synaptic sum was not 0, or the neuron fired."""
+        time, batch, _ = sent[INPUT].shape
+        current = np.zeros((time, batch, population.size), dtype=np.int32)
+        for p in self.program.incoming(population.name):
+            values, form = self._acting(p, sent), self._forms[p.name]
+            if len(values):
+                into = current[time - len(values) :]
+                into += values if form is None else currents(form, values)
+        active = current != 0
+        if population.spikes:
+            active |= sent[population.name] != 0
+        return np.count_nonzero(active, axis=(0, 2)).astype(np.int64)
+
+
+def full_fan_out(linear: AnyMap) -> np.ndarray:
+    """Weights that each source neuron meets, zeros among them, borders exact; int64 [source]."""
+    if not isinstance(linear, WEIGHTED):
+        return linear.fan_out()
+    return replace(linear, weight=np.ones_like(linear.weight)).fan_out()
+
+
+def state_bits(population: Population) -> int:
+    """Bits that one neuron keeps between timesteps, as PROGRAM.md gives the widths."""
+    neuron = population.neuron
+    if isinstance(neuron, Threshold):
+        return 0
+    if isinstance(neuron, SECOND_ORDER):
+        return population.words * int(neuron.state_bits.max())
+    narrow = isinstance(neuron, (LIF, UltraDLIF, CubaLIF, LogMaxLIF))
+    return population.words * (24 if narrow else 32)
+
+
+def as_dict(events: Events) -> dict[str, Any]:
+    """Means of one inference by projection and population, as plain values."""
+    samples = max(1, events.samples)
+
+    def mean(values: np.ndarray) -> float:
+        return float(values.sum()) / samples
+
+    operations = events.operations
+    quantiles = dict(zip(("min", "q25", "median", "q75", "max"), (0, 25, 50, 75, 100), strict=True))
+    return {
+        "distribution": {k: float(np.percentile(operations, q)) for k, q in quantiles.items()},
+        "projections": {
+            p.name: {
+                "kind": type(p.map).__name__,
+                "kernel": list(p.map.kernel) if isinstance(p.map, Conv2d) else None,
+                "multiplies": p.multiplies,
+                "spikes": mean(p.spikes),
+                "operations": mean(p.operations),
+                "dense_operations": p.dense,
+                "weight_bits_read": mean(p.operations) * p.weight_bits if p.weights else 0.0,
+            }
+            for p in events.projections
+        },
+        "populations": {
+            p.name: {
+                "neurons": p.neurons,
+                "spikes": mean(p.spikes),
+                "updates": p.updates,
+                "updates_active": mean(p.active),
+                "updates_inactive": p.updates - mean(p.active),
+                "state_bits_read": p.updates * p.state_bits,
+                "state_bits_written": p.updates * p.state_bits,
+                "bias_reads": p.updates if p.biased else 0,
+                "threshold_reads": p.updates if p.fires else 0,
+            }
+            for p in events.populations
+        },
+        "chips": {
+            name: {"refused": c} if isinstance(c, str) else c.as_dict()
+            for name, c in events.chips.items()
+        },
+    }
