@@ -29,6 +29,7 @@ from lava.proc.dense.process import Dense  # noqa: E402
 from lava.proc.io.source import RingBuffer  # noqa: E402
 from lava.proc.lif.process import LIF  # noqa: E402
 from lava.proc.sparse.process import Sparse  # noqa: E402
+from lava.utils.weightutils import SignMode  # noqa: E402
 from neurons import process  # noqa: E402
 from scipy.sparse import identity  # noqa: E402
 
@@ -102,9 +103,14 @@ class Network:
             weights = identity(size, dtype=int, format="csr")
             synapses = Sparse(weights=weights, num_message_bits=bits)
         else:
-            # Doubled at exponent -1: weights of mixed sign keep even values alone.
-            weights = 2 * self.array(p["name"], "weight")
-            synapses = Dense(weights=weights, weight_exp=-1, num_message_bits=bits)
+            # Doubled at exponent -1: weights of mixed sign keep even values alone. Left to itself
+            # Lava takes weights up to 0 for inhibitory ones, and those end at -255.
+            synapses = Dense(
+                weights=2 * self.array(p["name"], "weight"),
+                weight_exp=-1,
+                num_message_bits=bits,
+                sign_mode=SignMode.MIXED,
+            )
         sent.connect(synapses.s_in)
         synapses.a_out.connect(target)
         return synapses
