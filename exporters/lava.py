@@ -155,9 +155,16 @@ def _custom(program: Program, p: Population, limits: Chip) -> Cell:
 def _stock(program: Program, p: Population, limits: Chip) -> Cell:
     made = registers(program, p, limits)
     own = {"threshold": made.threshold, "decay": made.decay, "mantissa": made.mantissa}
-    # An Integrator's membrane counts in weight units, a leaky one's in fractions of them.
-    unit = ONE if isinstance(p.neuron, Integrator) else 1
-    return {"process": "stock", "exponent": made.exponent, "logit_unit": unit}, own
+    described = {"process": "stock", "exponent": made.exponent, "logit_unit": logit_unit(p)}
+    return described, own
+
+
+def logit_unit(p: Population) -> int:
+    """Membrane units to a unit of a stock read-out's logits.
+
+    An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
+    """
+    return ONE if isinstance(p.neuron, Integrator) else 1
 
 
 def _stock_or_custom(program: Program, p: Population, limits: Chip) -> Cell:

@@ -25,7 +25,7 @@ from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.json_report import deployment_report, describe_program
 from ultralif_deploy.settings import Settings, Source
-from ultralif_deploy.simulators.trace import Trace, join_traces
+from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.sources import (
     certify_source,
     hard_network,
@@ -377,11 +377,14 @@ def _run(program: Program, on: str, test: Split, encoder: Encoder, progress: Pro
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
     step = BLOCK if on != JUDGE else 10
+    total = len(test.x)
     traces = []
     with progress.stage(f"simulate on {on}") as update:
         for where, values in encoder.blocks(test.x):
             values = values[: program.timesteps] if encoder.kind == "constant" else values
-            for start in range(0, values.shape[1], step):
-                traces.append(executable.run(values[:, start : start + step]))
-                update((where.start + start) / len(test.x), "")
+
+            def on_done(samples: int, first: int = where.start) -> None:
+                update((first + samples) / total, f"{first + samples}/{total}")
+
+            traces.append(run_in_steps(executable, values, step, on_done))
     return join_traces(traces)
