@@ -61,7 +61,7 @@ def write_lava_loihi1(program: Program, directory: Path) -> tuple[Path, ...]:
     Raises:
         Refused: a population needs more than Loihi 1's registers are known to hold.
     """
-    refuse_wide_inputs(program, replace(chip("loihi1"), name="lava-loihi1"))
+    refuse_wide_inputs(program, _limits("lava-loihi1"))
     return _write(program, directory, "lava-loihi1", _guarded)
 
 
@@ -80,7 +80,7 @@ def _write(
     flavour: str,
     express: Callable[[Program, Population, Chip], Cell],
 ) -> tuple[Path, ...]:
-    limits = replace(chip("loihi1"), name=flavour)
+    limits = _limits(flavour)
     depths = pipeline_depths(program, limits)
     delays = pipeline_delays(program, depths, limits)
     populations: list[dict[str, Any]] = []
@@ -157,6 +157,25 @@ def _stock(program: Program, p: Population, limits: Chip) -> Cell:
     own = {"threshold": made.threshold, "decay": made.decay, "mantissa": made.mantissa}
     described = {"process": "stock", "exponent": made.exponent, "logit_unit": logit_unit(p)}
     return described, own
+
+
+def stock_registers(program: Program, network: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Registers of the stock neurons of a `network.json`, by `population.register`, int64 [neuron].
+
+    Raises:
+        Refused: there are none for the program, which may have more timesteps than the network's.
+    """
+    limits = _limits(network["flavour"])
+    return {
+        f"{p.name}.{name}": array
+        for p, described in zip(program.populations, network["populations"], strict=True)
+        if described["process"] == "stock"
+        for name, array in _stock(program, p, limits)[1].items()
+    }
+
+
+def _limits(flavour: str) -> Chip:
+    return replace(chip("loihi1"), name=flavour)
 
 
 def logit_unit(p: Population) -> int:

@@ -98,7 +98,7 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
     return tuple(directory / file for file in files)
 
 
-def configured(program: Program) -> dict[str, np.ndarray]:
+def layer_registers(program: Program) -> dict[str, np.ndarray]:
     """Registers of every population by `population.register`, int64 [neuron]."""
     return {
         f"{layer.population.name}.{name}": getattr(layer.registers, name)

@@ -11,15 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters import netx
-from ultralif_deploy.exporters.lava import ARRAYS, NETWORK, RUN, RUNTIME
-from ultralif_deploy.exporters.netx import NETX_RUNTIME
+from ultralif_deploy.exporters.lava import NETWORK, RUN, RUNTIME, stock_registers
+from ultralif_deploy.exporters.netx import NETX_RUNTIME, layer_registers
 from ultralif_deploy.graph import WEIGHTED
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators.events import count_events
@@ -44,7 +44,9 @@ INSTALL_NETX = (
 
 def lava_python() -> str:
     """The Python that runs Lava: $ULTRALIF_LAVA_PYTHON, else this one."""
-    return os.environ.get(PYTHON) or sys.executable
+    python = os.environ.get(PYTHON) or sys.executable
+    # Runs have working directories of their own; links of an environment must not be followed.
+    return os.path.abspath(python) if os.path.dirname(python) else python
 
 
 @functools.cache
@@ -79,17 +81,12 @@ def missing_netx() -> Missing | None:
 
 def load(program: Program, directory: Path) -> "Lava":
     """An exported folder of Lava's processes."""
-
-    def configured() -> dict[str, np.ndarray]:
-        with np.load(directory / ARRAYS, allow_pickle=False) as file:
-            return dict(file)
-
-    return Lava(program, directory, configured)
+    return Lava(program, directory, stock_registers)
 
 
 def load_netx(program: Program, directory: Path) -> "Lava":
     """An exported folder of a network exchange file."""
-    return Lava(program, directory, lambda: netx.configured(program))
+    return Lava(program, directory, lambda meant, _: layer_registers(meant))
 
 
 class Lava:
@@ -98,7 +95,8 @@ class Lava:
     Args:
         program: that the folder expresses.
         directory: the folder.
-        configured: the registers of stock neurons, by `population.register`.
+        configured: the registers of stock neurons by `population.register`, of a program and
+            what `network.json` holds.
 
     Attributes:
         on_sample: called during a run with the number of samples done.
@@ -108,7 +106,7 @@ class Lava:
         self,
         program: Program,
         directory: Path,
-        configured: Callable[[], dict[str, np.ndarray]],
+        configured: Callable[[Program, dict[str, Any]], dict[str, np.ndarray]],
     ) -> None:
         self.program = program
         self.configured = configured
@@ -126,7 +124,7 @@ class Lava:
         if self.held is None:
             self.run(np.zeros((1, 0, self.program.input.size), dtype=np.uint8))
         assert self.held is not None
-        configured = self.configured()
+        configured = self.configured(self.program, self.network)
         arrays: dict[str, np.ndarray] = {}
         for q in self.program.projections:
             if isinstance(q.map, WEIGHTED):
@@ -151,15 +149,18 @@ class Lava:
         """Run inputs uint8 [time, batch, input].
 
         Raises:
+            Refused: more timesteps than the program's, which stock neurons do not hold.
             UltralifError: Lava failed or took too long.
         """
         inputs = self.program.check_inputs(inputs)
-        time, batch, _ = inputs.shape
+        steps, batch, _ = inputs.shape
+        if steps > self.program.timesteps:  # the proofs of width are for the program's own
+            self.configured(replace(self.program, timesteps=steps), self.network)
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             given, found = Path(temporary) / "inputs.npy", Path(temporary) / "outputs.npz"
             np.save(given, inputs)
             latest = max(p["depth"] for p in self.network["populations"])
-            self._call(given, found, START_S + TIMESTEP_S * batch * (time + latest))
+            self._call(given, found, START_S + TIMESTEP_S * batch * (steps + latest))
             with np.load(found, allow_pickle=False) as file:
                 outputs = dict(file)
         self.held = {

@@ -17,6 +17,7 @@ import numpy as np
 
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
+from ultralif_deploy.graph import INPUT, largest_sums
 from ultralif_deploy.program import LIF, Integrator, LeakyIntegrator, Population, Program, Threshold
 from ultralif_deploy.simulators.chips import Chip
 
@@ -78,16 +79,16 @@ def registers(
     Raises:
         Refused: there are none.
     """
-    bound = program.current_bounds[population.name]
-    if bound > chip.need("accumulator"):
+    sums = _sums(program, population)
+    if sums.max() > chip.need("accumulator"):
         raise _refused(
             chip,
             population,
-            f"synaptic sums reach {bound}",
+            f"synaptic sums reach {sums.max()}",
             chip.need("accumulator"),
             "use fewer bits or fewer inputs per neuron",
         )
-    made = _of_model(program, population, chip, bound, exponent)
+    made = _of_model(program, population, chip, sums, exponent)
     for what, values, limit in (
         ("bias mantissas reach", made.mantissa, "bias_mantissa"),
         ("thresholds reach", made.threshold, "threshold"),
@@ -107,17 +108,25 @@ def registers(
     return made
 
 
+def _sums(program: Program, population: Population) -> np.ndarray:
+    """Largest |a| of the synaptic sums, in weight units, int64 [neuron]."""
+    sums = np.zeros(population.size, dtype=np.int64)
+    for p in program.incoming(population.name):
+        sums += largest_sums(p.map, program.input.maximum if p.source == INPUT else 1)
+    return sums
+
+
 def _of_model(
-    program: Program, population: Population, chip: Chip, bound: int, exponent: int | None
+    program: Program, population: Population, chip: Chip, sums: np.ndarray, exponent: int | None
 ) -> Registers:
     neuron = population.neuron
     if isinstance(neuron, Threshold):
-        return _threshold(population, neuron, bound, exponent)
+        return _threshold(population, neuron, int(sums.max()), exponent)
     exponents = range(chip.need("bias_exponent") + 1) if exponent is None else (exponent,)
     if isinstance(neuron, LIF):
         return _lif(population, neuron, chip, exponents)
     if isinstance(neuron, (Integrator, LeakyIntegrator)):
-        return _readout(program, population, neuron, chip, bound, exponents)
+        return _readout(program, population, neuron, chip, sums, exponents)
     raise Refused(
         f"{chip.name}: {population.name}: stock neurons have no {type(neuron).__name__}; "
         "use --on loihi2, or a network that elides to threshold units"
@@ -174,18 +183,16 @@ def _readout(
     population: Population,
     neuron: Integrator | LeakyIntegrator,
     chip: Chip,
-    bound: int,
+    sums: np.ndarray,
     exponents: Iterable[int],
 ) -> Registers:
     """A membrane that never passes the largest threshold."""
+    bias = population.bias.astype(np.int64)
     if isinstance(neuron, Integrator):
-        decay = np.zeros(population.size, dtype=np.int64)
-        bias, reach = population.bias.astype(np.int64) * ONE, bound
+        decay, bias = np.zeros(population.size, dtype=np.int64), bias * ONE
     else:
         decay = neuron.decay.astype(np.int64)
-        bias = population.bias.astype(np.int64)
-        # `bound` mixes membrane units of the bias with weight units: an upper bound of both.
-        reach = bound
+    reach = int((sums - (-np.abs(bias) // ONE)).max())  # the bias in weight units, rounded up
     limit = chip.need("threshold")
     if program.timesteps * reach > limit:
         raise _refused(

@@ -1,11 +1,13 @@
 """Each example runs, with arguments that keep it short."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from requirements import available
 
 from ultralif_deploy import checkpoint
 from ultralif_deploy.data import loading
@@ -54,3 +56,12 @@ def test_benchmark_compares_every_peer(batch: int) -> None:
     printed = example("benchmarks/simulators.py", *arguments)
     for peer in ("ultralif fast", "onnxruntime", "snnTorch"):
         assert peer in printed
+
+
+def test_back_ends_are_compared_and_refusals_explained() -> None:
+    names = [name for name in available() if name != "reference"]
+    arguments = ("--networks", "small MLP", "MLP", "--batch", 20, "--rounds", 1, "--minimum", 0.01)
+    printed = example("benchmarks/back_ends.py", "--on", *names, *arguments)
+    for name in ("reference", *names):
+        assert re.search(rf"^{name}, \d+ at once +[\d,]+ \([\d,.]+\)", printed, re.MULTILINE)
+    assert "loihi1, MLP: loihi1: hidden1: synaptic sums reach" in printed

@@ -95,6 +95,30 @@ def test_weights_without_a_positive_one_keep_their_smallest(
 
 
 @lava
+def test_more_timesteps_than_stock_neurons_hold_are_refused() -> None:
+    """10 · 12573 is within the largest threshold, 131071; 20 · 12573 is not."""
+    program = Program(
+        Input(99),
+        (Population("out", 1, Integrator(), np.zeros(1), np.ones(1)),),
+        (Projection(INPUT, "out", Dense(np.full((1, 99), 127))),),
+        *("8", 10, 1),
+    )
+    loaded = load_on("lava", program)
+    inputs = np.ones((20, 1, 99), dtype=np.uint8)
+    assert loaded.run(inputs[:10]).logits.tolist() == [[125730]]
+    with pytest.raises(Refused, match="lava: out: logits may reach 251460; limit 131071"):
+        loaded.run(inputs)
+
+
+def test_a_relative_path_names_the_same_python_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(sys.executable).parent)
+    monkeypatch.setenv(lava_runner.PYTHON, f"./{Path(sys.executable).name}")
+    assert lava_runner.lava_python() == sys.executable
+    monkeypatch.setenv(lava_runner.PYTHON, "python3")
+    assert lava_runner.lava_python() == "python3"
+
+
+@lava
 def test_a_run_says_how_many_samples_are_done(inhibited: tuple[Program, np.ndarray]) -> None:
     program, inputs = inhibited
     told: list[int] = []

@@ -103,7 +103,8 @@ def main() -> None:
                 row += "-".rjust(24)
                 continue
             rate = results[name]["samples_per_s"]
-            row += f"{rate:,.0f} ({rate / results[JUDGE]['samples_per_s']:,.1f})".rjust(24)
+            times = rate / results[JUDGE]["samples_per_s"]
+            row += f"{rate:,.0f} ({times:,.{1 if times >= 1 else 3}f})".rjust(24)
         print(row)
     print("\n".join(reasons))
 
