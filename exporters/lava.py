@@ -41,6 +41,7 @@ from ultralif_deploy.simulators.placement import (
 RUNTIME = Path(__file__).parent / "lava_runtime"
 RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
 MESSAGE_BITS = 8
+CONVOLUTION_MAX = 127
 
 Cell = tuple[dict[str, Any], dict[str, np.ndarray]]
 """What `network.json` and `network.npz` hold of a population."""
@@ -74,12 +75,32 @@ def write_lava_custom(program: Program, directory: Path) -> tuple[Path, ...]:
     return _write(program, directory, "lava-custom", _custom)
 
 
+def refuse_wide_convolutions(program: Program, flavour: str) -> None:
+    """Check that Lava's convolutions hold their own sizes.
+
+    Raises:
+        Refused: naming the projection.
+    """
+    for p in program.projections:
+        if isinstance(p.map, Conv2d):
+            conv = p.map
+            sizes = (*conv.kernel, *conv.stride, *conv.padding, *conv.dilation, conv.groups)
+            if max(sizes) > CONVOLUTION_MAX:
+                raise Refused(
+                    f"{flavour}: {p.name}: a convolution with kernel {conv.kernel}, stride "
+                    f"{conv.stride}, padding {conv.padding}, dilation {conv.dilation} and "
+                    f"{conv.groups} groups; Lava keeps each in 8 bits, limit {CONVOLUTION_MAX}; "
+                    "use fewer groups, or --on loihi2"
+                )
+
+
 def _write(
     program: Program,
     directory: Path,
     flavour: str,
     express: Callable[[Program, Population, Chip], Cell],
 ) -> tuple[Path, ...]:
+    refuse_wide_convolutions(program, flavour)
     limits = _limits(flavour)
     depths = pipeline_depths(program, limits)
     delays = pipeline_delays(program, depths, limits)

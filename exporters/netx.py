@@ -25,7 +25,12 @@ import h5py
 import numpy as np
 
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.exporters.lava import NETWORK, RUNTIME, logit_unit
+from ultralif_deploy.exporters.lava import (
+    NETWORK,
+    RUNTIME,
+    logit_unit,
+    refuse_wide_convolutions,
+)
 from ultralif_deploy.files import directory_written_whole
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.graph import INPUT, Conv2d, Projection
@@ -116,6 +121,7 @@ def layers(program: Program) -> tuple[Layer, ...]:
     base = chip("loihi1")
     limits = replace(base, name="netx", limits=base.limits | {"profiles": 1})
     refuse_wide_inputs(program, limits)
+    refuse_wide_convolutions(program, limits.name)
     made: list[Layer] = []
     for population in program.populations:
         projection = _only_projection(program, population, made)

@@ -185,21 +185,26 @@ class Lava:
         ):
             end = time.monotonic() + limit_s
             try:
-                while process.poll() is None:
-                    if time.monotonic() > end:
-                        raise UltralifError(
-                            f"lava: no result within {limit_s:.0f} s; use fewer samples"
-                        )
+                while process.poll() is None and time.monotonic() < end:
                     time.sleep(POLL_S)
                     self._tell(printed)
             finally:
                 with contextlib.suppress(ProcessLookupError):  # where all have ended
                     os.killpg(process.pid, signal.SIGKILL)
         if process.returncode or not found.is_file():
-            lines = errors.read_text("utf-8", "replace").strip().splitlines()
-            raise UltralifError(f"lava: {(lines or [f'exit code {process.returncode}'])[-1]}")
+            why = _exception(errors) or f"exit code {process.returncode}"
+            if time.monotonic() >= end:
+                why = f"no result within {limit_s:.0f} s; use fewer samples"
+            raise UltralifError(f"{self.network['flavour']}: {why}")
 
     def _tell(self, printed: Path) -> None:
         done = re.findall(r"^(\d+) of \d+ samples$", printed.read_text("utf-8", "replace"), re.M)
         if done:
             self.on_sample(int(done[-1]))
+
+
+def _exception(errors: Path) -> str | None:
+    """The last exception that a process of Lava printed."""
+    text = errors.read_text("utf-8", "replace")
+    lines = re.findall(r"^[\w.]*(?:Error|Exception)\b.*$", text, re.MULTILINE)
+    return lines[-1] if lines else None

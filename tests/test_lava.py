@@ -17,7 +17,7 @@ from strategies import programs
 from ultralif_deploy import read_nir
 from ultralif_deploy.backends import EXPORTERS, load_on, load_written
 from ultralif_deploy.errors import Refused, UltralifError
-from ultralif_deploy.graph import INPUT, Dense, Projection
+from ultralif_deploy.graph import INPUT, Conv2d, Dense, Projection
 from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
 from ultralif_deploy.simulators import lava_runner, reference
 from ultralif_deploy.simulators.trace import run_in_steps
@@ -208,6 +208,32 @@ def test_changes_of_the_folder_are_found(demo: Path, tmp_path: Path, change: obj
     expected = reference.load(program).run(inputs, record=True)
     with pytest.raises(AssertionError):
         assert_same_trace(loaded.run(inputs, record=True), expected)
+
+
+@lava
+def test_a_failing_process_ends_the_run(demo: Path, tmp_path: Path) -> None:
+    program = read_nir(demo)
+    EXPORTERS["lava-custom"](program, tmp_path / "lava-custom")
+    path = tmp_path / "lava-custom" / "neurons" / "models.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('proc_params["structure"]', "missing"))
+    inputs = np.zeros((program.timesteps, 1, program.input.size), dtype=np.uint8)
+    with pytest.raises(UltralifError, match=r"^lava-custom: NameError: name 'missing'"):
+        load_written("lava-custom", program, tmp_path).run(inputs)
+
+
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "netx"])
+def test_sizes_that_lava_convolutions_cannot_hold_are_refused(flavour: str, tmp_path: Path) -> None:
+    grouped = Conv2d(np.ones((128, 1, 1, 1)), (128, 1, 1), groups=128)
+    program = Program(
+        Input(128),
+        (Population("out", 128, Integrator(), np.zeros(128), np.ones(128)),),
+        (Projection(INPUT, "out", grouped),),
+        *("8", 3, 1),
+    )
+    with pytest.raises(Refused, match=f"^{flavour}: input->out: .* 128 groups; .*limit 127; use"):
+        EXPORTERS[flavour](program, tmp_path / flavour)
+    assert list(tmp_path.iterdir()) == []
 
 
 @lava

@@ -1,6 +1,6 @@
 """Throughput of every back end on four networks, in one run.
 
-    python examples/benchmarks/back_ends.py            # about four minutes with Lava
+    python examples/benchmarks/back_ends.py            # about three minutes with Lava
 
 Random MLPs of threshold units, 64-64-10 with 4-bit and 784-128-10 with 8-bit weights, the larger
 one of leaky neurons, and two convolutions; T = 10 and 10 % input spikes. The logits of every back

@@ -5,6 +5,7 @@ with memory are put into their initial state when their first input arrives, as 
 core does. After every sample one line on standard output says how many are done.
 """
 
+import multiprocessing
 import sys
 import tempfile
 from pathlib import Path
@@ -71,9 +72,12 @@ class Samples:
             for sample in range(self.samples):
                 logits[sample] = self.sample()
                 print(f"{sample + 1} of {self.samples} samples", flush=True)
-        finally:  # or Lava's processes would wait for ever
-            if self.samples:
-                self.source.stop()
+        except BaseException:  # Lava's processes would wait for ever
+            for started in multiprocessing.active_children():
+                started.kill()
+            raise
+        if self.samples:
+            self.source.stop()
         spikes = {}
         for p in self.populations:
             if p["spikes"]:
