@@ -41,6 +41,7 @@ from ultralif_deploy.simulators.placement import (
 RUNTIME = Path(__file__).parent / "lava_runtime"
 RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
 MESSAGE_BITS = 8
+CONVOLUTION_MAX = 127
 
 Cell = tuple[dict[str, Any], dict[str, np.ndarray]]
 """What `network.json` and `network.npz` hold of a population."""
@@ -61,7 +62,7 @@ def write_lava_loihi1(program: Program, directory: Path) -> tuple[Path, ...]:
     Raises:
         Refused: a population needs more than Loihi 1's registers are known to hold.
     """
-    refuse_wide_inputs(program, replace(chip("loihi1"), name="lava-loihi1"))
+    refuse_wide_inputs(program, _limits("lava-loihi1"))
     return _write(program, directory, "lava-loihi1", _guarded)
 
 
@@ -74,13 +75,33 @@ def write_lava_custom(program: Program, directory: Path) -> tuple[Path, ...]:
     return _write(program, directory, "lava-custom", _custom)
 
 
+def refuse_wide_convolutions(program: Program, flavour: str) -> None:
+    """Check that Lava's convolutions hold their own sizes.
+
+    Raises:
+        Refused: naming the projection.
+    """
+    for p in program.projections:
+        if isinstance(p.map, Conv2d):
+            conv = p.map
+            sizes = (*conv.kernel, *conv.stride, *conv.padding, *conv.dilation, conv.groups)
+            if max(sizes) > CONVOLUTION_MAX:
+                raise Refused(
+                    f"{flavour}: {p.name}: a convolution with kernel {conv.kernel}, stride "
+                    f"{conv.stride}, padding {conv.padding}, dilation {conv.dilation} and "
+                    f"{conv.groups} groups; Lava keeps each in 8 bits, limit {CONVOLUTION_MAX}; "
+                    "use fewer groups, or --on loihi2"
+                )
+
+
 def _write(
     program: Program,
     directory: Path,
     flavour: str,
     express: Callable[[Program, Population, Chip], Cell],
 ) -> tuple[Path, ...]:
-    limits = replace(chip("loihi1"), name=flavour)
+    refuse_wide_convolutions(program, flavour)
+    limits = _limits(flavour)
     depths = pipeline_depths(program, limits)
     delays = pipeline_delays(program, depths, limits)
     populations: list[dict[str, Any]] = []
@@ -155,9 +176,35 @@ def _custom(program: Program, p: Population, limits: Chip) -> Cell:
 def _stock(program: Program, p: Population, limits: Chip) -> Cell:
     made = registers(program, p, limits)
     own = {"threshold": made.threshold, "decay": made.decay, "mantissa": made.mantissa}
-    # An Integrator's membrane counts in weight units, a leaky one's in fractions of them.
-    unit = ONE if isinstance(p.neuron, Integrator) else 1
-    return {"process": "stock", "exponent": made.exponent, "logit_unit": unit}, own
+    described = {"process": "stock", "exponent": made.exponent, "logit_unit": logit_unit(p)}
+    return described, own
+
+
+def stock_registers(program: Program, network: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Registers of the stock neurons of a `network.json`, by `population.register`, int64 [neuron].
+
+    Raises:
+        Refused: there are none for the program, which may have more timesteps than the network's.
+    """
+    limits = _limits(network["flavour"])
+    return {
+        f"{p.name}.{name}": array
+        for p, described in zip(program.populations, network["populations"], strict=True)
+        if described["process"] == "stock"
+        for name, array in _stock(program, p, limits)[1].items()
+    }
+
+
+def _limits(flavour: str) -> Chip:
+    return replace(chip("loihi1"), name=flavour)
+
+
+def logit_unit(p: Population) -> int:
+    """Membrane units to a unit of a stock read-out's logits.
+
+    An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
+    """
+    return ONE if isinstance(p.neuron, Integrator) else 1
 
 
 def _stock_or_custom(program: Program, p: Population, limits: Chip) -> Cell:

@@ -10,12 +10,14 @@ wrap keeps 24 bits of two's complement; programs whose sums could reach that are
 Weights are stored doubled at exponent −1, because mixed-sign weights of 8 bits are even.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
+from ultralif_deploy.graph import INPUT, largest_sums
 from ultralif_deploy.program import LIF, Integrator, LeakyIntegrator, Population, Program, Threshold
 from ultralif_deploy.simulators.chips import Chip
 
@@ -63,22 +65,30 @@ class Registers:
         return spikes, np.where(spikes, 0, u)
 
 
-def registers(program: Program, population: Population, chip: Chip) -> Registers:
+def registers(
+    program: Program, population: Population, chip: Chip, exponent: int | None = None
+) -> Registers:
     """Registers that make a population's stock neurons do what the program says.
+
+    Args:
+        program: that holds the population.
+        population: to express.
+        chip: whose limits hold.
+        exponent: of all biases, where the target fixes it.
 
     Raises:
         Refused: there are none.
     """
-    bound = program.current_bounds[population.name]
-    if bound > chip.need("accumulator"):
+    sums = _sums(program, population)
+    if sums.max() > chip.need("accumulator"):
         raise _refused(
             chip,
             population,
-            f"synaptic sums reach {bound}",
+            f"synaptic sums reach {sums.max()}",
             chip.need("accumulator"),
             "use fewer bits or fewer inputs per neuron",
         )
-    made = _of_model(program, population, chip, bound)
+    made = _of_model(program, population, chip, sums, exponent)
     for what, values, limit in (
         ("bias mantissas reach", made.mantissa, "bias_mantissa"),
         ("thresholds reach", made.threshold, "threshold"),
@@ -98,30 +108,44 @@ def registers(program: Program, population: Population, chip: Chip) -> Registers
     return made
 
 
-def _of_model(program: Program, population: Population, chip: Chip, bound: int) -> Registers:
+def _sums(program: Program, population: Population) -> np.ndarray:
+    """Largest |a| of the synaptic sums, in weight units, int64 [neuron]."""
+    sums = np.zeros(population.size, dtype=np.int64)
+    for p in program.incoming(population.name):
+        sums += largest_sums(p.map, program.input.maximum if p.source == INPUT else 1)
+    return sums
+
+
+def _of_model(
+    program: Program, population: Population, chip: Chip, sums: np.ndarray, exponent: int | None
+) -> Registers:
     neuron = population.neuron
     if isinstance(neuron, Threshold):
-        return _threshold(population, neuron, chip, bound)
+        return _threshold(population, neuron, int(sums.max()), exponent)
+    exponents = range(chip.need("bias_exponent") + 1) if exponent is None else (exponent,)
     if isinstance(neuron, LIF):
-        return _lif(population, neuron, chip)
+        return _lif(population, neuron, chip, exponents)
     if isinstance(neuron, (Integrator, LeakyIntegrator)):
-        return _readout(program, population, neuron, chip, bound)
+        return _readout(program, population, neuron, chip, sums, exponents)
     raise Refused(
         f"{chip.name}: {population.name}: stock neurons have no {type(neuron).__name__}; "
         "use --on loihi2, or a network that elides to threshold units"
     )
 
 
-def _threshold(population: Population, neuron: Threshold, chip: Chip, bound: int) -> Registers:
+def _threshold(
+    population: Population, neuron: Threshold, bound: int, exponent: int | None
+) -> Registers:
     """A unit without memory: I + bias > θ as v > V0 with the bias V0 − θ.
 
     Decay 4095 leaves sgn(v)·(|v| >> 12) behind, less than the half unit that the bias is lowered
-    by, while |v| is within 2047 units. Beyond that decay 4096 is used, which clears the membrane.
+    by, while |v| is within 2047 units. Beyond that, or where half a unit has no bias, decay 4096 is
+    used, which clears the membrane.
     """
     least = neuron.threshold.astype(np.int64) - population.bias  # fires iff I > least
     least = np.clip(least, -bound - 1, bound)
     shared = max(1, int(least.max() + least.min()) // 2)
-    if bound + int(np.abs(shared - least).max()) <= GUARDED:
+    if exponent is None and bound + int(np.abs(shared - least).max()) <= GUARDED:
         mantissa, exponent, decay = 2 * (shared - least) - 1, FRACTION_BITS - 1, DECAY_ONE - 1
         note = "threshold unit, decay 4095 and a bias lowered by half a unit"
     else:
@@ -131,7 +155,7 @@ def _threshold(population: Population, neuron: Threshold, chip: Chip, bound: int
     return Registers(whole, np.full(population.size, decay), mantissa, exponent, False, note)
 
 
-def _lif(population: Population, neuron: LIF, chip: Chip) -> Registers:
+def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[int]) -> Registers:
     if neuron.reset_mode != "value" or neuron.reset.any():
         raise Refused(
             f"{chip.name}: {population.name}: reset {neuron.reset_mode}"
@@ -143,7 +167,7 @@ def _lif(population: Population, neuron: LIF, chip: Chip) -> Registers:
             f"{chip.name}: {population.name}: thresholds of fractions of a weight unit; stock "
             f"neurons compare with multiples of {ONE}; use --on loihi2"
         )
-    mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip)
+    mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip, exponents)
     threshold = neuron.threshold.astype(np.int64) // ONE
     if threshold.min() < 1:
         raise _refused(
@@ -159,17 +183,16 @@ def _readout(
     population: Population,
     neuron: Integrator | LeakyIntegrator,
     chip: Chip,
-    bound: int,
+    sums: np.ndarray,
+    exponents: Iterable[int],
 ) -> Registers:
     """A membrane that never passes the largest threshold."""
+    bias = population.bias.astype(np.int64)
     if isinstance(neuron, Integrator):
-        decay = np.zeros(population.size, dtype=np.int64)
-        bias, reach = population.bias.astype(np.int64) * ONE, bound
+        decay, bias = np.zeros(population.size, dtype=np.int64), bias * ONE
     else:
         decay = neuron.decay.astype(np.int64)
-        bias = population.bias.astype(np.int64)
-        # `bound` mixes membrane units of the bias with weight units: an upper bound of both.
-        reach = bound
+    reach = int((sums - (-np.abs(bias) // ONE)).max())  # the bias in weight units, rounded up
     limit = chip.need("threshold")
     if program.timesteps * reach > limit:
         raise _refused(
@@ -179,14 +202,16 @@ def _readout(
             limit,
             "use fewer bits or timesteps",
         )
-    mantissa, exponent = _bias(bias, population, chip)
+    mantissa, exponent = _bias(bias, population, chip, exponents)
     never = np.full(population.size, limit)
     return Registers(never, decay, mantissa, exponent, True, "stock LIF that never fires")
 
 
-def _bias(bias: np.ndarray, population: Population, chip: Chip) -> tuple[np.ndarray, int]:
+def _bias(
+    bias: np.ndarray, population: Population, chip: Chip, exponents: Iterable[int]
+) -> tuple[np.ndarray, int]:
     """Mantissas and the exponent that give biases in membrane units exactly."""
-    for exponent in range(chip.need("bias_exponent") + 1):
+    for exponent in exponents:
         mantissa = bias >> exponent
         exact = np.array_equal(mantissa << exponent, bias)
         if exact and np.abs(mantissa).max(initial=0) <= chip.need("bias_mantissa"):

@@ -1,8 +1,9 @@
 """What every back end returns: the same spikes, the same logits, and what happened on the way."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -75,6 +76,43 @@ class Executable(Protocol):
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input]; `record` keeps the spikes."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """An executable that takes long for many samples and says how many are done.
+
+    Attributes:
+        on_sample: called during a run with the number of samples done.
+    """
+
+    on_sample: Callable[[int], None]
+
+
+def run_in_steps(
+    executable: Executable,
+    inputs: np.ndarray,
+    step: int,
+    on_done: Callable[[int], None],
+    record: bool = False,
+) -> Trace:
+    """Run inputs uint8 [time, batch, input], `step` samples at once.
+
+    `on_done` is called with the number of samples done: after each step, and during a step by
+    executables that say so themselves.
+    """
+    traces = []
+    total = inputs.shape[1]
+    for start in range(0, max(total, 1), step):
+
+        def on_sample(samples: int, before: int = start) -> None:
+            on_done(before + samples)
+
+        if isinstance(executable, Reporting):
+            executable.on_sample = on_sample
+        traces.append(executable.run(inputs[:, start : start + step], record))
+        on_done(min(start + step, total))
+    return join_traces(traces)
 
 
 def array_digest(array: np.ndarray) -> str:

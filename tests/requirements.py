@@ -8,7 +8,7 @@ import pytest
 
 from ultralif_deploy.backends import BACK_ENDS
 
-IN_THIS_ENVIRONMENT = tuple(name for name in BACK_ENDS if not name.startswith("lava"))
+IN_THIS_ENVIRONMENT = tuple(name for name in BACK_ENDS if not name.startswith(("lava", "netx")))
 
 
 def available(names: tuple[str, ...] = IN_THIS_ENVIRONMENT) -> list[str]:

@@ -1,11 +1,13 @@
 """Each example runs, with arguments that keep it short."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from requirements import available
 
 from ultralif_deploy import checkpoint
 from ultralif_deploy.data import loading
@@ -63,3 +65,12 @@ def test_sparsity_study_resumes(tmp_path: Path) -> None:
     for row in ("hard rate", "operations", "paper-proxy nJ", "loihi1-sanafe nJ"):
         assert f"\n| {row} |" in first
     assert example("sparsity_study.py", "digits", *arguments) == first
+
+
+def test_back_ends_are_compared_and_refusals_explained() -> None:
+    names = [name for name in available() if name != "reference"]
+    arguments = ("--networks", "small MLP", "MLP", "--batch", 20, "--rounds", 1, "--minimum", 0.01)
+    printed = example("benchmarks/back_ends.py", "--on", *names, *arguments)
+    for name in ("reference", *names):
+        assert re.search(rf"^{name}, \d+ at once +[\d,]+ \([\d,.]+\)", printed, re.MULTILINE)
+    assert "loihi1, MLP: loihi1: hidden1: synaptic sums reach" in printed

@@ -1,5 +1,6 @@
 """Directories that appear whole or not at all, refusals, and what the doctor says."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,31 @@ def test_doctor_names_what_is_missing_and_how_to_install_it(
     assert "pip install slate" in shown
     with pytest.raises(Missing, match="Slate is not installed; to install it: pip install slate"):
         backends.load_written("slate", None, Path())  # type: ignore[arg-type]
+
+
+def test_what_a_back_end_runs_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slate:
+        pass
+
+    def write(program: Program, directory: Path) -> tuple[Path, ...]:
+        directory.mkdir()
+        return ()
+
+    def break_it(program: Program, directory: Path) -> Slate:
+        raise UltralifError("slate: broken")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(backends.EXPORTERS, "slate", write)
+    monkeypatch.setitem(backends.BACK_ENDS, "slate", BackEnd(lambda p, d: Slate(), "slate"))  # type: ignore[arg-type, return-value]
+    loaded = backends.load_on("slate", None)  # type: ignore[arg-type]
+    (directory,) = tmp_path.iterdir()
+    assert (directory / "slate").is_dir()
+    del loaded
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(backends.BACK_ENDS, "slate", BackEnd(break_it, "slate"))  # type: ignore[arg-type]
+    with pytest.raises(UltralifError, match="slate: broken"):
+        backends.load_on("slate", None)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_back_ends_are_refused_before_any_work(tmp_path: Path) -> None:

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import DEMO, ultralif
-from comparisons import assert_same_trace, holds
+from comparisons import assert_same_trace
 from conftest import LAVA_PYTHON
-from hypothesis import strategies as st
+from lava_comparisons import equal_where_not_refused
 from second_order_strategies import SPIKING
-from strategies import inputs_for, programs
+from strategies import programs
 
 from ultralif_deploy import read_nir
 from ultralif_deploy.backends import EXPORTERS, load_on, load_written
 from ultralif_deploy.errors import Refused, UltralifError
-from ultralif_deploy.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.graph import INPUT, Conv2d, Dense, Projection
+from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
 from ultralif_deploy.simulators import lava_runner, reference
+from ultralif_deploy.simulators.trace import run_in_steps
 
 FLAVOURS = ("lava", "lava-loihi1", "lava-custom")
 
@@ -46,33 +48,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "program.nir"
 
 
-def equal_where_not_refused(
-    drawn: st.SearchStrategy[Program], examples: int, flavours: tuple[str, ...] = FLAVOURS
-) -> dict[str, int]:
-    """Compare flavours with the reference; how many programs each expressed."""
-    expressed = dict.fromkeys(flavours, 0)
-
-    def check(data: st.DataObject) -> None:
-        program = data.draw(drawn)
-        inputs = data.draw(inputs_for(program, program.timesteps, 3))
-        for flavour in flavours:
-            try:
-                loaded = load_on(flavour, program)
-            except Refused:
-                continue
-            expected = reference.load(program).run(inputs, record=True)
-            assert_same_trace(loaded.run(inputs, record=True), expected)
-            arrays = executed_arrays(program)
-            assert weights_digest(loaded.executed()) == weights_digest(arrays)
-            expressed[flavour] += 1
-
-    holds(check, st.data(), examples=examples, planted=True)
-    return expressed
-
-
 @lava
 def test_programs_are_equal_to_the_reference() -> None:
-    expressed = equal_where_not_refused(programs(), 8)
+    expressed = equal_where_not_refused(programs(), 8, FLAVOURS)
     assert min(expressed["lava"], expressed["lava-custom"]) >= 3
 
 
@@ -86,6 +64,91 @@ def test_threshold_programs_are_equal_in_the_registers_of_loihi_1() -> None:
 def test_second_order_programs_are_equal_to_the_reference() -> None:
     drawn = programs(kinds=SPIKING, readouts=("leaky_sum",), delayed=False)
     assert equal_where_not_refused(drawn, 6, ("lava-custom",))["lava-custom"] == 6
+
+
+@pytest.fixture
+def inhibited() -> tuple[Program, np.ndarray]:
+    """Weights of -128 alone, all their sums, and every input firing."""
+    weights = Dense(np.full((2, 4), -128)), Dense(np.full((1, 2), -128))
+    threshold = Threshold(np.array([-300, -513]))
+    program = Program(
+        Input(4),
+        (
+            Population("neuron", 2, threshold, np.zeros(2), np.ones(2)),
+            Population("out", 1, Integrator(), np.zeros(1), np.ones(1)),
+        ),
+        (Projection(INPUT, "neuron", weights[0]), Projection("neuron", "out", weights[1])),
+        *("8", 3, 1),
+    )
+    return program, np.tri(4, dtype=np.uint8)[None].repeat(3, axis=0)
+
+
+@lava
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_weights_without_a_positive_one_keep_their_smallest(
+    inhibited: tuple[Program, np.ndarray], flavour: str
+) -> None:
+    program, inputs = inhibited
+    expected = reference.load(program).run(inputs, record=True)
+    assert expected.logits[:, 0].tolist() == [-768, -768, -384, -384]
+    assert_same_trace(load_on(flavour, program).run(inputs, record=True), expected)
+
+
+@lava
+def test_more_timesteps_than_stock_neurons_hold_are_refused() -> None:
+    """10 · 12573 is within the largest threshold, 131071; 20 · 12573 is not."""
+    program = Program(
+        Input(99),
+        (Population("out", 1, Integrator(), np.zeros(1), np.ones(1)),),
+        (Projection(INPUT, "out", Dense(np.full((1, 99), 127))),),
+        *("8", 10, 1),
+    )
+    loaded = load_on("lava", program)
+    inputs = np.ones((20, 1, 99), dtype=np.uint8)
+    assert loaded.run(inputs[:10]).logits.tolist() == [[125730]]
+    with pytest.raises(Refused, match="lava: out: logits may reach 251460; limit 131071"):
+        loaded.run(inputs)
+
+
+def test_a_relative_path_names_the_same_python_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(sys.executable).parent)
+    monkeypatch.setenv(lava_runner.PYTHON, f"./{Path(sys.executable).name}")
+    assert lava_runner.lava_python() == sys.executable
+    monkeypatch.setenv(lava_runner.PYTHON, "python3")
+    assert lava_runner.lava_python() == "python3"
+
+
+@lava
+def test_a_run_says_how_many_samples_are_done(inhibited: tuple[Program, np.ndarray]) -> None:
+    program, inputs = inhibited
+    told: list[int] = []
+    trace = run_in_steps(load_on("lava", program), inputs.repeat(10, axis=1), 25, told.append)
+    assert told == sorted(told)
+    assert {25, 40} <= set(told)
+    assert len(trace.logits) == 40
+
+
+@lava
+def test_a_run_that_takes_too_long_is_ended_with_all_its_processes(
+    inhibited: tuple[Program, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, inputs = inhibited
+    loaded = load_on("lava", program)
+    groups: list[int] = []
+    monkeypatch.setattr(lava_runner, "START_S", 0)
+    monkeypatch.setattr(lava_runner, "TIMESTEP_S", 0)
+    kill = os.killpg
+
+    def killpg(group: int, signal: int) -> None:
+        groups.append(group)
+        kill(group, signal)
+
+    monkeypatch.setattr(os, "killpg", killpg)
+    with pytest.raises(UltralifError, match="lava: no result within 0 s; use fewer samples"):
+        loaded.run(inputs)
+    assert len(groups) == 1
+    with pytest.raises(ProcessLookupError):
+        kill(groups[0], 0)
 
 
 @lava
@@ -145,6 +208,32 @@ def test_changes_of_the_folder_are_found(demo: Path, tmp_path: Path, change: obj
     expected = reference.load(program).run(inputs, record=True)
     with pytest.raises(AssertionError):
         assert_same_trace(loaded.run(inputs, record=True), expected)
+
+
+@lava
+def test_a_failing_process_ends_the_run(demo: Path, tmp_path: Path) -> None:
+    program = read_nir(demo)
+    EXPORTERS["lava-custom"](program, tmp_path / "lava-custom")
+    path = tmp_path / "lava-custom" / "neurons" / "models.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('proc_params["structure"]', "missing"))
+    inputs = np.zeros((program.timesteps, 1, program.input.size), dtype=np.uint8)
+    with pytest.raises(UltralifError, match=r"^lava-custom: NameError: name 'missing'"):
+        load_written("lava-custom", program, tmp_path).run(inputs)
+
+
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "netx"])
+def test_sizes_that_lava_convolutions_cannot_hold_are_refused(flavour: str, tmp_path: Path) -> None:
+    grouped = Conv2d(np.ones((128, 1, 1, 1)), (128, 1, 1), groups=128)
+    program = Program(
+        Input(128),
+        (Population("out", 128, Integrator(), np.zeros(128), np.ones(128)),),
+        (Projection(INPUT, "out", grouped),),
+        *("8", 3, 1),
+    )
+    with pytest.raises(Refused, match=f"^{flavour}: input->out: .* 128 groups; .*limit 127; use"):
+        EXPORTERS[flavour](program, tmp_path / flavour)
+    assert list(tmp_path.iterdir()) == []
 
 
 @lava

@@ -68,11 +68,10 @@ MAY_SEE_TOO = {
     for module, others in {
         "simulators.c_runner": ("exporters.c",),
         "simulators.onnx_runner": ("exporters.onnx",),
-        "simulators.lava_runner": ("exporters.lava",),
-        "exporters.lava": (
-            "simulators.chips",
-            "simulators.loihi_stock",
-            "simulators.placement",
+        "simulators.lava_runner": ("exporters.lava", "exporters.netx"),
+        **dict.fromkeys(
+            ("exporters.lava", "exporters.netx"),
+            ("simulators.chips", "simulators.loihi_stock", "simulators.placement"),
         ),
     }.items()
 }

@@ -151,6 +151,18 @@ def lif(size: int, mode: str = "value", threshold: int = 64, reset: int = 0) -> 
     return LIF(ones(threshold), ones(410), ones(reset), mode)
 
 
+def test_biases_are_no_part_of_the_synaptic_sums() -> None:
+    """40000 membrane units are 625 weight units, far from the accumulator's 32767."""
+    program = chain((3, 2, 1), lambda size: lif(size, threshold=64 * 900))
+    driven = replace(program.populations[0], bias=np.full(2, 40000))
+    program = replace(program, populations=(driven, program.populations[1]))
+    inputs = spikes_in(program)
+    expected = reference.load(program).run(inputs, record=True)
+    assert expected.spikes is not None
+    assert 0 < expected.spikes["p0"].mean() < 1
+    assert_same_trace(loihi.load1(program).run(inputs, record=True), expected)
+
+
 def tropical(size: int) -> TropicalLIF:
     zeros = np.zeros(size, dtype=np.int32)
     return TropicalLIF(zeros + 5, zeros + 1, zeros, zeros)

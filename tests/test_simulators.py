@@ -23,6 +23,7 @@ from ultralif_deploy.program import (
     executed_arrays,
 )
 from ultralif_deploy.simulators import fast, products, reference, spike_rows
+from ultralif_deploy.simulators.trace import Reporting, run_in_steps
 
 POOL = ThreadPoolExecutor(2)
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
@@ -281,3 +282,33 @@ def test_wrong_inputs_are_refused(back_end, inputs):
     program = by_hand(Threshold(np.zeros(2)), [[1, 0], [0, 1]])
     with pytest.raises(UltralifError, match=r"inputs are .*; expected uint8 \[time, batch, 2\]"):
         load_on(back_end, program).run(inputs)
+
+
+class Telling:
+    """The reference, telling of every sample."""
+
+    def __init__(self, program):
+        self.executable = reference.load(program)
+        self.on_sample = None
+
+    def run(self, inputs, record=False):
+        for sample in range(inputs.shape[1]):
+            self.on_sample(sample + 1)
+        return self.executable.run(inputs, record)
+
+
+def test_steps_give_the_whole_trace_and_tell_of_every_sample():
+    program = by_hand(Threshold(np.zeros(2)), [[1, 0], [0, 1]])
+    inputs = np.random.default_rng(0).integers(0, 2, (3, 5, 2), dtype=np.uint8)
+    whole = reference.load(program).run(inputs, record=True)
+    for executable, expected in (
+        (reference.load(program), [2, 4, 5]),
+        (Telling(program), [1, 2, 2, 3, 4, 4, 5, 5]),
+    ):
+        told = []
+        assert isinstance(executable, Reporting) == (len(expected) > 3)
+        assert_same_trace(run_in_steps(executable, inputs, 2, told.append, record=True), whole)
+        assert told == expected
+    told = []
+    assert len(run_in_steps(reference.load(program), inputs[:, :0], 2, told.append).logits) == 0
+    assert told == [0]

@@ -6,17 +6,17 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import Vectors, write_c
 from ultralif_deploy.exporters.lava import write_lava, write_lava_custom, write_lava_loihi1
+from ultralif_deploy.exporters.netx import write_netx
 from ultralif_deploy.exporters.onnx import write_onnx
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import c_runner, fast, lava_runner, loihi, onnx_runner, reference
-from ultralif_deploy.simulators.trace import Executable, Trace
+from ultralif_deploy.simulators.trace import Executable
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
 """Writes a program's form into a directory, whole or not at all; returns the files.
@@ -70,6 +70,7 @@ EXPORTERS: dict[str, Write] = {
     "lava": write_lava,
     "lava-loihi1": write_lava_loihi1,
     "lava-custom": write_lava_custom,
+    "netx": write_netx,
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
@@ -84,6 +85,7 @@ BACK_ENDS: dict[str, BackEnd] = {
         flavour: BackEnd(lava_runner.load, flavour, lava_runner.missing)
         for flavour in ("lava", "lava-loihi1", "lava-custom")
     },
+    "netx": BackEnd(lava_runner.load_netx, "netx", lava_runner.missing_netx),
 }
 """Every back end by the name that `simulate --on` uses."""
 
@@ -131,23 +133,12 @@ def load_on(name: str, program: Program) -> Executable:
     """
     if back_end(name).artefact is None:
         return load_written(name, program, Path())
-    return _Temporary(name, program)
-
-
-class _Temporary:
-    """An executable and the temporary directory of its artefact."""
-
-    def __init__(self, name: str, program: Program) -> None:
-        directory = Path(tempfile.mkdtemp(prefix="ultralif-"))
-        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+    directory = Path(tempfile.mkdtemp(prefix="ultralif-"))
+    try:
         write_artefact(name, program, directory)
-        self.executable = load_written(name, program, directory)
-
-    def executed(self) -> dict[str, np.ndarray]:
-        return self.executable.executed()
-
-    def describe(self) -> dict[str, Any]:
-        return self.executable.describe()
-
-    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
-        return self.executable.run(inputs, record)
+        executable = load_written(name, program, directory)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    weakref.finalize(executable, shutil.rmtree, directory, ignore_errors=True)
+    return executable

@@ -27,7 +27,7 @@ from ultralif_deploy.files import (
     written_whole,
 )
 from ultralif_deploy.program import Program, executed_arrays, weights_digest
-from ultralif_deploy.simulators.trace import Trace, array_digest, join_traces
+from ultralif_deploy.simulators.trace import Trace, array_digest, run_in_steps
 
 VERSION = 1
 PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
@@ -292,17 +292,17 @@ def _run(
         Refused: the back end cannot execute the program exactly.
         Missing: a tool that it needs is not installed.
     """
-    if on_samples is not None:
-        on_samples(name, 0, 1)
-    executable = load_written(name, program, directory)
     total = inputs.shape[1]
-    step = BATCH if name == JUDGE else max(total, 1)
-    traces = []
-    for start in range(0, max(total, 1), step):
-        traces.append(executable.run(inputs[:, start : start + step], record=True))
+
+    def on_done(samples: int) -> None:
         if on_samples is not None:
-            on_samples(name, min(start + step, total), total)
-    return weights_digest(executable.executed()), join_traces(traces), executable.describe()
+            on_samples(name, samples, max(total, 1))
+
+    on_done(0)
+    executable = load_written(name, program, directory)
+    step = BATCH if name == JUDGE else max(total, 1)
+    trace = run_in_steps(executable, inputs, step, on_done, record=True)
+    return weights_digest(executable.executed()), trace, executable.describe()
 
 
 def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace) -> None:

@@ -36,9 +36,9 @@ NEURONS = (
 PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
-    *("lava", "lava-loihi1", "lava-custom"),
+    *("lava", "lava-loihi1", "lava-custom", "netx"),
 )
-EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom")
+EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",

@@ -26,7 +26,7 @@ from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.json_report import deployment_report, describe_program
 from ultralif_deploy.settings import Settings, Source
-from ultralif_deploy.simulators.trace import Trace, join_traces
+from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.sources import (
     certify_source,
     hard_network,
@@ -391,15 +391,17 @@ def _run(
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
     step = BLOCK if on != JUDGE else 10
+    total = len(test.x)
     traces = []
     with progress.stage(f"simulate on {on}") as update:
         for where, values in encoder.blocks(test.x):
             values = values[: program.timesteps] if encoder.kind == "constant" else values
-            for start in range(0, values.shape[1], step):
-                block = values[:, start : start + step]
-                trace = executable.run(block, record=counter is not None)
-                if counter is not None:
-                    counter.add(block, trace)
-                traces.append(replace(trace, spikes=None))
-                update((where.start + start) / len(test.x), "")
+
+            def on_done(samples: int, first: int = where.start) -> None:
+                update((first + samples) / total, f"{first + samples}/{total}")
+
+            trace = run_in_steps(executable, values, step, on_done, record=counter is not None)
+            if counter is not None:
+                counter.add(values, trace)
+            traces.append(replace(trace, spikes=None))
     return join_traces(traces)

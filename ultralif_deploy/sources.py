@@ -141,5 +141,5 @@ def certify_source(
             directory,
             inputs[: program.timesteps],
             back_ends,
-            lambda name, done, total: update(done / max(1, total), name),
+            lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
         )

@@ -11,46 +11,17 @@ of the machine hits all alike.
 
 import argparse
 import json
-import time
-from collections.abc import Callable
 
 import numpy as np
 import onnx
 import onnxruntime
 import snntorch
 import torch
+from measuring import CLASSES, INPUTS, TIMESTEPS, Run, mlp, seconds, spikes
 from onnx import TensorProto, helper, numpy_helper
 
 from ultralif_deploy.backends import load_on
-from ultralif_deploy.graph import INPUT, Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-
-INPUTS, HIDDEN, CLASSES, TIMESTEPS, RATE = 784, 128, 10, 10, 0.1
-
-Run = Callable[[np.ndarray], np.ndarray]
-
-
-def network(seed: int) -> Program:
-    rng = np.random.default_rng(seed)
-    weights = [
-        rng.integers(-127, 128, shape).astype(np.int8)
-        for shape in ((HIDDEN, INPUTS), (CLASSES, HIDDEN))
-    ]
-    threshold = rng.integers(-500, 500, HIDDEN)
-    return Program(
-        Input(INPUTS),
-        (
-            Population("hidden", HIDDEN, Threshold(threshold), np.zeros(HIDDEN), np.ones(HIDDEN)),
-            Population("readout", CLASSES, Integrator(), np.zeros(CLASSES), np.ones(CLASSES)),
-        ),
-        (
-            Projection(INPUT, "hidden", Dense(weights[0])),
-            Projection("hidden", "readout", Dense(weights[1])),
-        ),
-        "8",
-        TIMESTEPS,
-        TIMESTEPS,
-    )
+from ultralif_deploy.program import Program
 
 
 def parts(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -113,15 +84,6 @@ def on_snntorch(program: Program, threads: int) -> Run:
     return run
 
 
-def seconds(run: Run, spikes: np.ndarray, minimum_s: float) -> float:
-    """Seconds per call over at least `minimum_s`."""
-    calls, start = 0, time.perf_counter()
-    while (spent := time.perf_counter() - start) < minimum_s:
-        run(spikes)
-        calls += 1
-    return spent / calls
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 64, 256, 1024])
@@ -129,25 +91,21 @@ def main() -> None:
     parser.add_argument("--minimum", type=float, default=0.5, help="Seconds per measurement.")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    program = network(seed=0)
+    program = mlp(seed=0)
     executable = load_on("fast", program)
-    peers: dict[str, Run] = {"ultralif fast": lambda spikes: executable.run(spikes).logits}
+    peers: dict[str, Run] = {"ultralif fast": lambda inputs: executable.run(inputs).logits}
     for threads in (1, 2):
         peers[f"onnxruntime MatMulInteger, {threads} threads"] = on_onnxruntime(program, threads)
         peers[f"snnTorch float32, {threads} threads"] = on_snntorch(program, threads)
-    rng = np.random.default_rng(1)
-    inputs = {
-        batch: (rng.random((TIMESTEPS, batch, INPUTS)) < RATE).astype(np.uint8)
-        for batch in arguments.batches
-    }
+    inputs = {batch: spikes(batch) for batch in arguments.batches}
     for name, run in peers.items():
-        for spikes in inputs.values():
-            np.testing.assert_array_equal(run(spikes), peers["ultralif fast"](spikes), name)
+        for given in inputs.values():
+            np.testing.assert_array_equal(run(given), peers["ultralif fast"](given), name)
     best = {name: dict.fromkeys(inputs, float("inf")) for name in peers}
     for _ in range(arguments.rounds):
-        for batch, spikes in inputs.items():
+        for batch, given in inputs.items():
             for name, run in peers.items():
-                taken = seconds(run, spikes, arguments.minimum)
+                taken = seconds(run, given, arguments.minimum)
                 best[name][batch] = min(best[name][batch], taken)
     rates = {name: {b: b / t for b, t in times.items()} for name, times in best.items()}
     if arguments.json:

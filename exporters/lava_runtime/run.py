@@ -5,15 +5,10 @@ Usage: python run.py INPUTS.npy OUTPUTS.npz
 INPUTS.npy: uint8 [timestep, sample, input]. OUTPUTS.npz: `logits` int64 [sample, class];
 `spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and what the
 processes were configured with, as `executed.NAME`. Needs lava-nc 0.10 alone.
-
-Every synapse process takes one timestep, so that a population at depth d acts d timesteps late. A
-sample takes T + the largest depth; populations with memory are put into their initial state when
-their first input arrives, as a chip's management core does.
 """
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,18 +17,17 @@ sys.dont_write_bytecode = True
 
 import lava_compat  # noqa: E402, F401  before anything of Lava
 import numpy as np  # noqa: E402
-from lava.magma.core.run_conditions import RunSteps  # noqa: E402
-from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
 from lava.proc.conv.process import Conv  # noqa: E402
 from lava.proc.dense.process import Dense  # noqa: E402
-from lava.proc.io.source import RingBuffer  # noqa: E402
 from lava.proc.lif.process import LIF  # noqa: E402
 from lava.proc.sparse.process import Sparse  # noqa: E402
+from lava.utils.weightutils import SignMode  # noqa: E402
 from neurons import process  # noqa: E402
+from samples import Samples, run_files  # noqa: E402
 from scipy.sparse import identity  # noqa: E402
 
 
-class Network:
+class Network(Samples):
     """The processes of `network.json` with the arrays of `network.npz`.
 
     Args:
@@ -45,17 +39,10 @@ class Network:
         self.described = json.loads((HERE / "network.json").read_text("utf-8"))
         with np.load(HERE / "network.npz", allow_pickle=False) as file:
             self.arrays = dict(file)
-        self.time, self.samples, _ = inputs.shape
-        self.populations = self.described["populations"]
-        self.period = self.time + max(p["depth"] for p in self.populations)
-        padding = ((0, self.period - self.time), (0, 0), (0, 0))
-        stream = np.pad(inputs, padding).transpose(2, 1, 0).reshape(inputs.shape[2], -1)
-        self.source = RingBuffer(data=stream.astype(np.int32))
+        super().__init__(inputs, self.described["populations"], directory)
         self.cells = {p["name"]: self.population(p) for p in self.populations}
         self.synapses = {p["name"]: self.projection(p) for p in self.described["projections"]}
-        self.records, recorder = {}, None
-        for p in self.populations:
-            recorder = self.record(p, directory, recorder)
+        self.record({name: cell.s_out for name, cell in self.cells.items()})
 
     def array(self, owner, name):
         return self.arrays[f"{owner}.{name}"].astype(np.int64)
@@ -102,76 +89,34 @@ class Network:
             weights = identity(size, dtype=int, format="csr")
             synapses = Sparse(weights=weights, num_message_bits=bits)
         else:
-            # Doubled at exponent -1: weights of mixed sign keep even values alone.
-            weights = 2 * self.array(p["name"], "weight")
-            synapses = Dense(weights=weights, weight_exp=-1, num_message_bits=bits)
+            # Doubled at exponent -1: weights of mixed sign keep even values alone. Left to itself
+            # Lava takes weights up to 0 for inhibitory ones, and those end at -255.
+            synapses = Dense(
+                weights=2 * self.array(p["name"], "weight"),
+                weight_exp=-1,
+                num_message_bits=bits,
+                sign_mode=SignMode.MIXED,
+            )
         sent.connect(synapses.s_in)
         synapses.a_out.connect(target)
         return synapses
 
-    def record(self, p, directory, before):
-        """A recorder of a population, tied to the one before, and its file of spikes.
+    def reset(self, p):
+        cell = self.cells[p["name"]]
+        if p["process"] == "stock":
+            super().reset(p)
+        else:
+            cell.state.set(self.array(p["name"], "state"))
+        for q in self.described["projections"]:
+            if q["target"] == p["name"] and q["loop"]:
+                synapses = self.synapses[q["name"]]
+                waiting = synapses.a_buf if q["kind"] == "conv" else synapses.a_buff
+                waiting.set(np.zeros(waiting.shape, dtype=int))
 
-        Lava runs only what is connected to the process it starts: the ties connect everything.
-        """
-        shape = (max(1, self.samples * self.period), p["size"])
-        path = Path(directory) / f"{len(self.records)}.bin"
-        self.records[p["name"]] = np.memmap(path, dtype=np.uint8, mode="w+", shape=shape)
-        recorder = process.Recorder(path=str(path), timesteps=shape[0], neurons=shape[1])
-        self.cells[p["name"]].s_out.connect(recorder.a_in)
-        if before is not None:
-            before.tie_out.connect(recorder.tie_in)
-        return recorder
-
-    def release(self, depth):
-        """Put populations of a depth that remember into their initial state."""
-        for p in self.populations:
-            if p["depth"] != depth or not p["remembers"]:
-                continue
-            cell = self.cells[p["name"]]
-            if p["process"] == "stock":
-                cell.v.set(np.zeros(p["size"], dtype=int))
-            else:
-                cell.state.set(self.array(p["name"], "state"))
-            for q in self.described["projections"]:
-                if q["target"] == p["name"] and q["loop"]:
-                    synapses = self.synapses[q["name"]]
-                    waiting = synapses.a_buf if q["kind"] == "conv" else synapses.a_buff
-                    waiting.set(np.zeros(waiting.shape, dtype=int))
-
-    def run(self):
-        """Logits [sample, class] and spikes by population [timestep, sample, neuron]."""
-        readout = self.populations[-1]
-        cell = self.cells[readout["name"]]
-        logits = np.zeros((self.samples, readout["size"]), dtype=np.int64)
-        final = readout["depth"] + self.time
-        begins = {p["depth"] for p in self.populations if p["remembers"]}
-        stops = sorted(begins | {final, self.period})
-        config = Loihi2SimCfg(select_tag="fixed_pt")
-        for sample in range(self.samples):
-            done = 0
-            for stop in stops:
-                cell.run(condition=RunSteps(num_steps=stop - done), run_cfg=config)
-                done = stop
-                self.release(stop)
-                if stop == final:
-                    logits[sample] = self.logits(readout, cell)
-        if self.samples:
-            cell.stop()
-        spikes = {}
-        for p in self.populations:
-            if p["spikes"]:
-                flat = self.records[p["name"]][: self.samples * self.period]
-                recorded = flat.reshape(self.samples, self.period, p["size"])
-                aligned = recorded[:, p["depth"] : p["depth"] + self.time]
-                spikes[p["name"]] = aligned.transpose(1, 0, 2)
-        return logits, spikes
-
-    def logits(self, readout, cell):
-        """The read-out's membranes, in the program's units, int64 [class]."""
-        if readout["process"] == "stock":
-            return np.asarray(cell.v.get()).astype(np.int64) // readout["logit_unit"]
-        return np.asarray(cell.state.get())[0]
+    def logits(self, p):
+        if p["process"] == "stock":
+            return super().logits(p)
+        return np.asarray(self.cells[p["name"]].state.get())[0]
 
     def executed(self):
         """Weights and registers, as the processes hold them."""
@@ -193,18 +138,5 @@ class Network:
         return values
 
 
-def main(inputs_path, outputs_path):
-    """Run a file of inputs into a file of outputs."""
-    inputs = np.load(inputs_path, allow_pickle=False)
-    with tempfile.TemporaryDirectory() as directory:
-        network = Network(inputs, directory)
-        logits, spikes = network.run()
-        executed = {f"executed.{name}": a for name, a in network.executed().items()}
-        found = {f"spikes.{name}": a for name, a in spikes.items()}
-        np.savez(outputs_path, logits=logits, **found, **executed)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    run_files(Network, __doc__)

@@ -1,0 +1,34 @@
+"""Exported folders that Lava runs, compared with the judge on drawn programs."""
+
+from comparisons import assert_same_trace, holds
+from hypothesis import strategies as st
+from strategies import inputs_for
+
+from ultralif_deploy.backends import load_on
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.simulators import reference
+
+
+def equal_where_not_refused(
+    drawn: st.SearchStrategy[Program], examples: int, names: tuple[str, ...]
+) -> dict[str, int]:
+    """Compare the back ends of some names with the judge; how many programs each expressed."""
+    expressed = dict.fromkeys(names, 0)
+
+    def check(data: st.DataObject) -> None:
+        program = data.draw(drawn)
+        inputs = data.draw(inputs_for(program, program.timesteps, 3))
+        for name in names:
+            try:
+                loaded = load_on(name, program)
+            except Refused:
+                continue
+            expected = reference.load(program).run(inputs, record=True)
+            assert_same_trace(loaded.run(inputs, record=True), expected)
+            arrays = executed_arrays(program)
+            assert weights_digest(loaded.executed()) == weights_digest(arrays)
+            expressed[name] += 1
+
+    holds(check, st.data(), examples=examples, planted=True)
+    return expressed
