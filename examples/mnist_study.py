@@ -37,11 +37,11 @@ FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
 
 
 def soft_network(
-    path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int
+    path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int, seed: int
 ) -> SoftNetwork:
     """Train the soft network, or load it where it was trained before."""
     if not path.exists():
-        network = SoftNetwork(architecture)
+        network = SoftNetwork(architecture, seed)
         fit(network, train, encoder, constant_plan(epochs))
         checkpoint.save(path, network, {"epoch": epochs}, settings(encoder))
     return checkpoint.load(path).network
@@ -82,7 +82,8 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="*", default=[], help="A ConvSNN.")
     parser.add_argument("--encoding", choices=("rate", "constant"), default="rate")
     parser.add_argument("--normalize", default="mnist")
-    parser.add_argument("--formats", nargs="+", default=list(FORMATS))
+    parser.add_argument("--seed", type=int, default=0, help="Of the initial weights.")
+    parser.add_argument("--formats", nargs="*", default=list(FORMATS))
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.data)
     assert dataset.train is not None
@@ -107,8 +108,8 @@ def main() -> None:
         directory = arguments.output / f"T{timesteps}"
         directory.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(arguments.encoding, timesteps, normalize=arguments.normalize)
-        path = directory / f"{released_key(architecture)}_T{timesteps}_seed0.pt"
-        soft = soft_network(path, train, encoder, architecture, arguments.epochs)
+        path = directory / f"{released_key(architecture)}_T{timesteps}_seed{arguments.seed}.pt"
+        soft = soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
         row(timesteps, "soft, learned ε", evaluate(soft, dataset.test, encoder, 1.0)[0])
         naive = harden(soft, encoder)
         row(timesteps, "hard, nothing done", hard_accuracy(naive, dataset.test, encoder))
@@ -116,7 +117,7 @@ def main() -> None:
             unlabelled = Split(train.x, None)
             mended = fine_tune(soft, unlabelled, encoder, AnnealOptions(epochs=0))
             accuracy = hard_accuracy(harden(mended, encoder), dataset.test, encoder)
-            row(timesteps, "hard, batch norm re-estimated without labels", accuracy)
+            row(timesteps, "hard, re-estimated without labels", accuracy)
         for bits in (None, *arguments.formats):
             annealed = annealed_network(
                 directory / f"annealed-{bits or 'float'}.pt",

@@ -332,7 +332,7 @@ def anneal_network(
             on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
         )
     if options.epochs == 0:
-        return annealed, "batch norm re-estimated"
+        return annealed, "re-estimated without labels"
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
 
 
