@@ -5,7 +5,6 @@ forward pass, then fine-tune from the learned ε down to hard spikes). Without l
 network's own class probabilities take their place.
 """
 
-import copy
 import hashlib
 import json
 import math
@@ -100,10 +99,9 @@ def fine_tune(
     Raises:
         UltralifError: too few samples, a loss that is not finite.
     """
+    result = reestimate(network, train, encoder)
     if options.epochs == 0:
-        return reestimate(network, train, encoder)
-    result = copy.deepcopy(network)
-    stop_growth(result)
+        return result
     quantizer = None
     if options.bits is not None:
         form = weight_format(options.bits)

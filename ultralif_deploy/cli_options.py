@@ -33,7 +33,7 @@ NEURONS = (
     "adlif",
     "cadlif",
 )
-PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
+PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
     *("lava", "lava-loihi1", "lava-custom"),

@@ -31,12 +31,12 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
 def _passes(report: dict[str, Any]) -> Table:
     """Passes that changed what is stored or done."""
     title = "Passes, and one inference with every value non-zero after them"
-    table = titled(title, "pass", "parameters", "operations", left=("pass",))
+    table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
     before: dict[str, Any] = {}
     for row in report["passes"]:
-        costs = {k: row[k] for k in ("parameters", "dense_operations")}
+        costs = {k: row[k] for k in ("neurons", "parameters", "dense_operations")}
         if costs != before:
-            table.add_row(row["pass"], f"{row['parameters']:,}", f"{row['dense_operations']:,}")
+            table.add_row(row["pass"], *(f"{value:,}" for value in costs.values()))
         before = costs
     return table
 
