@@ -2,7 +2,7 @@
 
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/mnist
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/batch-norm \
-        --layers 2 --batch-norm --neuron ultratlif --train 4000 --timesteps 4
+        --layers 2 --batch-norm --train 4000 --timesteps 4 --seed 0 --formats 8
     python examples/mnist_study.py ../shared/data/fashion_mnist.npz -o results/fashion \
         --channels 32 64 --batch-norm --encoding constant --normalize fashion --timesteps 1 \
         --train 20000 --epochs 6 --anneal-epochs 3 --formats 8 4
@@ -15,6 +15,7 @@ output directory and not run again. About 25 minutes on two cores for T = 1 and 
 """
 
 import argparse
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from ultralif_deploy.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.quantization import quantize
+from ultralif_deploy.reestimation import reestimate_batch_norm, stop_growth
 from ultralif_deploy.training import constant_plan, evaluate, fit
 
 FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
@@ -114,6 +116,11 @@ def main() -> None:
         naive = harden(soft, encoder)
         row(timesteps, "hard, nothing done", hard_accuracy(naive, dataset.test, encoder))
         if arguments.batch_norm:
+            alone = copy.deepcopy(soft)
+            stop_growth(alone)
+            reestimate_batch_norm(alone, train, encoder)
+            accuracy = hard_accuracy(harden(alone, encoder), dataset.test, encoder)
+            row(timesteps, "hard, batch norm alone re-estimated", accuracy)
             unlabelled = Split(train.x, None)
             mended = fine_tune(soft, unlabelled, encoder, AnnealOptions(epochs=0))
             accuracy = hard_accuracy(harden(mended, encoder), dataset.test, encoder)

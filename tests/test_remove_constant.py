@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import inputs_for, seeds
 
+import ultralif_deploy as ul
+from ultralif_deploy.checkpoint import save
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import Encoder
@@ -359,3 +361,21 @@ def test_dense_maps_are_cut_on_both_sides():
     network = remove_constant(three())
     assert all(isinstance(p.map, Dense) for p in network.projections)
     assert [p.map.matrix().shape for p in network.projections] == [(1, 2), (1, 1), (1, 1), (1, 1)]
+
+
+def test_reports_tell_what_was_removed(tmp_path):
+    network = SoftNetwork(Architecture((64, 12, 10), "ultratplif"))
+    with torch.no_grad():
+        network.fc1.bias[:4] = -99.0
+        network.fc1.bias[4] = 99.0
+    path = tmp_path / "net_T2.pt"
+    save(path, network, {}, {"timesteps": 2})
+    settings = ul.Settings(data="digits", limit=40)
+    annealing = ul.AnnealOptions(epochs=1)
+    report = ul.deploy(path, tmp_path / "out", settings, anneal=annealing, certified_samples=5)
+    assert all(result["exact"] for result in report["backends"].values())
+    neurons = {row["pass"]: row["neurons"] for row in report["passes"]}
+    assert (neurons["fold-input"], neurons["remove-constant"]) == (22, 17)
+    assert sum(p["size"] for p in report["program"]["populations"]) == 17
+    (population,) = report["populations"].values()
+    assert (population["neurons"], population["neurons_trained"]) == (7, 12)

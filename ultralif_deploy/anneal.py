@@ -1,8 +1,8 @@
 """Annealing: bring a soft network to where its hard limit works as well.
 
-By what data there is: none (ε → 0 as it is); samples (re-estimate the batch norm under the hard
-forward pass, then fine-tune from the learned ε down to hard spikes). Without labels the soft
-network's own class probabilities take their place.
+By what data there is: none (ε → 0 as it is); samples (re-estimate what hardening spoils, then
+fine-tune from the learned ε down to hard spikes). Without labels the soft network's own class
+probabilities take their place.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def fine_tune(
     on_epoch: Callable[[EpochResult], None] | None = None,
     on_batch: Callable[[float, float], None] | None = None,
 ) -> SoftNetwork:
-    """Fine-tune a copy down to hard spikes, then re-estimate its batch norm.
+    """Fine-tune a copy, as `reestimate` makes it, to hard spikes; re-estimate its batch norm anew.
 
     A learned log τ is kept below log 0.99 from the start, because a membrane that grows makes a
     hard neuron fire at every timestep.

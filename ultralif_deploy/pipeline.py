@@ -120,7 +120,7 @@ def deploy(
     with progress.stage("soft, hard, integer") as update:
         chain = Chain(soft, naive, hard, program)
         measured, counts = measure(chain, dataset.test, source.encoder, lambda s: update(s, ""))
-    measured["passes"] = pass_savings(naive, skip_passes)
+    measured["passes"] = pass_savings(hard_network(annealed, source), skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,

@@ -7,7 +7,8 @@ timestep: the least squares of s − a − b·[I ≥ q] over q, a and b ≥ 0. T
 spikes, and its batch norm takes up a and most of b.
 
 MNIST, two hidden layers of 64 with batch norm, T = 4, 4000 training digits, log τ of the first
-layer grown to 0.3 … 0.5 (examples/mnist_study.py, README): points lost by re-estimation FIGURES.
+layer grown above 0, five seeds (examples/mnist_study.py): batch norm alone leaves 3.0 to 3.7 points
+lost, with the thresholds 0.5 to 0.9 are.
 """
 
 import copy

@@ -19,7 +19,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _verdict(report),
         _accuracy(report),
         _populations(report),
-        _passes(report),
+        passes_table(report),
         back_ends_table(report),
         placement_table(report),
         energy_table(report["energy"]),
@@ -28,7 +28,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
     )
 
 
-def _passes(report: dict[str, Any]) -> Table:
+def passes_table(report: dict[str, Any]) -> Table:
     """Passes that changed what is stored or done."""
     title = "Passes, and one inference with every value non-zero after them"
     table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
