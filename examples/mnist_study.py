@@ -2,7 +2,7 @@
 
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/mnist
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/batch-norm \
-        --layers 2 --batch-norm --neuron ultratlif --train 4000 --timesteps 4
+        --layers 2 --batch-norm --train 4000 --timesteps 4 --seed 0 --formats 8
     python examples/mnist_study.py ../shared/data/fashion_mnist.npz -o results/fashion \
         --channels 32 64 --batch-norm --encoding constant --normalize fashion --timesteps 1 \
         --train 20000 --epochs 6 --anneal-epochs 3 --formats 8 4
@@ -15,6 +15,7 @@ output directory and not run again. About 25 minutes on two cores for T = 1 and 
 """
 
 import argparse
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +32,18 @@ from ultralif_deploy.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.quantization import quantize
+from ultralif_deploy.reestimation import reestimate_batch_norm, stop_growth
 from ultralif_deploy.training import constant_plan, evaluate, fit
 
 FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
 
 
 def soft_network(
-    path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int
+    path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int, seed: int
 ) -> SoftNetwork:
     """Train the soft network, or load it where it was trained before."""
     if not path.exists():
-        network = SoftNetwork(architecture)
+        network = SoftNetwork(architecture, seed)
         fit(network, train, encoder, constant_plan(epochs))
         checkpoint.save(path, network, {"epoch": epochs}, settings(encoder))
     return checkpoint.load(path).network
@@ -82,7 +84,8 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="*", default=[], help="A ConvSNN.")
     parser.add_argument("--encoding", choices=("rate", "constant"), default="rate")
     parser.add_argument("--normalize", default="mnist")
-    parser.add_argument("--formats", nargs="+", default=list(FORMATS))
+    parser.add_argument("--seed", type=int, default=0, help="Of the initial weights.")
+    parser.add_argument("--formats", nargs="*", default=list(FORMATS))
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.data)
     assert dataset.train is not None
@@ -107,16 +110,21 @@ def main() -> None:
         directory = arguments.output / f"T{timesteps}"
         directory.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(arguments.encoding, timesteps, normalize=arguments.normalize)
-        path = directory / f"{released_key(architecture)}_T{timesteps}_seed0.pt"
-        soft = soft_network(path, train, encoder, architecture, arguments.epochs)
+        path = directory / f"{released_key(architecture)}_T{timesteps}_seed{arguments.seed}.pt"
+        soft = soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
         row(timesteps, "soft, learned ε", evaluate(soft, dataset.test, encoder, 1.0)[0])
         naive = harden(soft, encoder)
         row(timesteps, "hard, nothing done", hard_accuracy(naive, dataset.test, encoder))
         if arguments.batch_norm:
+            alone = copy.deepcopy(soft)
+            stop_growth(alone)
+            reestimate_batch_norm(alone, train, encoder)
+            accuracy = hard_accuracy(harden(alone, encoder), dataset.test, encoder)
+            row(timesteps, "hard, batch norm alone re-estimated", accuracy)
             unlabelled = Split(train.x, None)
             mended = fine_tune(soft, unlabelled, encoder, AnnealOptions(epochs=0))
             accuracy = hard_accuracy(harden(mended, encoder), dataset.test, encoder)
-            row(timesteps, "hard, batch norm re-estimated without labels", accuracy)
+            row(timesteps, "hard, re-estimated without labels", accuracy)
         for bits in (None, *arguments.formats):
             annealed = annealed_network(
                 directory / f"annealed-{bits or 'float'}.pt",

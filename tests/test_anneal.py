@@ -14,7 +14,6 @@ from ultralif_deploy.anneal import (
     AnnealOptions,
     calibration_values,
     fine_tune,
-    reestimate_batch_norm,
     schedule,
 )
 from ultralif_deploy.data import Split, load_dataset
@@ -26,6 +25,7 @@ from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import quantize
+from ultralif_deploy.reestimation import fitted_thresholds, reestimate, reestimate_batch_norm
 from ultralif_deploy.simulators import fast, reference
 from ultralif_deploy.training import EpochResult, constant_plan, evaluate, fit, hold_out
 
@@ -217,6 +217,96 @@ def test_networks_without_batch_norm_are_left_alone():
     assert reestimate_batch_norm(network, digits(100), ENCODER) == 0
     for key, value in before.items():
         assert_array_equal(network.state_dict()[key].numpy(), value.numpy(), key)
+
+
+# Membranes that grew
+
+
+def explained(i, s, q):
+    """How much of the squared error of s the hard spike [i ≥ q] takes away, by least squares."""
+    fired = i >= q
+    if fired.all() or not fired.any() or s[fired].mean() <= s[~fired].mean():
+        return 0.0
+    groups = sum(((s[which] - s[which].mean()) ** 2).sum() for which in (fired, ~fired))
+    return ((s - s.mean()) ** 2).sum() - groups
+
+
+def test_fitted_thresholds_by_hand():
+    current = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    spikes = torch.tensor([[0.1, 0.2, 0.8, 0.9], [0.0, 0.0, 0.0, 1.0], [1.0, 0.9, 0.2, 0.1]])
+    fitted = fitted_thresholds(current[:, None, None].expand(4, 3, 1), spikes.T[:, :, None])
+    assert_array_equal(fitted.numpy(), np.array([1.5, 2.5, np.nan], np.float32))
+    same = torch.ones(4, 1, 1)
+    assert fitted_thresholds(same, spikes[0][:, None, None]).isnan().all()
+
+
+def test_no_threshold_is_better_than_the_fitted_one():
+    rng = np.random.default_rng(0)
+    for size in (2, 3, 5, 12):
+        i = rng.integers(0, 6, (size, 20, 3)).astype(np.float32)  # ties
+        s = rng.random((size, 20, 3)).astype(np.float32)
+        fitted = fitted_thresholds(torch.from_numpy(i), torch.from_numpy(s)).numpy()
+        for channel, q in enumerate(fitted):
+            current, spikes = i[:, channel].ravel(), s[:, channel].ravel().astype(np.float64)
+            best = max(explained(current, spikes, c - 0.5) for c in range(7))
+            found = 0.0 if np.isnan(q) else explained(current, spikes, q)
+            assert found == pytest.approx(best, rel=1e-9)
+
+
+GROWN = {
+    "dense with skip": Architecture((64, 8, 8, 8, 10), "ultratplif", True, skip=True),
+    "dense without batch norm": Architecture((64, 9, 10), "ultratplif"),
+    "convolutions": Architecture((64, 10), "ultratplif", True, channels=(1, 3, 4), side=8),
+    "residual": Architecture(
+        (64, 10), "ultratplif", True, channels=(1, 3, 3, 5), side=8, residual=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_hard_spikes_of_grown_membranes_tell_more_of_the_soft_ones(name):
+    soft, train = SoftNetwork(GROWN[name], 1).eval(), digits(60)
+    plain = SoftNetwork(GROWN[name], 1)  # log τ < 0 as ever, and the same weights
+    with torch.no_grad():
+        for stage in soft.stages()[:-1:2]:
+            stage.neuron._log_tau.fill_(0.3)
+    before = {k: v.clone() for k, v in soft.state_dict().items()}
+    fitted = reestimate(soft, Split(train.x, None), ENCODER)
+    for key, value in before.items():
+        assert_array_equal(soft.state_dict()[key].numpy(), value.numpy(), key)
+    for stage in fitted.stages()[:-1]:
+        assert stage.neuron.log_tau() <= np.log(0.99)
+    reestimate_batch_norm(plain, train, ENCODER)
+    reestimate_batch_norm(soft, train, ENCODER, factor=1.0)
+    ((_, inputs),) = ENCODER.blocks(train.x)
+    first, linear = soft.stages()[0].name, soft.stages()[0].branches[0].linear
+
+    def spikes(network, factor):
+        values = network(torch.from_numpy(inputs).float(), factor).spikes[first].detach()
+        return values.reshape(2 * 60, len(linear.weight), -1).double().numpy()
+
+    wanted, better, worse = spikes(soft, 1.0), spikes(fitted, 0.0), spikes(plain, 0.0)
+    changed = 0
+    for c in range(len(linear.weight)):
+        gains = [explained(s[:, c].ravel(), wanted[:, c].ravel(), 0.5) for s in (better, worse)]
+        assert gains[0] >= gains[1] * (1 - 1e-9)
+        changed += gains[0] > gains[1] * (1 + 1e-3)
+    assert changed > 0
+
+
+def test_only_grown_membranes_have_their_threshold_fitted():
+    soft = trained(batch_norm=True)
+    assert soft.neuron.log_tau() < 0
+    plain = SoftNetwork(soft.architecture)
+    plain.load_state_dict(soft.state_dict())
+    reestimate_batch_norm(plain, digits(100), ENCODER)
+    assert_same_state(reestimate(soft, digits(100), ENCODER), plain)
+    with torch.no_grad():  # negative θ: a membrane that the hard limit keeps has no such threshold
+        plain.neuron._log_tau.fill_(0.3)
+    plain.neuron.theta = -1.0
+    expected = {k: v.clone() for k, v in plain.state_dict().items()}
+    kept = reestimate(plain, digits(100), ENCODER)
+    assert_array_equal(kept.bn1.bias.detach().numpy(), expected["bn1.bias"].numpy())
 
 
 # Quantization in the loop

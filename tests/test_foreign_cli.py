@@ -93,6 +93,7 @@ def test_verify_measures_and_certifies(model: Path, data: Path, tmp_path: Path) 
     assert {"float", "integer", "gap_float_integer", "gap_ci95"} <= set(report["accuracy"])
     assert {b["exact"] for b in report["backends"].values()} == {True}
     assert report["assumed"]["discretization"]["value"] == "euler"
+    assert {row["pass"] for row in report["passes"]} >= {"none", "remove-constant"}
     for population in report["populations"].values():
         assert 0.02 < population["spike_rate_float"] < 0.9
         assert population["agreement"] > 0.95

@@ -102,6 +102,7 @@ ORDER = [
     {"hardening", "checkpoint"},
     {"loop_quantization", "second_order_checkpoint"},
     {"training"},
+    {"reestimation"},
     {"anneal"},
 ]
 """Layers of the road from checkpoint to program; a module sees those before its own."""
@@ -135,6 +136,7 @@ WITH_TORCH = {
         "checkpoint",
         "training",
         "anneal",
+        "reestimation",
         "layout",
         "loop_quantization",
         "second_order_checkpoint",

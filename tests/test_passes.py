@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from comparisons import CONCERNED, assert_same_spikes, described, holds, rewrite_keeps_spikes
+from comparisons import (
+    CONCERNED,
+    PREPARED,
+    assert_same_spikes,
+    described,
+    holds,
+    rewrite_keeps_spikes,
+)
 from hypothesis import assume
 from hypothesis import strategies as st
 from strategies import KINDS, inputs_for, networks, seeds
@@ -43,8 +50,9 @@ SUBSETS = [(), ("fold-bias",), ("elide-membrane",), ("fold-bias", "collapse-cons
 
 @pytest.mark.parametrize("name", PASSES)
 def test_each_pass_keeps_every_spike(name):
-    kinds = CONCERNED.get(name.replace("-", "_"), KINDS)
-    assert rewrite_keeps_spikes(PASSES[name], kinds) > 10
+    module = name.replace("-", "_")
+    kinds, before = CONCERNED.get(module, KINDS), PREPARED.get(module, ())
+    assert rewrite_keeps_spikes(PASSES[name], kinds, before=before) > 10
 
 
 @pytest.mark.parametrize("skip", SUBSETS, ids=lambda names: " ".join(names) or "none")

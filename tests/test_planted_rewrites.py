@@ -3,6 +3,7 @@
 import pytest
 from comparisons import (
     CONCERNED,
+    PREPARED,
     quantization_is_lossless,
     rewrite_keeps_spikes,
     threshold_is_exact,
@@ -76,6 +77,25 @@ REWRITES = {
     "scale forgotten": ("fold_input", "np.full(size, scale)", "np.full(size, 1.0)"),
     "membranes collapsed": ("collapse_constant", "(Threshold, Integrator)", "object"),
     "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
+    "fires at a bound, mistaken": (
+        "remove_constant",
+        ">= neuron.threshold if",
+        "> neuron.threshold if",
+    ),
+    "negative weights forgotten": ("remove_constant", "rising[0] + falling[1]", "rising[0]"),
+    "bounds mixed up": ("remove_constant", "rising[1] + falling[0]", "rising[1] + falling[1]"),
+    "largest input taken for 1": ("remove_constant", "(0.0, network.input.maximum)", "(0.0, 1.0)"),
+    "first timestep forgotten": ("remove_constant", "sent * [[0.0], [1.0]]", "sent"),
+    "late spikes folded": ("remove_constant", "if p.name in network.delayed()}", "if not p}"),
+    "fold forgotten": ("remove_constant", "bounds[q.source][0] * ~", "0.0 * ~"),
+    "part of a channel taken for all": ("remove_constant", "np.logical_and", "np.logical_or"),
+    "growth forgotten": (
+        "remove_constant",
+        "np.where(neuron.decay >= 0, highest, most)",
+        "highest",
+    ),
+    "membrane that adds up forgotten": ("remove_constant", " / (1 - tau)", ""),
+    "reset forgotten": ("remove_constant", "neuron.tau * np.minimum(after", "0 * np.minimum(after"),
     "changing input collapsed": ("collapse_constant", "not network.input.constant or ", ""),
 }
 
@@ -86,4 +106,9 @@ def test_bugs_in_the_passes_are_found(bug):
     module = copy_of(f"ultralif_deploy.passes.{name}", (old, new))
     vars(module)["LIF"] = hard.LIF
     with pytest.raises(AssertionError):
-        rewrite_keeps_spikes(vars(module)[name], CONCERNED.get(name, KINDS), planted=True)
+        rewrite_keeps_spikes(
+            vars(module)[name],
+            CONCERNED.get(name, KINDS),
+            planted=True,
+            before=PREPARED.get(name, ()),
+        )

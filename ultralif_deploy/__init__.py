@@ -37,7 +37,8 @@ _PUBLIC = {
     "load_on": "ultralif_deploy.backends",
     "quantize": "ultralif_deploy.quantization",
     "read_nir": "ultralif_deploy.exporters.nir",
-    "reestimate_batch_norm": "ultralif_deploy.anneal",
+    "reestimate": "ultralif_deploy.reestimation",
+    "reestimate_batch_norm": "ultralif_deploy.reestimation",
     "run_hard": "ultralif_deploy.hard",
     "write_nir": "ultralif_deploy.exporters.nir",
 }

@@ -1,11 +1,10 @@
 """Annealing: bring a soft network to where its hard limit works as well.
 
-By what data there is: none (ε → 0 as it is); samples (re-estimate the batch norm under the hard
-forward pass, then fine-tune from the learned ε down to hard spikes). Without labels the soft
-network's own class probabilities take their place.
+By what data there is: none (ε → 0 as it is); samples (re-estimate what hardening spoils, then
+fine-tune from the learned ε down to hard spikes). Without labels the soft network's own class
+probabilities take their place.
 """
 
-import copy
 import hashlib
 import json
 import math
@@ -16,16 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ultralif_deploy.checkpoint import read_tensors, save
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.grid import weight_format
-from ultralif_deploy.hardening import shares_scale
-from ultralif_deploy.loop_quantization import LoopQuantizer, gain
+from ultralif_deploy.loop_quantization import LoopQuantizer
 from ultralif_deploy.models import SoftNetwork
-from ultralif_deploy.neurons import UltraPLIF
+from ultralif_deploy.reestimation import reestimate, reestimate_batch_norm, stop_growth
 from ultralif_deploy.training import Epoch, EpochResult, fit, hold_out, real_inputs
 
 CALIBRATION_SAMPLES = 500
@@ -42,7 +40,7 @@ class AnnealOptions:
 
     Attributes:
         epochs: a third of them soft with ε falling geometrically to a tenth, the rest
-            straight-through; 0 re-estimates the batch norm and does no more.
+            straight-through; 0 is `reestimation.reestimate` and does no more.
         learning_rate: of Adam at the start; falls along a cosine to a twentieth.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
@@ -80,7 +78,7 @@ def fine_tune(
     on_epoch: Callable[[EpochResult], None] | None = None,
     on_batch: Callable[[float, float], None] | None = None,
 ) -> SoftNetwork:
-    """Fine-tune a copy down to hard spikes, then re-estimate its batch norm.
+    """Fine-tune a copy, as `reestimate` makes it, to hard spikes; re-estimate its batch norm anew.
 
     A learned log τ is kept below log 0.99 from the start, because a membrane that grows makes a
     hard neuron fire at every timestep.
@@ -101,10 +99,8 @@ def fine_tune(
     Raises:
         UltralifError: too few samples, a loss that is not finite.
     """
-    result = copy.deepcopy(network)
-    stop_growth(result)
+    result = reestimate(network, train, encoder)
     if options.epochs == 0:
-        reestimate_batch_norm(result, train, encoder)
         return result
     quantizer = None
     if options.bits is not None:
@@ -145,63 +141,6 @@ def fine_tune(
     if directory is not None:
         (directory / STATE_FILE).unlink(missing_ok=True)
     return result
-
-
-def stop_growth(network: SoftNetwork) -> list[str]:
-    """Limit every learned log τ to log 0.99, in place; names of the populations it changed."""
-    return [
-        stage.name
-        for stage in network.stages()
-        if isinstance(stage.neuron, UltraPLIF) and stage.neuron.stop_growth()
-    ]
-
-
-@torch.no_grad()
-def reestimate_batch_norm(
-    network: SoftNetwork, samples: Split, encoder: Encoder, *, keep_shared_grids: bool = False
-) -> int:
-    """Set every batch norm's mean and variance to those of the hard forward pass, in place.
-
-    Layer by layer, so that each sees the hard spikes of layers already mended; the statistics are
-    those of all samples and timesteps. Needs no labels.
-
-    Args:
-        network: changed in place.
-        samples: to take the statistics of.
-        encoder: of the inputs.
-        keep_shared_grids: keep the gain γ/√(variance + e) of layers whose neurons share a weight
-            scale, by changing γ with the variance; other gains would take the folded weights of
-            such a layer off their common grid.
-
-    Returns:
-        Number of batch norms re-estimated.
-    """
-    network.eval()
-    norms = [(norm, stage) for _, norm, stage in network.layers() if norm is not None]
-    for norm, stage in norms:
-        before = gain(norm)
-        total = torch.zeros(norm.num_features, dtype=torch.float64)
-        square, count = torch.zeros_like(total), 0
-
-        def collect(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-            nonlocal count
-            current = args[0].double().transpose(0, 1).flatten(1)  # [channel, …]
-            total.add_(current.sum(1))  # noqa: B023 - the hook is removed within this iteration
-            square.add_((current * current).sum(1))  # noqa: B023
-            count += current.shape[1]
-
-        handle = norm.register_forward_pre_hook(collect)
-        for _, values in encoder.blocks(samples.x):
-            network(real_inputs(encoder, values), 0.0)
-        handle.remove()
-        mean = total / count
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_((square / count - mean * mean).clamp(min=0.0))
-        if keep_shared_grids and stage.neuron is not None and shares_scale(stage.neuron):
-            norm.weight.copy_(before * torch.sqrt(norm.running_var + norm.eps))
-    return len(norms)
 
 
 def calibration_values(train: Split, encoder: Encoder) -> np.ndarray:

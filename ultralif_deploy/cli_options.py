@@ -33,7 +33,7 @@ NEURONS = (
     "adlif",
     "cadlif",
 )
-PASSES = ("elide-membrane", "collapse-constant", "fold-bias")
+PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
     *("lava", "lava-loihi1", "lava-custom", "netx"),
@@ -184,7 +184,7 @@ anneal_options = _stack(
         type=click.IntRange(min=0),
         default=20,
         show_default=True,
-        help="A third with falling ε, the rest straight-through; 0 re-estimates batch norm alone.",
+        help="A third with falling ε, the rest straight-through; 0 re-estimates without labels.",
     ),
     click.option(
         "--learning-rate",

@@ -12,6 +12,7 @@ from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.exporters.nir import write_nir
 from ultralif_deploy.files import sha256_file, write_json
 from ultralif_deploy.foreign import NetworkSource, measure_network, network_report
+from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.sources import certify_source, program_of, required_data
 
@@ -44,6 +45,7 @@ def deploy_network(
         measured = measure_network(
             hard, program, test, source.encoder, counter, lambda s: update(s, "")
         )
+    measured["passes"] = pass_savings(source.network, skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     energy = energy_report(counter.events(), devices)
     digest = sha256_file(directory / PROGRAM_FILE)

@@ -4,7 +4,7 @@ Equations use I for the current (all projections plus bias), v for the membrane 
 the threshold. `inclusive` says whether a neuron fires at v = θ (UltraLIF: yes; NIR: no).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -270,12 +270,15 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added to the current at every timestep, float64 [neuron].
+        kept: indices int64 [neuron] of its neurons in the population as trained, where a pass
+            removed others; None for all of them.
     """
 
     name: str
     size: int
     neuron: Neuron
     bias: np.ndarray
+    kept: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +338,21 @@ def dense(source: str, target: str, weight: np.ndarray) -> Projection:
     """A projection with a float64 weight matrix [target, source]."""
     array = frozen(weight, np.float64, np.shape(weight), f"{source}->{target}")
     return Projection(source, target, Dense(array))
+
+
+def select(population: Population, mask: np.ndarray) -> Population:
+    """The population with the neurons of a mask, bool [neuron], alone."""
+    if mask.all():
+        return population
+    size, name, neuron = int(mask.sum()), population.name, population.neuron
+    trained = np.arange(population.size) if population.kept is None else population.kept
+    parameters = {field.name: getattr(neuron, field.name) for field in fields(neuron)}
+    for key, value in parameters.items():
+        if isinstance(value, np.ndarray):
+            parameters[key] = per_neuron(value[mask], size, f"{name}: {key}")
+    bias = per_neuron(population.bias[mask], size, f"{name}: bias")
+    kept = frozen(trained[mask], np.int64, (size,), f"{name}: kept")
+    return Population(name, size, type(neuron)(**parameters), bias, kept)
 
 
 def per_neuron(value: object, size: int, what: str) -> np.ndarray:

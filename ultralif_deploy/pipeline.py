@@ -125,7 +125,7 @@ def deploy(
         chain = Chain(soft, naive, hard, program)
         counter = EventCounter(program, chips_of(loaded_devices))
         measured = measure(chain, dataset.test, source.encoder, counter, lambda s: update(s, ""))
-    measured["passes"] = pass_savings(naive, skip_passes)
+    measured["passes"] = pass_savings(hard_network(annealed, source), skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,
@@ -338,7 +338,7 @@ def anneal_network(
             on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
         )
     if options.epochs == 0:
-        return annealed, "batch norm re-estimated"
+        return annealed, "re-estimated without labels"
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
 
 

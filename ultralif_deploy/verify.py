@@ -79,9 +79,7 @@ def measure(
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
-        soft_spikes = (
-            {} if chain.soft is None else _soft(chain.soft, encoder, values, labels, tally)
-        )
+        soft_spikes = {} if chain.soft is None else _soft(chain, encoder, values, labels, tally)
         inputs = values[: chain.program.timesteps]
         integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
@@ -106,28 +104,33 @@ def measure(
 
 
 def _soft(
-    network: "SoftNetwork",
+    chain: Chain,
     encoder: Encoder,
     values: np.ndarray,
     labels: np.ndarray | None,
     tally: _Tally,
 ) -> dict[str, np.ndarray]:
-    """Run the soft network at every factor; returns its spikes at the learned ε."""
+    """Run the soft network at every factor; its spikes at the learned ε of the neurons deployed."""
     import torch
 
     from ultralif_deploy.training import real_inputs
 
+    assert chain.soft is not None
     spikes: dict[str, np.ndarray] = {}
+    kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
     inputs = real_inputs(encoder, values)
     with torch.no_grad():
         for factor in SWEEP:
-            trace = network(inputs, factor)
+            trace = chain.soft(inputs, factor)
             _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
             rate = float(trace.spike_rate()) * values.shape[1]
             key = f"sweep {factor}"
             tally.rates[key] = tally.rates.get(key, 0.0) + rate
             if factor == 1.0:
-                spikes = {name: s.numpy() for name, s in trace.spikes.items()}
+                spikes = {
+                    name: s.numpy()[..., kept.get(name, slice(None))]
+                    for name, s in trace.spikes.items()
+                }
                 for name, s in spikes.items():
                     mean = float(s.mean(dtype=np.float64)) * values.shape[1]
                     tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
@@ -174,6 +177,7 @@ def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> 
         }
     sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct, samples)
     steps = counts.timesteps * counts.samples
+    trained = {p.name: p.size for p in chain.naive.populations}
     populations = {}
     for p in chain.program.populations:
         if not p.spikes:
@@ -181,6 +185,7 @@ def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> 
         margins = np.concatenate(tally.margins[p.name])
         populations[p.name] = {
             "neurons": p.size,
+            "neurons_trained": trained[p.name],
             "spike_rate_soft": None
             if chain.soft is None
             else tally.rates[f"soft {p.name}"] / samples,

@@ -10,11 +10,13 @@ from ultralif_deploy.passes.fold_bias import fold_bias
 from ultralif_deploy.passes.fold_gain import fold_gain
 from ultralif_deploy.passes.fold_input import fold_input
 from ultralif_deploy.passes.fold_linear import fold_linear
+from ultralif_deploy.passes.remove_constant import remove_constant
 
 PASSES: dict[str, Callable[[Network], Network]] = {
     "fold-gain": fold_gain,
     "fold-linear": fold_linear,
     "fold-input": fold_input,
+    "remove-constant": remove_constant,
     "elide-membrane": elide_membrane,
     "collapse-constant": collapse_constant,
     "fold-bias": fold_bias,

@@ -1,4 +1,4 @@
-"""What each pass saves: stored weights and biases, and the operations of a dense inference."""
+"""What each pass saves: neurons, weights and biases, and the operations of a dense inference."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,6 +30,7 @@ def _costs(network: Network) -> dict[str, int]:
     biases = sum(p.size for p in network.populations if p.bias.any())
     operations = sum(int(p.fan_out().sum()) for p in parts)
     return {
+        "neurons": sum(p.size for p in network.populations),
         "parameters": int(weights) + biases,
         "dense_operations": operations * network.timesteps,
     }

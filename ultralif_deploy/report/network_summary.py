@@ -9,6 +9,7 @@ from ultralif_deploy.report.terminal import (
     assumptions_table,
     back_ends_table,
     energy_tables,
+    passes_table,
     percent,
     placement_table,
     titled,
@@ -45,6 +46,7 @@ def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
     return Group(
         Text(text + "\n"),
         table,
+        passes_table(report),
         back_ends_table(report),
         placement_table(report),
         energy_tables(report["energy"]),

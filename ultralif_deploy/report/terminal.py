@@ -19,7 +19,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         _verdict(report),
         _accuracy(report),
         _populations(report),
-        _passes(report),
+        passes_table(report),
         back_ends_table(report),
         placement_table(report),
         energy_tables(report["energy"]),
@@ -28,15 +28,15 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
     )
 
 
-def _passes(report: dict[str, Any]) -> Table:
+def passes_table(report: dict[str, Any]) -> Table:
     """Passes that changed what is stored or done."""
     title = "Passes, and one inference with every value non-zero after them"
-    table = titled(title, "pass", "parameters", "operations", left=("pass",))
+    table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
     before: dict[str, Any] = {}
     for row in report["passes"]:
-        costs = {k: row[k] for k in ("parameters", "dense_operations")}
+        costs = {k: row[k] for k in ("neurons", "parameters", "dense_operations")}
         if costs != before:
-            table.add_row(row["pass"], f"{row['parameters']:,}", f"{row['dense_operations']:,}")
+            table.add_row(row["pass"], *(f"{value:,}" for value in costs.values()))
         before = costs
     return table
 
