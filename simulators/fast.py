@@ -11,7 +11,6 @@ layers (`row_graph.py`), timed against the others.
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +35,7 @@ from ultralif_deploy.simulators import kernels, second_order
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible, limits
 from ultralif_deploy.simulators.synapses import DenseSynapses, Synapses, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
+from ultralif_deploy.simulators.workers import workers
 
 CHUNK_VALUES = 1 << 21
 """Signals of one population handled at once by one thread: small enough to stay in cache."""
@@ -93,7 +93,6 @@ class Fast:
                 self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
         self.units = {p.name: u for p in program.populations if (u := self._unit(p)) is not None}
         self.threads = os.cpu_count() or 1
-        self.pool = ThreadPoolExecutor(max(1, self.threads - 1))
         self.graph = _row_graph(program)
         self.graph_faster: bool | None = None
 
@@ -123,7 +122,7 @@ class Fast:
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], in chunks of samples on all cores."""
-        inputs = self.program.check_inputs(inputs)
+        self.program.check_input_shape(inputs)
         steps, batch, _ = inputs.shape
         widest = max(self.program.input.size, *(p.size for p in self.program.populations))
         most = max(1, CHUNK_VALUES // max(1, steps * widest))
@@ -135,13 +134,14 @@ class Fast:
 
         def work() -> None:
             for i, chunk in waiting:
+                chunk = np.ascontiguousarray(chunk)  # as the kernels want it, and in the cache
+                self.program.check_input_values(chunk)
                 traces[i] = run_chunk(chunk, record)
 
-        # The calling thread works too: waking another costs as much as a hundred samples.
-        others = [self.pool.submit(work) for _ in range(min(self.threads, len(chunks)) - 1)]
-        work()
-        for other in others:
-            other.result()
+        if len(chunks) > 1:
+            workers().together(work)
+        else:
+            work()
         done = [trace for trace in traces if trace is not None]
         return done[0] if len(done) == 1 else join_traces(done)
 
@@ -150,6 +150,7 @@ class Fast:
         if self.graph is None:
             return self._by_population
         if self.graph_faster is None and inputs.shape[0] * inputs.shape[1] >= TIMED_ROWS:
+            inputs = np.ascontiguousarray(inputs)
 
             def by_graph() -> object:
                 return self._by_graph(inputs, record=False)
@@ -163,7 +164,6 @@ class Fast:
     def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
         """All layers of a chain at once."""
         assert self.graph is not None
-        inputs = np.ascontiguousarray(inputs)
         logits, fired = self.graph.run(inputs)
         spikes, operations = self._no_counts(inputs.shape[1])
         for (source, _), (_, fan_out) in self.outgoing.items():
@@ -237,7 +237,7 @@ class Fast:
         ]
         size = program.input.size if source == INPUT else program.population(source).size
         rows = [p.map.fan_out() for p in program.projections if p.name in names]
-        return names, np.array(rows, dtype=np.int64).reshape(len(names), size)
+        return names, np.array(rows, dtype=np.uint32).reshape(len(names), size)
 
     def _current(
         self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]
@@ -376,8 +376,7 @@ def _initial(population: Population, batch: int) -> np.ndarray:
 
 
 def _blocks(inputs: np.ndarray, stepwise: bool) -> Iterator[np.ndarray]:
-    """All timesteps at once, or one after the other; contiguous, as the kernels want them."""
-    inputs = np.ascontiguousarray(inputs)
+    """All timesteps at once, or one after the other."""
     if not stepwise:
         yield inputs
         return

@@ -26,8 +26,8 @@ def tally(signal, fan_out, spikes, operations):  # type: ignore[no-untyped-def]
     """Count non-zero values, and what they cost in each outgoing projection.
 
     Args:
-        signal: uint8 [T, B, I].
-        fan_out: int64 [P, I], non-zero weights per input and projection.
+        signal: uint8 [T, B, I], below 2^23 inputs.
+        fan_out: uint32 [P, I], non-zero weights per input and projection, below 2^23.
         spikes: int64 [B], added to in place.
         operations: int64 [P, B], added to in place.
     """
@@ -39,15 +39,15 @@ def tally(signal, fan_out, spikes, operations):  # type: ignore[no-untyped-def]
             for t in range(start, min(start + 255, time)):
                 for i in range(size):
                     sent[i] += np.uint8(signal[t, b, i] != 0)
-            total = 0
+            total = np.uint32(0)  # 255·2^23 < 2^32, here and in each product below
             for i in range(size):
-                total += sent[i]
-            spikes[b] += total
+                total += np.uint32(sent[i])
+            spikes[b] += np.int64(total)
             for p in range(len(fan_out)):
-                count = 0
+                count = np.uint64(0)
                 for i in range(size):
-                    count += sent[i] * fan_out[p, i]
-                operations[p, b] += count
+                    count += np.uint64(np.uint32(sent[i]) * fan_out[p, i])
+                operations[p, b] += np.int64(count)
 
 
 @jit

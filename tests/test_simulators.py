@@ -113,7 +113,6 @@ def test_chunks_join_to_the_whole(monkeypatch, batch):
         executable.threads = 3
         for _ in range(2):  # the second time all chunks run in threads
             assert_same_trace(executable.run(inputs, record=True), expected)
-        executable.pool.shutdown()
 
     chunks = []
     real = fast.Fast._counts

@@ -432,17 +432,25 @@ class Program:
         Raises:
             UltralifError: another shape or dtype, or values above `input.maximum`.
         """
+        self.check_input_shape(inputs)
+        self.check_input_values(inputs)
+        return inputs
+
+    def check_input_shape(self, inputs: np.ndarray) -> None:
+        """Refuse inputs of another shape or dtype, and more timesteps than provably fit."""
         if inputs.dtype != np.uint8 or inputs.ndim != 3 or inputs.shape[2] != self.input.size:
             raise UltralifError(
                 f"inputs are {inputs.dtype} {inputs.shape}; expected uint8 [time, batch, "
                 f"{self.input.size}]"
             )
+        self.check_timesteps(len(inputs))
+
+    def check_input_values(self, inputs: np.ndarray) -> None:
+        """Refuse values above `input.maximum`."""
         if inputs.size and int(inputs.max()) > self.input.maximum:
             raise UltralifError(
                 f"inputs reach {int(inputs.max())}; the program takes at most {self.input.maximum}"
             )
-        self.check_timesteps(len(inputs))
-        return inputs
 
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
