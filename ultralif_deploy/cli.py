@@ -1,8 +1,6 @@
 """The command `ultralif`; heavy modules are imported by the command that needs them."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -367,8 +365,7 @@ def _deploy(
     from ultralif_deploy.report.network_summary import network_summary
     from ultralif_deploy.report.terminal import deployment_summary
 
-    command = shlex.join(["ultralif", *sys.argv[1:]])
-    report = run(checkpoint, output, settings, progress=_progress(), command=command, **how)
+    report = run(checkpoint, output, settings, progress=_progress(), **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
     _show(report, as_json, lambda: summary(report, str(output)))
 

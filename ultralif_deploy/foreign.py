@@ -24,7 +24,6 @@ from ultralif_deploy.nir_linear import values
 from ultralif_deploy.nir_neurons import Conventions
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
-from ultralif_deploy.raster import raster
 from ultralif_deploy.report.json_report import gathered
 from ultralif_deploy.settings import (
     Settings,
@@ -120,7 +119,6 @@ def measure_network(
     executable = load_on("fast", program)
     names = [p.name for p in program.populations if p.spikes]
     equal, fired = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    drawn: dict[str, Any] = {}
     wanted: list[np.ndarray] = []
     predictions: list[np.ndarray] = []
     for where, inputs in encoder.blocks(test.x):
@@ -133,8 +131,6 @@ def measure_network(
             equal[name] += int(np.count_nonzero(spikes == integer.spikes[name]))
             fired[name] += int(np.count_nonzero(spikes))
         wanted.append(floating.logits.argmax(axis=1))
-        if where.start == 0:
-            drawn = raster(floating.spikes, integer.spikes)
         predictions.append(integer.predictions())
         counter.add(taken, integer)
         if on_progress is not None:
@@ -155,7 +151,6 @@ def measure_network(
             }
             for name in names
         },
-        "raster": drawn,
     }
 
 
@@ -166,10 +161,9 @@ def network_report(
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
-    command: str | None,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    report = gathered(source, program, measured, compared, energy, program_sha256, command)
+    report = gathered(source, program, measured, compared, energy, program_sha256)
     return report | {"network": {"file": source.path.name}}
 
 

@@ -16,16 +16,15 @@ from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.files import output_directory, sha256_file
+from ultralif_deploy.files import output_directory, sha256_file, write_json
 from ultralif_deploy.foreign import NetworkSource
-from ultralif_deploy.foreign_deploy import deploy_network
+from ultralif_deploy.foreign_deploy import REPORT_FILE, deploy_network
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.json_report import deployment_report, describe_program
-from ultralif_deploy.report.written import write_report
 from ultralif_deploy.settings import Settings, Source
 from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.sources import (
@@ -61,9 +60,8 @@ def deploy(
     devices: Iterable[str] = DEVICES,
     skip_passes: Iterable[str] = (),
     progress: Progress | None = None,
-    command: str | None = None,
 ) -> dict[str, Any]:
-    """From a checkpoint to program.nir, certificate.json, vectors.npz and the reports.
+    """From a checkpoint to program.nir, certificate.json, vectors.npz and report.json.
 
     Args:
         checkpoint: trained network, a .pt file.
@@ -78,7 +76,6 @@ def deploy(
         devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
         progress: shows long work.
-        command: the command line, for the report's way to reproduce it.
 
     Returns:
         The content of report.json.
@@ -109,7 +106,6 @@ def deploy(
             back_ends,
             loaded_devices,
             progress,
-            command,
         )
     trained: SoftNetwork | Network = source.checkpoint.network
     soft = trained if isinstance(trained, SoftNetwork) else None
@@ -139,9 +135,8 @@ def deploy(
         energy_report(counter.events(), loaded_devices),
         sha256_file(directory / PROGRAM_FILE),
         how,
-        command,
     )
-    write_report(directory, report)
+    write_json(directory / REPORT_FILE, report)
     compared.check()
     gap = measured["accuracy"]["gap_soft_integer"]
     if max_gap is not None and gap > max_gap:

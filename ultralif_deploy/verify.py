@@ -13,7 +13,6 @@ from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
-from ultralif_deploy.raster import raster
 from ultralif_deploy.simulators.trace import EventCounts
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def measure(
         A dictionary for the report: accuracies as fractions, gaps in percentage points.
     """
     tally = _Tally({}, {}, {}, {}, {})
-    drawn: dict[str, Any] = {}
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
@@ -99,12 +97,10 @@ def measure(
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
             unit = chain.program.population(name).membrane_unit
             tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
-        if where.start == 0:
-            drawn = raster(soft_spikes or hard.spikes, integer.spikes)
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
-    return _summary(chain, tally, counter.totals(), len(test.x)) | {"raster": drawn}
+    return _summary(chain, tally, counter.totals(), len(test.x))
 
 
 def _soft(

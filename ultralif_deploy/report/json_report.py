@@ -22,10 +22,9 @@ def deployment_report(
     energy: dict[str, Any],
     program_sha256: str,
     annealing: str,
-    command: str | None,
 ) -> dict[str, Any]:
     """Everything that the deployment of a checkpoint measured."""
-    return gathered(source, program, measured, compared, energy, program_sha256, command) | {
+    return gathered(source, program, measured, compared, energy, program_sha256) | {
         "annealing": annealing,
         "checkpoint": {
             "file": source.path.name,
@@ -41,7 +40,6 @@ def gathered(
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
-    command: str | None,
 ) -> dict[str, Any]:
     """What every report holds, whatever the program was made from.
 
@@ -52,7 +50,6 @@ def gathered(
     return {
         "version": VERSION,
         "ultralif_deploy": version("ultralif-deploy"),
-        "command": command,
         **measured,
         **compared.as_dict(),
         "energy": energy,

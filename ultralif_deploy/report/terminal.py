@@ -6,8 +6,6 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.report.words import cost, deployed, joule, lost, percent, weights_in_words
-
 
 def console() -> Console:
     """Standard output, wide enough for the tables when it is no terminal."""
@@ -18,7 +16,7 @@ def console() -> Console:
 def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType:
     """What a deployment lost, whether the back ends agree, and what it costs."""
     return Group(
-        verdict(report),
+        _verdict(report),
         _accuracy(report),
         _populations(report),
         passes_table(report),
@@ -117,9 +115,40 @@ def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def verdict(report: dict[str, Any]) -> Text:
-    """The first words of every report."""
-    return Text(" ".join((deployed(report), lost(report), cost(report))) + "\n")
+def joule(value: float) -> str:
+    """A figure with an SI prefix: 1.83 µJ."""
+    for factor, unit in ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value / 1e-12:.3g} pJ"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage, or a dash."""
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def _verdict(report: dict[str, Any]) -> Text:
+    accuracy, program = report["accuracy"], report["program"]
+    exact = all(result["exact"] for result in report["backends"].values())
+    neurons = sum(p["size"] for p in program["populations"])
+    agree = "agree in every spike" if exact else "DIFFER"
+    text = (
+        f"{report['checkpoint']['file']}: {report['checkpoint']['architecture']} became an integer "
+        f"program with {weights_in_words(program)} weights, {neurons} neurons and "
+        f"{program['parameters']:,} parameters; its {len(report['backends'])} back ends {agree}."
+    )
+    if accuracy["soft"] is not None:
+        low, high = accuracy["gap_ci95"]
+        text += (
+            f" Accuracy {percent(accuracy['soft'])} soft, {percent(accuracy['integer'])} integer: "
+            f"a gap of {accuracy['gap_soft_integer']:+.2f} points (95 % interval {low:+.2f} to "
+            f"{high:+.2f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+        )
+    else:
+        same = report["prediction_agreement"]["integer_hard"]
+        text += f" It predicts as the float network for {percent(same)} of the samples."
+    return Text(text + "\n")
 
 
 def _accuracy(report: dict[str, Any]) -> Table:
@@ -139,6 +168,12 @@ def _accuracy(report: dict[str, Any]) -> Table:
     name = f"integer, {weights_in_words(report['program'])}"
     table.add_row(name, "–", percent(accuracy["integer"]), "", style="bold")
     return table
+
+
+def weights_in_words(program: dict[str, Any]) -> str:
+    """`8-bit` or `ternary`."""
+    bits = program["weight_bits"]
+    return f"{bits}-bit" if isinstance(bits, int) else str(bits)
 
 
 def _populations(report: dict[str, Any]) -> Table:
@@ -202,8 +237,7 @@ def placement_table(report: dict[str, Any]) -> RenderableType:
 def written_files(report: dict[str, Any], directory: str) -> Text:
     """What lies in the output directory, and the forms that were refused."""
     forms = [f"{target}/" for target in report["exports"]["written"]]
-    reports = ("report.html", "report.json", "energy.csv")
-    files = ["program.nir", *forms, "certificate.json", "vectors.npz", *reports]
+    files = ["program.nir", *forms, "certificate.json", "vectors.npz", "report.json"]
     text = f"Written to {directory}: {', '.join(files)}"
     for target, reason in report["exports"]["refused"].items():
         text += f"\nNot exported to {target}: {reason}"
