@@ -1,6 +1,7 @@
 """The command `ultralif`; heavy modules are imported by the command that needs them."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from ultralif_deploy.settings import Settings
 
 
+COMMAND = "ultralif.command"
+"""Key of the command line among what a context carries."""
+
+
 class Refusal(click.ClickException):
     """One line on stderr and an exit code."""
 
@@ -24,6 +29,11 @@ class Refusal(click.ClickException):
 
 class Commands(click.Group):
     """A group that turns our errors into one line and their exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command line as it was typed, for the reports."""
+        ctx.meta[COMMAND] = shlex.join(("ultralif", *args))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -365,7 +375,8 @@ def _deploy(
     from ultralif_deploy.report.network_summary import network_summary
     from ultralif_deploy.report.terminal import deployment_summary
 
-    report = run(checkpoint, output, settings, progress=_progress(), **how)
+    typed = click.get_current_context().meta[COMMAND]
+    report = run(checkpoint, output, settings, progress=_progress(), command=typed, **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
     _show(report, as_json, lambda: summary(report, str(output)))
 

@@ -146,7 +146,11 @@ def _write_checksums(directory: Path) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON with sorted keys, whole or not at all; NaN and infinity are an error."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -24,6 +24,7 @@ from ultralif_deploy.nir_linear import values
 from ultralif_deploy.nir_neurons import Conventions
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
+from ultralif_deploy.raster import sample_raster
 from ultralif_deploy.report.json_report import gathered
 from ultralif_deploy.settings import (
     Settings,
@@ -121,6 +122,7 @@ def measure_network(
     equal, fired = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     wanted: list[np.ndarray] = []
     predictions: list[np.ndarray] = []
+    raster: dict[str, Any] = {}
     for where, inputs in encoder.blocks(test.x):
         taken = inputs[: program.timesteps]
         integer = executable.run(taken, record=True)
@@ -132,6 +134,7 @@ def measure_network(
             fired[name] += int(np.count_nonzero(spikes))
         wanted.append(floating.logits.argmax(axis=1))
         predictions.append(integer.predictions())
+        raster = raster or sample_raster(floating.spikes, integer.spikes, "float")
         counter.add(taken, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
@@ -151,6 +154,7 @@ def measure_network(
             }
             for name in names
         },
+        "raster": raster,
     }
 
 
@@ -161,9 +165,10 @@ def network_report(
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
+    command: str | None,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    report = gathered(source, program, measured, compared, energy, program_sha256)
+    report = gathered(source, program, measured, compared, energy, program_sha256, command)
     return report | {"network": {"file": source.path.name}}
 
 

@@ -10,13 +10,12 @@ from ultralif_deploy.energy.devices import Device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.exporters.nir import write_nir
-from ultralif_deploy.files import sha256_file, write_json
+from ultralif_deploy.files import sha256_file
 from ultralif_deploy.foreign import NetworkSource, measure_network, network_report
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.progress import Progress
+from ultralif_deploy.report.files import write_report
 from ultralif_deploy.sources import certify_source, program_of, required_data
-
-REPORT_FILE = "report.json"
 
 
 def deploy_network(
@@ -29,6 +28,7 @@ def deploy_network(
     back_ends: Iterable[str],
     devices: list[Device],
     progress: Progress,
+    command: str | None,
 ) -> dict[str, Any]:
     """`pipeline.deploy` with the same arguments, for an opened source.
 
@@ -45,12 +45,13 @@ def deploy_network(
         measured = measure_network(
             hard, program, test, source.encoder, counter, lambda s: update(s, "")
         )
+    measured["accuracy"]["max_gap"] = max_gap
     measured["passes"] = pass_savings(source.network, skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     energy = energy_report(counter.events(), devices)
     digest = sha256_file(directory / PROGRAM_FILE)
-    report = network_report(source, program, measured, compared, energy, digest)
-    write_json(directory / REPORT_FILE, report)
+    report = network_report(source, program, measured, compared, energy, digest, command)
+    write_report(directory, report)
     compared.check()
     gap = measured["accuracy"]["gap_float_integer"]
     if max_gap is not None and gap > max_gap:

@@ -16,14 +16,15 @@ from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed, UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.files import output_directory, sha256_file, write_json
+from ultralif_deploy.files import output_directory, sha256_file
 from ultralif_deploy.foreign import NetworkSource
-from ultralif_deploy.foreign_deploy import REPORT_FILE, deploy_network
+from ultralif_deploy.foreign_deploy import deploy_network
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
+from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report, describe_program
 from ultralif_deploy.settings import Settings, Source
 from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
@@ -60,8 +61,9 @@ def deploy(
     devices: Iterable[str] = DEVICES,
     skip_passes: Iterable[str] = (),
     progress: Progress | None = None,
+    command: str | None = None,
 ) -> dict[str, Any]:
-    """From a checkpoint to program.nir, certificate.json, vectors.npz and report.json.
+    """From a checkpoint to program.nir, its proof (certificate.json, vectors.npz) and the reports.
 
     Args:
         checkpoint: trained network, a .pt file.
@@ -76,6 +78,7 @@ def deploy(
         devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
         progress: shows long work.
+        command: the command line that asked for it, for the reports.
 
     Returns:
         The content of report.json.
@@ -106,6 +109,7 @@ def deploy(
             back_ends,
             loaded_devices,
             progress,
+            command,
         )
     trained: SoftNetwork | Network = source.checkpoint.network
     soft = trained if isinstance(trained, SoftNetwork) else None
@@ -125,6 +129,7 @@ def deploy(
         chain = Chain(soft, naive, hard, program)
         counter = EventCounter(program, chips_of(loaded_devices))
         measured = measure(chain, dataset.test, source.encoder, counter, lambda s: update(s, ""))
+    measured["accuracy"]["max_gap"] = max_gap
     measured["passes"] = pass_savings(hard_network(annealed, source), skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
@@ -134,9 +139,10 @@ def deploy(
         compared,
         energy_report(counter.events(), loaded_devices),
         sha256_file(directory / PROGRAM_FILE),
+        command,
         how,
     )
-    write_json(directory / REPORT_FILE, report)
+    write_report(directory, report)
     compared.check()
     gap = measured["accuracy"]["gap_soft_integer"]
     if max_gap is not None and gap > max_gap:

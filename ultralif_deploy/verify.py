@@ -13,6 +13,7 @@ from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
+from ultralif_deploy.raster import sample_raster
 from ultralif_deploy.simulators.trace import EventCounts
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def measure(
         A dictionary for the report: accuracies as fractions, gaps in percentage points.
     """
     tally = _Tally({}, {}, {}, {}, {})
+    raster: dict[str, Any] = {}
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
@@ -97,10 +99,13 @@ def measure(
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
             unit = chain.program.population(name).membrane_unit
             tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
+        if not raster:
+            kind, before = ("soft", soft_spikes) if chain.soft else ("float", hard.spikes)
+            raster = sample_raster(before, integer.spikes, kind)
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
-    return _summary(chain, tally, counter.totals(), len(test.x))
+    return _summary(chain, tally, counter.totals(), len(test.x)) | {"raster": raster}
 
 
 def _soft(

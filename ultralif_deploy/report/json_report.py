@@ -21,10 +21,11 @@ def deployment_report(
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
+    command: str | None,
     annealing: str,
 ) -> dict[str, Any]:
     """Everything that the deployment of a checkpoint measured."""
-    return gathered(source, program, measured, compared, energy, program_sha256) | {
+    return gathered(source, program, measured, compared, energy, program_sha256, command) | {
         "annealing": annealing,
         "checkpoint": {
             "file": source.path.name,
@@ -40,6 +41,7 @@ def gathered(
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
+    command: str | None,
 ) -> dict[str, Any]:
     """What every report holds, whatever the program was made from.
 
@@ -50,6 +52,7 @@ def gathered(
     return {
         "version": VERSION,
         "ultralif_deploy": version("ultralif-deploy"),
+        "command": command,
         **measured,
         **compared.as_dict(),
         "energy": energy,
@@ -73,6 +76,7 @@ def describe_program(program: Program) -> dict[str, Any]:
         "weight_bits": int(form.name) if form.name.isdigit() else form.name,
         "bits_per_weight": form.bits,
         "parameters": program.parameters,
+        "neurons": sum(p.size for p in program.populations),
         "timesteps": program.timesteps,
         "input_size": program.input.size,
         "input_maximum": program.input.maximum,

@@ -6,6 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ultralif_deploy.report.summary import summary
+from ultralif_deploy.report.words import joule, percent, plain, weights_in_words
+
 
 def console() -> Console:
     """Standard output, wide enough for the tables when it is no terminal."""
@@ -16,7 +19,7 @@ def console() -> Console:
 def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType:
     """What a deployment lost, whether the back ends agree, and what it costs."""
     return Group(
-        _verdict(report),
+        summary_text(report),
         _accuracy(report),
         _populations(report),
         passes_table(report),
@@ -26,6 +29,12 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         assumptions_table(report["assumed"]),
         written_files(report, directory),
     )
+
+
+def summary_text(report: dict[str, Any]) -> Text:
+    """The summary in words, as in report.html."""
+    answers = (f"{question} {plain(answer)}" for question, answer in summary(report).items())
+    return Text("\n".join(answers) + "\n")
 
 
 def passes_table(report: dict[str, Any]) -> Table:
@@ -115,42 +124,6 @@ def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def joule(value: float) -> str:
-    """A figure with an SI prefix: 1.83 µJ."""
-    for factor, unit in ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}"
-    return f"{value / 1e-12:.3g} pJ"
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as a percentage, or a dash."""
-    return "–" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def _verdict(report: dict[str, Any]) -> Text:
-    accuracy, program = report["accuracy"], report["program"]
-    exact = all(result["exact"] for result in report["backends"].values())
-    neurons = sum(p["size"] for p in program["populations"])
-    agree = "agree in every spike" if exact else "DIFFER"
-    text = (
-        f"{report['checkpoint']['file']}: {report['checkpoint']['architecture']} became an integer "
-        f"program with {weights_in_words(program)} weights, {neurons} neurons and "
-        f"{program['parameters']:,} parameters; its {len(report['backends'])} back ends {agree}."
-    )
-    if accuracy["soft"] is not None:
-        low, high = accuracy["gap_ci95"]
-        text += (
-            f" Accuracy {percent(accuracy['soft'])} soft, {percent(accuracy['integer'])} integer: "
-            f"a gap of {accuracy['gap_soft_integer']:+.2f} points (95 % interval {low:+.2f} to "
-            f"{high:+.2f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
-        )
-    else:
-        same = report["prediction_agreement"]["integer_hard"]
-        text += f" It predicts as the float network for {percent(same)} of the samples."
-    return Text(text + "\n")
-
-
 def _accuracy(report: dict[str, Any]) -> Table:
     data, accuracy = report["data"], report["accuracy"]
     title = (
@@ -168,12 +141,6 @@ def _accuracy(report: dict[str, Any]) -> Table:
     name = f"integer, {weights_in_words(report['program'])}"
     table.add_row(name, "–", percent(accuracy["integer"]), "", style="bold")
     return table
-
-
-def weights_in_words(program: dict[str, Any]) -> str:
-    """`8-bit` or `ternary`."""
-    bits = program["weight_bits"]
-    return f"{bits}-bit" if isinstance(bits, int) else str(bits)
 
 
 def _populations(report: dict[str, Any]) -> Table:
@@ -237,7 +204,8 @@ def placement_table(report: dict[str, Any]) -> RenderableType:
 def written_files(report: dict[str, Any], directory: str) -> Text:
     """What lies in the output directory, and the forms that were refused."""
     forms = [f"{target}/" for target in report["exports"]["written"]]
-    files = ["program.nir", *forms, "certificate.json", "vectors.npz", "report.json"]
+    files = ["program.nir", *forms, "certificate.json", "vectors.npz"]
+    files += ["report.html", "report.json", "energy.csv"]
     text = f"Written to {directory}: {', '.join(files)}"
     for target, reason in report["exports"]["refused"].items():
         text += f"\nNot exported to {target}: {reason}"

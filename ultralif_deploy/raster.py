@@ -1,0 +1,54 @@
+"""Spikes of one sample for the report's raster: a few neurons of each population, both networks."""
+
+from typing import Any
+
+import numpy as np
+
+NEURONS, TIMESTEPS = 48, 64
+"""At most so many neurons of a population and timesteps are kept."""
+
+
+def sample_raster(
+    before: dict[str, np.ndarray], after: dict[str, np.ndarray], kind: str, sample: int = 0
+) -> dict[str, Any]:
+    """One sample's spikes beside each other, as plain values.
+
+    Args:
+        before: per population [time, batch, neuron]: soft spikes in [0, 1], or bool.
+        after: per population, the integer program's spikes, uint8 [time, batch, neuron].
+        kind: what `before` is: `soft` or `float`.
+        sample: index in the batch.
+
+    Returns:
+        Per population: `neurons` in all; `drawn`, evenly spaced numbers of those kept, at most
+        `NEURONS`; `integer`, [[time, neuron]] of its spikes; and `soft`, values [time][drawn] with
+        two decimals, or `float`, [[time, neuron]]. `timesteps` are the first `TIMESTEPS`, of `of`.
+    """
+    populations = {}
+    steps = 0
+    for name, spikes in after.items():
+        steps, neurons = len(spikes), spikes.shape[2]
+        kept = min(neurons, NEURONS)
+        drawn = np.arange(kept) * neurons // max(1, kept)
+        shown = slice(0, min(steps, TIMESTEPS))
+        other = before[name][shown, sample][:, drawn]
+        populations[name] = {
+            "neurons": neurons,
+            "drawn": drawn.tolist(),
+            "integer": _events(spikes[shown, sample][:, drawn], drawn),
+            kind: np.round(other.astype(np.float64), 2).tolist()
+            if kind == "soft"
+            else _events(other, drawn),
+        }
+    return {
+        "sample": sample,
+        "compared": kind,
+        "timesteps": min(steps, TIMESTEPS),
+        "of": steps,
+        "populations": populations,
+    }
+
+
+def _events(spikes: np.ndarray, drawn: np.ndarray) -> list[list[int]]:
+    times, columns = np.nonzero(spikes)
+    return [[int(t), int(drawn[c])] for t, c in zip(times, columns, strict=True)]

@@ -1,0 +1,17 @@
+"""The files that a report is written to, all from the same figures."""
+
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.energy.report import energy_csv
+from ultralif_deploy.files import write_json, write_text
+from ultralif_deploy.report.html import render_html
+
+REPORT_FILE, PAGE_FILE, ENERGY_FILE = "report.json", "report.html", "energy.csv"
+
+
+def write_report(directory: Path, report: dict[str, Any]) -> None:
+    """Write report.json, report.html and energy.csv, each whole or not at all."""
+    write_json(directory / REPORT_FILE, report)
+    write_text(directory / PAGE_FILE, render_html(report))
+    write_text(directory / ENERGY_FILE, energy_csv(report["energy"]))

@@ -1,0 +1,82 @@
+"""report.html: one file that needs nothing else, from the content of report.json alone."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from ultralif_deploy.report.html.energy import (
+    devices_section,
+    layers_energy,
+    reference_section,
+    sensitivity_section,
+)
+from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
+from ultralif_deploy.report.html.record import (
+    again_section,
+    assumed_section,
+    back_ends_section,
+    exports_section,
+    passes_section,
+    placement_section,
+)
+from ultralif_deploy.report.summary import deploys, subject, summary
+
+SECTIONS = (
+    accuracy_section,
+    layers_section,
+    raster_section,
+    layers_energy,
+    devices_section,
+    sensitivity_section,
+    reference_section,
+    placement_section,
+    back_ends_section,
+    exports_section,
+    passes_section,
+    assumed_section,
+    again_section,
+)
+"""In the order of the page; each makes its part from the report."""
+
+
+def render_html(report: dict[str, Any]) -> str:
+    """The page; names and reasons in a report are untrusted text and are escaped.
+
+    The page forbids itself every request, and every style and script but its own, by their digests.
+    """
+    style, script = _own("report.css"), _own("report.js")
+    return _template().render(
+        subject=subject(report),
+        deploys=deploys(report),
+        summary=summary(report),
+        sections=[section(report) for section in SECTIONS],
+        report=report,
+        style=style,
+        script=script,
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+    )
+
+
+def _own(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.from_string(_own("report.html.j2"))

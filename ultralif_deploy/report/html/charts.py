@@ -1,0 +1,217 @@
+"""Figures from figures: rows of bars, ranges on a logarithmic axis, curves, rasters.
+
+Everything horizontal is a percentage, everything vertical a pixel, so that a figure fills any width
+and its text stays readable on a phone. Colours are CSS classes, so that they follow the page.
+"""
+
+import math
+from itertools import pairwise
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ultralif_deploy.report.html.page import Figure, Mark, across, mark
+
+LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24
+"""Pixels: a row's label, one track of it, the space after a row, the axis below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A horizontal axis.
+
+    Attributes:
+        place: value to share of the width, within 0 and 1.
+        ticks: values with a line.
+        written: how a tick is written.
+    """
+
+    place: Callable[[float], float]
+    ticks: tuple[float, ...]
+    written: Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: a label and a figure above tracks of marks, whose y starts at 0."""
+
+    label: str
+    value: str
+    tracks: tuple[tuple[Mark, ...], ...]
+
+
+def linear_axis(largest: float, written: Callable[[float], str]) -> Axis:
+    """From 0 to the largest value, ticks at 1, 2 or 5 times a power of ten."""
+    largest = largest if largest > 0 else 1.0
+    step = 10.0 ** math.floor(math.log10(largest / 2))
+    step *= next(f for f in (1, 2, 5, 10) if largest / (step * f) < 4.5)
+    count = int(largest / step + 1e-9)
+    return Axis(
+        lambda value: min(1.0, max(0.0, value / largest)),
+        tuple(step * i for i in range(count + 1)),
+        written,
+    )
+
+
+def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
+    """Decades around the positive values; zero lies at the left end."""
+    positive = [value for value in values if value > 0] or [1.0]
+    first = math.floor(math.log10(min(positive)))
+    last = max(first + 1, math.ceil(math.log10(max(positive))))
+    stride = -(-(last - first) // 6)
+
+    def place(value: float) -> float:
+        if value <= 0:
+            return 0.0
+        return min(1.0, max(0.0, (math.log10(value) - first) / (last - first)))
+
+    return Axis(place, tuple(10.0**e for e in range(first, last + 1, stride)), written)
+
+
+def bar(low: float, high: float, style: str, tip: str) -> Mark:
+    """A bar between two shares of the width."""
+    width = across(max(0.0, high - low))
+    return mark(
+        "rect",
+        mark("title", text=tip),
+        x=across(low),
+        y=0,
+        width=width,
+        height=TRACK - 2,
+        class_=style,
+    )
+
+
+def stacked(parts: Sequence[tuple[str, float, str]], axis: Axis) -> tuple[Mark, ...]:
+    """Bars end to end: class, value and tip of each."""
+    marks, start = [], 0.0
+    for style, value, tip in parts:
+        marks.append(bar(axis.place(start), axis.place(start + value), style, tip))
+        start += value
+    return tuple(marks)
+
+
+def dot(at: float, style: str, tip: str) -> Mark:
+    """A dot at a share of the width."""
+    middle = (TRACK - 2) / 2
+    return mark("circle", mark("title", text=tip), cx=across(at), cy=middle, r=4.5, class_=style)
+
+
+def span(low: float, high: float, style: str) -> Mark:
+    """A line between two shares of the width."""
+    middle = (TRACK - 2) / 2
+    return mark("line", x1=across(low), x2=across(high), y1=middle, y2=middle, class_=style)
+
+
+def rows_figure(
+    title: str,
+    description: str,
+    rows: Sequence[Row],
+    axis: Axis,
+    legend: tuple[tuple[str, str], ...] = (),
+    note: str = "",
+) -> Figure:
+    """Rows below each other over one axis."""
+    marks: list[Mark] = []
+    y = 0.0
+    for row in rows:
+        marks += [
+            mark("text", text=row.label, x=0, y=y + 13, class_="label"),
+            mark("text", text=row.value, x="100%", y=y + 13, class_="label value"),
+        ]
+        y += LABEL
+        for track in row.tracks:
+            marks.append(mark("g", *track, transform=f"translate(0 {y:g})"))
+            y += TRACK
+        y += GAP
+    return Figure(title, description, y + AXIS, (*axis_marks(axis, 0, y), *marks), legend, note)
+
+
+def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
+    """Vertical lines at the ticks and their figures below."""
+    marks = []
+    for tick in axis.ticks:
+        at = axis.place(tick)
+        anchor = "start" if at < 0.03 else "end" if at > 0.97 else "middle"
+        x = across(at)
+        marks += [
+            mark("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"),
+            mark("text", text=axis.written(tick), x=x, y=bottom + 15, class_=f"tick {anchor}"),
+        ]
+    return marks
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a curve: its value, what it is in words; None where there is no figure."""
+
+    value: float | None
+    tip: str
+    style: str
+
+
+def curve(
+    points: Sequence[Point], names: Sequence[str], height: float, written: Callable[[float], str]
+) -> tuple[Mark, ...]:
+    """Points at equal distances, joined where their style is the first one's, y by value."""
+    known = [p.value for p in points if p.value is not None]
+    low, high = min(known), max(known)
+    room = max(high - low, 1e-3) * 0.15
+    low, high = low - room, high + room
+    top, bottom = 14.0, height - AXIS
+
+    def at(index: int) -> str:
+        return across(0.06 + 0.88 * index / max(1, len(points) - 1))
+
+    def level(value: float) -> float:
+        return bottom - (bottom - top) * (value - low) / (high - low)
+
+    marks = []
+    for value in (min(known), max(known)):
+        y = level(value)
+        marks += [
+            mark("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"),
+            mark("text", text=written(value), x=0, y=y - 4, class_="tick start"),
+        ]
+        if min(known) == max(known):
+            break
+    line = [(i, p) for i, p in enumerate(points) if p.style == points[0].style]
+    for (i, before), (j, after) in pairwise(line):
+        if before.value is not None and after.value is not None:
+            y1, y2 = level(before.value), level(after.value)
+            marks.append(mark("line", class_="curve", x1=at(i), x2=at(j), y1=y1, y2=y2))
+    for i, (point, name) in enumerate(zip(points, names, strict=True)):
+        marks.append(mark("text", text=name, x=at(i), y=height - 8, class_="tick middle"))
+        if point.value is not None:
+            tip = mark("title", text=point.tip)
+            y = level(point.value)
+            marks.append(mark("circle", tip, r=5, class_=point.style, cx=at(i), cy=y))
+    return tuple(marks)
+
+
+def grid(
+    levels: Sequence[tuple[str, Sequence[tuple[int, int]]]],
+    size: tuple[int, int],
+    frame: tuple[float, float, float, float],
+) -> Mark:
+    """A raster of unit cells: by class the cells (column, row), within a frame x, y, width, height.
+
+    x and width are shares of the figure's width, y and height pixels.
+    """
+    wide, high = size
+    paths = [
+        mark("path", d="".join(f"M{c} {r}h1v1h-1z" for c, r in cells), class_=style)
+        for style, cells in levels
+        if cells
+    ]
+    x, y, width, height = frame
+    return mark(
+        "svg",
+        mark("rect", x=0, y=0, width=wide, height=high, class_="paper"),
+        *paths,
+        x=across(x),
+        y=y,
+        width=across(width),
+        height=height,
+        viewBox=f"0 0 {wide} {high}",
+        preserveAspectRatio="none",
+    )

@@ -1,0 +1,232 @@
+"""Sections on energy: by layer and cause, by device, sensitivities, networks without spikes."""
+
+from typing import Any
+
+from ultralif_deploy.report.html.charts import (
+    Row,
+    bar,
+    dot,
+    linear_axis,
+    log_axis,
+    rows_figure,
+    span,
+    stacked,
+)
+from ultralif_deploy.report.html.page import Figure, Section, Table, cell, columns
+from ultralif_deploy.report.words import joule, significant, whole
+
+CAUSES = ("compute", "weight memory", "state memory", "addressing", "network", "neuron", "idle")
+"""In the order of their colours."""
+
+PLACES, CONSTANTS = 12, 6
+"""At most so many places and constants are drawn for a device, the largest."""
+
+
+def layers_energy(report: dict[str, Any]) -> Section:
+    """Joules of one inference by layer, stacked by cause, for each device."""
+    devices = report["energy"]["devices"]
+    figures, whole_only = [], []
+    for name, device in devices.items():
+        if device["total_j"] is None:
+            continue
+        if set(device["by_place"]) <= {"chip"}:
+            whole_only.append(name)
+        else:
+            figures.append(_by_place(name, device))
+    words: tuple[str, ...] = ("One inference, by projection, population and chip. ",)
+    if whole_only:
+        words += (f"{', '.join(whole_only)}: for the whole network only, not by layer. ",)
+    words += ("energy.csv holds the same figures.",)
+    return Section("layer-energy", "Energy by layer", (words,), tuple(figures))
+
+
+def _by_place(name: str, device: dict[str, Any]) -> Figure:
+    places = device["by_place"]
+    dynamic = {p: sum(v for c, v in parts.items() if c != "idle") for p, parts in places.items()}
+    axis = linear_axis(max(dynamic.values(), default=0.0), joule)
+    drawn = sorted(places, key=lambda place: -sum(places[place].values()))[:PLACES]
+    rows, causes = [], dict.fromkeys(c for c in CAUSES if c in device["by_cause_j"])
+    for place in (place for place in places if place in drawn):
+        parts = places[place]
+        known = [
+            (f"c{CAUSES.index(c)}", parts[c], f"{c}: {joule(parts[c])}")
+            for c in CAUSES
+            if c in parts
+        ]
+        value = joule(dynamic[place])
+        if "idle" in parts:
+            value += f", idle {joule(parts['idle'])}"
+        rows.append(Row(place, value, (stacked(known, axis),)))
+    note = "" if len(drawn) == len(places) else f"The {PLACES} largest of {len(places)} places."
+    if "idle" in causes and device["idle_per_inference_j"] > max(dynamic.values(), default=0.0):
+        note += " Idle power exceeds the axis, and its bar is cut off."
+    return rows_figure(
+        f"{name}: {joule(device['per_inference_j'])}",
+        f"Energy of one inference on {name} by place and cause. "
+        + "; ".join(f"{row.label}: {row.value}" for row in rows),
+        rows,
+        axis,
+        tuple((f"c{CAUSES.index(cause)}", cause) for cause in causes),
+        note.strip(),
+    )
+
+
+def devices_section(report: dict[str, Any]) -> Section:
+    """Devices and models beside each other, with their ranges."""
+    devices = report["energy"]["devices"]
+    priced = {name: d for name, d in devices.items() if d["total_j"] is not None}
+    figures = (_devices(priced),) if priced else ()
+    words = (
+        "Estimates of one inference without idle power. Published: constants as their makers "
+        "published them; fitted: constants fitted to measurements; estimated: a model of costs.",
+    )
+    tables = (_device_table(devices), _constants(devices))
+    return Section("devices", "Devices and models", (words,), figures, tables)
+
+
+def _devices(devices: dict[str, Any]) -> Figure:
+    keys = ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
+    axis = log_axis([d[key] for d in devices.values() for key in keys], joule)
+    rows = []
+    for name, d in sorted(devices.items(), key=lambda item: item[1]["per_inference_j"]):
+        low, high = d["low_per_inference_j"], d["high_per_inference_j"]
+        nominal = d["per_inference_j"]
+        track = (
+            span(axis.place(low), axis.place(high), "range"),
+            dot(axis.place(nominal), d["badge"], f"{joule(nominal)} ({d['badge']})"),
+        )
+        value = joule(nominal)
+        if low != high:
+            value += f" ({joule(low)} – {joule(high)})"
+        rows.append(Row(name, value, (track,)))
+    return rows_figure(
+        "Energy of one inference",
+        "A dot for each device or model, a line from its low to its high estimate, on a "
+        "logarithmic axis. " + "; ".join(f"{row.label}: {row.value}" for row in rows),
+        rows,
+        axis,
+        tuple((badge, badge) for badge in ("published", "fitted", "estimated")),
+        "Logarithmic axis; lines reach from the low to the high figures of the sources.",
+    )
+
+
+def _device_table(devices: dict[str, Any]) -> Table:
+    rows = []
+    for name, d in devices.items():
+        missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
+        left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
+        energies = [
+            cell(d[key], "not published" if d["total_j"] is None else joule(d[key]))
+            for key in ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
+        ]
+        idle = d["idle_per_inference_j"]
+        rows.append(
+            (
+                cell(name),
+                cell(d["badge"], style=f"badge {d['badge']}"),
+                *energies,
+                cell(idle, "no figure" if idle is None else joule(idle)),
+                cell(d["description"]),
+                cell(d["equation"], style="code"),
+                cell(left_out or "–"),
+            )
+        )
+    names = ("#energy", "#low", "#high", "#idle", "what it is", "equation", "not covered")
+    return Table("Devices and models", columns("name", "figures", *names), tuple(rows))
+
+
+def _constants(devices: dict[str, Any]) -> Table:
+    rows = []
+    for name, device in devices.items():
+        for constant, c in device["constants"].items():
+            value = "not published" if c["value"] is None else f"{c['value']:g} {c['unit']}"
+            if c["value"] is not None and c["low"] != c["high"]:
+                value += f" ({c['low']:g} – {c['high']:g})"
+            place = (cell(name), cell(constant))
+            rows.append((*place, cell(c["value"], value), cell(c["covers"]), cell(c["source"])))
+    names = columns("device", "constant", "#value", "covers", "source")
+    return Table("Every constant, with its source", names, tuple(rows))
+
+
+def sensitivity_section(report: dict[str, Any]) -> Section:
+    """How far each constant moves a device's estimate."""
+    devices = report["energy"]["devices"]
+    words = (
+        "Each constant by itself, from its low to its high published value; where sources give one "
+        "value alone, halved and doubled (hatched). The line is the estimate.",
+    )
+    figures = tuple(_tornado(name, d) for name, d in devices.items() if d["sensitivity"])
+    return Section("sensitivity", "What the estimates hang on", (words,), figures)
+
+
+def _tornado(name: str, device: dict[str, Any]) -> Figure:
+    bars = device["sensitivity"][:CONSTANTS]
+    axis = linear_axis(max(b["high_per_inference_j"] for b in bars), joule)
+    nominal = axis.place(device["per_inference_j"])
+    rows = []
+    for b in bars:
+        low, high = b["low_per_inference_j"], b["high_per_inference_j"]
+        text = f"{joule(low)} – {joule(high)}"
+        style = "deployed" if b["range"] == "published" else "guessed"
+        marks = (
+            bar(
+                axis.place(low), axis.place(high), style, f"{b['constant']}: {text} ({b['range']})"
+            ),
+            bar(nominal - 0.002, nominal + 0.002, "nominal", joule(device["per_inference_j"])),
+        )
+        rows.append(Row(b["constant"], text, (marks,)))
+    left = len(device["sensitivity"]) - len(bars)
+    return rows_figure(
+        name,
+        f"Estimate for {name} as one constant moves, the largest first. "
+        + "; ".join(f"{row.label}: {row.value}" for row in rows),
+        rows,
+        axis,
+        (("deployed", "published range"), ("guessed", "halved and doubled")),
+        f"{left} smaller ones are in report.json." if left else "",
+    )
+
+
+def reference_section(report: dict[str, Any]) -> Section:
+    """The same layers without spikes, and published break-even figures."""
+    energy = report["energy"]
+    even = energy["break_even"]
+    baselines = [
+        (
+            cell(b["description"]),
+            cell(b["operations"], whole(b["operations"])),
+            cell(
+                b["per_inference_j"],
+                "not published" if b["per_inference_j"] is None else joule(b["per_inference_j"]),
+            ),
+        )
+        for b in energy["baselines"].values()
+    ]
+    references = [
+        (
+            cell(r["source"]),
+            cell(r["meaning"]),
+            cell(
+                r["low"],
+                f"{r['low']:g}" if r["low"] == r["high"] else f"{r['low']:g} – {r['high']:g}",
+            ),
+            cell(even[r["measure"]], significant(even[r["measure"]])),
+        )
+        for r in even["references"]
+    ]
+    return Section(
+        "without-spikes",
+        "Against networks without spikes",
+        tables=(
+            Table(
+                "The same layers without spikes, priced as in yan2024",
+                columns("network", "#operations", "#energy"),
+                tuple(baselines),
+            ),
+            Table(
+                "Published break-even figures",
+                columns("source", "what it says", "#limit", "#this network"),
+                tuple(references),
+            ),
+        ),
+    )

@@ -1,0 +1,237 @@
+"""Sections on the network: accuracy over ε, spike rates and margins, one sample's spikes."""
+
+from typing import Any
+
+from ultralif_deploy.report.html.charts import (
+    Point,
+    Row,
+    bar,
+    curve,
+    dot,
+    grid,
+    linear_axis,
+    log_axis,
+    rows_figure,
+    span,
+)
+from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
+from ultralif_deploy.report.summary import trained
+from ultralif_deploy.report.words import percent, significant, weights_in_words, whole
+
+GREY_LEVELS = 8
+"""Steps in which soft spikes are drawn."""
+
+
+def accuracy_section(report: dict[str, Any]) -> Section:
+    """Accuracy and spike rate over the factor of ε, with the deployed program beside them."""
+    data = report["data"]
+    where = (
+        f"{data['samples']} samples of {data['name']} ({data['test_split']}), {data['encoding']} "
+        f"encoding, T = {data['timesteps']}, seed {data['seed']}."
+    )
+    figures = []
+    sweep = report.get("epsilon_sweep", [])
+    if sweep:
+        names = [*(f"{point['epsilon']:.2g}" for point in sweep), "integer"]
+        before = [_sweep_point(p, p["accuracy"], percent(p["accuracy"])) for p in sweep]
+        after = report["accuracy"]["integer"]
+        deployed = Point(after, f"deployed, integer: {percent(after)}", "deployed")
+        if after is not None:
+            figures.append(_curve("Accuracy", [*before, deployed], names, percent))
+        rates = [_sweep_point(p, p["spike_rate"], f"{p['spike_rate']:.3f}") for p in sweep]
+        mean = _mean_rate(report)
+        rates.append(Point(mean, "" if mean is None else f"deployed: {mean:.3f}", "deployed"))
+        figures.append(_curve("Mean spike rate", rates, names, lambda rate: f"{rate:.3f}"))
+    words = (where,) if sweep else (f"{where} The neurons spike hard as trained: there is no ε.",)
+    return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
+
+
+def _sweep_point(point: dict[str, Any], value: float | None, text: str) -> Point:
+    return Point(value, f"ε = {point['epsilon']:.4g}: {text}", "swept")
+
+
+def _curve(name: str, points: list[Point], names: list[str], written: Any) -> Figure:
+    height = 210.0
+    return Figure(
+        f"{name} over ε",
+        f"{name} of the network as trained while its ε falls to 0, then of the deployed integer "
+        f"program. {'; '.join(p.tip for p in points if p.tip)}.",
+        height,
+        curve(points, names, height, written),
+        (("swept", "as trained, ε falling to 0"), ("deployed", "deployed integer program")),
+    )
+
+
+def _mean_rate(report: dict[str, Any]) -> float | None:
+    populations = report["populations"].values()
+    neurons = sum(p["neurons"] for p in populations)
+    spikes = sum(p["neurons"] * p["spike_rate_integer"] for p in populations)
+    return spikes / neurons if neurons else None
+
+
+def _accuracies(report: dict[str, Any]) -> Table:
+    accuracy = report["accuracy"]
+    integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
+    if "network" in report:
+        found = {"float, as read": accuracy["float"], integer: accuracy["integer"]}
+    else:
+        found = {
+            "soft, as trained": accuracy["soft"],
+            "hard, nothing done": accuracy["hard_naive"],
+            f"hard, annealing: {report['annealing']}": accuracy["hard"],
+            integer: accuracy["integer"],
+        }
+    rows = [(cell(name), cell(value, percent(value))) for name, value in found.items()]
+    note = ""
+    before = trained(report)
+    if accuracy["mcnemar_p"] is not None:
+        note = (
+            f"Only the {before} network is right for {accuracy[f'only_{before}_correct']} samples, "
+            f"only the integer program for {accuracy['only_integer_correct']}."
+        )
+    return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
+
+
+def layers_section(report: dict[str, Any]) -> Section:
+    """Spike rates of both forms and how far membranes stay from the threshold."""
+    populations = report["populations"]
+    if not populations:
+        return Section("layers", "Layers", (("No population spikes.",),))
+    figures = [_rates(populations)]
+    if "margin_units" in next(iter(populations.values())):
+        figures.append(_margins(populations))
+    return Section("layers", "Layers", (), tuple(figures), (_layer_table(populations),))
+
+
+def _before(population: dict[str, Any]) -> tuple[str, float | None]:
+    kind = "float" if "spike_rate_float" in population else "soft"
+    return kind, population[f"spike_rate_{kind}"]
+
+
+def _rates(populations: dict[str, Any]) -> Figure:
+    values = [v for p in populations.values() for v in (_before(p)[1], p["spike_rate_integer"])]
+    axis = linear_axis(max(v or 0.0 for v in values), lambda rate: f"{rate:g}")
+    rows = []
+    kind = "soft"
+    for name, p in populations.items():
+        kind, before = _before(p)
+        after = p["spike_rate_integer"]
+        tracks = [(bar(0, axis.place(after), "deployed", f"integer {after:.4f}"),)]
+        if before is not None:
+            first = bar(0, axis.place(before), "swept", f"{kind} {before:.4f}")
+            tracks.insert(0, (first,))
+        shown = f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"
+        rows.append(Row(name, shown, tuple(tracks)))
+    return rows_figure(
+        "Spike rate",
+        "Mean spikes of a neuron in a timestep, by population, before and after. "
+        + "; ".join(f"{row.label}: {row.value}" for row in rows),
+        rows,
+        axis,
+        (("swept", f"{kind} network"), ("deployed", "integer program")),
+    )
+
+
+def _margins(populations: dict[str, Any]) -> Figure:
+    quantiles = [q for p in populations.values() for q in p["margin_units"].values()]
+    axis = log_axis(quantiles, lambda value: f"{value:g}")
+    rows = []
+    for name, p in populations.items():
+        low, lower, middle = (p["margin_units"][key] for key in ("q01", "q05", "q50"))
+        track = (
+            span(axis.place(low), axis.place(middle), "range"),
+            dot(axis.place(low), "swept", f"1 % lie below {low:.3g}"),
+            dot(axis.place(lower), "swept", f"5 % lie below {lower:.3g}"),
+            dot(axis.place(middle), "deployed", f"median {middle:.3g}"),
+        )
+        rows.append(Row(name, f"{low:.2g} · {lower:.2g} · {middle:.3g}", (track,)))
+    return rows_figure(
+        "Margin to the threshold",
+        "Distance of the membrane from the threshold in units of the integer membrane: 1 %, 5 % "
+        "and 50 % of all lie below. " + "; ".join(f"{row.label}: {row.value}" for row in rows),
+        rows,
+        axis,
+        (("swept", "1 % and 5 % lie below"), ("deployed", "median")),
+        "In units of the integer membrane; below one unit, rounding can change a spike.",
+    )
+
+
+def _layer_table(populations: dict[str, Any]) -> Table:
+    kinds = {
+        "neurons": ("#neurons", whole),
+        "spike_rate_soft": ("#rate soft", significant),
+        "spike_rate_float": ("#rate float", significant),
+        "spike_rate_integer": ("#rate integer", significant),
+        "agreement": ("#agrees with float", percent),
+        "agreement_integer_soft": ("#agrees with soft", percent),
+        "agreement_integer_hard": ("#agrees with hard", percent),
+        "margin_below_one_unit": ("#below one unit", percent),
+    }
+    first = next(iter(populations.values()))
+    keys = [key for key in kinds if key in first]
+    rows = []
+    for name, p in populations.items():
+        figures = [cell(p[k], None if p[k] is None else kinds[k][1](p[k])) for k in keys]
+        rows.append((cell(name), *figures))
+    named = columns("population", *(kinds[key][0] for key in keys))
+    return Table("Populations that spike", named, tuple(rows))
+
+
+def raster_section(report: dict[str, Any]) -> Section:
+    """One sample's spikes, both networks beside each other."""
+    raster = report["raster"]
+    populations, kind = raster.get("populations", {}), raster.get("compared", "")
+    if not populations:
+        return Section("raster", "Spikes of one sample", (("No population spikes.",),))
+    left = "soft spikes as grey levels" if kind == "soft" else "spikes of the float network"
+    words = (
+        f"Test sample {raster['sample']}: {left} on the left, the integer program's on the right. "
+        "Time runs to the right, one row is one neuron."
+    )
+    if raster["timesteps"] < raster["of"]:
+        words += f" The first {raster['timesteps']} of {raster['of']} timesteps are drawn."
+    figures = tuple(_raster(name, p, kind, raster["timesteps"]) for name, p in populations.items())
+    return Section("raster", "Spikes of one sample", ((words,),), figures)
+
+
+def _raster(name: str, population: dict[str, Any], kind: str, steps: int) -> Figure:
+    drawn = population["drawn"]
+    row_of = {neuron: row for row, neuron in enumerate(drawn)}
+    after = [(t, row_of[n]) for t, n in population["integer"]]
+    levels: list[tuple[str, list[tuple[int, int]]]]
+    if kind == "soft":
+        levels = [(f"grey{level}", []) for level in range(1, GREY_LEVELS + 1)]
+        for t, values in enumerate(population["soft"]):
+            for row, value in enumerate(values):
+                level = round(value * GREY_LEVELS)
+                if level:
+                    levels[level - 1][1].append((t, row))
+    else:
+        levels = [("grey8", [(t, row_of[n]) for t, n in population["float"]])]
+    size = steps, len(drawn)
+    rows = len(drawn) * (8 if len(drawn) <= 12 else 5)
+    marks: tuple[Mark, ...] = (
+        mark("text", text=kind, x=0, y=12, class_="label"),
+        mark("text", text="integer", x="51%", y=12, class_="label"),
+        grid(levels, size, (0.0, LABEL_SPACE, 0.49, rows)),
+        grid([("mark", after)], size, (0.51, LABEL_SPACE, 0.49, rows)),
+        mark("text", text="0", x=0, y=LABEL_SPACE + rows + 15, class_="tick start"),
+        mark("text", text=f"{steps}", x="49%", y=LABEL_SPACE + rows + 15, class_="tick end"),
+        mark("text", text="0", x="51%", y=LABEL_SPACE + rows + 15, class_="tick start"),
+        mark("text", text=f"{steps}", x="100%", y=LABEL_SPACE + rows + 15, class_="tick end"),
+    )
+    of = population["neurons"]
+    shown = f"{len(drawn)} of {of} neurons" if len(drawn) < of else f"{of} neurons"
+    note = f"{shown}{', evenly spaced' if len(drawn) < of else ''}, {steps} timesteps."
+    return Figure(
+        name,
+        f"Spikes of {shown} of {name} in {steps} timesteps: {kind} beside integer, which fires "
+        f"{len(after)} times.",
+        LABEL_SPACE + rows + 20,
+        marks,
+        note=note,
+    )
+
+
+LABEL_SPACE = 20.0
+"""Pixels above a raster."""

@@ -1,0 +1,173 @@
+"""The summary in words, of both kinds of report; the terminal and report.html print the same."""
+
+from typing import Any
+
+from ultralif_deploy.report.words import (
+    Datum,
+    Sentence,
+    datum,
+    joule,
+    percent,
+    points,
+    significant,
+    weights_in_words,
+    whole,
+)
+
+TRUST = ("published", "fitted", "estimated")
+"""Badges of devices, the best first."""
+
+
+def subject(report: dict[str, Any]) -> str:
+    """The file that was deployed, with its architecture where it is known."""
+    if "checkpoint" in report:
+        return f"{report['checkpoint']['file']} ({report['checkpoint']['architecture']})"
+    return str(report["network"]["file"])
+
+
+def trained(report: dict[str, Any]) -> str:
+    """What the integer program is compared with: `soft` spikes, or the `float` network."""
+    return "soft" if report["accuracy"].get("soft") is not None else "float"
+
+
+def deploys(report: dict[str, Any]) -> bool:
+    """Whether all back ends agree and the gap is not larger than was allowed."""
+    return all(r["exact"] for r in report["backends"].values()) and not _gap_too_large(report)
+
+
+def summary(report: dict[str, Any]) -> dict[str, Sentence]:
+    """Does it deploy, what was lost, what does it cost: question to answer."""
+    return {
+        "Does it deploy?": _deployment(report),
+        "What was lost?": _loss(report),
+        "What does it cost?": _cost(report),
+    }
+
+
+def _deployment(report: dict[str, Any]) -> Sentence:
+    compared = report["backends"]
+    differing = [name for name, result in compared.items() if not result["exact"]]
+    answer: list[Any] = ["Yes: " if deploys(report) else "No: "]
+    answer += [
+        f"{subject(report)} became an integer program with {weights_in_words(report['program'])} "
+        "weights, ",
+        datum(report, whole, "program", "neurons"),
+        " neurons and ",
+        datum(report, whole, "program", "parameters"),
+        " parameters. ",
+    ]
+    answer += [f"Its back ends {_names(compared)} "]
+    if differing:
+        answer += [f"do not agree: {_names(differing)} DIFFER from the reference."]
+    else:
+        first = next(iter(compared))
+        samples = datum(report, whole, "backends", first, "samples")
+        answer += ["agree in every spike of ", samples, " samples."]
+    if report["backends_not_run"]:
+        answer += [f" Not run: {_names(report['backends_not_run'])}."]
+    if _gap_too_large(report):
+        allowed = datum(report, points, "accuracy", "max_gap")
+        answer += [" The gap in accuracy is larger than the ", allowed, " points allowed."]
+    return tuple(answer)
+
+
+def _loss(report: dict[str, Any]) -> Sentence:
+    data, accuracy, before = report["data"], report["accuracy"], trained(report)
+    kept = "predictions_equal" if "network" in report else None
+    agree = ("prediction_agreement", "integer_hard") if kept is None else (kept,)
+    answer: list[Any] = [
+        "On ",
+        datum(report, whole, "data", "samples"),
+        f" test samples of {data['name']} ({data['encoding']}, T = ",
+        datum(report, whole, "data", "timesteps"),
+        ") ",
+    ]
+    gap = _gap(report)
+    if gap is not None:
+        low, high = accuracy["gap_ci95"]
+        answer += [
+            f"the {before} network is right for ",
+            datum(report, percent, "accuracy", before),
+            ", the integer program for ",
+            datum(report, percent, "accuracy", "integer"),
+            ": a gap of ",
+            datum(report, points, "accuracy", gap),
+            " points (95 % interval ",
+            datum(report, points, "accuracy", "gap_ci95", 0),
+            " to ",
+            datum(report, points, "accuracy", "gap_ci95", 1),
+            ", McNemar p = ",
+            datum(report, significant, "accuracy", "mcnemar_p"),
+            "), ",
+            "a loss that the samples show."
+            if low > 0
+            else "a gain that the samples show."
+            if high < 0
+            else "which these samples cannot tell from none.",
+        ]
+        return tuple(answer)
+    answer += [
+        "the integer program predicts as the float network for ",
+        datum(report, percent, *agree),
+    ]
+    if accuracy["integer"] is None:
+        return (*answer, "; without labels there is no accuracy.")
+    right = datum(report, percent, "accuracy", "integer")
+    return (*answer, ", and is right for ", right, ".")
+
+
+def _cost(report: dict[str, Any]) -> Sentence:
+    devices = report["energy"]["devices"]
+    answer: list[Any] = [
+        "One inference takes ",
+        datum(report, whole, "energy", "synaptic_operations_per_inference"),
+        " synaptic operations, of ",
+        datum(report, whole, "energy", "dense_operations_per_inference"),
+        " if every value were non-zero.",
+    ]
+    priced = {n: d["per_inference_j"] for n, d in devices.items() if d["total_j"] is not None}
+    if priced:
+        best = min(priced, key=lambda name: TRUST.index(devices[name]["badge"]))
+        answer += [f" On {best} ({devices[best]['badge']}) that is ", _price(report, best)]
+    if len(priced) > 1:
+        low, high = min(priced, key=priced.__getitem__), max(priced, key=priced.__getitem__)
+        answer += [f"; the devices and models lie between {low} with ", _price(report, low)]
+        answer += [f" and {high} with ", _price(report, high)]
+    answer += ["."] if priced else []
+    unpublished = [name for name in devices if name not in priced]
+    if unpublished:
+        answer += [f" Not published or not placed: {_names(unpublished)}."]
+    for name, device in devices.items():
+        if device["idle_per_inference_j"] is not None:
+            idle = datum(report, joule, "energy", "devices", name, "idle_per_inference_j")
+            answer += [f" Idle power comes on top, on {name} ", idle, "."]
+    facts = report["backends"].get("c", {}).get("facts", {})
+    if "flash_bytes" in facts:
+        answer += [
+            " As C it is ",
+            datum(report, whole, "backends", "c", "facts", "flash_bytes"),
+            " bytes of code and constants, and ",
+            datum(report, whole, "backends", "c", "facts", "ram_bytes"),
+            " bytes of state.",
+        ]
+    return tuple(answer)
+
+
+def _price(report: dict[str, Any], name: str) -> Datum:
+    return datum(report, joule, "energy", "devices", name, "per_inference_j")
+
+
+def _gap(report: dict[str, Any]) -> str | None:
+    """Key of the gap in the report's accuracies; None without labels or without soft spikes."""
+    key = "gap_soft_integer" if "checkpoint" in report else "gap_float_integer"
+    return None if report["accuracy"][key] is None else key
+
+
+def _gap_too_large(report: dict[str, Any]) -> bool:
+    allowed, key = report["accuracy"]["max_gap"], _gap(report)
+    return allowed is not None and key is not None and report["accuracy"][key] > allowed
+
+
+def _names(names: Any) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"

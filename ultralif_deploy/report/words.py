@@ -1,0 +1,77 @@
+"""Figures in words: how numbers are written, the same in the terminal and in the HTML report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Format = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """A figure of report.json within a sentence.
+
+    Attributes:
+        pointer: where it stands in report.json (RFC 6901).
+        value: as it stands there.
+        text: as the reader sees it.
+    """
+
+    pointer: str
+    value: Any
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Sentence = tuple[str | Datum, ...]
+"""Words and figures, in the order of reading."""
+
+
+def datum(report: dict[str, Any], written: Format, *path: str | int) -> Datum:
+    """The figure at a path of a report, written by a format."""
+    value: Any = report
+    for key in path:
+        value = value[key]
+    pointer = "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)
+    return Datum(pointer, value, written(value))
+
+
+def plain(sentence: Sentence) -> str:
+    """A sentence without its references."""
+    return "".join(str(part) for part in sentence)
+
+
+def joule(value: float) -> str:
+    """A figure with an SI prefix: 1.83 µJ."""
+    for factor, unit in ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value / 1e-12:.3g} pJ"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage, or a dash."""
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def points(value: float) -> str:
+    """Percentage points with their sign."""
+    return f"{value:+.2f}"
+
+
+def whole(value: float) -> str:
+    """A count, rounded to a whole number, with separators."""
+    return f"{value:,.0f}"
+
+
+def significant(value: float) -> str:
+    """Two significant digits."""
+    return f"{value:.2g}"
+
+
+def weights_in_words(program: dict[str, Any]) -> str:
+    """`8-bit` or `ternary`."""
+    bits = program["weight_bits"]
+    return f"{bits}-bit" if isinstance(bits, int) else str(bits)
