@@ -255,7 +255,7 @@ def test_from_state_dict_to_certificate(kind: str, tmp_path: Path, data: Path) -
     assert report["assumed"]["readout"]["source"] == "default"
     assert ultralif("verify", "--certificate", out / "certificate.json").code == 0
     text = ultralif("verify", path, "--data", data, "-o", out).out
-    assert "It predicts as the float network for" in text
+    assert "predicts as the float network for" in text
 
 
 def test_word_lengths_are_options(tmp_path: Path) -> None:

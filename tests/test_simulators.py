@@ -1,7 +1,5 @@
 """The fast simulator is the reference to the bit: spikes, logits, counts, executed integers."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from comparisons import assert_same_trace, back_ends_agree, event_sums_are_exact, holds
@@ -25,7 +23,6 @@ from ultralif_deploy.program import (
 from ultralif_deploy.simulators import fast, products, reference, spike_rows
 from ultralif_deploy.simulators.trace import Reporting, run_in_steps
 
-POOL = ThreadPoolExecutor(2)
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
 
 COMPLETE = ("fast", "reference")

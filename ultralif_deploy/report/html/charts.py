@@ -5,9 +5,9 @@ and its text stays readable on a phone. Colours are CSS classes, so that they fo
 """
 
 import math
-from itertools import pairwise
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ultralif_deploy.report.html.page import Figure, Mark, across, mark
 
