@@ -68,7 +68,8 @@ def test_a_refused_form_is_reported_and_its_older_files_removed(
 def test_doctor_names_what_is_missing_and_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    missing = Missing("Slate", "pip install slate")
+    line = "pip install slate" + " --no-deps" * 30  # far wider than the terminal
+    missing = Missing("Slate", line)
     monkeypatch.setitem(
         backends.BACK_ENDS, "slate", BackEnd(lambda program, path: None, None, lambda: missing)
     )
@@ -76,7 +77,7 @@ def test_doctor_names_what_is_missing_and_how_to_install_it(
     assert found["fast"] == {"available": True, "tool": None, "install": None}
     assert found["slate"] == {"available": False, "tool": "Slate", "install": missing.install}
     shown = ultralif("doctor").out
-    assert "pip install slate" in shown
+    assert f"To run slate:\n{line}\n" in shown
     with pytest.raises(Missing, match="Slate is not installed; to install it: pip install slate"):
         backends.load_written("slate", None, Path())  # type: ignore[arg-type]
 

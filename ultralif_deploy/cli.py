@@ -415,4 +415,4 @@ def _show(result: Any, as_json: bool, render: Any, indent: int | None = 2) -> No
         return
     from ultralif_deploy.report.terminal import console
 
-    console().print(render())
+    console().print(render(), crop=False)  # lines to copy stay whole

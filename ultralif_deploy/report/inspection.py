@@ -161,11 +161,16 @@ def diagnosis_summary(found: dict[str, Any]) -> RenderableType:
     """Which back ends can run, and how to install the others."""
     columns = ("back end", "runs here", "what it needs")
     table = titled(f"ultralif-deploy {found['ultralif_deploy']}", *columns, left=columns)
+    installs: dict[str, list[str]] = {}
     for name, state in found["backends"].items():
-        missing = f"{state['tool']}; to install it:" if state["tool"] else ""
-        table.add_row(name, "yes" if state["available"] else "no", missing)
-    lines = [f"{s['install']}" for s in found["backends"].values() if s["install"]]
-    return Group(table, *(Text(line, no_wrap=True, overflow="ignore") for line in lines))
+        table.add_row(name, "yes" if state["available"] else "no", state["tool"] or "")
+        if state["install"]:
+            installs.setdefault(state["install"], []).append(name)
+    lines = [
+        Text(f"To run {', '.join(names)}:\n{line}", no_wrap=True, overflow="ignore")
+        for line, names in installs.items()
+    ]
+    return Group(table, *lines)
 
 
 def certificate_summary(result: dict[str, Any]) -> RenderableType:
