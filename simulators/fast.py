@@ -38,8 +38,8 @@ from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.simulators.workers import workers
 
 CHUNK_VALUES = 1 << 22
-"""Signals of one population handled at once by one thread: few and long chunks, because threads that
-meet at the interpreter's lock between them wait for each other."""
+"""Signals of one population handled at once by one thread: few and long chunks, because threads
+that meet at the interpreter's lock between them wait for each other."""
 
 TIMED_ROWS = 256
 """Fewer rows (timesteps · samples · positions) say nothing about speed; they go to events."""

@@ -12,6 +12,7 @@ from strategies import inputs_for, programs
 
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.convolution import Conv2d
+from ultralif_deploy.energy import chips
 from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
 from ultralif_deploy.energy.counts import EventCounter, Events, full_fan_out
 from ultralif_deploy.energy.devices import SHIPPED, Device, load_device
@@ -270,6 +271,23 @@ def test_platforms_by_hand() -> None:
     updates = 9 * 26000.0
     expected = 11 * 13300.0 + updates
     assert picojoules(on("spinnaker-kerasspiking")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_few_samples_run_on_the_chip_and_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = np.concatenate([INPUTS, INPUTS, INPUTS, INPUTS, INPUTS], axis=1)
+    whole = counted(program(), many)
+    monkeypatch.setattr(chips, "MOST_SAMPLES", 3)
+    part = counted(program(), many)
+    run = part.chips["loihi1"]
+    assert not isinstance(run, str)
+    assert (run.samples, run.timesteps, run.messages) == (3, 5, 27)
+    for name in ("loihi1", "loihi1-sanafe"):  # equal samples, so equal means
+        found, expected = (estimate(e, load_device(name)) for e in (part, whole))
+        assert found.total_j == pytest.approx(expected.total_j, rel=1e-12)
+    monkeypatch.setattr(chips, "MOST_SAMPLES", 0)
+    none = counted(program(), many).chips["loihi1"]
+    assert not isinstance(none, str)
+    assert none.messages == 0
 
 
 # What is not known

@@ -9,18 +9,22 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import loihi
 
+MOST_SAMPLES = 1000
+"""The chip's simulator runs no more of a set; what it counts is a mean of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChipEvents:
-    """Totals over all samples of a run on a chip.
+    """Totals over the samples of a run on a chip, the first of a set.
 
     Attributes:
         samples: that ran.
+        timesteps: of the chip for one inference: those of the program and its depth.
         chips: in use.
         cores: in use.
         operations: synaptic operations.
         updates_active: a synaptic sum that was not 0, or a spike.
-        updates_inactive: all others; T timesteps of a program take T + its depth on the chip.
+        updates_inactive: all others; every neuron is updated in every timestep of the chip.
         updates_moved: a membrane or bias that was not 0, or a synapse that was read.
         spikes: of neurons, inputs not among them.
         messages: a spike, of an input too, to one core.
@@ -31,6 +35,7 @@ class ChipEvents:
     """
 
     samples: int
+    timesteps: int
     chips: int
     cores: int
     operations: int
@@ -48,7 +53,7 @@ class ChipEvents:
         """Means of one inference, as plain values."""
         samples = max(1, self.samples)
         counted = {k: getattr(self, k) for k in self.__slots__}
-        fixed = {k: counted.pop(k) for k in ("samples", "chips", "cores")}
+        fixed = {k: counted.pop(k) for k in ("samples", "timesteps", "chips", "cores")}
         return fixed | {k: None if v is None else v / samples for k, v in counted.items()}
 
 
@@ -65,8 +70,11 @@ class ChipRun:
             self.executable, self.refused = None, str(refusal)
 
     def add(self, inputs: np.ndarray) -> None:
-        """Run inputs uint8 [time, batch, input]."""
-        if self.executable is not None:
+        """Run inputs uint8 [time, batch, input], as long as there are few enough."""
+        if self.executable is None:
+            return
+        inputs = inputs[:, : MOST_SAMPLES - self.executable.activity.samples]
+        if inputs.shape[1]:
             counts = self.executable.run(inputs).counts
             fired = sum(int(v.sum()) for k, v in counts.spikes.items() if k != loihi.INPUT)
             self.spikes += fired
@@ -79,6 +87,7 @@ class ChipRun:
         east_west, north_south = activity.hops.tolist()
         return ChipEvents(
             activity.samples,
+            activity.timesteps // max(1, activity.samples),
             activity.placement.chips,
             activity.placement.cores,
             int(activity.synaptic_operations.sum()),

@@ -12,9 +12,10 @@ def loihi(events: Events) -> list[Row]:
     E = SOP·e_synop + U_active·e_active + U_inactive·e_inactive + messages·e_message + hops·e_hop,
     and P_static · time · chips. An update is active where the synaptic sum was not 0 or the neuron
     fired; what makes an update cheaper was not published in more detail. The chip updates all
-    neurons of its cores in T + depth timesteps. A program that the chip refuses is priced by its
-    own events alone, one message a spike, with neither hops nor idle power. Source: M. Davies et
-    al., IEEE Micro 38(1), 2018, table 2.
+    neurons of its cores in T + depth timesteps. Messages, hops and time are means of the samples
+    that ran on the chip. A program that the chip refuses is priced by its own events alone, one
+    message a spike, with neither hops nor idle power. Source: M. Davies et al., IEEE Micro 38(1),
+    2018, table 2.
     """
     run = events.chips["loihi1"]
     rows = synapses(events, "synaptic_operation")
@@ -25,12 +26,14 @@ def loihi(events: Events) -> list[Row]:
     if isinstance(run, str):
         sent = sum(total(spikes) for spikes in events.totals.spikes.values())
         return [*rows, Row(CHIP, "network", "message", sent)]
-    own = events.samples * sum(p.updates for p in events.populations)
-    waiting = run.updates_active + run.updates_inactive - own
+    neurons = sum(p.neurons for p in events.populations)
+    waiting = neurons * (run.timesteps - events.timesteps) * events.samples
     rows.append(Row(CHIP, "neuron", "update_inactive", float(waiting)))
     if run.seconds is not None:
-        rows.append(Row(CHIP, "idle", "static_power", run.seconds * run.chips))
-    return rows + _network(run)
+        rows.append(
+            Row(CHIP, "idle", "static_power", _of_all(events, run, run.seconds * run.chips))
+        )
+    return rows + _network(events, run)
 
 
 def sana_fe(events: Events) -> list[Row]:
@@ -48,18 +51,22 @@ def sana_fe(events: Events) -> list[Row]:
     if isinstance(run, str):
         raise Refused(run)
     rows = synapses(events, "synaptic_operation")
-    neurons = sum(p.neurons for p in events.populations)
-    timesteps = (run.updates_active + run.updates_inactive) // neurons
     for p in events.populations:
-        rows.append(Row(p.name, "neuron", "access", float(p.neurons * timesteps)))
+        accesses = p.neurons * run.timesteps * events.samples
+        rows.append(Row(p.name, "neuron", "access", float(accesses)))
         rows.append(Row(p.name, "neuron", "spike", total(p.spikes)))
-    rows.append(Row(CHIP, "neuron", "update", float(run.updates_moved)))
-    return rows + _network(run)
+    rows.append(Row(CHIP, "neuron", "update", _of_all(events, run, run.updates_moved)))
+    return rows + _network(events, run)
 
 
-def _network(run: ChipEvents) -> list[Row]:
+def _network(events: Events, run: ChipEvents) -> list[Row]:
     return [
-        Row(CHIP, "network", "message", float(run.messages)),
-        Row(CHIP, "network", "hop_east_west", float(run.hops_east_west)),
-        Row(CHIP, "network", "hop_north_south", float(run.hops_north_south)),
+        Row(CHIP, "network", "message", _of_all(events, run, run.messages)),
+        Row(CHIP, "network", "hop_east_west", _of_all(events, run, run.hops_east_west)),
+        Row(CHIP, "network", "hop_north_south", _of_all(events, run, run.hops_north_south)),
     ]
+
+
+def _of_all(events: Events, run: ChipEvents, count: float) -> float:
+    """A count of the samples that ran on the chip, scaled to all samples."""
+    return count * events.samples / max(1, run.samples)
