@@ -37,11 +37,11 @@ def accuracy_section(report: dict[str, Any]) -> Section:
         after = report["accuracy"]["integer"]
         deployed = Point(after, f"deployed, integer: {percent(after)}", "deployed")
         if after is not None:
-            figures.append(_curve("Accuracy", [*before, deployed], names, percent))
+            figures.append(_curve("Accuracy", [*before, deployed], names, 0.05, _short_percent))
         rates = [_sweep_point(p, p["spike_rate"], f"{p['spike_rate']:.3f}") for p in sweep]
         mean = _mean_rate(report)
         rates.append(Point(mean, "" if mean is None else f"deployed: {mean:.3f}", "deployed"))
-        figures.append(_curve("Mean spike rate", rates, names, lambda rate: f"{rate:.3f}"))
+        figures.append(_curve("Mean spike rate", rates, names, 0.05, lambda rate: f"{rate:.2f}"))
     words = (where,) if sweep else (f"{where} The neurons spike hard as trained: there is no ε.",)
     return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
 
@@ -50,16 +50,20 @@ def _sweep_point(point: dict[str, Any], value: float | None, text: str) -> Point
     return Point(value, f"ε = {point['epsilon']:.4g}: {text}", "swept")
 
 
-def _curve(name: str, points: list[Point], names: list[str], written: Any) -> Figure:
+def _curve(name: str, points: list[Point], names: list[str], least: float, written: Any) -> Figure:
     height = 210.0
     return Figure(
         f"{name} over ε",
         f"{name} of the network as trained while its ε falls to 0, then of the deployed integer "
         f"program. {'; '.join(p.tip for p in points if p.tip)}.",
         height,
-        curve(points, names, height, written),
+        curve(points, names, height, least, written),
         (("swept", "as trained, ε falling to 0"), ("deployed", "deployed integer program")),
     )
+
+
+def _short_percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
 
 
 def _mean_rate(report: dict[str, Any]) -> float | None:
