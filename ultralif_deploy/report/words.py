@@ -71,6 +71,11 @@ def significant(value: float) -> str:
     return f"{value:.2g}"
 
 
+def short(value: float) -> str:
+    """About two digits, without exponents where the value is large."""
+    return f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.3g}'):,.0f}"
+
+
 def weights_in_words(program: dict[str, Any]) -> str:
     """`8-bit` or `ternary`."""
     bits = program["weight_bits"]

@@ -120,7 +120,7 @@ def rows_figure(
     y = 0.0
     for row in rows:
         marks += [
-            mark("text", text=row.label, x=0, y=y + 13, class_="label"),
+            mark("text", text=shortened(row.label), x=0, y=y + 13, class_="label"),
             mark("text", text=row.value, x="100%", y=y + 13, class_="label value"),
         ]
         y += LABEL
@@ -129,6 +129,11 @@ def rows_figure(
             y += TRACK
         y += GAP
     return Figure(title, description, y + AXIS, (*axis_marks(axis, 0, y), *marks), legend, note)
+
+
+def shortened(label: str) -> str:
+    """A label that leaves room for its figure on a phone; the description has the whole."""
+    return label if len(label) <= 30 else f"{label[:14]}…{label[-15:]}"
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:

@@ -16,7 +16,7 @@ from ultralif_deploy.report.html.charts import (
 )
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
-from ultralif_deploy.report.words import percent, significant, weights_in_words, whole
+from ultralif_deploy.report.words import percent, short, significant, weights_in_words, whole
 
 GREY_LEVELS = 8
 """Steps in which soft spikes are drawn."""
@@ -78,6 +78,8 @@ def _accuracies(report: dict[str, Any]) -> Table:
     integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
     if "network" in report:
         found = {"float, as read": accuracy["float"], integer: accuracy["integer"]}
+    elif not report["epsilon_sweep"]:
+        found = {"float, as trained": accuracy["hard"], integer: accuracy["integer"]}
     else:
         found = {
             "soft, as trained": accuracy["soft"],
@@ -115,8 +117,7 @@ def _before(population: dict[str, Any]) -> tuple[str, float | None]:
 def _rates(populations: dict[str, Any]) -> Figure:
     values = [v for p in populations.values() for v in (_before(p)[1], p["spike_rate_integer"])]
     axis = linear_axis(max(v or 0.0 for v in values), lambda rate: f"{rate:g}")
-    rows = []
-    kind = "soft"
+    rows, kinds = [], []
     for name, p in populations.items():
         kind, before = _before(p)
         after = p["spike_rate_integer"]
@@ -124,6 +125,7 @@ def _rates(populations: dict[str, Any]) -> Figure:
         if before is not None:
             first = bar(0, axis.place(before), "swept", f"{kind} {before:.4f}")
             tracks.insert(0, (first,))
+            kinds = [("swept", f"{kind} network")]
         shown = f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"
         rows.append(Row(name, shown, tuple(tracks)))
     return rows_figure(
@@ -132,13 +134,13 @@ def _rates(populations: dict[str, Any]) -> Figure:
         + "; ".join(f"{row.label}: {row.value}" for row in rows),
         rows,
         axis,
-        (("swept", f"{kind} network"), ("deployed", "integer program")),
+        (*kinds, ("deployed", "integer program")),
     )
 
 
 def _margins(populations: dict[str, Any]) -> Figure:
     quantiles = [q for p in populations.values() for q in p["margin_units"].values()]
-    axis = log_axis(quantiles, lambda value: f"{value:g}")
+    axis = log_axis(quantiles, lambda value: f"{value:,g}" if value < 1 else whole(value))
     rows = []
     for name, p in populations.items():
         low, lower, middle = (p["margin_units"][key] for key in ("q01", "q05", "q50"))
@@ -148,7 +150,7 @@ def _margins(populations: dict[str, Any]) -> Figure:
             dot(axis.place(lower), "swept", f"5 % lie below {lower:.3g}"),
             dot(axis.place(middle), "deployed", f"median {middle:.3g}"),
         )
-        rows.append(Row(name, f"{low:.2g} · {lower:.2g} · {middle:.3g}", (track,)))
+        rows.append(Row(name, " · ".join(map(short, (low, lower, middle))), (track,)))
     return rows_figure(
         "Margin to the threshold",
         "Distance of the membrane from the threshold in units of the integer membrane: 1 %, 5 % "
@@ -171,8 +173,7 @@ def _layer_table(populations: dict[str, Any]) -> Table:
         "agreement_integer_hard": ("#agrees with hard", percent),
         "margin_below_one_unit": ("#below one unit", percent),
     }
-    first = next(iter(populations.values()))
-    keys = [key for key in kinds if key in first]
+    keys = [k for k in kinds if any(p.get(k) is not None for p in populations.values())]
     rows = []
     for name, p in populations.items():
         figures = [cell(p[k], None if p[k] is None else kinds[k][1](p[k])) for k in keys]
