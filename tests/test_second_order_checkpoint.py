@@ -254,8 +254,11 @@ def test_from_state_dict_to_certificate(kind: str, tmp_path: Path, data: Path) -
     assert report["populations"]["snn.0"]["agreement_integer_hard"] > 0.97
     assert report["assumed"]["readout"]["source"] == "default"
     assert ultralif("verify", "--certificate", out / "certificate.json").code == 0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "there is no ε" in page
+    assert "spikes of the float network" in page
     text = ultralif("verify", path, "--data", data, "-o", out).out
-    assert "predicts as the float network for" in text
+    assert "predicts as the float network for" in " ".join(text.split())
 
 
 def test_word_lengths_are_options(tmp_path: Path) -> None:

@@ -302,8 +302,8 @@ def verify(
     """Measure soft against hard against integer, and prove the back ends equal.
 
     A NIR file of another tool is measured float against integer. Leaves program.nir,
-    certificate.json, vectors.npz and report.json. With --certificate, runs everything that a
-    certificate claims again.
+    certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate,
+    runs everything that a certificate claims again.
 
     Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
     ultralif verify model.nir --data spikes.npz -o out;
@@ -330,6 +330,24 @@ def verify(
         back_ends=_names(back_ends),
         skip_passes=skip_passes,
     )
+
+
+@main.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@options.json_option
+def compare(first: Path, second: Path, as_json: bool) -> None:
+    """Put two deployments side by side: accuracy, spike rates, operations, energy, sizes.
+
+    FIRST and SECOND are report.json files; differences are second minus first.
+
+    Example: ultralif compare eight-bits/report.json four-bits/report.json
+    """
+    from ultralif_deploy.comparison import compare_reports
+    from ultralif_deploy.report.comparison_summary import comparison_summary
+
+    compared = compare_reports(first, second)
+    _show(compared, as_json, lambda: comparison_summary(compared))
 
 
 @main.command()

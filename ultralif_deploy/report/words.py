@@ -58,7 +58,7 @@ def percent(fraction: float | None) -> str:
 
 def points(value: float) -> str:
     """Percentage points with their sign."""
-    return f"{value:+.2f}"
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def whole(value: float) -> str:
@@ -69,6 +69,11 @@ def whole(value: float) -> str:
 def significant(value: float) -> str:
     """Two significant digits."""
     return f"{value:.2g}"
+
+
+def short(value: float) -> str:
+    """About two digits, without exponents where the value is large."""
+    return f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def weights_in_words(program: dict[str, Any]) -> str:

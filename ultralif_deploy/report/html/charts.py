@@ -42,14 +42,19 @@ class Row:
 def linear_axis(largest: float, written: Callable[[float], str]) -> Axis:
     """From 0 to the largest value, ticks at 1, 2 or 5 times a power of ten."""
     largest = largest if largest > 0 else 1.0
-    step = 10.0 ** math.floor(math.log10(largest / 2))
-    step *= next(f for f in (1, 2, 5, 10) if largest / (step * f) < 4.5)
+    step = _round_step(largest / 4.5)
     count = int(largest / step + 1e-9)
     return Axis(
         lambda value: min(1.0, max(0.0, value / largest)),
         tuple(step * i for i in range(count + 1)),
         written,
     )
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is not below `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * f for f in (1, 2, 5, 10) if power * f >= least * (1 - 1e-9))
 
 
 def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
@@ -115,7 +120,7 @@ def rows_figure(
     y = 0.0
     for row in rows:
         marks += [
-            mark("text", text=row.label, x=0, y=y + 13, class_="label"),
+            mark("text", text=shortened(row.label), x=0, y=y + 13, class_="label"),
             mark("text", text=row.value, x="100%", y=y + 13, class_="label value"),
         ]
         y += LABEL
@@ -124,6 +129,11 @@ def rows_figure(
             y += TRACK
         y += GAP
     return Figure(title, description, y + AXIS, (*axis_marks(axis, 0, y), *marks), legend, note)
+
+
+def shortened(label: str) -> str:
+    """A label that leaves room for its figure on a phone; the description has the whole."""
+    return label if len(label) <= 30 else f"{label[:14]}…{label[-15:]}"
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
@@ -150,37 +160,44 @@ class Point:
 
 
 def curve(
-    points: Sequence[Point], names: Sequence[str], height: float, written: Callable[[float], str]
+    points: Sequence[Point],
+    names: Sequence[str],
+    height: float,
+    least: float,
+    written: Callable[[float], str],
 ) -> tuple[Mark, ...]:
-    """Points at equal distances, joined where their style is the first one's, y by value."""
+    """Points at equal distances, joined where their style is the first one's, y by value.
+
+    The vertical axis spans `least` at least, so that noise does not look like a difference.
+    """
     known = [p.value for p in points if p.value is not None]
-    low, high = min(known), max(known)
-    room = max(high - low, 1e-3) * 0.15
-    low, high = low - room, high + room
+    step = _round_step(max(max(known) - min(known), least) / 2)
+    first, last = math.floor(min(known) / step), math.ceil(max(known) / step)
+    low, high = first * step, max(last, first + 1) * step
     top, bottom = 14.0, height - AXIS
 
     def at(index: int) -> str:
-        return across(0.06 + 0.88 * index / max(1, len(points) - 1))
+        return across(0.17 + 0.77 * index / max(1, len(points) - 1))
 
     def level(value: float) -> float:
         return bottom - (bottom - top) * (value - low) / (high - low)
 
     marks = []
-    for value in (min(known), max(known)):
-        y = level(value)
+    for i in range(first, max(last, first + 1) + 1):
+        value, y = i * step, level(i * step)
         marks += [
             mark("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"),
             mark("text", text=written(value), x=0, y=y - 4, class_="tick start"),
         ]
-        if min(known) == max(known):
-            break
     line = [(i, p) for i, p in enumerate(points) if p.style == points[0].style]
     for (i, before), (j, after) in pairwise(line):
         if before.value is not None and after.value is not None:
             y1, y2 = level(before.value), level(after.value)
             marks.append(mark("line", class_="curve", x1=at(i), x2=at(j), y1=y1, y2=y2))
     for i, (point, name) in enumerate(zip(points, names, strict=True)):
-        marks.append(mark("text", text=name, x=at(i), y=height - 8, class_="tick middle"))
+        marks.append(
+            mark("text", text=name, x=at(i), y=height - 8, class_=f"tick middle minor{i % 2}")
+        )
         if point.value is not None:
             tip = mark("title", text=point.tip)
             y = level(point.value)

@@ -115,8 +115,9 @@ def _device_table(devices: dict[str, Any]) -> Table:
     for name, d in devices.items():
         missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
         left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
+        unknown = "not published" if d["not_published"] else "not placed"
         energies = [
-            cell(d[key], "not published" if d["total_j"] is None else joule(d[key]))
+            cell(d[key], unknown if d["total_j"] is None else joule(d[key]))
             for key in ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
         ]
         idle = d["idle_per_inference_j"]

@@ -16,7 +16,7 @@ from ultralif_deploy.report.html.charts import (
 )
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
-from ultralif_deploy.report.words import percent, significant, weights_in_words, whole
+from ultralif_deploy.report.words import percent, short, significant, weights_in_words, whole
 
 GREY_LEVELS = 8
 """Steps in which soft spikes are drawn."""
@@ -37,11 +37,11 @@ def accuracy_section(report: dict[str, Any]) -> Section:
         after = report["accuracy"]["integer"]
         deployed = Point(after, f"deployed, integer: {percent(after)}", "deployed")
         if after is not None:
-            figures.append(_curve("Accuracy", [*before, deployed], names, percent))
+            figures.append(_curve("Accuracy", [*before, deployed], names, 0.05, _short_percent))
         rates = [_sweep_point(p, p["spike_rate"], f"{p['spike_rate']:.3f}") for p in sweep]
         mean = _mean_rate(report)
         rates.append(Point(mean, "" if mean is None else f"deployed: {mean:.3f}", "deployed"))
-        figures.append(_curve("Mean spike rate", rates, names, lambda rate: f"{rate:.3f}"))
+        figures.append(_curve("Mean spike rate", rates, names, 0.05, lambda rate: f"{rate:.2f}"))
     words = (where,) if sweep else (f"{where} The neurons spike hard as trained: there is no ε.",)
     return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
 
@@ -50,16 +50,20 @@ def _sweep_point(point: dict[str, Any], value: float | None, text: str) -> Point
     return Point(value, f"ε = {point['epsilon']:.4g}: {text}", "swept")
 
 
-def _curve(name: str, points: list[Point], names: list[str], written: Any) -> Figure:
+def _curve(name: str, points: list[Point], names: list[str], least: float, written: Any) -> Figure:
     height = 210.0
     return Figure(
         f"{name} over ε",
         f"{name} of the network as trained while its ε falls to 0, then of the deployed integer "
         f"program. {'; '.join(p.tip for p in points if p.tip)}.",
         height,
-        curve(points, names, height, written),
+        curve(points, names, height, least, written),
         (("swept", "as trained, ε falling to 0"), ("deployed", "deployed integer program")),
     )
+
+
+def _short_percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
 
 
 def _mean_rate(report: dict[str, Any]) -> float | None:
@@ -74,6 +78,8 @@ def _accuracies(report: dict[str, Any]) -> Table:
     integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
     if "network" in report:
         found = {"float, as read": accuracy["float"], integer: accuracy["integer"]}
+    elif not report["epsilon_sweep"]:
+        found = {"float, as trained": accuracy["hard"], integer: accuracy["integer"]}
     else:
         found = {
             "soft, as trained": accuracy["soft"],
@@ -111,8 +117,7 @@ def _before(population: dict[str, Any]) -> tuple[str, float | None]:
 def _rates(populations: dict[str, Any]) -> Figure:
     values = [v for p in populations.values() for v in (_before(p)[1], p["spike_rate_integer"])]
     axis = linear_axis(max(v or 0.0 for v in values), lambda rate: f"{rate:g}")
-    rows = []
-    kind = "soft"
+    rows, kinds = [], []
     for name, p in populations.items():
         kind, before = _before(p)
         after = p["spike_rate_integer"]
@@ -120,6 +125,7 @@ def _rates(populations: dict[str, Any]) -> Figure:
         if before is not None:
             first = bar(0, axis.place(before), "swept", f"{kind} {before:.4f}")
             tracks.insert(0, (first,))
+            kinds = [("swept", f"{kind} network")]
         shown = f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"
         rows.append(Row(name, shown, tuple(tracks)))
     return rows_figure(
@@ -128,13 +134,13 @@ def _rates(populations: dict[str, Any]) -> Figure:
         + "; ".join(f"{row.label}: {row.value}" for row in rows),
         rows,
         axis,
-        (("swept", f"{kind} network"), ("deployed", "integer program")),
+        (*kinds, ("deployed", "integer program")),
     )
 
 
 def _margins(populations: dict[str, Any]) -> Figure:
     quantiles = [q for p in populations.values() for q in p["margin_units"].values()]
-    axis = log_axis(quantiles, lambda value: f"{value:g}")
+    axis = log_axis(quantiles, lambda value: f"{value:,g}" if value < 1 else whole(value))
     rows = []
     for name, p in populations.items():
         low, lower, middle = (p["margin_units"][key] for key in ("q01", "q05", "q50"))
@@ -144,7 +150,7 @@ def _margins(populations: dict[str, Any]) -> Figure:
             dot(axis.place(lower), "swept", f"5 % lie below {lower:.3g}"),
             dot(axis.place(middle), "deployed", f"median {middle:.3g}"),
         )
-        rows.append(Row(name, f"{low:.2g} · {lower:.2g} · {middle:.3g}", (track,)))
+        rows.append(Row(name, " · ".join(map(short, (low, lower, middle))), (track,)))
     return rows_figure(
         "Margin to the threshold",
         "Distance of the membrane from the threshold in units of the integer membrane: 1 %, 5 % "
@@ -167,8 +173,7 @@ def _layer_table(populations: dict[str, Any]) -> Table:
         "agreement_integer_hard": ("#agrees with hard", percent),
         "margin_below_one_unit": ("#below one unit", percent),
     }
-    first = next(iter(populations.values()))
-    keys = [key for key in kinds if key in first]
+    keys = [k for k in kinds if any(p.get(k) is not None for p in populations.values())]
     rows = []
     for name, p in populations.items():
         figures = [cell(p[k], None if p[k] is None else kinds[k][1](p[k])) for k in keys]

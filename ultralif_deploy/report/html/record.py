@@ -64,7 +64,7 @@ def exports_section(report: dict[str, Any]) -> Section:
     files = [("program", program["file"], program["sha256"])]
     for target, form in exports["written"].items():
         files += [(target, file, digest) for file, digest in form["sha256"].items()]
-    rows = [(cell(a), cell(b, style="code"), cell(c, style="code")) for a, b, c in files]
+    rows = [(cell(a), cell(b, style="code"), cell(c, style="code whole")) for a, b, c in files]
     tables = [Table("Files", columns("form", "file", "SHA-256"), tuple(rows))]
     if exports["refused"]:
         refused = [(cell(target), cell(reason)) for target, reason in exports["refused"].items()]
