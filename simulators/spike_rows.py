@@ -187,36 +187,34 @@ def find_events(signal, time, sample, active):  # type: ignore[no-untyped-def]
 
 
 @jit
-def find_block(signal, top, block, active, ends):  # type: ignore[no-untyped-def]
-    """The events of `block` rows from row `top` on; row r is time r // batch, sample r % batch.
-
-    Args:
-        signal: uint8 [time, batch, source].
-        top: first row.
-        block: rows, at most BLOCK.
-        active: uint32 [BLOCK, source + LANES], overwritten: each row's events in its own line.
-        ends: int64 [BLOCK], overwritten: how many they are.
-    """
-    batch = signal.shape[1]
-    for r in range(block):
-        time, sample = divmod(top + r, batch)
-        ends[r] = find_events(signal, time, sample, active[r])
+def scratch(sources, tiles):  # type: ignore[no-untyped-def]
+    """Memory for `add_block`: events by row, how many they are, and sums with those of padding."""
+    return (
+        np.empty((BLOCK, sources + LANES), dtype=np.uint32),
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty((BLOCK, tiles * LANES), dtype=np.int32),
+    )
 
 
 @jit
-def add_block(weight, block, active, ends, current):  # type: ignore[no-untyped-def]
-    """The projection of a block of rows.
+def add_block(signal, weight, top, block, active, ends, current):  # type: ignore[no-untyped-def]
+    """The projection of some rows; row r is time r // batch, sample r % batch.
 
     Args:
+        signal: uint8 [time, batch, source], 0 or 1.
         weight: uint16 [tile, source, HALF], see `tiled`.
-        block: rows.
-        active: as `find_block` leaves them.
-        ends: as `find_block` leaves them.
-        current: int32 [BLOCK, tiles·LANES], overwritten; with the padding's neurons.
+        top: first row.
+        block: rows, at most BLOCK.
+        active: of `scratch`, overwritten.
+        ends: of `scratch`, overwritten.
+        current: of `scratch`, overwritten by the sums.
     """
+    batch = signal.shape[1]
     tiles, sources, _ = weight.shape
     lines, events, sums = weight.reshape(-1), active.reshape(-1), current.reshape(-1)
     for r in range(block):
+        time, sample = divmod(top + r, batch)
+        ends[r] = find_events(signal, time, sample, active[r])
         current[r] = -OFFSET * ends[r]
     for tile in range(tiles):
         for r in range(block):
@@ -234,16 +232,13 @@ def add_spikes(signal, weight, current):  # type: ignore[no-untyped-def]
     Args:
         signal: uint8 [time, batch, source], 0 or 1.
         weight: uint16 [tile, source, HALF], see `tiled`.
-        current: int32 [row, neuron], overwritten; rows as in `find_block`.
+        current: int32 [row, neuron], overwritten; rows as in `add_block`.
     """
     rows, neurons = current.shape
-    active = np.empty((BLOCK, signal.shape[2] + LANES), dtype=np.uint32)
-    ends = np.empty(BLOCK, dtype=np.int64)
-    sums = np.empty((BLOCK, len(weight) * LANES), dtype=np.int32)
+    active, ends, sums = scratch(signal.shape[2], len(weight))
     for top in range(0, rows, BLOCK):
         block = min(BLOCK, rows - top)
-        find_block(signal, top, block, active, ends)
-        add_block(weight, block, active, ends, sums)
+        add_block(signal, weight, top, block, active, ends, sums)
         for r in range(block):
             for n in range(neurons):
                 current[top + r, n] = sums[r, n]
@@ -257,16 +252,13 @@ def fire_units(signal, weight, limit, spikes):  # type: ignore[no-untyped-def]
         signal: uint8 [time, batch, source], 0 or 1.
         weight: uint16 [tile, source, HALF], see `tiled`.
         limit: int32 [neuron]; a neuron fires where its sum exceeds it.
-        spikes: uint8 [row, neuron], overwritten; rows as in `find_block`.
+        spikes: uint8 [row, neuron], overwritten; rows as in `add_block`.
     """
     rows, neurons = spikes.shape
-    active = np.empty((BLOCK, signal.shape[2] + LANES), dtype=np.uint32)
-    ends = np.empty(BLOCK, dtype=np.int64)
-    sums = np.empty((BLOCK, len(weight) * LANES), dtype=np.int32)
+    active, ends, sums = scratch(signal.shape[2], len(weight))
     for top in range(0, rows, BLOCK):
         block = min(BLOCK, rows - top)
-        find_block(signal, top, block, active, ends)
-        add_block(weight, block, active, ends, sums)
+        add_block(signal, weight, top, block, active, ends, sums)
         for r in range(block):
             for n in range(neurons):
                 spikes[top + r, n] = sums[r, n] > limit[n]
