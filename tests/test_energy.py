@@ -1,141 +1,22 @@
-"""Counts by hand, joules from constants, devices as data."""
+"""Joules by hand: models, ranges, baselines, and the report of them."""
 
 import csv
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
-from comparisons import holds
-from hypothesis import strategies as st
-from strategies import inputs_for, programs
+from energy_programs import INPUTS, PJ, counted, on, picojoules, program
 
-from ultralif_deploy.backends import load_on
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.energy import chips
 from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
-from ultralif_deploy.energy.counts import EventCounter, Events, full_fan_out
-from ultralif_deploy.energy.devices import SHIPPED, Device, load_device
-from ultralif_deploy.energy.estimate import Estimate, estimate
+from ultralif_deploy.energy.devices import SHIPPED, load_device
+from ultralif_deploy.energy.estimate import estimate
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.energy.models.rows import CAUSES
 from ultralif_deploy.energy.report import energy_csv, energy_report
-from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.graph import INPUT, Dense, Projection
 from ultralif_deploy.program import LIF, Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import loihi
-
-PJ = 1e-12
-INPUTS = np.array([[[1, 0]], [[0, 1]], [[1, 1]]], dtype=np.uint8)
-
-
-def program(maximum: int = 1) -> Program:
-    """Two inputs, two threshold units, one read-out; one weight is zero."""
-    zero, one = np.zeros(2), np.ones(2)
-    return Program(
-        Input(2, maximum),
-        (
-            Population("h", 2, Threshold(np.array([2, 0])), zero, one),
-            Population("out", 1, Integrator(), zero[:1], one[:1]),
-        ),
-        (
-            Projection(INPUT, "h", Dense(np.array([[3, 0], [1, 1]], dtype=np.int8))),
-            Projection("h", "out", Dense(np.array([[5, -4]], dtype=np.int8))),
-        ),
-        "8",
-        3,
-        3,
-    )
-
-
-def counted(of: Program, inputs: np.ndarray = INPUTS) -> Events:
-    counter = EventCounter(of, ["loihi1"])
-    for start in range(0, inputs.shape[1], 2):  # in blocks, as long runs are
-        block = inputs[:, start : start + 2]
-        counter.add(block, load_on("reference", of).run(block, record=True))
-    return counter.events()
-
-
-def on(device: str, maximum: int = 1) -> Estimate:
-    return estimate(counted(program(maximum)), load_device(device))
-
-
-def picojoules(found: Estimate) -> float:
-    assert found.total_j is not None
-    return found.total_j / PJ
-
-
-# Counts
-
-
-def test_counts_by_hand() -> None:
-    # Input 0 reaches both neurons, input 1 only the second: fan-outs 2 and 1, two spikes each.
-    # h fires (1, 1), (0, 1), (1, 1): 5 spikes with one synapse each.
-    events = counted(program())
-    assert events.totals.as_dict()["synaptic_operations"] == {"input->h": 6, "h->out": 5}
-    assert events.totals.as_dict()["spikes"] == {"input": 4, "h": 5}
-    first, second = events.projections
-    assert (first.operations.tolist(), first.stored.tolist(), first.spikes.tolist()) == (
-        [6],
-        [8],
-        [4],
-    )
-    assert (first.dense, second.dense, events.dense) == (12, 6, 18)
-    assert (first.once.tolist(), second.once.tolist()) == ([3], [2])
-    hidden, readout = events.populations
-    # h.0 is at rest in the second timestep; the read-out's sum is 5 − 4, −4, 5 − 4.
-    assert (hidden.active.tolist(), readout.active.tolist()) == ([5], [3])
-    assert (hidden.updates, readout.updates) == (6, 3)
-    assert (hidden.state_bits, readout.state_bits) == (0, 32)
-    # Currents reach 3 and 9: 2 and 4 bits, and a sign.
-    assert (hidden.current_bits, readout.current_bits) == (3, 5)
-
-
-def test_graded_inputs_count_as_multiplications() -> None:
-    assert [p.multiplies for p in counted(program(255)).projections] == [True, False]
-    assert counted(program(255)).totals.as_dict()["multiply_accumulates"] == 6
-
-
-def test_dense_operations_end_at_borders() -> None:
-    # 3×3 with padding 1 on 4×4: 10 row offsets, 10 column offsets.
-    linear = Conv2d(np.zeros((2, 1, 3, 3), dtype=np.int8), (1, 4, 4), padding=(1, 1))
-    assert full_fan_out(linear).sum() == 2 * 10 * 10
-    assert linear.fan_out().sum() == 0
-
-
-def test_blocks_and_samples_add_up() -> None:
-    def check(data: st.DataObject) -> None:
-        drawn = data.draw(programs())
-        inputs = data.draw(inputs_for(drawn, drawn.timesteps, 3))
-        together = counted(drawn, inputs)
-        alone = [counted(drawn, inputs[:, i : i + 1]) for i in range(3)]
-        for k, p in enumerate(together.projections):
-            for name in ("spikes", "operations", "stored", "once"):
-                single = [getattr(e.projections[k], name)[0] for e in alone]
-                assert getattr(p, name).tolist() == single
-            assert np.all(p.operations <= p.stored)
-            assert np.all(p.stored <= p.dense)
-        for k, q in enumerate(together.populations):
-            assert q.active.tolist() == [e.populations[k].active[0] for e in alone]
-            assert np.all((q.spikes <= q.active) & (q.active <= q.updates))
-
-    holds(check, st.data(), examples=60)
-
-
-def test_active_updates_are_those_of_the_chip() -> None:
-    def check(data: st.DataObject) -> None:
-        drawn = data.draw(programs(kinds=("threshold", "lif"), delayed=False))
-        inputs = data.draw(inputs_for(drawn, drawn.timesteps, 3))
-        try:
-            chip = loihi.load2(drawn)
-        except Refused:
-            return
-        chip.run(inputs)
-        own = sum(int(p.active.sum()) for p in counted(drawn, inputs).populations)
-        assert int(chip.activity.active.sum()) == own
-
-    holds(check, st.data(), examples=60)
-
 
 # Models
 
@@ -409,88 +290,3 @@ def test_report_adds_up() -> None:
         assert sum(device["by_cause_j"].values()) == pytest.approx(whole, rel=1e-12)
         lines = [float(r["joules_per_inference"]) for r in rows if r["device"] == name]
         assert sum(lines) == pytest.approx(whole, rel=1e-12)
-
-
-# Devices
-
-
-def test_every_shipped_constant_has_a_source() -> None:
-    for name in SHIPPED:
-        device = load_device(name)
-        assert device.constants
-        for constant in device.constants.values():
-            assert constant.covers
-            assert constant.source
-            assert constant.node
-            assert constant.mark in ("V", "S", "none")
-            assert (constant.value is None) == (constant.mark == "none")
-
-
-def test_every_model_has_a_device_and_uses_only_its_constants() -> None:
-    used = {load_device(name).model for name in SHIPPED}
-    assert used == set(MODELS)
-    for model in MODELS.values():
-        rows = model.rows(counted(program()))
-        assert {row.constant for row in rows} <= set(model.constants)
-        assert model.rows.__doc__
-
-
-DEVICE = """description = "mine"
-model = "synaptic"
-badge = "estimated"
-node = "7 nm"
-not_covered = "the rest"
-[constants.synaptic_operation]
-value = 2.0
-low = 1.0
-high = 4.0
-unit = "pJ"
-covers = "x"
-source = "measured"
-mark = "V"
-"""
-
-
-def test_a_device_of_the_users_own(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(DEVICE, encoding="utf-8")
-    mine: Device = load_device(str(path))
-    assert (mine.name, mine.constants["synaptic_operation"].node) == ("mine", "7 nm")
-    found = estimate(counted(program()), mine)
-    assert (found.total_j, found.low_j, found.high_j) == pytest.approx(
-        (22 * PJ, 11 * PJ, 44 * PJ), rel=1e-12
-    )
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (DEVICE, "{", "not a device description"),
-        (DEVICE, 'description = "x"', "no entry 'model'"),
-        ('"synaptic"', '"synapses"', "model 'synapses'; expected one of operations, synaptic"),
-        ('"estimated"', '"sure"', "badge 'sure'; expected one of published, fitted, estimated"),
-        ("constants.synaptic_operation", "constants.synop", "constant of the model synaptic 'syn"),
-        ("value = 2.0", "value = nan", "value nan; expected a number of at least 0"),
-        ("value = 2.0", "value = -2.0", "value -2.0; expected a number of at least 0"),
-        ("value = 2.0", "value = true", "value True; expected a number or 'unknown'"),
-        ("value = 2.0", "value = 5.0", "value 5.0 outside its range 1.0 to 4.0"),
-        ('"pJ"', '"nJ"', "unit 'nJ'; expected one of pJ, pJ/bit, W"),
-        ('"the rest"', "3", "3; expected text"),
-        ('"7 nm"', '"7 nm"\nchip = "loihi9"', "chip 'loihi9'; expected one of loihi1"),
-        ('mark = "V"', 'mark = "V"\naccess_bits = 1.5', "access_bits 1.5; expected a whole number"),
-        ("[constants.synaptic_operation]", "[constants]", "not a device description"),
-    ],
-)
-def test_bad_device_files(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    path = tmp_path / "d.toml"
-    assert old in DEVICE
-    path.write_text(DEVICE.replace(old, new), encoding="utf-8")
-    with pytest.raises(UltralifError) as caught:
-        load_device(str(path))
-    assert expected in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_unknown_device() -> None:
-    with pytest.raises(UltralifError, match="device 'loihi3'; available: akida, "):
-        load_device("loihi3")
