@@ -74,8 +74,10 @@ def _devices_table(energy: dict[str, Any]) -> Table:
         left_out = "; ".join(t for t in (device["not_covered"], device["note"]) if t)
         if device["total_j"] is None:
             missing = ", ".join(device["not_published"])
-            why = f"no figure for {missing}" if missing else device["note"]
-            table.add_row(name, device["badge"], "not published", "", beside, "", why)
+            why, what = device["note"], "not placed"
+            if missing:
+                why, what = f"no figure for {missing}", "not published"
+            table.add_row(name, device["badge"], what, "", beside, "", why)
             continue
         causes = {k: v for k, v in device["by_cause_j"].items() if k != "idle"}
         most = max(causes, key=lambda cause: causes[cause], default="–")
