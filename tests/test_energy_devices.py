@@ -91,3 +91,11 @@ def test_bad_device_files(tmp_path: Path, old: str, new: str, expected: str) -> 
 def test_unknown_device() -> None:
     with pytest.raises(UltralifError, match="device 'loihi3'; available: akida, "):
         load_device("loihi3")
+
+
+def test_files_that_are_too_large_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.toml"
+    with path.open("wb") as file:
+        file.truncate((1 << 20) + 1)
+    with pytest.raises(UltralifError, match="1,048,577 bytes; at most 1,048,576 are read"):
+        load_device(str(path))

@@ -21,6 +21,9 @@ SI = {"pJ": 1e-12, "pJ/bit": 1e-12, "W": 1.0}
 BADGES = ("published", "fitted", "estimated")
 """Whether a device's figures are its makers', fitted to measurements, or put together here."""
 
+MOST_BYTES = 1 << 20
+"""A description is a few kilobytes; larger files are none."""
+
 CHIPS = ("loihi1",)
 """Chips whose placed runs can say how many messages and hops there were."""
 
@@ -95,6 +98,8 @@ def load_device(name: str) -> Device:
     if name not in SHIPPED and path.suffix != ".toml":
         raise UltralifError(f"device {name!r}; available: {', '.join(SHIPPED)}, or a .toml file")
     path = readable_file(path)
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise UltralifError(f"{path}: {size:,} bytes; at most {MOST_BYTES:,} are read")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return _device(path.stem, content)
