@@ -9,7 +9,7 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import loihi
 
-MOST_SAMPLES = 1000
+MOST_SAMPLES = 200
 """The chip's simulator runs no more of a set; what it counts is a mean of these."""
 
 
