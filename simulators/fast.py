@@ -8,7 +8,6 @@ spikes of one dense projection alone compare their sums while these are still in
 layers (`row_graph.py`), timed against the others.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from ultralif_deploy.simulators import kernels, second_order
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible, limits
 from ultralif_deploy.simulators.synapses import DenseSynapses, Synapses, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
-from ultralif_deploy.simulators.workers import workers
+from ultralif_deploy.simulators.workers import cores, workers
 
 CHUNK_VALUES = 1 << 22
 """Signals of one population handled at once by one thread: few and long chunks, because threads
@@ -93,7 +92,7 @@ class Fast:
             if p.name in program.delayed:
                 self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
         self.units = {p.name: u for p in program.populations if (u := self._unit(p)) is not None}
-        self.threads = os.cpu_count() or 1
+        self.threads = cores()
         self.graph = _row_graph(program)
         self.graph_faster: bool | None = None
 

@@ -108,11 +108,18 @@ class Workers:
 _shared: Workers | None = None
 
 
+def cores() -> int:
+    """Processors that this process may use, which in a container are not all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def workers() -> Workers:
     """The process's threads, one fewer than it has cores."""
     global _shared
     if _shared is None or _shared.process != os.getpid():  # threads do not survive a fork
-        _shared = Workers((os.cpu_count() or 1) - 1)
+        _shared = Workers(cores() - 1)
     return _shared
 
 
