@@ -51,6 +51,41 @@ def test_figures_are_those_of_the_reports(reports: list[Path]) -> None:
     assert found["size"]["C, bytes of state"]["first"] is None
 
 
+def test_equal_reports_differ_in_nothing(reports: list[Path]) -> None:
+    found = ultralif("compare", reports[0], reports[0], "--json").json()
+    assert found.pop("conditions") == {}
+    del found["files"]
+    differences = [row["difference"] for rows in found.values() for row in rows.values()]
+    assert set(differences) <= {0, None}
+    assert differences.count(0) > 10
+
+
+def test_other_conditions_are_said(reports: list[Path], tmp_path: Path) -> None:
+    assert ultralif("compare", *reports, "--json").json()["conditions"] == {}
+    other = load(reports[1])
+    other["data"] |= {"seed": 3, "name": "\x1b[31mred"}
+    other["assumed"]["gain"]["value"] = 0.25
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(other), encoding="utf-8")
+    found = ultralif("compare", reports[0], path, "--json").json()["conditions"]
+    assert found == {
+        "name": ["digits", "\x1b[31mred"],
+        "seed": ["0", "3"],
+        "gain": ["0.5", "0.25"],
+    }
+    printed = ultralif("compare", reports[0], path).out
+    assert "Measured differently" in printed
+    assert "\x1b" not in printed
+
+
+def test_names_in_errors_cannot_steer_the_terminal(reports: list[Path], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    report = load(reports[0])
+    report["populations"] = {"\x1b[31mred": 1}
+    bad.write_text(json.dumps(report), encoding="utf-8")
+    assert "populations.�[31mred is int '1'" in refused("compare", reports[0], bad)
+
+
 def test_tables(reports: list[Path]) -> None:
     printed = ultralif("compare", *reports).out
     for text in ("accuracy", "spike rate", "energy", "loihi1", "bits per weight", "−4"):

@@ -23,7 +23,9 @@ class Refusal(click.ClickException):
     """One line on stderr and an exit code."""
 
     def __init__(self, error: UltralifError) -> None:
-        super().__init__(" ".join(str(error).split()))
+        line = " ".join(str(error).split())
+        # Names in untrusted files must not steer the terminal.
+        super().__init__("".join(c if c.isprintable() else "�" for c in line))
         setattr(self, "exit_code", error.exit_code)  # noqa: B010 - a class variable in click
 
 

@@ -16,17 +16,26 @@ def compare_reports(first: str | Path, second: str | Path) -> dict[str, Any]:
     """Accuracy, spike rates, operations, energy and sizes of two deployments, and differences.
 
     Returns:
-        `files`, and per group and quantity `first`, `second` and `difference`, second minus first.
-        None stands where a report has no figure; there is a difference only of two figures.
-        Accuracies are fractions, gaps percentage points, energies joules per inference.
+        `files`; `conditions` that differ, as pairs of values by name, with which differences are
+        not those of paired samples; and per group and quantity `first`, `second` and
+        `difference`, second minus first. None stands where a report has no figure; there is a
+        difference only of two figures. Accuracies are fractions, gaps percentage points, energies
+        joules per inference.
 
     Raises:
         UltralifError: a file is no report: missing, too large, not JSON, another version, a
             quantity missing or not a finite number.
     """
-    a, b = _figures(_read(Path(first)), first), _figures(_read(Path(second)), second)
+    reports = _read(Path(first)), _read(Path(second))
+    a, b = (_figures(r, path) for r, path in zip(reports, (first, second), strict=True))
+    conditions = [_conditions(r, path) for r, path in zip(reports, (first, second), strict=True)]
     return {
         "files": [str(first), str(second)],
+        "conditions": {
+            name: [value, conditions[1][name]]
+            for name, value in conditions[0].items()
+            if value != conditions[1][name]
+        },
         **{
             group: {
                 name: _side_by_side(a[group].get(name), b[group].get(name))
@@ -53,6 +62,17 @@ def _read(path: Path) -> dict[str, Any]:
     if report["version"] != VERSION or isinstance(report["version"], bool):
         raise UltralifError(f"{path}: version is not {VERSION}, the only one that is read")
     return report
+
+
+def _conditions(report: dict[str, Any], path: str | Path) -> dict[str, str]:
+    """On what a report was measured: the data and how they became spikes, in words."""
+    data = _Reader(report, str(path)).table("data")
+    assumed = _Reader(report, str(path)).table("assumed")
+    settings = {k: v.get("value") for k, v in assumed.items() if isinstance(v, dict)}
+    keys = ("name", "test_split", "samples", "timesteps", "encoding", "seed")
+    return {k: str(data.get(k))[:100] for k in keys} | {
+        k: str(settings.get(k))[:100] for k in ("gain", "normalize")
+    }
 
 
 def _figures(report: dict[str, Any], path: str | Path) -> dict[str, dict[str, float | None]]:

@@ -14,7 +14,7 @@ def comparison_summary(compared: dict[str, Any]) -> RenderableType:
     first, second = (_printable(name) for name in compared["files"])
     tables = []
     for group, rows in compared.items():
-        if group == "files" or not rows:
+        if group in ("files", "conditions") or not rows:
             continue
         table = titled(group, "", "first", "second", "difference", left=("",))
         for name, row in rows.items():
@@ -27,7 +27,11 @@ def comparison_summary(compared: dict[str, Any]) -> RenderableType:
                 difference(row["difference"]) if known else "–",
             )
         tables.append(table)
-    return Group(Text(f"first: {first}\nsecond: {second}\n"), *tables)
+    text = f"first: {first}\nsecond: {second}\n"
+    if compared["conditions"]:
+        differ = "; ".join(f"{k} {a} and {b}" for k, (a, b) in compared["conditions"].items())
+        text += f"Measured differently, so that no difference is one of paired samples: {differ}\n"
+    return Group(Text("\n".join(map(_printable, text.split("\n")))), *tables)
 
 
 def _formats(group: str, name: str) -> tuple[Format, Format]:
