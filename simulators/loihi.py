@@ -8,6 +8,7 @@ program take T + the largest depth of the chip's.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -148,6 +149,11 @@ class Loihi:
         counts = count_events(program, inputs, recorded)
         return Trace(self._logits(state), counts, recorded if record else None)
 
+    @cached_property
+    def present(self) -> dict[str, sparse.csr_array]:
+        """1 for every synapse, targets × sources."""
+        return {name: (weight != 0).astype(np.int64) for name, weight in self.weights.items()}
+
     def _moved(self, unit: Unit, state: np.ndarray, arrived: dict[str, np.ndarray]) -> int:
         """Stock neurons that are not at rest: a membrane, a bias, or a synapse that was read."""
         if not isinstance(unit, Registers):
@@ -155,7 +161,7 @@ class Loihi:
         moved = (state != 0) | (unit.bias != 0)
         if not moved.all():
             for name, values in arrived.items():
-                moved |= ((self.weights[name] != 0).astype(np.int64) @ (values != 0)).T > 0
+                moved |= (self.present[name] @ (values != 0)).T > 0
         return int(np.count_nonzero(moved))
 
     def _logits(self, state: dict[str, np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ import click
 
 from ultralif_deploy import cli_options as options
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.printable import printable
 
 if TYPE_CHECKING:
     from ultralif_deploy.anneal import AnnealOptions
@@ -23,9 +24,7 @@ class Refusal(click.ClickException):
     """One line on stderr and an exit code."""
 
     def __init__(self, error: UltralifError) -> None:
-        line = " ".join(str(error).split())
-        # Names in untrusted files must not steer the terminal.
-        super().__init__("".join(c if c.isprintable() else "�" for c in line))
+        super().__init__(printable(" ".join(str(error).split())))
         setattr(self, "exit_code", error.exit_code)  # noqa: B010 - a class variable in click
 
 

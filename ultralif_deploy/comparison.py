@@ -26,9 +26,9 @@ def compare_reports(first: str | Path, second: str | Path) -> dict[str, Any]:
         UltralifError: a file is no report: missing, too large, not JSON, another version, a
             quantity missing or not a finite number.
     """
-    reports = _read(Path(first)), _read(Path(second))
-    a, b = (_figures(r, path) for r, path in zip(reports, (first, second), strict=True))
-    conditions = [_conditions(r, path) for r, path in zip(reports, (first, second), strict=True)]
+    readers = [_Reader(_read(Path(path)), str(path)) for path in (first, second)]
+    a, b = map(_figures, readers)
+    conditions = [_conditions(read) for read in readers]
     return {
         "files": [str(first), str(second)],
         "conditions": {
@@ -64,10 +64,9 @@ def _read(path: Path) -> dict[str, Any]:
     return report
 
 
-def _conditions(report: dict[str, Any], path: str | Path) -> dict[str, str]:
+def _conditions(read: "_Reader") -> dict[str, str]:
     """On what a report was measured: the data and how they became spikes, in words."""
-    data = _Reader(report, str(path)).table("data")
-    assumed = _Reader(report, str(path)).table("assumed")
+    data, assumed = read.table("data"), read.table("assumed")
     settings = {k: v.get("value") for k, v in assumed.items() if isinstance(v, dict)}
     keys = ("name", "test_split", "samples", "timesteps", "encoding", "seed")
     return {k: str(data.get(k))[:100] for k in keys} | {
@@ -75,10 +74,9 @@ def _conditions(report: dict[str, Any], path: str | Path) -> dict[str, str]:
     }
 
 
-def _figures(report: dict[str, Any], path: str | Path) -> dict[str, dict[str, float | None]]:
+def _figures(read: "_Reader") -> dict[str, dict[str, float | None]]:
     """What is compared, by group and name; the checks of types and ranges are in `_Reader`."""
-    read = _Reader(report, str(path))
-    before = "soft" if "checkpoint" in report else "float"
+    before = "soft" if "checkpoint" in read.report else "float"
     facts = ("backends", "c", "facts")
     compiled = read.table("backends").get("c") is not None and read.table(*facts)
     return {

@@ -9,6 +9,9 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import loihi
 
+CHIPS = {"loihi1": loihi.load1}
+"""Chips whose placed runs say how many messages and hops there were, by name."""
+
 MOST_SAMPLES = 200
 """The chip's simulator runs no more of a set; what it counts is a mean of these."""
 
@@ -61,11 +64,10 @@ class ChipRun:
     """A program on a chip, or the reason why it is not there."""
 
     def __init__(self, program: Program, chip: str) -> None:
-        load = {"loihi1": loihi.load1, "loihi2": loihi.load2}[chip]
         self.spikes = 0
         self.refused = ""
         try:
-            self.executable: loihi.Loihi | None = load(program)
+            self.executable: loihi.Loihi | None = CHIPS[chip](program)
         except Refused as refusal:
             self.executable, self.refused = None, str(refusal)
 

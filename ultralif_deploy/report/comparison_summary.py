@@ -5,13 +5,14 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ultralif_deploy.printable import printable
 from ultralif_deploy.report.terminal import titled
 from ultralif_deploy.report.words import Format, joule, percent, points, significant, whole
 
 
 def comparison_summary(compared: dict[str, Any]) -> RenderableType:
     """A table for each group of quantities."""
-    first, second = (_printable(name) for name in compared["files"])
+    first, second = (printable(name) for name in compared["files"])
     tables = []
     for group, rows in compared.items():
         if group in ("files", "conditions") or not rows:
@@ -21,7 +22,7 @@ def comparison_summary(compared: dict[str, Any]) -> RenderableType:
             written, difference = _formats(group, name)
             known = row["difference"] is not None
             table.add_row(
-                Text(_printable(name)),
+                Text(printable(name)),
                 _figure(row["first"], written),
                 _figure(row["second"], written),
                 difference(row["difference"]) if known else "–",
@@ -31,7 +32,7 @@ def comparison_summary(compared: dict[str, Any]) -> RenderableType:
     if compared["conditions"]:
         differ = "; ".join(f"{k} {a} and {b}" for k, (a, b) in compared["conditions"].items())
         text += f"Measured differently, so that no difference is one of paired samples: {differ}\n"
-    return Group(Text("\n".join(map(_printable, text.split("\n")))), *tables)
+    return Group(Text("\n".join(map(printable, text.split("\n")))), *tables)
 
 
 def _formats(group: str, name: str) -> tuple[Format, Format]:
@@ -51,8 +52,3 @@ def _formats(group: str, name: str) -> tuple[Format, Format]:
 
 def _figure(value: float | None, written: Format) -> str:
     return "–" if value is None else written(value)
-
-
-def _printable(text: str) -> str:
-    """Untrusted names without control characters, so that they cannot steer the terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)

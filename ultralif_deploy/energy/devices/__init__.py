@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ultralif_deploy.energy.chips import CHIPS
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import readable_file
@@ -23,9 +24,6 @@ BADGES = ("published", "fitted", "estimated")
 
 MOST_BYTES = 1 << 20
 """A description is a few kilobytes; larger files are none."""
-
-CHIPS = ("loihi1",)
-"""Chips whose placed runs can say how many messages and hops there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def _device(name: str, content: dict[str, Any]) -> Device:
         model,
         _one_of(content["badge"], "badge", BADGES),
         _text(content["not_covered"]),
-        None if chip is None else _one_of(chip, "chip", CHIPS),
+        None if chip is None else _one_of(chip, "chip", tuple(CHIPS)),
         constants,
     )
 

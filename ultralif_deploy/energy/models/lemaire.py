@@ -48,7 +48,7 @@ def _layer(
         adds = spikes * math.ceil(height / linear.stride[0]) * math.ceil(width / linear.stride[1])
         adds, reads, multiplies = adds * out, spikes * out * height * width, 2 * spikes
     else:
-        adds = reads = spikes * (linear.target_size if projection.weights else 1)
+        adds = reads = total(projection.stored)
         multiplies = 0.0
     updates = float(target.updates * events.samples) if first else 0.0
     fired = total(target.spikes) if first else 0.0
