@@ -2,15 +2,14 @@
 
 For each projection and share of active inputs both ways are timed once on the user's own spikes;
 they give the same integers, so the choice changes nothing but the time. Populations run over all
-timesteps at once unless a delayed projection forces single timesteps. Threshold units that hear
-spikes of one dense projection alone compare their sums while these are still in registers
-(`spike_rows.fire_units`). A chain of threshold units has a further form, one graph for all its
-layers (`row_graph.py`), timed against the others.
+timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
+has two further forms for all its layers together, event by event (`event_chain.py`) and one graph
+of matrix products (`row_graph.py`), timed against the others.
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,11 @@ from ultralif_deploy.program import (
     UltraDLIF,
 )
 from ultralif_deploy.resets import RESETS
-from ultralif_deploy.simulators import kernels, second_order
+from ultralif_deploy.simulators import event_chain, kernels, second_order
+from ultralif_deploy.simulators.event_chain import EventChain
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible, limits
-from ultralif_deploy.simulators.synapses import DenseSynapses, Synapses, synapses
+from ultralif_deploy.simulators.synapses import Synapses, synapses
+from ultralif_deploy.simulators.tally import costs, count
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.simulators.workers import cores, workers
 
@@ -43,6 +44,9 @@ that meet at the interpreter's lock between them wait for each other."""
 TIMED_ROWS = 256
 """Fewer rows (timesteps · samples · positions) say nothing about speed; they go to events."""
 
+SHARE_SAMPLES = 16
+"""Samples whose share of active values stands for all."""
+
 
 def load(program: Program) -> "Fast":
     """Make a program ready to run."""
@@ -52,20 +56,13 @@ def load(program: Program) -> "Fast":
 MODES = {name: position for position, name in enumerate(RESETS)}
 """Reset modes as the kernels number them."""
 
-Sent = dict[str, np.ndarray]
-"""Spikes sent, int64 [batch], by source."""
-
-Operations = dict[tuple[str, bool], np.ndarray]
-"""Synaptic operations, int64 [projection, batch], by source and whether delayed."""
+Counters = dict[tuple[str, bool], np.ndarray]
+"""Int64 [1 + projection, batch] by source and whether one timestep later: spikes, then operations
+of each outgoing projection."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Unit:
-    """What threshold units that hear one projection alone are computed from."""
-
-    source: str
-    forms: DenseSynapses
-    limit: np.ndarray
+Form = Callable[[np.ndarray, bool], Trace]
+"""A way to run inputs uint8 [time, batch, input], contiguous; whether to record spikes."""
 
 
 class Fast:
@@ -83,18 +80,21 @@ class Fast:
             p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
             for p in program.populations
         }
-        # By source, and whether one timestep later: projections and their fan-out [P, source].
+        # By source, and whether one timestep later: projections, and what spikes add to `Counters`.
         self.outgoing = {
-            (source, False): self._fan_outs(source, delayed=False)
+            (source, False): self._costs(source, delayed=False)
             for source in (INPUT, *(p.name for p in program.populations if p.spikes))
         }
         for p in program.projections:
             if p.name in program.delayed:
-                self.outgoing[p.source, True] = self._fan_outs(p.source, delayed=True)
-        self.units = {p.name: u for p in program.populations if (u := self._unit(p)) is not None}
+                self.outgoing[p.source, True] = self._costs(p.source, delayed=True)
         self.threads = cores()
+        self.chain = EventChain(program) if event_chain.runs(program) else None
         self.graph = _row_graph(program)
-        self.graph_faster: bool | None = None
+        self.forms: list[Form] = [self._by_population]
+        self.forms += [] if self.chain is None else [self._by_events]
+        self.forms += [] if self.graph is None else [self._by_graph]
+        self.fastest: dict[int, Form] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
         """The integers that `run` uses, read back from the layouts of every form.
@@ -102,15 +102,16 @@ class Fast:
         Where the forms differ the values come back as −1, so that no digest of theirs can hold.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
-        for name, weight in {} if self.graph is None else self.graph.weights.items():
-            if not np.array_equal(weight, arrays[name]):
-                arrays[name] = np.full_like(weight, -1)
+        held = [form.executed() for form in (self.chain, self.graph) if form is not None]
+        for weights, _ in held:
+            for name, weight in weights.items():
+                if not np.array_equal(weight, arrays[name]):
+                    arrays[name] = np.full_like(weight, -1)
         arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
-        units = {name: unit.limit for name, unit in self.units.items()}
-        for held in (units, {} if self.graph is None else self.graph.limits):
-            for name, limit in held.items():
+        for _, found in held:
+            for name, limit in found.items():
                 threshold = arrays[f"{name}.threshold"]
                 if not np.array_equal(limit, limits(self.bias[name], threshold)):
                     arrays[f"{name}.threshold"] = np.full_like(threshold, -1)
@@ -121,123 +122,126 @@ class Fast:
         return {}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
-        """Run inputs uint8 [time, batch, input], in chunks of samples on all cores."""
+        """Run inputs uint8 [time, batch, input], on all cores."""
         self.program.check_input_shape(inputs)
-        steps, batch, _ = inputs.shape
-        widest = max(self.program.input.size, *(p.size for p in self.program.populations))
-        most = max(1, CHUNK_VALUES // max(1, steps * widest))
-        length = max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
-        chunks = [inputs[:, i : i + length] for i in range(0, batch, length)] or [inputs]
-        run_chunk = self._choose(chunks[0])
+        return self._run(self._choose(inputs), inputs, record)
+
+    def _run(self, form: Form, inputs: np.ndarray, record: bool) -> Trace:
+        """One form, in chunks of samples on all cores."""
+        batch, length = inputs.shape[1], self._chunk(inputs)
+        if form == self._by_events or length >= batch:
+            return form(np.ascontiguousarray(inputs), record)
+        chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
         traces: list[Trace | None] = [None] * len(chunks)
         waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next
 
         def work() -> None:
             for i, chunk in waiting:
-                chunk = np.ascontiguousarray(chunk)  # as the kernels want it, and in the cache
-                self.program.check_input_values(chunk)
-                traces[i] = run_chunk(chunk, record)
+                traces[i] = form(np.ascontiguousarray(chunk), record)
 
-        if len(chunks) > 1:
-            workers().together(work)
-        else:
-            work()
-        done = [trace for trace in traces if trace is not None]
-        return done[0] if len(done) == 1 else join_traces(done)
+        workers().together(work)
+        return join_traces([trace for trace in traces if trace is not None])
 
-    def _choose(self, inputs: np.ndarray) -> Callable[[np.ndarray, bool], Trace]:
-        """The way to run a chunk, timed once on a chunk that is large enough."""
-        if self.graph is None:
-            return self._by_population
-        if self.graph_faster is None and inputs.shape[0] * inputs.shape[1] >= TIMED_ROWS:
-            inputs = np.ascontiguousarray(inputs)
+    def _chunk(self, inputs: np.ndarray) -> int:
+        """Samples that one thread handles at once."""
+        steps, batch, _ = inputs.shape
+        widest = max(self.program.input.size, *(p.size for p in self.program.populations))
+        most = max(1, CHUNK_VALUES // max(1, steps * widest))
+        return max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
 
-            def by_graph() -> object:
-                return self._by_graph(inputs, record=False)
+    def _choose(self, inputs: np.ndarray) -> Form:
+        """The fastest form for this share of active inputs, timed once on a chunk for each core."""
+        steps, batch, _ = inputs.shape
+        if len(self.forms) == 1 or steps * batch < TIMED_ROWS:
+            return self._by_population if self.chain is None else self._by_events
+        octave = _octave(inputs)
+        if octave not in self.fastest:
+            some = inputs[:, : self._chunk(inputs) * self.threads]
+            taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.forms]
+            self.fastest[octave] = self.forms[int(np.argmin(taken))]
+        return self.fastest[octave]
 
-            def by_population() -> object:
-                return self._by_population(inputs, record=False)
-
-            self.graph_faster = _seconds(by_graph) < _seconds(by_population)
-        return self._by_population if self.graph_faster is False else self._by_graph
+    def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All layers of a chain at once, event by event; shares samples out to threads itself."""
+        assert self.chain is not None
+        logits, counts, highest, fired = self.chain.run(inputs, record, self.threads)
+        self.program.check_largest_input(highest)
+        sources = [INPUT, *self.chain.spiking]
+        counters = {(source, False): row for source, row in zip(sources, counts, strict=True)}
+        return Trace(logits, self._counts(inputs, counters), fired)
 
     def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
-        """All layers of a chain at once."""
+        """All layers of a chain at once, as matrix products."""
         assert self.graph is not None
+        counters = self._counters(inputs)
         logits, fired = self.graph.run(inputs)
-        spikes, operations = self._no_counts(inputs.shape[1])
-        for (source, _), (_, fan_out) in self.outgoing.items():
-            signal = inputs if source == INPUT else fired[source]
-            kernels.tally(signal, fan_out, spikes[source], operations[source, False])
-        return Trace(logits, self._counts(inputs, spikes, operations), fired if record else None)
+        for name, spikes in fired.items():
+            count(spikes, self.outgoing[name, False][1], counters[name, False])
+        return Trace(logits, self._counts(inputs, counters), fired if record else None)
 
     def _by_population(self, inputs: np.ndarray, record: bool) -> Trace:
         """One population after the other."""
         program = self.program
         batch = inputs.shape[1]
         spiking = [p for p in program.populations if p.spikes]
-        spikes, operations = self._no_counts(batch)
+        counters = self._counters(inputs)
         states = {p.name: _initial(p, batch) for p in program.populations}
         recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
         last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
-        unused = np.zeros(batch, dtype=np.int64)
         for block in _blocks(inputs, bool(program.delayed)):
             now = {INPUT: block}
             for population in program.populations:
                 name = population.name
-                if name in self.units:
-                    now[name] = self._fire_units(population, now)
-                    continue
                 current = self._current(population, now, last)
                 if population.spikes:
                     now[name] = self._fire(population, current, states[name])
                 else:
                     self._read_out(population, current, states[name])
-            for (source, delayed), (_, fan_out) in self.outgoing.items():
-                signal, total = (last[source], unused) if delayed else (now[source], spikes[source])
-                kernels.tally(signal, fan_out, total, operations[source, delayed])
+            for (source, delayed), (_, cost) in self.outgoing.items():
+                if source != INPUT:
+                    count((last if delayed else now)[source], cost, counters[source, delayed])
             for name, parts in recorded.items():
                 parts.append(now[name])
             last = now
         kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
-        counts = self._counts(inputs, spikes, operations)
+        counts = self._counts(inputs, counters)
         logits = states[program.readout.name][:, : program.readout.size]
         return Trace(np.ascontiguousarray(logits), counts, kept)
 
-    def _no_counts(self, batch: int) -> tuple[Sent, Operations]:
-        """Counters at 0: spikes sent by source, operations by key of `outgoing`."""
-        names = (INPUT, *(p.name for p in self.program.populations if p.spikes))
-        spikes = {name: np.zeros(batch, dtype=np.int64) for name in names}
-        operations = {
-            key: np.zeros((len(projections), batch), dtype=np.int64)
-            for key, (projections, _) in self.outgoing.items()
+    def _counters(self, inputs: np.ndarray) -> Counters:
+        """Counters of a chunk of inputs, which are counted; refuses values above the maximum."""
+        counters = {
+            key: np.zeros((len(cost), inputs.shape[1]), dtype=np.int64)
+            for key, (_, cost) in self.outgoing.items()
         }
-        return spikes, operations
+        highest = count(inputs, self.outgoing[INPUT, False][1], counters[INPUT, False])
+        self.program.check_largest_input(highest)
+        return counters
 
-    def _counts(self, inputs: np.ndarray, spikes: Sent, operations: Operations) -> EventCounts:
+    def _counts(self, inputs: np.ndarray, counters: Counters) -> EventCounts:
         return EventCounts(
             inputs.shape[1],
             inputs.shape[0],
             {
-                name: operations[key][row]
+                name: counters[key][1 + row]
                 for key, (names, _) in self.outgoing.items()
                 for row, name in enumerate(names)
             },
-            spikes,
+            {source: count[0] for (source, delayed), count in counters.items() if not delayed},
             self.program.multiplies,
         )
 
-    def _fan_outs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray]:
-        """Projections from a source, and their non-zero weights per source neuron [P, source]."""
+    def _costs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray]:
+        """Projections from a source, and what a spike of each neuron adds to `Counters`."""
         program = self.program
-        names = [
-            p.name
+        projections = [
+            p
             for p in program.projections
             if p.source == source and (p.name in program.delayed) == delayed
         ]
         size = program.input.size if source == INPUT else program.population(source).size
-        rows = [p.map.fan_out() for p in program.projections if p.name in names]
-        return names, np.array(rows, dtype=np.uint32).reshape(len(names), size)
+        fan_outs = [p.map.fan_out() for p in projections]
+        return [p.name for p in projections], costs(fan_outs, size)
 
     def _current(
         self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]
@@ -264,31 +268,6 @@ class Fast:
             return forms.product(signal)
 
         return _by_faster(forms, signal, events, product)
-
-    def _unit(self, population: Population) -> "_Unit | None":
-        """Threshold units that hear the spikes of one dense projection alone, at once."""
-        incoming = self.program.incoming(population.name)
-        forms = self.synapses.get(incoming[0].name)
-        if len(incoming) > 1 or incoming[0].name in self.program.delayed:
-            return None
-        if not (isinstance(population.neuron, Threshold) and isinstance(forms, DenseSynapses)):
-            return None
-        limit = limits(population.bias, population.neuron.threshold)
-        return _Unit(incoming[0].source, forms, limit) if forms.binary else None
-
-    def _fire_units(self, population: Population, now: dict[str, np.ndarray]) -> np.ndarray:
-        """Spikes uint8 [time, batch, neuron] of a population of `units`."""
-        unit = self.units[population.name]
-        signal = now[unit.source]
-        none = np.empty(0, dtype=np.int64)  # threshold units have no state
-
-        def events() -> np.ndarray:
-            return unit.forms.fires(signal, unit.limit)
-
-        def product() -> np.ndarray:
-            return self._fire(population, unit.forms.product(signal), none)
-
-        return _by_faster(unit.forms, signal, events, product)
 
     def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
         """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
@@ -349,11 +328,16 @@ def _by_faster(
     rows = signal.shape[0] * signal.shape[1] * forms.positions
     if forms.only_events or rows < TIMED_ROWS:
         return events()
-    share = np.count_nonzero(signal[0]) / signal[0].size
-    octave = int(np.log2(max(share, 1e-4)))
+    octave = _octave(signal)
     if octave not in forms.faster:
         forms.faster[octave] = _seconds(events) < _seconds(product)
     return events() if forms.faster[octave] else product()
+
+
+def _octave(signal: np.ndarray) -> int:
+    """Logarithm of the share of values that are not 0, of the first timestep of some samples."""
+    some = signal[0, :SHARE_SAMPLES]
+    return int(np.log2(max(np.count_nonzero(some) / some.size, 1e-4)))
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -22,35 +22,6 @@ VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len
 
 
 @jit
-def tally(signal, fan_out, spikes, operations):  # type: ignore[no-untyped-def]
-    """Count non-zero values, and what they cost in each outgoing projection.
-
-    Args:
-        signal: uint8 [T, B, I], below 2^23 inputs.
-        fan_out: uint32 [P, I], non-zero weights per input and projection, below 2^23.
-        spikes: int64 [B], added to in place.
-        operations: int64 [P, B], added to in place.
-    """
-    time, batch, size = signal.shape
-    sent = np.empty(size, dtype=np.uint8)
-    for b in range(batch):
-        for start in range(0, time, 255):  # as many as 8 bits count
-            sent[:] = 0
-            for t in range(start, min(start + 255, time)):
-                for i in range(size):
-                    sent[i] += np.uint8(signal[t, b, i] != 0)
-            total = np.uint32(0)  # 255·2^23 < 2^32, here and in each product below
-            for i in range(size):
-                total += np.uint32(sent[i])
-            spikes[b] += np.int64(total)
-            for p in range(len(fan_out)):
-                count = np.uint64(0)
-                for i in range(size):
-                    count += np.uint64(np.uint32(sent[i]) * fan_out[p, i])
-                operations[p, b] += np.int64(count)
-
-
-@jit
 def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
     """Spikes of threshold units: I + bias > limit."""
     time, batch, size = current.shape

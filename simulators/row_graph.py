@@ -63,6 +63,10 @@ class RowGraph:
         outputs |= {f"spikes {name}": (TensorProto.UINT8, 3) for name in self.spiking}
         self.session = session([*nodes, total], "rows", program.input.size, outputs, constants)
 
+    def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Weights int8 by projection and limits int32 by population, as given to the session."""
+        return self.weights, self.limits
+
     def run(self, inputs: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Logits int64 [batch, class] and spikes uint8 [time, batch, neuron] by population.
 

@@ -2,7 +2,7 @@
 
 A row is one timestep of one sample. Comparing 64 values at once with 0 gives a bit mask, and its
 bits give the indices of the spikes; each spike then adds one line of weights, 64 neurons wide, to
-sums that stay in registers. The vectors are LLVM's, which compiles them for any processor.
+sums that stay in registers.
 
 Neurons are handled tile by tile for a block of rows, because the weights of one tile, and not of
 all, fit the first cache.
@@ -16,8 +16,18 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES = 64
-"""Neurons of a tile, and input values compared at once."""
+from ultralif_deploy.simulators.vectors import (
+    INT32,
+    INT64,
+    LANES,
+    Rows,
+    append_places,
+    load,
+    nonzero_mask,
+    pointers,
+    splat,
+    store,
+)
 
 HALF = LANES // 2
 """Neurons whose weights are the low bytes of a tile's words; the others' are the high bytes."""
@@ -28,16 +38,17 @@ OFFSET = 128
 GROUP = 256
 """Events whose weights provably add up within 16 bits: 256·255 < 2^16."""
 
-BLOCK = 32
+BLOCK = 64
 """Rows whose events are kept while the tiles go by."""
 
-INT64 = ir.IntType(64)
+WORDS = ir.VectorType(ir.IntType(16), HALF)
+SUMS = ir.VectorType(INT32, HALF)
 
 jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 def tiled(weight: np.ndarray) -> np.ndarray:
-    """Weights int8 [neuron, source] as `add_lines` reads them, uint16 [tile, source, HALF].
+    """Weights int8 [neuron, source] as the kernels read them, uint16 [tile, source, HALF].
 
     Weight + 128 of neuron n of a tile is the low byte of word n, of neuron HALF + n the high byte.
     """
@@ -56,209 +67,187 @@ def untiled(tiles: np.ndarray, neurons: int) -> np.ndarray:
     return (weight.astype(np.int16) - OFFSET).astype(np.int8)
 
 
-@intrinsic
-def nonzero_mask(typing: Any, signal: Any, time: Any, sample: Any, first: Any) -> Any:
-    """Uint64 whose bit i is whether signal[time, sample, first + i] is not 0.
+def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
+    """Event-driven projection of binary spikes, int32 [time, batch, neuron].
 
-    Signal uint8 [time, batch, source], of any strides but along the sources.
+    Args:
+        signal: uint8 [time, batch, source], 0 or 1.
+        tiles: weights as `tiled` makes them.
+        neurons: how many there are without padding.
     """
-    del typing
+    time, batch, size = signal.shape
+    current = np.empty((time * batch, len(tiles) * LANES), dtype=np.int32)
+    add_spikes(signal.reshape(-1), size, tiles.reshape(-1), current)
+    return np.ascontiguousarray(current[:, :neurons]).reshape(time, batch, neurons)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        strides = cgutils.unpack_tuple(builder, array.strides, 3)
-        offset = builder.add(
-            builder.mul(arguments[1], strides[0]), builder.mul(arguments[2], strides[1])
-        )
-        place = builder.gep(array.data, [builder.add(offset, arguments[3])])
-        vector = ir.VectorType(ir.IntType(8), LANES)
-        found = _load(builder, place, vector)
-        return builder.bitcast(builder.icmp_unsigned("!=", found, ir.Constant(vector, None)), INT64)
 
-    index = types.int64
-    return types.uint64(signal, index, index, index), generate
+def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> list[Any]:
+    """Sums of the weights that some events meet, int32 of neurons 0 to HALF − 1 and of the others.
+
+    Words add up as they are, modulo 2^16, and their high bytes a second time by themselves;
+    256 times the one taken from the other leaves the sum of the low bytes, below 2^16 itself.
+
+    Args:
+        builder: LLVM's.
+        lines: where the tile's lines of HALF words begin.
+        events: where the line of each event stands, uint32.
+        start: first event.
+        stop: behind the last event.
+    """
+    eight = WORDS([8] * HALF)
+    offsets = builder.mul(builder.sub(stop, start), INT64(-OFFSET))
+    base = splat(builder, builder.trunc(offsets, INT32), SUMS)
+    totals = [cgutils.alloca_once_value(builder, base) for _ in range(2)]
+    words, high = (cgutils.alloca_once(builder, WORDS) for _ in range(2))
+
+    def add(event: Any) -> None:
+        line = builder.zext(builder.load(builder.gep(events, [event])), INT64)
+        found = load(builder, lines, builder.mul(line, INT64(HALF)), WORDS)
+        builder.store(builder.add(builder.load(words), found), words)
+        builder.store(builder.add(builder.load(high), builder.lshr(found, eight)), high)
+
+    with cgutils.for_range_slice(builder, start, stop, INT64(GROUP), inc=True) as (first, _):
+        most = builder.add(first, INT64(GROUP))
+        end = builder.select(builder.icmp_signed("<", most, stop), most, stop)
+        builder.store(WORDS(None), words)
+        builder.store(WORDS(None), high)
+        odd = builder.and_(builder.sub(end, first), INT64(1))
+        pairs = builder.sub(end, odd)
+        with cgutils.for_range_slice(builder, first, pairs, INT64(2), inc=True) as (event, _):
+            add(event)
+            add(builder.add(event, INT64(1)))
+        with builder.if_then(builder.trunc(odd, ir.IntType(1))):
+            add(pairs)
+        above = builder.load(high)
+        below = builder.sub(builder.load(words), builder.shl(above, eight))
+        for total, sums in zip(totals, (below, above), strict=True):
+            builder.store(builder.add(builder.load(total), builder.zext(sums, SUMS)), total)
+    return [builder.load(total) for total in totals]
 
 
 @intrinsic
-def trailing_zeros(typing: Any, mask: Any) -> Any:
-    """Index of the lowest set bit of a uint64; 64 if there is none."""
-    del typing, mask
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def set_bits(typing: Any, mask: Any) -> Any:
-    """Number of set bits of a uint64."""
-    del typing, mask
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def add_lines(
-    typing: Any, weight: Any, line: Any, active: Any, start: Any, stop: Any, total: Any, place: Any
+def sum_tile(
+    typing: Any, weight: Any, line: Any, events: Any, start: Any, stop: Any, current: Any, at: Any
 ) -> Any:
-    """Add to total[place + n], n < LANES, the weights + OFFSET of up to GROUP events.
-
-    Line (line + active[e]) of `weight`, HALF words, belongs to event e, start ≤ e < stop. The low
-    and the high bytes add up in two vectors.
+    """Put the sums of a tile, of the events from `start` to below `stop`, at current[at:].
 
     Args:
         typing: Numba's.
         weight: uint16, one axis; lines as `tiled` makes them.
         line: the tile's first.
-        active: uint32, one axis.
+        events: uint32, one axis; the source of each event.
         start: first event.
         stop: behind the last event.
-        total: int32, one axis, added to.
-        place: of neuron 0.
+        current: int32, one axis.
+        at: of the tile's first neuron.
     """
     del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        words, wide = (ir.VectorType(ir.IntType(bits), HALF) for bits in (16, 32))
-        _, line, _, start, stop, _, place = arguments
-        weights, events, totals = (
-            context.make_array(signature.args[k])(context, builder, arguments[k]).data
-            for k in (0, 2, 5)
-        )
-        tile = builder.gep(weights, [builder.mul(line, INT64(HALF))])
-        byte, eight = (ir.Constant(words, [value] * HALF) for value in (0xFF, 8))
-        halves = [cgutils.alloca_once_value(builder, ir.Constant(words, None)) for _ in range(2)]
-        with cgutils.for_range_slice(builder, start, stop, INT64(1), inc=True) as (event, _):
-            source = builder.zext(builder.load(builder.gep(events, [event])), INT64)
-            both = _load(builder, builder.gep(tile, [builder.mul(source, INT64(HALF))]), words)
-            parts = builder.and_(both, byte), builder.lshr(both, eight)
-            for sums, part in zip(halves, parts, strict=True):
-                builder.store(builder.add(builder.load(sums), part), sums)
-        for k, sums in enumerate(halves):
-            at = builder.gep(totals, [builder.add(place, INT64(k * HALF))])
-            found = builder.zext(builder.load(sums), wide)
-            after = builder.add(_load(builder, at, wide), found)
-            builder.store(after, builder.bitcast(at, wide.as_pointer())).align = 4
+        weights, found, out = pointers(context, builder, signature, arguments, 0, 2, 5)
+        _, line, _, start, stop, _, at = arguments
+        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
+            store(builder, sums, out, builder.add(at, INT64(half * HALF)))
         return context.get_dummy_value()
 
     index = types.int64
-    return types.void(weight, index, active, index, index, total, index), generate
+    return types.void(weight, index, events, index, index, current, index), generate
 
 
-def _load(builder: Any, pointer: Any, vector: ir.VectorType) -> Any:
-    """A vector from consecutive elements, aligned as one of them."""
-    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-    loaded.align = vector.element.width // 8
-    return loaded
+@intrinsic
+def fire_tile(
+    typing: Any,
+    weight: Any,
+    line: Any,
+    events: Any,
+    start: Any,
+    stop: Any,
+    limit: Any,
+    neuron: Any,
+    spikes: Any,
+    at: Any,
+) -> Any:
+    """Put whether the sums of a tile exceed limit[neuron:] at spikes[at:], uint8.
+
+    The other arguments are those of `sum_tile`.
+    """
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        weights, found, limits, out = pointers(context, builder, signature, arguments, 0, 2, 5, 7)
+        _, line, _, start, stop, _, neuron, _, at = arguments
+        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
+            limit = load(builder, limits, builder.add(neuron, INT64(half * HALF)), SUMS)
+            fired = builder.icmp_signed(">", sums, limit)
+            bytes_ = builder.zext(fired, ir.VectorType(ir.IntType(8), HALF))
+            store(builder, bytes_, out, builder.add(at, INT64(half * HALF)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    kinds = (weight, index, events, index, index, limit, index, spikes, index)
+    return types.void(*kinds), generate
 
 
 @jit
-def find_events(signal, time, sample, active):  # type: ignore[no-untyped-def]
-    """Sources of the values of one row that are not 0, in order; returns how many.
+def scratch(sources):  # type: ignore[no-untyped-def]
+    """Memory for the events of a block of rows, and for their bounds."""
+    return np.empty(BLOCK * sources + LANES, np.uint32), np.empty(BLOCK + 1, np.int64)
+
+
+@jit
+def find_events(signal, rows, events, bounds):  # type: ignore[no-untyped-def]
+    """Sources of the values that are not 0 of some rows, each row's in order.
 
     Args:
-        signal: uint8 [time, batch, source].
-        time: which row.
-        sample: which row.
-        active: uint32 [source + LANES], overwritten from its start.
+        signal: uint8, one axis.
+        rows: `Rows`, at most BLOCK.
+        events: uint32, of `scratch`, overwritten.
+        bounds: int64, of `scratch`, overwritten; row r has events bounds[r] to below bounds[r + 1].
     """
-    sources = signal.shape[2]
-    whole = sources // LANES * LANES
-    found = np.uint64(0)
-    for first in range(0, whole, LANES):
-        mask = nonzero_mask(signal, time, sample, first)
-        following = found + set_bits(mask)
-        while True:  # eight at a time, needed or not: whether one is left is hard to predict
-            for k in range(8):
-                active[found + np.uint64(k)] = np.uint32(first) + np.uint32(trailing_zeros(mask))
-                mask &= mask - np.uint64(1)
-            found += np.uint64(8)
-            if mask == 0:
-                break
-        found = following
-    for i in range(whole, sources):
-        active[found] = i
-        found += np.uint64(signal[time, sample, i] != 0)
-    return np.int64(found)
+    size = rows.size
+    rest = size % LANES
+    found, row = 0, 0
+    bounds[0] = 0
+    for outer in range(rows.outer):
+        for inner in range(rows.inner):
+            place = rows.start + outer * rows.outer_step + inner * rows.inner_step
+            for first in range(0, size - rest, LANES):
+                found = append_places(nonzero_mask(signal, place + first), first, events, found)
+            if rest > 0:
+                mask = np.uint64(0)
+                if size > LANES:  # the last vector, without those that it shares
+                    first = size - LANES
+                    mask = nonzero_mask(signal, place + first)
+                    mask &= ~np.uint64(0) << np.uint64(LANES - rest)
+                else:
+                    first = 0
+                    for i in range(size):
+                        mask |= np.uint64(signal[place + i] != 0) << np.uint64(i)
+                found = append_places(mask, first, events, found)
+            row += 1
+            bounds[row] = found
 
 
 @jit
-def scratch(sources, tiles):  # type: ignore[no-untyped-def]
-    """Memory for `add_block`: events by row, how many they are, and sums with those of padding."""
-    return (
-        np.empty((BLOCK, sources + LANES), dtype=np.uint32),
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty((BLOCK, tiles * LANES), dtype=np.int32),
-    )
-
-
-@jit
-def add_block(signal, weight, top, block, active, ends, current):  # type: ignore[no-untyped-def]
-    """The projection of some rows; row r is time r // batch, sample r % batch.
+def add_spikes(signal, size, lines, current):  # type: ignore[no-untyped-def]
+    """Sums of the weights that the spikes of each row meet.
 
     Args:
-        signal: uint8 [time, batch, source], 0 or 1.
-        weight: uint16 [tile, source, HALF], see `tiled`.
-        top: first row.
-        block: rows, at most BLOCK.
-        active: of `scratch`, overwritten.
-        ends: of `scratch`, overwritten.
-        current: of `scratch`, overwritten by the sums.
+        signal: uint8 [row · size], 0 or 1.
+        size: sources.
+        lines: uint16, one axis; tiles as `tiled` makes them.
+        current: int32 [row, tile · LANES], overwritten.
     """
-    batch = signal.shape[1]
-    tiles, sources, _ = weight.shape
-    lines, events, sums = weight.reshape(-1), active.reshape(-1), current.reshape(-1)
-    for r in range(block):
-        time, sample = divmod(top + r, batch)
-        ends[r] = find_events(signal, time, sample, active[r])
-        current[r] = -OFFSET * ends[r]
-    for tile in range(tiles):
-        for r in range(block):
-            place, first = (r * tiles + tile) * LANES, r * active.shape[1]
-            end = first + ends[r]
-            for start in range(first, end, GROUP):
-                stop = min(start + GROUP, end)
-                add_lines(lines, tile * sources, events, start, stop, sums, place)
-
-
-@jit
-def add_spikes(signal, weight, current):  # type: ignore[no-untyped-def]
-    """Event-driven projection of binary spikes.
-
-    Args:
-        signal: uint8 [time, batch, source], 0 or 1.
-        weight: uint16 [tile, source, HALF], see `tiled`.
-        current: int32 [row, neuron], overwritten; rows as in `add_block`.
-    """
-    rows, neurons = current.shape
-    active, ends, sums = scratch(signal.shape[2], len(weight))
+    rows, width = current.shape
+    sums = current.reshape(-1)
+    events, bounds = scratch(size)
     for top in range(0, rows, BLOCK):
         block = min(BLOCK, rows - top)
-        add_block(signal, weight, top, block, active, ends, sums)
-        for r in range(block):
-            for n in range(neurons):
-                current[top + r, n] = sums[r, n]
-
-
-@jit
-def fire_units(signal, weight, limit, spikes):  # type: ignore[no-untyped-def]
-    """Spikes of threshold units that hear binary spikes alone.
-
-    Args:
-        signal: uint8 [time, batch, source], 0 or 1.
-        weight: uint16 [tile, source, HALF], see `tiled`.
-        limit: int32 [neuron]; a neuron fires where its sum exceeds it.
-        spikes: uint8 [row, neuron], overwritten; rows as in `add_block`.
-    """
-    rows, neurons = spikes.shape
-    active, ends, sums = scratch(signal.shape[2], len(weight))
-    for top in range(0, rows, BLOCK):
-        block = min(BLOCK, rows - top)
-        add_block(signal, weight, top, block, active, ends, sums)
-        for r in range(block):
-            for n in range(neurons):
-                spikes[top + r, n] = sums[r, n] > limit[n]
+        find_events(signal, Rows(top * size, 1, 0, block, size, size), events, bounds)
+        for at in range(0, width, LANES):
+            line = at // LANES * size
+            for r in range(block):
+                place = (top + r) * width + at
+                sum_tile(lines, line, events, bounds[r], bounds[r + 1], sums, place)

@@ -74,22 +74,7 @@ class DenseSynapses:
         """Spikes read rows of weights; graded inputs multiply instead."""
         if not self.binary:
             return self.product(signal)
-        rows = signal.shape[0] * signal.shape[1]
-        current = np.empty((rows, self.neurons), dtype=np.int32)
-        spike_rows.add_spikes(signal, self.tiles, current)
-        return current.reshape(*signal.shape[:2], self.neurons)
-
-    def fires(self, signal: np.ndarray, limit: np.ndarray) -> np.ndarray:
-        """Spikes uint8 [time, batch, target] of threshold units that hear this projection alone.
-
-        Args:
-            signal: uint8 [time, batch, source], 0 or 1.
-            limit: int32 [target]; a neuron fires where its current exceeds it.
-        """
-        rows = signal.shape[0] * signal.shape[1]
-        spikes = np.empty((rows, self.neurons), dtype=np.uint8)
-        spike_rows.fire_units(signal, self.tiles, limit, spikes)
-        return spikes.reshape(*signal.shape[:2], self.neurons)
+        return spike_rows.currents(signal, self.tiles, self.neurons)
 
     def product(self, signal: np.ndarray) -> np.ndarray:
         """Rows (timestep, sample) times the matrix."""

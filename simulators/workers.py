@@ -33,6 +33,18 @@ def current(typing: Any, counter: Any) -> Any:
     return types.int64(counter), generate
 
 
+@intrinsic
+def take(typing: Any, counter: Any, count: Any) -> Any:
+    """Add to counter[0] of an int64 array that threads share; returns what it was before."""
+    del typing, count
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", array.data, arguments[1], "monotonic")
+
+    return types.int64(counter, types.int64), generate
+
+
 @jit
 def spin(counter, value, spins):  # type: ignore[no-untyped-def]
     """Wait until counter[0] is no longer `value`, or `spins` looks have passed."""

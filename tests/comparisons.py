@@ -90,31 +90,6 @@ def back_ends_agree(
     holds(check, st.data(), examples=examples, planted=planted)
 
 
-def event_sums_are_exact(spike_rows: Any) -> None:
-    """Sums of many extreme weights, around the sizes at which the kernels group events and rows."""
-    group, lanes = spike_rows.GROUP, spike_rows.LANES
-    sources = 2 * group + 15
-    counts = [0, 1, 7, 8, 9, 15, 16, lanes, group - 1, group, group + 1, group + 8, 2 * group + 9]
-    rows = np.zeros((1, len(counts) * 3, sources), dtype=np.uint8)
-    for row in range(rows.shape[1]):  # enough rows for a second block
-        rows[0, row, sources - counts[row % len(counts)] :] = 1
-    rows = rows[:, ::-1].repeat(2, axis=0)
-    for neurons in (1, lanes - 1, lanes, lanes + 3):
-        weight = np.full((neurons, sources), 127, dtype=np.int8)
-        weight[::2] = -128
-        weight[::3] = np.random.default_rng(0).integers(-128, 128, weight[::3].shape)
-        tiles = spike_rows.tiled(weight)
-        np.testing.assert_array_equal(spike_rows.untiled(tiles, neurons), weight)
-        exact = rows.reshape(-1, sources).astype(np.int64) @ weight.T.astype(np.int64)
-        current = np.full(exact.shape, 7, dtype=np.int32)
-        spike_rows.add_spikes(rows, tiles, current)
-        np.testing.assert_array_equal(current, exact)
-        limit = exact[np.arange(neurons) % len(exact), np.arange(neurons)].astype(np.int32)
-        spikes = np.full(exact.shape, 9, dtype=np.uint8)
-        spike_rows.fire_units(rows, tiles, limit, spikes)
-        np.testing.assert_array_equal(spikes, exact > limit)
-
-
 # The specification
 
 

@@ -13,7 +13,6 @@ import pytest
 from comparisons import (
     MODELS,
     back_ends_agree,
-    event_sums_are_exact,
     runs_follow_spec,
     step_follows_spec,
 )
@@ -24,9 +23,6 @@ from strategies import KINDS, LEAKY, programs
 from ultralif_deploy.program import LIF, CubaLI, CubaLIF, Program
 from ultralif_deploy.simulators import reference
 from ultralif_deploy.simulators.trace import Trace
-
-COMPILED = ("cache=True, ", "")
-"""For kernels on the processor's vectors, which plain Python does not have."""
 
 PLAIN = ("jit = numba.njit(cache=True, nogil=True, boundscheck=False)", "jit = lambda f: f")
 
@@ -69,7 +65,6 @@ def test_unchanged_copies_pass_the_comparisons():
     same = planted_fixed("FRACTION_BITS = 6", "FRACTION_BITS = 2 * 3")
     step_follows_spec(same.step, planted=True)
     runs_follow_spec(same.load, examples=20, planted=True)
-    event_sums_are_exact(copy_of("ultralif_deploy.simulators.spike_rows", COMPILED))
 
 
 FIXED = {
@@ -367,8 +362,6 @@ KERNELS = {
     ),
     "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
     "events left over from before": ("partial[n] = 0", "pass"),
-    "spikes not added up": ("total += sent[i]", "total = sent[i]"),
-    "operations of the first neuron": ("fan_out[p, i]", "fan_out[p, 0]"),
 }
 
 
@@ -405,32 +398,9 @@ def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
     module = copy_of("ultralif_deploy.simulators.fast", synapses=forms.synapses)
     if bug in GATHER:  # products alone
         module.TIMED_ROWS = 1
-        module._seconds = lambda work: float(work.__name__ == "events")
+        module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
     with pytest.raises((AssertionError, IndexError)):
         back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
-
-
-SUMS = {
-    "group beyond 16 bits": ("GROUP = 256", "GROUP = 272"),
-    "second group dropped": (
-        "range(first, end, GROUP)",
-        "range(first, min(end, first + 1), GROUP)",
-    ),
-    "group counted from the start": ("events, start, stop, sums", "events, first, stop, sums"),
-    "offset taken off once too often": ("OFFSET * ends[r]", "OFFSET * (ends[r] + 1)"),
-    "second tile reads the first": ("add_lines(lines, tile * sources", "add_lines(lines, 0"),
-    "every mask read as the first": ("np.uint32(first) + ", ""),
-    "last sources ignored": ("found += np.uint64(signal[time, sample, i] != 0)", "pass"),
-    "rows of the second block lost": ("divmod(top + r, batch)", "divmod(r, batch)"),
-    "fires at the limit": ("sums[r, n] > limit[n]", "sums[r, n] >= limit[n]"),
-}
-
-
-@pytest.mark.parametrize("bug", SUMS)
-def test_bugs_in_the_event_sums_are_found(bug):
-    spike_rows = copy_of("ultralif_deploy.simulators.spike_rows", COMPILED, SUMS[bug])
-    with pytest.raises(AssertionError):
-        event_sums_are_exact(spike_rows)
 
 
 FAST = {

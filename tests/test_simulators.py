@@ -1,11 +1,19 @@
 """The fast simulator is the reference to the bit: spikes, logits, counts, executed integers."""
 
+import functools
+
 import numpy as np
 import pytest
-from comparisons import assert_same_trace, back_ends_agree, event_sums_are_exact, holds
+from comparisons import assert_same_trace, back_ends_agree, holds
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import KINDS, inputs_for, programs
+from vector_comparisons import (
+    chains_are_exact,
+    counts_are_exact,
+    event_sums_are_exact,
+    places_are_found,
+)
 
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.errors import UltralifError
@@ -20,7 +28,15 @@ from ultralif_deploy.program import (
     UltraDLIF,
     executed_arrays,
 )
-from ultralif_deploy.simulators import fast, products, reference, spike_rows
+from ultralif_deploy.simulators import (
+    event_chain,
+    fast,
+    products,
+    reference,
+    spike_rows,
+    tally,
+    vectors,
+)
 from ultralif_deploy.simulators.trace import Reporting, run_in_steps
 
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
@@ -38,20 +54,25 @@ def test_fast_equals_reference_in_networks_of_one_kind(kind):
     back_ends_agree(fast.load, drawn=programs(kinds=(kind,)), examples=60)
 
 
-@pytest.mark.parametrize("faster", ["events", "product", "by_graph"])
+def name_of(work):
+    """Of the form that is timed."""
+    return work.args[0].__name__ if isinstance(work, functools.partial) else work.__name__
+
+
+@pytest.mark.parametrize("faster", ["events", "product", "_by_events", "_by_graph"])
 def test_every_form_is_exact(monkeypatch, faster):
     taken = set()
 
     def timed(work):
-        taken.add(work.__name__)
+        taken.add(name_of(work))
         work()
-        return float(work.__name__ != faster)
+        return float(name_of(work) != faster)
 
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
     monkeypatch.setattr(fast, "_seconds", timed)
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
-    assert taken == {"events", "product", "by_graph", "by_population"}
+    assert taken == {"events", "product", "_by_events", "_by_graph", "_by_population"}
 
 
 def test_products_without_onnxruntime_are_exact(monkeypatch):
@@ -61,7 +82,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
     monkeypatch.setattr(fast, "_row_graph", lambda program: None)
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
-    monkeypatch.setattr(fast, "_seconds", lambda work: float(work.__name__ == "events"))
+    monkeypatch.setattr(fast, "_seconds", lambda work: float(name_of(work) == "events"))
     back_ends_agree(fast.load, examples=60)
     monkeypatch.setattr(products, "FLOAT32_EXACT", 1)
     back_ends_agree(fast.load, examples=40)
@@ -82,6 +103,28 @@ def test_products_are_exact_at_the_extremes(size, largest):
 
 def test_event_sums_do_not_overflow():
     event_sums_are_exact(spike_rows)
+
+
+@pytest.mark.parametrize("compresses", [True, False])
+def test_places_of_events_are_found_with_and_without_compressing(compresses):
+    places_are_found(vectors.appender(compresses))
+
+
+def test_counts_of_events_are_exact():
+    counts_are_exact(tally)
+
+
+def test_the_largest_fan_out_is_counted_and_a_larger_one_refused():
+    signal, counts = np.ones((tally.MOST, 1, 200), dtype=np.uint8), np.zeros((2, 1), dtype=np.int64)
+    most = 2_105_376
+    tally.count(signal, tally.costs([np.full(200, most)], 200), counts)
+    assert counts.tolist() == [[tally.MOST * 200], [tally.MOST * 200 * most]]
+    with pytest.raises(UltralifError, match=r"2,105,377 non-zero weights.*at most 2,105,376"):
+        tally.exact_within(tally.costs([np.full(1, most + 1)], 1))
+
+
+def test_chains_are_exact_around_tiles_and_blocks():
+    chains_are_exact(event_chain)
 
 
 def test_record_changes_nothing_else():
@@ -114,10 +157,11 @@ def test_chunks_join_to_the_whole(monkeypatch, batch):
     chunks = []
     real = fast.Fast._counts
 
-    def spied(self, inputs, spikes, operations):
+    def spied(self, inputs, counters):
         chunks.append(inputs.shape[1])
-        return real(self, inputs, spikes, operations)
+        return real(self, inputs, counters)
 
+    monkeypatch.setattr(event_chain, "runs", lambda program: False)  # it makes no chunks
     monkeypatch.setattr(fast.Fast, "_counts", spied)
     holds(check, st.data(), examples=10)
     monkeypatch.setattr(fast, "CHUNK_VALUES", 1)

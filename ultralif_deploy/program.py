@@ -447,9 +447,13 @@ class Program:
 
     def check_input_values(self, inputs: np.ndarray) -> None:
         """Refuse values above `input.maximum`."""
-        if inputs.size and int(inputs.max()) > self.input.maximum:
+        self.check_largest_input(int(inputs.max(initial=0)))
+
+    def check_largest_input(self, largest: int) -> None:
+        """Refuse a largest value above `input.maximum`."""
+        if largest > self.input.maximum:
             raise UltralifError(
-                f"inputs reach {int(inputs.max())}; the program takes at most {self.input.maximum}"
+                f"inputs reach {largest}; the program takes at most {self.input.maximum}"
             )
 
     def real_logits(self, logits: np.ndarray) -> np.ndarray:

@@ -1,0 +1,180 @@
+"""Vectors of the processor in Numba kernels, by LLVM, which compiles them for any processor.
+
+Kernels call these with whole arrays of one axis and places in them, never with slices: a slice made
+in a loop counts references to its array, which costs more than the work on a row.
+"""
+
+from typing import Any, NamedTuple
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+LANES = 64
+"""Bytes of a vector."""
+
+QUARTER = LANES // 4
+"""Words of 32 bits of a vector."""
+
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+BITS = ir.VectorType(ir.IntType(1), LANES)
+BYTES = ir.VectorType(ir.IntType(8), LANES)
+
+COMPRESSES = bool(llvmlite.binding.get_host_cpu_features().get("avx512vbmi2"))
+"""Whether the processor moves chosen bytes of a vector together in one instruction."""
+
+
+class Rows(NamedTuple):
+    """Rows of a signal, an array uint8 of one axis.
+
+    Row (o, i), o < outer and i < inner, begins at start + o·outer_step + i·inner_step and has
+    `size` values. Rows are numbered with the inner ones side by side.
+    """
+
+    start: int
+    outer: int
+    outer_step: int
+    inner: int
+    inner_step: int
+    size: int
+
+
+def pointers(context: Any, builder: Any, signature: Any, arguments: Any, *which: int) -> list[Any]:
+    """Where the arrays among an intrinsic's arguments begin."""
+    kinds = signature.args
+    return [context.make_array(kinds[k])(context, builder, arguments[k]).data for k in which]
+
+
+def load(builder: Any, start: Any, place: Any, vector: ir.VectorType) -> Any:
+    """A vector from consecutive elements, aligned as one of them."""
+    pointer = builder.bitcast(builder.gep(start, [place]), vector.as_pointer())
+    return builder.load(pointer, align=vector.element.width // 8)
+
+
+def store(builder: Any, value: Any, start: Any, place: Any) -> None:
+    """A vector to consecutive elements."""
+    pointer = builder.bitcast(builder.gep(start, [place]), value.type.as_pointer())
+    builder.store(value, pointer, align=value.type.element.width // 8)
+
+
+def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
+    """A vector whose elements are all one value."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    single = builder.insert_element(undefined, value, INT32(0))
+    zeros = ir.Constant(ir.VectorType(INT32, vector.count), None)
+    return builder.shuffle_vector(single, undefined, zeros)
+
+
+def part(builder: Any, vector: Any, first: int, count: int) -> Any:
+    """Consecutive elements of a vector."""
+    chosen = ir.Constant(ir.VectorType(INT32, count), list(range(first, first + count)))
+    return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), chosen)
+
+
+def add_lanes(builder: Any, vector: Any) -> Any:
+    """The sum of a vector's elements."""
+    element, lanes = vector.type.element, vector.type.count
+    name = f"llvm.vector.reduce.add.v{lanes}{element}"
+    kind = ir.FunctionType(element, [vector.type])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [vector])
+
+
+@intrinsic
+def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
+    """Uint64 whose bit i is whether signal[place + i] is not 0; uint8 of one axis."""
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (start,) = pointers(context, builder, signature, arguments, 0)
+        found = load(builder, start, arguments[1], BYTES)
+        return builder.bitcast(builder.icmp_unsigned("!=", found, BYTES(None)), INT64)
+
+    return types.uint64(signal, types.int64), generate
+
+
+@intrinsic
+def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any) -> Any:
+    """Copy bytes source[start:][:count] to target[at:], which do not overlap; uint8 of one axis."""
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, start, _, at, count = arguments
+        read, written = pointers(context, builder, signature, arguments, 0, 2)
+        places = builder.gep(written, [at]), builder.gep(read, [start])
+        cgutils.raw_memcpy(builder, *places, count, 1)
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(source, index, target, index, index), generate
+
+
+def appender(compresses: bool) -> Any:
+    """The intrinsic `append_places`, by one instruction for all bits of a mask or bit by bit."""
+    write = _by_compressing if compresses else _bit_by_bit
+
+    @intrinsic
+    def append(typing: Any, mask: Any, first: Any, places: Any, found: Any) -> Any:
+        """Write first + i for every set bit i, in order; returns behind which place.
+
+        Args:
+            typing: Numba's.
+            mask: uint64.
+            first: int64.
+            places: uint32, one axis; overwritten from `found`, up to LANES behind the last bit's.
+            found: int64.
+        """
+        del typing
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            mask, first, _, found = arguments
+            (start,) = pointers(context, builder, signature, arguments, 2)
+            write(builder, mask, builder.trunc(first, INT32), start, found)
+            return builder.add(found, builder.ctpop(mask))
+
+        return types.int64(types.uint64, types.int64, places, types.int64), generate
+
+    return append
+
+
+def _by_compressing(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> None:
+    """The chosen ones of the bytes 0 to LANES − 1, widened; a quarter is mostly enough."""
+    kind = ir.FunctionType(BYTES, [BYTES, BITS, BYTES])
+    name = f"llvm.experimental.vector.compress.v{LANES}i8"
+    compress = cgutils.get_or_insert_function(builder.module, kind, name)
+    chosen = builder.bitcast(mask, BITS)
+    together = builder.call(compress, [BYTES(list(range(LANES))), chosen, BYTES(None)])
+    words = ir.VectorType(INT32, QUARTER)
+    base = splat(builder, first, words)
+
+    def write(quarter: int) -> None:
+        wide = builder.zext(part(builder, together, quarter * QUARTER, QUARTER), words)
+        place = builder.add(found, INT64(quarter * QUARTER))
+        store(builder, builder.add(wide, base), start, place)
+
+    write(0)
+    more = builder.icmp_unsigned(">", builder.ctpop(mask), INT64(QUARTER))
+    with builder.if_then(more, likely=False):
+        for quarter in (1, 2, 3):
+            write(quarter)
+
+
+def _bit_by_bit(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> None:
+    """Eight at a time, needed or not, because whether one is left is hard to predict."""
+    left, place = (cgutils.alloca_once_value(builder, value) for value in (mask, found))
+    again = builder.append_basic_block("again")
+    done = builder.append_basic_block("done")
+    builder.branch(again)
+    builder.position_at_end(again)
+    bits, at = builder.load(left), builder.load(place)
+    for k in range(8):
+        lowest = builder.trunc(builder.cttz(bits, ir.Constant(ir.IntType(1), 0)), INT32)
+        builder.store(builder.add(first, lowest), builder.gep(start, [builder.add(at, INT64(k))]))
+        bits = builder.and_(bits, builder.sub(bits, INT64(1)))
+    builder.store(bits, left)
+    builder.store(builder.add(at, INT64(8)), place)
+    builder.cbranch(builder.icmp_unsigned("!=", bits, INT64(0)), again, done)
+    builder.position_at_end(done)
+
+
+append_places = appender(COMPRESSES)

@@ -1,0 +1,120 @@
+"""The comparisons that tests make of the kernels on the processor's vectors.
+
+They are apart from the tests, so that planted bugs meet them too. Each function raises
+AssertionError at the first difference.
+"""
+
+from typing import Any
+from unittest.mock import patch
+
+import numba
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from ultralif_deploy.graph import INPUT, Dense, Projection
+from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.simulators import reference
+
+
+def event_sums_are_exact(spike_rows: Any) -> None:
+    """Sums of many extreme weights, around the sizes at which the kernels group events and rows."""
+    group, lanes = spike_rows.GROUP, spike_rows.LANES
+    counts = [0, 1, 7, 8, 9, 15, 16, lanes, group - 1, group, group + 1, group + 8, 2 * group + 9]
+    for sources in (5, lanes, 2 * group + 15):
+        rows = np.zeros((1, len(counts) * 3, sources), dtype=np.uint8)
+        for row in range(rows.shape[1]):  # enough rows for a second block
+            rows[0, row, max(0, sources - counts[row % len(counts)]) :] = 1
+        rows = rows[:, ::-1].repeat(2, axis=0)
+        for neurons in (1, lanes - 1, lanes, lanes + 3):
+            weight = np.full((neurons, sources), 127, dtype=np.int8)
+            weight[::2] = -128
+            weight[::3] = np.random.default_rng(0).integers(-128, 128, weight[::3].shape)
+            tiles = spike_rows.tiled(weight)
+            np.testing.assert_array_equal(spike_rows.untiled(tiles, neurons), weight)
+            exact = rows.astype(np.int64) @ weight.T.astype(np.int64)
+            np.testing.assert_array_equal(spike_rows.currents(rows, tiles, neurons), exact)
+
+
+def places_are_found(append_places: Any) -> None:
+    """The set bits of masks, in order, from any first place, one mask after the other."""
+    generator = np.random.default_rng(1)
+    masks = [0, 1, 1 << 63, (1 << 64) - 1, 0xFF, (1 << 17) - 1]
+    masks += [int(m) for m in generator.integers(0, 1 << 64, 20, dtype=np.uint64)]
+    masks += [m & n & k for m, n, k in zip(masks, masks[7:], masks[9:], strict=False)]
+
+    @numba.njit
+    def find(masks, firsts, places):  # type: ignore[no-untyped-def]
+        found = 0
+        for i in range(len(masks)):
+            found = append_places(masks[i], firsts[i], places, found)
+        return found
+
+    firsts = generator.integers(0, 1 << 20, len(masks))
+    places = np.zeros(64 * len(masks) + 64, dtype=np.uint32)
+    found = find(np.array(masks, dtype=np.uint64), firsts, places)
+    pairs = zip(masks, firsts, strict=True)
+    expected = [first + i for mask, first in pairs for i in range(64) if mask >> i & 1]
+    np.testing.assert_array_equal(places[:found], expected)
+
+
+def counts_are_exact(tally: Any) -> None:
+    """Counts of spikes and their costs at extremes, for sizes and times around the kernels' own."""
+    generator = np.random.default_rng(2)
+    for size in (1, 63, 64, 65, 200):
+        for time, batch in ((1, 1), (3, tally.SAMPLES + 1), (tally.MOST + 2, 2)):
+            signal = generator.integers(0, 3, (time, batch, size)).astype(np.uint8)
+            signal[:, 0] = 1
+            signal[0, 0, size // 2] = 9  # the largest comes once and early
+            for most in (1, 1 << 20):
+                prices = generator.integers(-most, most + 1, (2, size))
+                prices[0] = -most
+                cost = tally.costs(list(prices), size)
+                counts = np.ones((3, batch), dtype=np.int64)
+                assert tally.count(signal, cost, counts) == signal.max()
+                active = (signal != 0).sum(axis=0, dtype=np.int64)
+                np.testing.assert_array_equal(counts[0], 1 + active.sum(axis=1))
+                np.testing.assert_array_equal(counts[1:], 1 + (active @ prices.T).T)
+
+
+def threshold_chain(rng: np.random.Generator, sizes: tuple[int, ...], time: int) -> Program:
+    """A dense chain of random 8-bit weights, some of them 0, with biases and near thresholds."""
+    populations, projections, source = [], [], INPUT
+    names = [*(f"hidden{i}" for i in range(1, len(sizes) - 1)), "readout"]
+    for name, before, size in zip(names, sizes[:-1], sizes[1:], strict=True):
+        weight = rng.integers(-128, 128, (size, before)) * (rng.random((size, before)) < 0.8)
+        spread = int(128 * before**0.5 / 4)
+        limit = rng.integers(-spread, spread + 1, size)
+        neuron = Integrator() if name == "readout" else Threshold(limit)
+        bias = rng.integers(-9, 10, size)
+        populations.append(Population(name, size, neuron, bias, np.ones(size)))
+        projections.append(Projection(source, name, Dense(weight.astype(np.int8))))
+        source = name
+    return Program(Input(sizes[0], 1), tuple(populations), tuple(projections), "8", time, 1)
+
+
+def chains_are_exact(event_chain: Any) -> None:
+    """Chains around the sizes at which the kernel makes tiles and blocks, against the reference."""
+    rng = np.random.default_rng(3)
+    block = event_chain.BLOCK
+    for sizes in ((70, 5), (10, 130, 3), (200, 64, 65, 12)):
+        for time, batch in ((1, 2 * block + 3), (block + 6, 3), (7, 20)):
+            program = threshold_chain(rng, sizes, time)
+            inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
+            expected = reference.load(program).run(inputs, record=True)
+            chain = event_chain.EventChain(program)
+            for threads in (1, 2):
+                with patch.object(event_chain, "ALONE", 0):
+                    logits, counts, highest, fired = chain.run(inputs, True, threads)
+                assert_array_equal(logits, expected.logits)
+                assert_array_equal(counts[:, 0], list(expected.counts.spikes.values()))
+                operations = expected.counts.synaptic_operations
+                assert_array_equal(counts[:, 1], [operations[p.name] for p in program.projections])
+                assert highest == inputs.max(initial=0)
+                assert fired.keys() == expected.spikes.keys()
+                for name, spikes in expected.spikes.items():
+                    assert_array_equal(fired[name], spikes)
+            weights, limits = chain.executed()
+            for p in program.projections:
+                assert_array_equal(weights[p.name], p.map.weight)
+            for p in program.populations[:-1]:
+                assert_array_equal(limits[p.name], p.neuron.threshold - p.bias)
