@@ -308,9 +308,10 @@ def verify(
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Put two deployments side by side: accuracy, spike rates, operations, energy, sizes.
 
-    FIRST and SECOND are report.json files; differences are second minus first.
+    FIRST and SECOND are report.json files, or the directories that hold them (-o of deploy and
+    verify); differences are second minus first.
 
-    Example: ultralif compare eight-bits/report.json four-bits/report.json
+    Example: ultralif compare eight-bits four-bits
     """
     from ultralif_deploy.comparison import compare_reports
     from ultralif_deploy.report.comparison_summary import comparison_summary

@@ -95,9 +95,9 @@ def constant(entry: dict[str, Any]) -> str:
     """A device's constant with its unit, and its range where sources differ."""
     if entry["value"] is None:
         return "not published"
-    text = f"{entry['value']:g} {entry['unit']}"
+    text = f"{entry['value']:.12g} {entry['unit']}"
     low, high = entry["low"], entry["high"]
-    return text if low == high else f"{text} ({low:g} – {high:g})"
+    return text if low == high else f"{text} ({low:.12g} – {high:.12g})"
 
 
 def without_energy(not_published: Sequence[str]) -> str:
