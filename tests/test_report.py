@@ -14,12 +14,24 @@ import pytest
 from commands import DEMO, ultralif
 from conftest import shared_file
 
+from ultralif_deploy.printable import shortened
 from ultralif_deploy.raster import NEURONS, TIMESTEPS, sample_raster
 from ultralif_deploy.report.html import render_html
-from ultralif_deploy.report.html.charts import linear_axis, log_axis, rows_figure, shortened
+from ultralif_deploy.report.html.charts import linear_axis, log_axis, rows_figure
 from ultralif_deploy.report.html.page import Column, across, columns, number
 from ultralif_deploy.report.summary import deploys, summary
-from ultralif_deploy.report.words import datum, joule, plain, points, short
+from ultralif_deploy.report.words import (
+    constant,
+    datum,
+    joule,
+    plain,
+    points,
+    rate,
+    ratio,
+    short,
+    signed,
+    whole,
+)
 
 VERIFY = (
     "verify",
@@ -294,14 +306,29 @@ def test_axes() -> None:
     assert decades.place(1e-8) == pytest.approx(0.5)
     assert decades.place(0.0) == 0.0
     assert rows_figure("t", "d", [], axis).height > 0
+
+
+def test_long_names() -> None:
     assert shortened("x" * 30) == "x" * 30
     assert shortened("a" * 40 + "b" * 40) == "a" * 14 + "…" + "b" * 15
+    assert shortened("a" * 40 + "b" * 40, 61) == "a" * 30 + "…" + "b" * 30
 
 
 def test_words() -> None:
     assert [joule(v) for v in (0.0, 1.234e-9, 2.5e-6, 3.0)] == ["0 pJ", "1.23 nJ", "2.5 µJ", "3 J"]
     assert [short(v) for v in (0.123, 9.31, 1234567.0)] == ["0.12", "9.3", "1,230,000"]
     assert points(-0.5) == "−0.50"
+    assert [ratio(v) for v in (0.524, 1.0, 0.00123, 12345.0)] == [
+        "×0.52",
+        "×1.00",
+        "×0.0012",
+        "×12,300",
+    ]
+    assert [rate(v) for v in (0.51377, None)] == ["0.5138", "–"]
+    assert [signed(whole)(v) for v in (1234, -5)] == ["+1,234", "−5"]
+    assert constant({"value": 0.1, "low": 0.03, "high": 0.1, "unit": "pJ"}) == "0.1 pJ (0.03 – 0.1)"
+    assert constant({"value": 2.0, "low": 2.0, "high": 2.0, "unit": "W"}) == "2 W"
+    assert constant({"value": None, "low": None, "high": None, "unit": "W"}) == "not published"
     assert (across(0.5), number(1.5), number(2.0), number("x")) == ("50%", "1.5", "2", "x")
     assert columns("a", "#b") == (Column("a"), Column("b", True))
     found = datum({"a/b": {"~": [7]}}, str, "a/b", "~", 0)

@@ -1,50 +1,18 @@
 """The command `ultralif`; heavy modules are imported by the command that needs them."""
 
-import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultralif_deploy import cli_options as options
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.printable import printable
+from ultralif_deploy import cli_running as running
 
 if TYPE_CHECKING:
-    from ultralif_deploy.anneal import AnnealOptions
     from ultralif_deploy.settings import Settings
 
 
-COMMAND = "ultralif.command"
-"""Key of the command line among what a context carries."""
-
-
-class Refusal(click.ClickException):
-    """One line on stderr and an exit code."""
-
-    def __init__(self, error: UltralifError) -> None:
-        super().__init__(printable(" ".join(str(error).split())))
-        setattr(self, "exit_code", error.exit_code)  # noqa: B010 - a class variable in click
-
-
-class Commands(click.Group):
-    """A group that turns our errors into one line and their exit code."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the command line as it was typed, for the reports."""
-        ctx.meta[COMMAND] = shlex.join(("ultralif", *args))
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except UltralifError as error:
-            raise Refusal(error) from error
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=running.Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ultralif-deploy")
 def main() -> None:
     """Turn a trained UltraLIF network into a proved integer spiking program.
@@ -66,7 +34,7 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
     from ultralif_deploy.settings import Settings
 
     checkpoint = Path(loading.__file__).parent / "digits_ultraplif.pt"
-    annealing = _annealing(bits=bits)
+    annealing = running.annealing(bits=bits)
     _deploy(checkpoint, output, Settings(data="digits"), as_json, bits=bits, anneal=annealing)
 
 
@@ -109,13 +77,13 @@ def deploy(
     _deploy(
         checkpoint,
         output,
-        _settings(given),
+        running.settings(given),
         as_json,
         bits=bits,
-        anneal=_annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
+        anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=_names(back_ends),
+        back_ends=running.back_end_names(back_ends),
         devices=device.split(","),
         skip_passes=skip_passes,
     )
@@ -137,9 +105,9 @@ def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
     from ultralif_deploy.report.network_summary import network_inspection
     from ultralif_deploy.sources import describe
 
-    found = describe(checkpoint, _settings(given))
+    found = describe(checkpoint, running.settings(given))
     summary = inspection_summary if "architecture" in found else network_inspection
-    _show(found, as_json, lambda: summary(found))
+    running.show(found, as_json, lambda: summary(found))
 
 
 @main.command()
@@ -170,12 +138,12 @@ def anneal(
     from ultralif_deploy.pipeline import anneal_checkpoint
     from ultralif_deploy.report.inspection import anneal_summary
 
-    annealing = _annealing(epochs, learning_rate, sparsity, bits)
-    settings = _settings(given)
+    annealing = running.annealing(epochs, learning_rate, sparsity, bits)
+    settings = running.settings(given)
     result = anneal_checkpoint(
-        checkpoint, output, settings, annealing, _progress(), use_labels=not unlabelled
+        checkpoint, output, settings, annealing, running.progress(), use_labels=not unlabelled
     )
-    _show(result, as_json, lambda: anneal_summary(result))
+    running.show(result, as_json, lambda: anneal_summary(result))
 
 
 @main.command()
@@ -205,8 +173,8 @@ def quantize(
     from ultralif_deploy.pipeline import quantize_checkpoint
     from ultralif_deploy.report.inspection import program_summary
 
-    result = quantize_checkpoint(checkpoint, output, _settings(given), bits, skip_passes)
-    _show(result, as_json, lambda: program_summary(result))
+    result = quantize_checkpoint(checkpoint, output, running.settings(given), bits, skip_passes)
+    running.show(result, as_json, lambda: program_summary(result))
 
 
 @main.command()
@@ -237,7 +205,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     from ultralif_deploy.report.inspection import exports_summary
 
     result = export_program(program, targets.split(","), output, flavour)
-    _show(result, as_json, lambda: exports_summary(result))
+    running.show(result, as_json, lambda: exports_summary(result))
 
 
 @main.command()
@@ -265,8 +233,8 @@ def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: An
     from ultralif_deploy.pipeline import simulate_program
     from ultralif_deploy.report.inspection import simulation_summary
 
-    result = simulate_program(program, back_end, _settings(given), _progress(), bits)
-    _show(result, as_json, lambda: simulation_summary(result), indent=None)
+    result = simulate_program(program, back_end, running.settings(given), running.progress(), bits)
+    running.show(result, as_json, lambda: simulation_summary(result), indent=None)
 
 
 @main.command()
@@ -316,19 +284,19 @@ def verify(
         from ultralif_deploy.pipeline import recheck
         from ultralif_deploy.report.inspection import certificate_summary
 
-        result = recheck(certificate, _progress())
-        _show(result, as_json, lambda: certificate_summary(result))
+        result = recheck(certificate, running.progress())
+        running.show(result, as_json, lambda: certificate_summary(result))
         return
     assert checkpoint is not None
     _deploy(
         checkpoint,
         output,
-        _settings(given),
+        running.settings(given),
         as_json,
         bits=bits,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=_names(back_ends),
+        back_ends=running.back_end_names(back_ends),
         skip_passes=skip_passes,
     )
 
@@ -340,15 +308,16 @@ def verify(
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Put two deployments side by side: accuracy, spike rates, operations, energy, sizes.
 
-    FIRST and SECOND are report.json files; differences are second minus first.
+    FIRST and SECOND are report.json files, or the directories that hold them (-o of deploy and
+    verify); differences are second minus first.
 
-    Example: ultralif compare eight-bits/report.json four-bits/report.json
+    Example: ultralif compare eight-bits four-bits
     """
     from ultralif_deploy.comparison import compare_reports
     from ultralif_deploy.report.comparison_summary import comparison_summary
 
     compared = compare_reports(first, second)
-    _show(compared, as_json, lambda: comparison_summary(compared))
+    running.show(compared, as_json, lambda: comparison_summary(compared))
 
 
 @main.command()
@@ -363,7 +332,7 @@ def doctor(as_json: bool) -> None:
     from ultralif_deploy.report.inspection import diagnosis_summary
 
     found = diagnosis()
-    _show(found, as_json, lambda: diagnosis_summary(found))
+    running.show(found, as_json, lambda: diagnosis_summary(found))
 
 
 @main.command()
@@ -383,8 +352,10 @@ def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -
     from ultralif_deploy.pipeline import program_energy
     from ultralif_deploy.report.terminal import energy_tables
 
-    result = program_energy(program, device.split(","), _settings(given), _progress(), bits)
-    _show(result, as_json, lambda: energy_tables(result))
+    result = program_energy(
+        program, device.split(","), running.settings(given), running.progress(), bits
+    )
+    running.show(result, as_json, lambda: energy_tables(result))
 
 
 def _deploy(
@@ -394,44 +365,7 @@ def _deploy(
     from ultralif_deploy.report.network_summary import network_summary
     from ultralif_deploy.report.terminal import deployment_summary
 
-    typed = click.get_current_context().meta[COMMAND]
-    report = run(checkpoint, output, settings, progress=_progress(), command=typed, **how)
+    typed = click.get_current_context().meta[running.COMMAND]
+    report = run(checkpoint, output, settings, progress=running.progress(), command=typed, **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
-    _show(report, as_json, lambda: summary(report, str(output)))
-
-
-def _names(names: str | None) -> tuple[str, ...]:
-    """Names of back ends, all of them where none were given."""
-    return options.BACK_ENDS if names is None else tuple(names.split(","))
-
-
-def _settings(given: dict[str, Any]) -> "Settings":
-    from ultralif_deploy.settings import Settings
-
-    return Settings(**given)
-
-
-def _annealing(
-    epochs: int = 20,
-    learning_rate: float = 1e-3,
-    sparsity: float = 0.0,
-    bits: str | None = "8",
-) -> "AnnealOptions":
-    from ultralif_deploy.anneal import AnnealOptions
-
-    return AnnealOptions(epochs, learning_rate, sparsity=sparsity, bits=bits)
-
-
-def _progress() -> Any:
-    from ultralif_deploy.progress import TerminalProgress
-
-    return TerminalProgress()
-
-
-def _show(result: Any, as_json: bool, render: Any, indent: int | None = 2) -> None:
-    if as_json:
-        click.echo(json.dumps(result, indent=indent, sort_keys=True, allow_nan=False))
-        return
-    from ultralif_deploy.report.terminal import console
-
-    console().print(render(), crop=False)  # lines to copy stay whole
+    running.show(report, as_json, lambda: summary(report, str(output)))

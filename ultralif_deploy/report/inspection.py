@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ultralif_deploy.composition import Composed
-from ultralif_deploy.report.terminal import assumptions_table, percent, titled, weights_in_words
+from ultralif_deploy.report.terminal import assumptions_table, titled
+from ultralif_deploy.report.words import percent, rate, weights_in_words
 from ultralif_deploy.second_order_checkpoint import HardCheckpoint
 from ultralif_deploy.settings import Source
 
@@ -119,7 +120,7 @@ def anneal_summary(result: dict[str, Any]) -> RenderableType:
             f"{epoch['epsilon']:.4f}",
             percent(epoch["soft_accuracy"]),
             percent(epoch["hard_accuracy"]),
-            f"{epoch['spike_rate']:.3f}",
+            rate(epoch["spike_rate"]),
         )
     return Group(table, Text(f"Written to {result['output']}"))
 

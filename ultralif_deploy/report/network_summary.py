@@ -14,7 +14,7 @@ from ultralif_deploy.report.terminal import (
     titled,
     written_files,
 )
-from ultralif_deploy.report.words import percent
+from ultralif_deploy.report.words import percent, rate
 
 
 def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
@@ -22,7 +22,7 @@ def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
     columns = ("name", "neurons", "rate float", "rate integer", "spikes agree")
     table = titled("Populations, float against integer", *columns, left=("name",))
     for name, p in report["populations"].items():
-        rates = (f"{p['spike_rate_float']:.4f}", f"{p['spike_rate_integer']:.4f}")
+        rates = rate(p["spike_rate_float"]), rate(p["spike_rate_integer"])
         table.add_row(name, str(p["neurons"]), *rates, percent(p["agreement"]))
     return Group(
         summary_text(report),

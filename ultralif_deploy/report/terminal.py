@@ -7,7 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ultralif_deploy.report.summary import summary
-from ultralif_deploy.report.words import joule, percent, plain, weights_in_words
+from ultralif_deploy.report.words import (
+    joule,
+    percent,
+    plain,
+    rate,
+    weights_in_words,
+    without_energy,
+)
 
 
 def console() -> Console:
@@ -74,9 +81,8 @@ def _devices_table(energy: dict[str, Any]) -> Table:
         left_out = "; ".join(t for t in (device["not_covered"], device["note"]) if t)
         if device["total_j"] is None:
             missing = ", ".join(device["not_published"])
-            why, what = device["note"], "not placed"
-            if missing:
-                why, what = f"no figure for {missing}", "not published"
+            why = f"no figure for {missing}" if missing else device["note"]
+            what = without_energy(device["not_published"])
             table.add_row(name, device["badge"], what, "", beside, "", why)
             continue
         causes = {k: v for k, v in device["by_cause_j"].items() if k != "idle"}
@@ -135,8 +141,8 @@ def _accuracy(report: dict[str, Any]) -> Table:
     table = titled(title, "network", "ε", "accuracy", "spike rate", left=("network",))
     for point in report["epsilon_sweep"]:
         name = {1.0: "soft, as trained", 0.0: "hard, as trained"}.get(point["factor"], "soft")
-        epsilon, rate = f"{point['epsilon']:.4f}", f"{point['spike_rate']:.3f}"
-        table.add_row(name, epsilon, percent(point["accuracy"]), rate)
+        figures = percent(point["accuracy"]), rate(point["spike_rate"])
+        table.add_row(name, f"{point['epsilon']:.4f}", *figures)
     if report["annealing"] != "none" or not report["epsilon_sweep"]:
         how = report["annealing"] if report["epsilon_sweep"] else "as trained"
         table.add_row(f"hard, {how}", "0", percent(accuracy["hard"]), "")
@@ -155,8 +161,8 @@ def _populations(report: dict[str, Any]) -> Table:
         table.add_row(
             name,
             str(p["neurons"]),
-            "–" if p["spike_rate_soft"] is None else f"{p['spike_rate_soft']:.3f}",
-            f"{p['spike_rate_integer']:.3f}",
+            rate(p["spike_rate_soft"]),
+            rate(p["spike_rate_integer"]),
             percent(p["agreement_integer_soft"]),
             percent(p["agreement_integer_hard"]),
             f"{margin['q01']:.2g}",

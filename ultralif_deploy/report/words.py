@@ -1,6 +1,6 @@
 """Figures in words: how numbers are written, the same in the terminal and in the HTML report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,35 @@ def significant(value: float) -> str:
 def short(value: float) -> str:
     """About two digits, without exponents where the value is large."""
     return f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.3g}'):,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """A spike rate, or a dash."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def ratio(value: float) -> str:
+    """A ratio: ×0.52."""
+    return f"×{value:.2f}" if 0.1 <= value < 100 else f"×{short(value)}"
+
+
+def signed(written: Format) -> Format:
+    """A format with a sign before each figure."""
+    return lambda value: f"{'−' if value < 0 else '+'}{written(abs(value))}"
+
+
+def constant(entry: dict[str, Any]) -> str:
+    """A device's constant with its unit, and its range where sources differ."""
+    if entry["value"] is None:
+        return "not published"
+    text = f"{entry['value']:.12g} {entry['unit']}"
+    low, high = entry["low"], entry["high"]
+    return text if low == high else f"{text} ({low:.12g} – {high:.12g})"
+
+
+def without_energy(not_published: Sequence[str]) -> str:
+    """Why a device has no joules, by the constants that it lacks: `not published` or not placed."""
+    return "not published" if not_published else "not placed"
 
 
 def weights_in_words(program: dict[str, Any]) -> str:

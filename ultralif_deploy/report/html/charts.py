@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ultralif_deploy.printable import shortened
 from ultralif_deploy.report.html.page import Figure, Mark, across, mark
 
 LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24
@@ -119,7 +120,7 @@ def rows_figure(
     marks: list[Mark] = []
     y = 0.0
     for row in rows:
-        marks += [
+        marks += [  # a label leaves room for its figure on a phone; the description has the whole
             mark("text", text=shortened(row.label), x=0, y=y + 13, class_="label"),
             mark("text", text=row.value, x="100%", y=y + 13, class_="label value"),
         ]
@@ -129,11 +130,6 @@ def rows_figure(
             y += TRACK
         y += GAP
     return Figure(title, description, y + AXIS, (*axis_marks(axis, 0, y), *marks), legend, note)
-
-
-def shortened(label: str) -> str:
-    """A label that leaves room for its figure on a phone; the description has the whole."""
-    return label if len(label) <= 30 else f"{label[:14]}…{label[-15:]}"
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:

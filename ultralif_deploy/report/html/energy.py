@@ -13,7 +13,7 @@ from ultralif_deploy.report.html.charts import (
     stacked,
 )
 from ultralif_deploy.report.html.page import Figure, Section, Table, cell, columns
-from ultralif_deploy.report.words import joule, significant, whole
+from ultralif_deploy.report.words import constant, joule, significant, whole, without_energy
 
 CAUSES = ("compute", "weight memory", "state memory", "addressing", "network", "neuron", "idle")
 """In the order of their colours."""
@@ -115,7 +115,7 @@ def _device_table(devices: dict[str, Any]) -> Table:
     for name, d in devices.items():
         missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
         left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
-        unknown = "not published" if d["not_published"] else "not placed"
+        unknown = without_energy(d["not_published"])
         energies = [
             cell(d[key], unknown if d["total_j"] is None else joule(d[key]))
             for key in ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
@@ -139,12 +139,9 @@ def _device_table(devices: dict[str, Any]) -> Table:
 def _constants(devices: dict[str, Any]) -> Table:
     rows = []
     for name, device in devices.items():
-        for constant, c in device["constants"].items():
-            value = "not published" if c["value"] is None else f"{c['value']:g} {c['unit']}"
-            if c["value"] is not None and c["low"] != c["high"]:
-                value += f" ({c['low']:g} – {c['high']:g})"
-            place = (cell(name), cell(constant))
-            rows.append((*place, cell(c["value"], value), cell(c["covers"]), cell(c["source"])))
+        for key, c in device["constants"].items():
+            figure = cell(c["value"], constant(c))
+            rows.append((cell(name), cell(key), figure, cell(c["covers"]), cell(c["source"])))
     names = columns("device", "constant", "#value", "covers", "source")
     return Table("Every constant, with its source", names, tuple(rows))
 

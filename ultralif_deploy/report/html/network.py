@@ -16,7 +16,7 @@ from ultralif_deploy.report.html.charts import (
 )
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
-from ultralif_deploy.report.words import percent, short, significant, weights_in_words, whole
+from ultralif_deploy.report.words import percent, rate, short, significant, weights_in_words, whole
 
 GREY_LEVELS = 8
 """Steps in which soft spikes are drawn."""
@@ -38,10 +38,10 @@ def accuracy_section(report: dict[str, Any]) -> Section:
         deployed = Point(after, f"deployed, integer: {percent(after)}", "deployed")
         if after is not None:
             figures.append(_curve("Accuracy", [*before, deployed], names, 0.05, _short_percent))
-        rates = [_sweep_point(p, p["spike_rate"], f"{p['spike_rate']:.3f}") for p in sweep]
+        rates = [_sweep_point(p, p["spike_rate"], rate(p["spike_rate"])) for p in sweep]
         mean = _mean_rate(report)
-        rates.append(Point(mean, "" if mean is None else f"deployed: {mean:.3f}", "deployed"))
-        figures.append(_curve("Mean spike rate", rates, names, 0.05, lambda rate: f"{rate:.2f}"))
+        rates.append(Point(mean, "" if mean is None else f"deployed: {rate(mean)}", "deployed"))
+        figures.append(_curve("Mean spike rate", rates, names, 0.05, lambda r: f"{r:.2f}"))
     words = (where,) if sweep else (f"{where} The neurons spike hard as trained: there is no ε.",)
     return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
 
