@@ -1,14 +1,13 @@
 """Reading data sets from .npz files, which are never trusted."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.files import check_unpacked_size, check_zip_archive, readable_file
+from ultralif_deploy.files import readable_file
+from ultralif_deploy.npz import read_npz
 
 EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
@@ -66,7 +65,7 @@ def load_dataset(source: str | Path) -> Dataset:
             f"{source}: unknown data; expected a .npz file or one of {', '.join(EMBEDDED)}"
         )
     path = readable_file(path)
-    arrays = _read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
+    arrays = read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
     train = _split(path, "train", arrays)
     test = _split(path, "test", arrays)
     name = str(source) if str(source) in EMBEDDED else path.name
@@ -128,38 +127,3 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
     if not np.issubdtype(y.dtype, np.integer):
         raise UltralifError(f"{path}: y_{part} is {y.dtype}; expected integer labels")
     return Split(x, y.astype(np.int64))
-
-
-def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    check_zip_archive(path, "a .npz file")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            present = {name for name in names if f"{name}.npy" in archive.namelist()}
-            for name in sorted(present):
-                _check_header(path, archive, f"{name}.npy")
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in sorted(present)}
-    except UltralifError:
-        raise
-    except Exception as error:  # zipfile and numpy raise many kinds on damaged files
-        raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
-
-
-def _check_header(path: Path, archive: zipfile.ZipFile, name: str) -> None:
-    """Compare the size that an array's header declares with what the archive holds."""
-    with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read: Any = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise UltralifError(f"{path}: {name} holds Python objects; expected numbers")
-    count = 1
-    for length in shape:
-        count *= int(length)
-    check_unpacked_size(path, count * dtype.itemsize)
-    if count * dtype.itemsize > archive.getinfo(name).file_size:
-        raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")
