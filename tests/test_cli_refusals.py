@@ -92,10 +92,24 @@ def test_labels_out_of_range(tmp_path: Path) -> None:
 
 
 def test_images_of_the_wrong_size(tmp_path: Path) -> None:
-    path = digits(tmp_path / "d.npz", x_test=np.zeros((450, 9, 9), dtype=np.uint8))
+    test, train = (np.zeros((count, 9, 9), dtype=np.uint8) for count in (450, 1347))
+    path = digits(tmp_path / "d.npz", x_test=test, x_train=train)
     line = deploy_refused(tmp_path / "o", DEMO, "--data", path)
     assert "(9, 9)" in line
     assert "64 inputs" in line
+
+
+def test_training_images_of_another_size(tmp_path: Path) -> None:
+    train = np.zeros((1347, 9, 9), dtype=np.uint8)
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", digits(tmp_path / "d.npz", x_train=train))
+    assert "samples of x_train have shape (9, 9), of x_test (8, 8)" in line
+
+
+def test_byte_images_of_zeros_and_ones(tmp_path: Path) -> None:
+    with np.load(loading.EMBEDDED["digits"]) as data:
+        path = digits(tmp_path / "d.npz", x_test=(data["x_test"] > 100).astype(np.uint8))
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", path)
+    assert "x_test: uint8 images of 0 and 1 alone" in line
 
 
 def test_output_that_is_a_file(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ class Split:
     """Samples and their labels.
 
     Attributes:
-        x: images [sample, …] uint8 or float in [0, 1], or spikes [sample, time, …].
+        x: images [sample, …] uint8, float in [0, 1] or bool (True is a full pixel), or spikes
+            [sample, time, …].
         y: labels [sample] int64, or None.
     """
 
@@ -56,8 +57,8 @@ def load_dataset(source: str | Path) -> Dataset:
     x_test the last sixth of the training samples is held out as the test split.
 
     Raises:
-        UltralifError: no such file or data set, damaged file, missing arrays, labels or pixel
-            values that cannot be used.
+        UltralifError: no such file or data set, damaged file, missing arrays, splits of
+            different sample shapes, labels or pixel values that cannot be used.
     """
     path = EMBEDDED.get(str(source)) or Path(source)
     if str(source) not in EMBEDDED and path.suffix != ".npz":
@@ -68,6 +69,11 @@ def load_dataset(source: str | Path) -> Dataset:
     arrays = read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
     train = _split(path, "train", arrays)
     test = _split(path, "test", arrays)
+    if train is not None and test is not None and train.x.shape[1:] != test.x.shape[1:]:
+        raise UltralifError(
+            f"{path}: samples of x_train have shape {train.x.shape[1:]}, of x_test "
+            f"{test.x.shape[1:]}; expected one shape"
+        )
     name = str(source) if str(source) in EMBEDDED else path.name
     if test is not None:
         return Dataset(name, train, test)
@@ -107,9 +113,7 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
     name = f"{path}: x_{part}"
     if x.ndim < 2 or 0 in x.shape:
         raise UltralifError(f"{name} has shape {x.shape}; expected [sample, …]")
-    if x.dtype == bool:
-        x = x.view(np.uint8)
-    if x.dtype != np.uint8:
+    if x.dtype not in (np.uint8, bool):
         if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
             raise UltralifError(f"{name} is {x.dtype}; expected uint8, integers or floats")
         if not np.isfinite(x).all():
