@@ -1,20 +1,26 @@
 """The command `ultralif`; heavy modules are imported by the command that needs them."""
 
+import io
 import json
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ultralif_deploy import cli_options as options
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.printable import printable
 
 if TYPE_CHECKING:
     from ultralif_deploy.anneal import AnnealOptions
     from ultralif_deploy.settings import Settings
 
+
+ALLOCATION = "can't allocate memory"
+"""What torch says, in a RuntimeError, where others raise MemoryError."""
 
 COMMAND = "ultralif.command"
 """Key of the command line among what a context carries."""
@@ -29,7 +35,22 @@ class Refusal(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group that turns our errors into one line and their exit code."""
+    """A group that ends in one line and an exit code, whatever ends it."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Write `?` for what the terminal's encoding does not have."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # click itself ends where whoever reads has read enough
+            if error.filename is None:
+                # What is still buffered cannot be written either; it must not fail at the end too.
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            where = error.filename or "output"
+            refusal = Refusal(UltralifError(f"{where}: {error.strerror or error}"))
+            refusal.show()
+            sys.exit(refusal.exit_code)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the command line as it was typed, for the reports."""
@@ -42,6 +63,16 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UltralifError as error:
             raise Refusal(error) from error
+        except KeyboardInterrupt as stop:
+            raise Refusal(
+                Interrupted(f"interrupted; {stop}" if stop.args else "interrupted")
+            ) from stop
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and ALLOCATION not in str(error):
+                raise
+            raise Refusal(
+                UltralifError(f"not enough memory ({error}); use fewer timesteps or samples")
+            ) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
