@@ -10,11 +10,12 @@ all, fit the first cache.
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+from ultralif_deploy.simulators.compiled import jit
 
 LANES = 64
 """Neurons of a tile, and input values compared at once."""
@@ -32,8 +33,6 @@ BLOCK = 32
 """Rows whose events are kept while the tiles go by."""
 
 INT64 = ir.IntType(64)
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 def tiled(weight: np.ndarray) -> np.ndarray:
