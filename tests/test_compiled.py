@@ -22,3 +22,9 @@ def test_simulates_without_a_place_for_compiled_code(tmp_path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == ultralif(*run).out
+
+
+def test_onnxruntime_reports_to_nobody() -> None:
+    code = "import os, ultralif_deploy.backends; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"
