@@ -6,6 +6,7 @@ nest without end, name files outside itself, use one long text many times, or tr
 
 import math
 import mmap
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,11 @@ def check_hdf5(path: Path) -> Texts:
     except UltralifError:
         raise
     except Exception as error:
+        if zipfile.is_zipfile(path):
+            raise UltralifError(
+                f"{path}: a zip archive, as checkpoints are; expected a NIR file: quantize or "
+                "deploy a checkpoint first"
+            ) from error
         # h5py answers damaged content with whatever HDF5 or NumPy happened to trip over.
         raise UltralifError(
             f"{path}: not an HDF5 file, or truncated or damaged ({error}); write it again"

@@ -183,6 +183,28 @@ def test_program_that_is_no_nir_file(tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize("command", ["quantize", "anneal", "verify", "deploy"])
+def test_a_program_where_a_checkpoint_is_wanted(tmp_path: Path, command: str) -> None:
+    assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
+    program, out = tmp_path / "program.nir", tmp_path / "o"
+    line = refused(command, program, "--data", "digits", "-o", out)
+    assert "program.nir: an integer program already; simulate, energy and export take it" in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["simulate", "energy", "export"])
+def test_a_checkpoint_where_a_program_is_wanted(command: str) -> None:
+    data = () if command == "export" else ("--data", "digits")
+    line = refused(command, DEMO, *data)
+    assert "expected a NIR file: quantize or deploy a checkpoint first" in line
+
+
+def test_a_damaged_nir_file_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    path.write_bytes(b"\x89HD")
+    assert "net.nir: not an HDF5 file" in refused("inspect", path)
+
+
 def test_unknown_export_target(tmp_path: Path) -> None:
     assert "available: nir" in refused("export", tmp_path / "p.nir", "--to", "verilog")
 

@@ -12,7 +12,7 @@ import click
 
 from ultralif_deploy import cli_options as options
 from ultralif_deploy.errors import Interrupted, UltralifError
-from ultralif_deploy.printable import printable
+from ultralif_deploy.printable import printable, printable_values
 
 if TYPE_CHECKING:
     from ultralif_deploy.anneal import AnnealOptions
@@ -159,18 +159,23 @@ def deploy(
 @options.nir_options
 @options.json_option
 def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
-    """Show what a checkpoint or NIR file holds, and what has to be assumed.
+    """Show what a checkpoint, a NIR file or a program holds, and what has to be assumed.
 
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
     """
-    from ultralif_deploy.report.inspection import inspection_summary
+    from ultralif_deploy.report.inspection import inspection_summary, program_summary
     from ultralif_deploy.report.network_summary import network_inspection
     from ultralif_deploy.sources import describe
 
     found = describe(checkpoint, _settings(given))
-    summary = inspection_summary if "architecture" in found else network_inspection
-    _show(found, as_json, lambda: summary(found))
+    summaries = {
+        "program": program_summary,
+        "architecture": inspection_summary,
+        "populations": network_inspection,
+    }
+    summary = next(summary for key, summary in summaries.items() if key in found)
+    _show(found, as_json, summary)
 
 
 @main.command()
@@ -206,7 +211,7 @@ def anneal(
     result = anneal_checkpoint(
         checkpoint, output, settings, annealing, _progress(), use_labels=not unlabelled
     )
-    _show(result, as_json, lambda: anneal_summary(result))
+    _show(result, as_json, anneal_summary)
 
 
 @main.command()
@@ -237,7 +242,7 @@ def quantize(
     from ultralif_deploy.report.inspection import program_summary
 
     result = quantize_checkpoint(checkpoint, output, _settings(given), bits, skip_passes)
-    _show(result, as_json, lambda: program_summary(result))
+    _show(result, as_json, program_summary)
 
 
 @main.command()
@@ -268,7 +273,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     from ultralif_deploy.report.inspection import exports_summary
 
     result = export_program(program, targets.split(","), output, flavour)
-    _show(result, as_json, lambda: exports_summary(result))
+    _show(result, as_json, exports_summary)
 
 
 @main.command()
@@ -297,7 +302,7 @@ def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: An
     from ultralif_deploy.report.inspection import simulation_summary
 
     result = simulate_program(program, back_end, _settings(given), _progress(), bits)
-    _show(result, as_json, lambda: simulation_summary(result), indent=None)
+    _show(result, as_json, simulation_summary, indent=None)
 
 
 @main.command()
@@ -348,7 +353,7 @@ def verify(
         from ultralif_deploy.report.inspection import certificate_summary
 
         result = recheck(certificate, _progress())
-        _show(result, as_json, lambda: certificate_summary(result))
+        _show(result, as_json, certificate_summary)
         return
     assert checkpoint is not None
     _deploy(
@@ -379,7 +384,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     from ultralif_deploy.report.comparison_summary import comparison_summary
 
     compared = compare_reports(first, second)
-    _show(compared, as_json, lambda: comparison_summary(compared))
+    _show(compared, as_json, comparison_summary)
 
 
 @main.command()
@@ -394,7 +399,7 @@ def doctor(as_json: bool) -> None:
     from ultralif_deploy.report.inspection import diagnosis_summary
 
     found = diagnosis()
-    _show(found, as_json, lambda: diagnosis_summary(found))
+    _show(found, as_json, diagnosis_summary)
 
 
 @main.command()
@@ -415,7 +420,7 @@ def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -
     from ultralif_deploy.report.terminal import energy_tables
 
     result = program_energy(program, device.split(","), _settings(given), _progress(), bits)
-    _show(result, as_json, lambda: energy_tables(result))
+    _show(result, as_json, energy_tables)
 
 
 def _deploy(
@@ -428,7 +433,7 @@ def _deploy(
     typed = click.get_current_context().meta[COMMAND]
     report = run(checkpoint, output, settings, progress=_progress(), command=typed, **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
-    _show(report, as_json, lambda: summary(report, str(output)))
+    _show(report, as_json, lambda found: summary(found, str(output)))
 
 
 def _names(names: str | None) -> tuple[str, ...]:
@@ -459,10 +464,10 @@ def _progress() -> Any:
     return TerminalProgress()
 
 
-def _show(result: Any, as_json: bool, render: Any, indent: int | None = 2) -> None:
+def _show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=indent, sort_keys=True, allow_nan=False))
         return
     from ultralif_deploy.report.terminal import console
 
-    console().print(render(), crop=False)  # lines to copy stay whole
+    console().print(summary(printable_values(result)), crop=False)  # lines to copy stay whole

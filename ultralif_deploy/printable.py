@@ -1,6 +1,19 @@
 """Text from untrusted files, made fit for a terminal."""
 
+from typing import Any
+
 
 def printable(text: str) -> str:
     """Text without control characters, so that it cannot steer the terminal."""
     return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def printable_values(value: Any) -> Any:
+    """Plain values whose texts, keys too, are `printable` line by line."""
+    if isinstance(value, str):
+        return "\n".join(map(printable, value.split("\n")))
+    if isinstance(value, dict):
+        return {printable_values(k): printable_values(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(printable_values(entry) for entry in value)
+    return value

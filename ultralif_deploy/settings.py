@@ -223,7 +223,7 @@ def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> Non
     for name in names:
         value = getattr(settings, name)
         if value is not None:
-            raise UltralifError(f"--{name} {value}: {why}")
+            raise UltralifError(f"--{name.replace('_', '-')} {value}: {why}")
 
 
 def settle_encoder(
