@@ -16,8 +16,8 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import check_unpacked_size
 
-MAX_DEPTH = 8
-"""Groups within groups; a program has 4."""
+MAX_DEPTH = 32
+"""Groups within groups; a program has 4, and subgraphs add 2 each."""
 
 MAX_OBJECTS = 20_000
 MAX_TEXTS = 100_000

@@ -176,6 +176,22 @@ def test_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
     assert name in ultralif("inspect", named(tmp_path, name)).out
 
 
+def test_a_stride_of_0_is_one_line_without_warnings(tmp_path: Path) -> None:
+    conv = nir.Conv2d((3, 3), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.zeros(1))
+    nodes = {
+        "input": nir.Input(np.array([1, 3, 3])),
+        "c": conv,
+        "output": nir.Output(np.array([4])),
+    }
+    path = tmp_path / "c.nir"
+    nir.write(path, nir.NIRGraph(nodes, [("input", "c"), ("c", "output")], type_check=False))
+    with h5py.File(path, "r+") as file:
+        file["node/nodes/c/stride"][()] = 0
+    line = refused("inspect", path)
+    assert "not a NIR graph" in line
+    assert "Warning" not in line
+
+
 def named(directory: Path, name: str) -> Path:
     """A network whose neurons have a name."""
     nodes = {
