@@ -192,6 +192,13 @@ def test_a_program_where_a_checkpoint_is_wanted(tmp_path: Path, command: str) ->
     assert not out.exists()
 
 
+@pytest.mark.parametrize("command", ["simulate", "energy"])
+def test_bits_for_a_program(tmp_path: Path, command: str) -> None:
+    assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
+    line = refused(command, tmp_path / "program.nir", "--data", "digits", "--bits", 4)
+    assert "--bits 4: it is for NIR files of other tools" in line
+
+
 @pytest.mark.parametrize("command", ["simulate", "energy", "export"])
 def test_a_checkpoint_where_a_program_is_wanted(command: str) -> None:
     data = () if command == "export" else ("--data", "digits")

@@ -146,8 +146,8 @@ def deploy(
         anneal=_annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=_names(back_ends),
-        devices=device.split(","),
+        back_ends=options.BACK_ENDS if back_ends is None else _names(back_ends),
+        devices=_names(device),
         skip_passes=skip_passes,
     )
 
@@ -272,7 +272,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     from ultralif_deploy.pipeline import export_program
     from ultralif_deploy.report.inspection import exports_summary
 
-    result = export_program(program, targets.split(","), output, flavour)
+    result = export_program(program, _names(targets), output, flavour)
     _show(result, as_json, exports_summary)
 
 
@@ -280,7 +280,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 @options.program_argument
 @options.data_options
 @options.nir_options
-@options.bits_option
+@options.foreign_bits_option
 @click.option(
     "--on",
     "back_end",
@@ -291,7 +291,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 )
 @options.lava_option
 @options.json_option
-def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: Any) -> None:
+def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
     """Run a program on data and print logits, predictions, accuracy and event counts.
 
     Another tool's NIR file is quantized first.
@@ -364,7 +364,7 @@ def verify(
         bits=bits,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=_names(back_ends),
+        back_ends=options.BACK_ENDS if back_ends is None else _names(back_ends),
         skip_passes=skip_passes,
     )
 
@@ -406,10 +406,10 @@ def doctor(as_json: bool) -> None:
 @options.program_argument
 @options.data_options
 @options.nir_options
-@options.bits_option
+@options.foreign_bits_option
 @options.device_option
 @options.json_option
-def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -> None:
+def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
     """Count a program's events on data and estimate joules from published constants.
 
     Another tool's NIR file is quantized first.
@@ -419,7 +419,7 @@ def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -
     from ultralif_deploy.pipeline import program_energy
     from ultralif_deploy.report.terminal import energy_tables
 
-    result = program_energy(program, device.split(","), _settings(given), _progress(), bits)
+    result = program_energy(program, _names(device), _settings(given), _progress(), bits)
     _show(result, as_json, energy_tables)
 
 
@@ -436,9 +436,9 @@ def _deploy(
     _show(report, as_json, lambda found: summary(found, str(output)))
 
 
-def _names(names: str | None) -> tuple[str, ...]:
-    """Names of back ends, all of them where none were given."""
-    return options.BACK_ENDS if names is None else tuple(names.split(","))
+def _names(names: str) -> tuple[str, ...]:
+    """Names between commas, with or without spaces."""
+    return tuple(name.strip() for name in names.split(","))
 
 
 def _settings(given: dict[str, Any]) -> "Settings":

@@ -243,7 +243,7 @@ def simulate_program(
     on: str,
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str = 8,
+    bits: int | str | None = None,
 ) -> dict[str, Any]:
     """Run a program on the test samples of a data set.
 
@@ -272,7 +272,7 @@ def program_energy(
     devices: Iterable[str],
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str = 8,
+    bits: int | str | None = None,
 ) -> dict[str, Any]:
     """Events of a program on the test samples, and joules per device.
 

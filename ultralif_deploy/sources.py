@@ -65,18 +65,22 @@ def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
 
 
 def open_program(
-    path: str | Path, settings: Settings, bits: int | str = 8
+    path: str | Path, settings: Settings, bits: int | str | None = None
 ) -> tuple[Program, Dataset, Encoder, Assumptions]:
-    """A program with its data; networks of other tools are quantized on the way.
+    """A program with its data; networks of other tools are quantized first, to 8 bits or `bits`.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: bad input, or bits for a program, whose weights have theirs.
     """
     if kind_of(path) is Kind.NETWORK:
         source = open_network(path, settings)
         dataset = required_data(source)
-        _, program = program_of(source.network, source, bits)
+        _, program = program_of(source.network, source, 8 if bits is None else bits)
         return program, dataset, source.encoder, source.assumptions
+    if bits is not None:
+        raise UltralifError(
+            f"--bits {bits}: it is for NIR files of other tools, {path} is a program"
+        )
     loaded = read_nir(path)
     dataset, encoder = open_inputs(loaded, settings)
     return loaded, dataset, encoder, Assumptions()
