@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,9 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
     path = readable_file(path)
     check_zip_archive(path, "a checkpoint that torch.save wrote")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's, about what a file holds
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         what = f"calls {found.group(1)}" if found else "holds more than tensors"
