@@ -64,6 +64,8 @@ def test_a_device_of_the_users_own(tmp_path: Path) -> None:
     [
         (DEVICE, "{", "not a device description"),
         (DEVICE, 'description = "x"', "no entry 'model'"),
+        ('"synaptic"', '"loihi"', "chip None; the model loihi counts on 'loihi1'"),
+        ('"synaptic"', '"sana-fe"\nchip = "x"', "chip 'x'; the model sana-fe counts on 'loihi1'"),
         ('"synaptic"', '"synapses"', "model 'synapses'; expected one of operations, synaptic"),
         ('"estimated"', '"sure"', "badge 'sure'; expected one of published, fitted, estimated"),
         ("constants.synaptic_operation", "constants.synop", "constant of the model synaptic 'syn"),

@@ -120,7 +120,9 @@ def _device(name: str, content: dict[str, Any]) -> Device:
         _one_of(key, f"constant of the model {model}", known): _constant(entry, content["node"])
         for key, entry in content["constants"].items()
     }
-    chip = content.get("chip")
+    chip, needed = content.get("chip"), MODELS[model].chip
+    if needed is not None and chip != needed:
+        raise ValueError(f"chip {chip!r}; the model {model} counts on {needed!r}")
     return Device(
         name,
         _text(content["description"]),
