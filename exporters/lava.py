@@ -10,7 +10,6 @@ says how populations are expressed:
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.files import directory_written_whole
+from ultralif_deploy.files import copy_modules, directory_written_whole
 from ultralif_deploy.fixed import DECAY_ONE
 from ultralif_deploy.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program import (
@@ -134,9 +133,7 @@ def _write(
         "projections": projections,
     }
     with directory_written_whole(directory) as temporary:
-        shutil.copytree(
-            RUNTIME, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        copy_modules(RUNTIME, temporary)
         text = json.dumps(network, indent=1) + "\n"
         (temporary / NETWORK).write_text(text, encoding="utf-8")
         np.savez(temporary / ARRAYS, **arrays)

@@ -16,7 +16,6 @@ reaches its threshold; its logits are the membrane. Pools, joins and loops do no
 """
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from ultralif_deploy.exporters.lava import (
     logit_unit,
     refuse_wide_convolutions,
 )
-from ultralif_deploy.files import directory_written_whole
+from ultralif_deploy.files import copy_modules, directory_written_whole
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.graph import INPUT, Conv2d, Projection
 from ultralif_deploy.program import Population, Program, Threshold
@@ -91,8 +90,7 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
     ]
     with directory_written_whole(directory) as temporary:
         for folder in (RUNTIME, NETX_RUNTIME):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(folder, temporary, dirs_exist_ok=True, ignore=ignored)
+            copy_modules(folder, temporary)
         text = json.dumps({"flavour": "netx", "populations": populations}, indent=1) + "\n"
         (temporary / NETWORK).write_text(text, encoding="utf-8")
         with h5py.File(temporary / FILE, "w") as file:

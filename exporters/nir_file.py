@@ -6,6 +6,7 @@ nest without end, name files outside itself, use one long text many times, or tr
 
 import math
 import mmap
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import check_unpacked_size
 
-MAX_DEPTH = 8
-"""Groups within groups; a program has 4."""
+MAX_DEPTH = 32
+"""Groups within groups; a program has 4, and subgraphs add 2 each."""
 
 MAX_OBJECTS = 20_000
 MAX_TEXTS = 100_000
@@ -56,6 +57,11 @@ def check_hdf5(path: Path) -> Texts:
     except UltralifError:
         raise
     except Exception as error:
+        if zipfile.is_zipfile(path):
+            raise UltralifError(
+                f"{path}: a zip archive, as checkpoints are; expected a NIR file: quantize or "
+                "deploy a checkpoint first"
+            ) from error
         # h5py answers damaged content with whatever HDF5 or NumPy happened to trip over.
         raise UltralifError(
             f"{path}: not an HDF5 file, or truncated or damaged ({error}); write it again"

@@ -4,10 +4,9 @@
 padding and dilation per axis. Neurons are numbered channel first.
 """
 
-import numba
 import numpy as np
 
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
+from ultralif_deploy.simulators.compiled import jit
 
 
 @jit

@@ -6,11 +6,11 @@ Each thread is outside the interpreter's lock from its first block to its last, 
 never wait for each other.
 """
 
-import numba
 import numpy as np
 
 from ultralif_deploy.fixed import INT32_MAX
 from ultralif_deploy.program import Program
+from ultralif_deploy.simulators.compiled import jit
 from ultralif_deploy.simulators.row_graph import expressible, limits
 from ultralif_deploy.simulators.spike_rows import (
     BLOCK,
@@ -29,8 +29,6 @@ ALONE = 1 << 18
 """Values of input that one thread has done before a second one is awake."""
 
 _NO_LINES = np.empty(0, dtype=np.uint16)
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 class EventChain:

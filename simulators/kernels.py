@@ -3,13 +3,11 @@
 Shapes: T timesteps, B samples, I inputs, N neurons.
 """
 
-import numba
 import numpy as np
 
 from ultralif_deploy import fixed
 from ultralif_deploy.resets import RESETS
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
+from ultralif_deploy.simulators.compiled import jit
 
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)

@@ -129,7 +129,7 @@ def _of_model(
         return _readout(program, population, neuron, chip, sums, exponents)
     raise Refused(
         f"{chip.name}: {population.name}: stock neurons have no {type(neuron).__name__}; "
-        "use --on loihi2, or a network that elides to threshold units"
+        "use lava, which takes every model, or a network that elides to threshold units"
     )
 
 
@@ -160,12 +160,12 @@ def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[in
         raise Refused(
             f"{chip.name}: {population.name}: reset {neuron.reset_mode}"
             f"{' to other values than 0' if neuron.reset_mode == 'value' else ''}; stock neurons "
-            "reset to 0; use --on loihi2"
+            "reset to 0; use loihi2 or lava"
         )
     if (neuron.threshold % ONE).any():
         raise Refused(
             f"{chip.name}: {population.name}: thresholds of fractions of a weight unit; stock "
-            f"neurons compare with multiples of {ONE}; use --on loihi2"
+            f"neurons compare with multiples of {ONE}; use loihi2 or lava"
         )
     mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip, exponents)
     threshold = neuron.threshold.astype(np.int64) // ONE

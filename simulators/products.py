@@ -42,7 +42,7 @@ def _on_onnxruntime(weight: np.ndarray) -> Product:
     run = session(
         [helper.make_node("MatMulInteger", ["rows", "weight"], ["product"])],
         "rows",
-        len(weight),
+        [None, len(weight)],
         {"product": (TensorProto.INT32, 2)},
         {"weight": np.ascontiguousarray(weight, dtype=np.int8)},
     ).run
@@ -52,7 +52,7 @@ def _on_onnxruntime(weight: np.ndarray) -> Product:
 def session(
     nodes: list[Any],
     source: str,
-    size: int,
+    shape: list[int | None],
     outputs: Mapping[str, tuple[int, int]],
     constants: dict[str, np.ndarray],
 ) -> Any:
@@ -60,8 +60,8 @@ def session(
 
     Args:
         nodes: ONNX nodes.
-        source: name of the only input, uint8 [..., size].
-        size: its last axis.
+        source: name of the only input, uint8.
+        shape: its shape, with None where any length will do.
         outputs: (element type, number of axes) by name.
         constants: arrays by name.
 
@@ -71,12 +71,11 @@ def session(
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    axes = max(count for _, count in outputs.values()) - 1
     describe = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         source,
-        [describe(source, TensorProto.UINT8, [None] * axes + [size])],
+        [describe(source, TensorProto.UINT8, shape)],
         [describe(name, kind, [None] * count) for name, (kind, count) in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

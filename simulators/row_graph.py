@@ -61,7 +61,8 @@ class RowGraph:
         total = helper.make_node("ReduceSum", [current, "time"], ["logits"], keepdims=0)
         outputs = {"logits": (TensorProto.INT32, 2)}
         outputs |= {f"spikes {name}": (TensorProto.UINT8, 3) for name in self.spiking}
-        self.session = session([*nodes, total], "rows", program.input.size, outputs, constants)
+        rows = [None, None, program.input.size]
+        self.session = session([*nodes, total], "rows", rows, outputs, constants)
 
     def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Weights int8 by projection and limits int32 by population, as given to the session."""

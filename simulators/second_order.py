@@ -6,13 +6,11 @@ the first words and then the second, changed in place; spikes uint8 [T, B, N]; a
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from ultralif_deploy import fixed
 from ultralif_deploy.program import AdaLIF, CSiLIF, SiLIF
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
+from ultralif_deploy.simulators.compiled import jit
 
 rounded = jit(fixed.rounded)
 clip = jit(fixed.clip)

@@ -10,12 +10,12 @@ all, fit the first cache.
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from ultralif_deploy.simulators.compiled import jit
 from ultralif_deploy.simulators.vectors import (
     INT32,
     INT64,
@@ -43,8 +43,6 @@ BLOCK = 64
 
 WORDS = ir.VectorType(ir.IntType(16), HALF)
 SUMS = ir.VectorType(INT32, HALF)
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 def tiled(weight: np.ndarray) -> np.ndarray:

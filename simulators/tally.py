@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.simulators.compiled import jit
 from ultralif_deploy.simulators.vectors import (
     BYTES,
     INT32,
@@ -28,8 +28,6 @@ MOST = 255
 
 SAMPLES = 8
 """Samples whose spikes are counted at once."""
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 def costs(per_neuron: list[np.ndarray], size: int) -> np.ndarray:

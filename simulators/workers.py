@@ -9,16 +9,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from ultralif_deploy.simulators.compiled import jit
+
 SPINS = 1 << 16
 """Looks at a counter before a thread goes to sleep."""
-
-jit = numba.njit(cache=True, nogil=True, boundscheck=False)
 
 
 @intrinsic

@@ -11,6 +11,9 @@ from types import ModuleType
 
 numbers = itertools.count()
 
+PLAIN = ("from ultralif_deploy.simulators.compiled import jit", "jit = lambda f: f")
+"""The change that makes a module's kernels plain Python."""
+
 
 def copy_of(name: str, *changes: tuple[str, str], **replaced: object) -> ModuleType:
     """A copy of a module with text changed and then names replaced."""

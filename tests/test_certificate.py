@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,63 @@ def test_differences_are_named(certified: Path) -> None:
     other.counts.synaptic_operations["input->neuron"][0] -= 1
     other.logits[1, 4] += 1
     assert "sample 1, class 4" in str(first_difference(one, other))
+
+
+@pytest.mark.parametrize("name", ["inputs", "logits", "spikes.neuron"])
+def test_a_damaged_byte_in_the_vectors_is_one_line(copy: Path, name: str) -> None:
+    path = copy / "vectors.npz"
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+    start = entry.header_offset + 30 + len(entry.filename) + 20  # zip64 fields of the local header
+    content = bytearray(path.read_bytes())
+    content[start + entry.compress_size // 2] ^= 0x55
+    path.write_bytes(content)
+    line = refused("verify", "--certificate", copy / "certificate.json")
+    assert "vectors.npz: not a readable .npz file" in line
+
+
+def test_absurd_shape_in_the_vectors(copy: Path) -> None:
+    path = copy / "vectors.npz"
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 2, 64), }"
+    header += b" " * (118 - len(header)) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inputs.npy", array)
+    line = refused("verify", "--certificate", copy / "certificate.json")
+    assert "vectors.npz: declares 128,000,000,000,000 bytes" in line
+
+
+def test_vectors_without_logits(copy: Path) -> None:
+    change_vectors(copy / "vectors.npz", lambda arrays: arrays.pop("logits"))
+    line = refused("verify", "--certificate", copy / "certificate.json")
+    assert "vectors.npz: no array 'logits'" in line
+
+
+def test_an_array_too_many_in_the_vectors_breaks_it(copy: Path) -> None:
+    change_vectors(copy / "vectors.npz", lambda a: a.update({"spikes.extra": a["spikes.neuron"]}))
+    fails(copy, "vectors.npz: extra")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("traces_sha256", [], "traces_sha256 of fast is list; expected dict"),
+        ("samples", "8", "samples of fast is str; expected int"),
+        ("weights_sha256", None, "weights_sha256 of fast is NoneType; expected str"),
+    ],
+)
+def test_claims_of_another_kind(copy: Path, key: str, value: object, expected: str) -> None:
+    def change(claims: dict[str, Any]) -> None:
+        claims["backends"]["fast"][key] = value
+
+    change_claims(copy / "certificate.json", change)
+    line = refused("verify", "--certificate", copy / "certificate.json")
+    assert f"not a certificate ({expected})" in line
+
+
+def test_files_claimed_of_a_back_end_that_writes_none_break_it(copy: Path) -> None:
+    def change(claims: dict[str, Any]) -> None:
+        claims["backends"]["fast"]["artefacts_sha256"] = {"fast/program": "0"}
+
+    change_claims(copy / "certificate.json", change)
+    fails(copy, "fast: exported files")

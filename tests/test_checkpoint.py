@@ -76,6 +76,26 @@ def test_bare_state_dict(tmp_path):
     same_network(network("ultratplif"), bare)
 
 
+@pytest.mark.parametrize("name", ["state_dict", "model", "net"])
+def test_a_state_dict_under_any_name(tmp_path, name):
+    content = {name: state(), "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
+    read = load(written(tmp_path / "net.pt", content))
+    same_network(network("ultratplif"), read.network)
+    assert read.record == {"epoch": 3}
+
+
+def test_two_state_dicts_are_no_choice(tmp_path):
+    path = written(tmp_path / "net.pt", {"model": state(), "average": state()})
+    assert refused(path) == "entry 'model' is no tensor; expected a state dict"
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "module._orig_mod."])
+def test_prefix_of_a_model_on_several_devices(tmp_path, prefix):
+    wrapped = {f"{prefix}{k}": v for k, v in state().items()}
+    read = load(written(tmp_path / "net.pt", {"model_state_dict": wrapped})).network
+    same_network(network("ultratplif"), read)
+
+
 def test_prefix_of_a_compiled_model(tmp_path):
     compiled = {f"_orig_mod.{k}": v for k, v in state().items()}
     wrapped = {"model_state_dict": compiled, "epoch": 4}

@@ -1,5 +1,7 @@
 """Contents of checkpoints that must be refused: one message a test."""
 
+import zipfile
+
 import pytest
 import torch
 from test_checkpoint import network, refused, state, written
@@ -76,6 +78,19 @@ def test_negative_variance(refusal):
     given = dict(network("ultratlif", batch_norm=True).state_dict())
     given["bn1.running_var"] = torch.tensor([1.0, -1.0, 1.0])
     assert refusal(given) == "bn1.running_var has negative values; expected variances"
+
+
+def test_torch_warns_of_nothing(tmp_path):
+    """A pickle of a protocol that torch warns of; warnings are errors here."""
+    path = tmp_path / "net.pt"
+    torch.save(state(), path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, entry in entries.items():
+            odd = name.endswith("data.pkl")
+            archive.writestr(name, entry.replace(b"\x80\x02", b"\x80\x03", 1) if odd else entry)
+    assert load(path).widths == (4, 3, 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])

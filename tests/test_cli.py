@@ -136,6 +136,26 @@ def test_inspect_says_what_was_assumed(tmp_path: Path) -> None:
     assert assumed["seed"] == {"value": 0, "source": "default"}
 
 
+def test_inspect_shows_a_program(deployed: Path) -> None:
+    found = ultralif("inspect", deployed / "program.nir", "--json").json()
+    assert found["file"] == "program.nir"
+    assert [p["neuron"] for p in found["program"]["populations"]] == ["Threshold", "Integrator"]
+    assert found["assumed"]["timesteps"] == {"value": 10, "source": "program"}
+    shown = ultralif("inspect", deployed / "program.nir").out
+    assert "Integrator" in shown
+    assert "Written to" not in shown
+    line = refused("inspect", deployed / "program.nir", "--input-side", 8)
+    assert "--input-side 8: a program has its settings in it" in line
+
+
+def test_names_may_have_spaces_between_them(deployed: Path, tmp_path: Path) -> None:
+    program = deployed / "program.nir"
+    assert ultralif("export", program, "--to", "c, onnx", "-o", tmp_path).code == 0
+    run = ("energy", program, "--data", "digits", "--limit", 3, "--json")
+    devices = ultralif(*run, "--device", "cmos45, step").json()["devices"]
+    assert list(devices) == ["cmos45", "step"]
+
+
 def test_gap_gate(tmp_path: Path) -> None:
     arguments = ("verify", DEMO, "--data", "digits", "--bits", "ternary", "--certify", 5)
     line = refused(*arguments, "--max-gap", 0.5, "-o", tmp_path, code=1)

@@ -92,10 +92,24 @@ def test_labels_out_of_range(tmp_path: Path) -> None:
 
 
 def test_images_of_the_wrong_size(tmp_path: Path) -> None:
-    path = digits(tmp_path / "d.npz", x_test=np.zeros((450, 9, 9), dtype=np.uint8))
+    test, train = (np.zeros((count, 9, 9), dtype=np.uint8) for count in (450, 1347))
+    path = digits(tmp_path / "d.npz", x_test=test, x_train=train)
     line = deploy_refused(tmp_path / "o", DEMO, "--data", path)
     assert "(9, 9)" in line
     assert "64 inputs" in line
+
+
+def test_training_images_of_another_size(tmp_path: Path) -> None:
+    train = np.zeros((1347, 9, 9), dtype=np.uint8)
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", digits(tmp_path / "d.npz", x_train=train))
+    assert "samples of x_train have shape (9, 9), of x_test (8, 8)" in line
+
+
+def test_byte_images_of_zeros_and_ones(tmp_path: Path) -> None:
+    with np.load(loading.EMBEDDED["digits"]) as data:
+        path = digits(tmp_path / "d.npz", x_test=(data["x_test"] > 100).astype(np.uint8))
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", path)
+    assert "x_test: uint8 images of 0 and 1 alone" in line
 
 
 def test_output_that_is_a_file(tmp_path: Path) -> None:
@@ -167,6 +181,35 @@ def test_program_that_is_no_nir_file(tmp_path: Path) -> None:
     assert "p.nir" in refused("simulate", path, "--data", "digits")
     assert "p.nir" in refused("export", path, "-o", tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("command", ["quantize", "anneal", "verify", "deploy"])
+def test_a_program_where_a_checkpoint_is_wanted(tmp_path: Path, command: str) -> None:
+    assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
+    program, out = tmp_path / "program.nir", tmp_path / "o"
+    line = refused(command, program, "--data", "digits", "-o", out)
+    assert "program.nir: an integer program already; simulate, energy and export take it" in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["simulate", "energy"])
+def test_bits_for_a_program(tmp_path: Path, command: str) -> None:
+    assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
+    line = refused(command, tmp_path / "program.nir", "--data", "digits", "--bits", 4)
+    assert "--bits 4: it is for NIR files of other tools" in line
+
+
+@pytest.mark.parametrize("command", ["simulate", "energy", "export"])
+def test_a_checkpoint_where_a_program_is_wanted(command: str) -> None:
+    data = () if command == "export" else ("--data", "digits")
+    line = refused(command, DEMO, *data)
+    assert "expected a NIR file: quantize or deploy a checkpoint first" in line
+
+
+def test_a_damaged_nir_file_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    path.write_bytes(b"\x89HD")
+    assert "net.nir: not an HDF5 file" in refused("inspect", path)
 
 
 def test_unknown_export_target(tmp_path: Path) -> None:

@@ -101,12 +101,17 @@ def test_cut_keeps_labels_beside_samples():
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [(bool, np.uint8), (np.int64, np.uint8), (np.float64, np.float32)]
+    ("given", "expected"), [(bool, bool), (np.int64, np.uint8), (np.float64, np.float32)]
 )
 def test_kinds_of_values(npz, given, expected):
     x = (IMAGES % 2).astype(given)
     read = load_dataset(npz(x_test=x)).test.x
     assert_array_equal(read, x.astype(expected), strict=True)
+
+
+def test_splits_of_different_shapes_are_refused(npz):
+    message = refused(npz(x_train=IMAGES[:, :1], x_test=IMAGES))
+    assert message == "samples of x_train have shape (1, 2), of x_test (2, 2); expected one shape"
 
 
 def test_other_arrays_are_left_alone(npz):

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ultralif_deploy.encode import BLOCK, NORMALIZATIONS, Encoder, choose_encoding
+from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.encode import (
+    BLOCK,
+    NORMALIZATIONS,
+    Encoder,
+    check_full_pixels,
+    choose_encoding,
+    largest_input,
+)
 from ultralif_deploy.errors import UltralifError
 
 
@@ -44,6 +52,36 @@ def test_float_images_are_read_like_bytes():
     as_float = x.astype(np.float64) / 255
     for encoder in (Encoder("rate", 6), Encoder("rate", 6, 0.7, "mnist"), Encoder("constant", 2)):
         assert_array_equal(encoder.encode(as_float), encoder.encode(x), strict=True)
+
+
+def test_bool_images_are_black_and_full_pixels():
+    x = images() > 100
+    for encoder in (Encoder("rate", 6), Encoder("rate", 6, 0.7, "mnist"), Encoder("constant", 2)):
+        assert_array_equal(encoder.encode(x), encoder.encode(x * np.uint8(255)), strict=True)
+
+
+def test_bool_events_are_counts_of_one():
+    x = images(6, 8).reshape(6, 4, 2) > 100
+    assert_array_equal(Encoder("events", 2).encode(x), Encoder("events", 2).encode(x * np.uint8(1)))
+
+
+def test_training_events_widen_the_input_range():
+    once, twice = np.ones((3, 4, 2), np.uint8), np.full((3, 4, 2), 2, np.uint8)
+    for train, test in ((once, twice), (twice, once)):
+        data = Dataset("d", Split(train, None), Split(test, None))
+        assert largest_input(Encoder("events", 4), data) == 255
+    assert largest_input(Encoder("events", 4), Dataset("d", None, Split(once, None))) == 1
+    assert largest_input(Encoder("events", 4), None) == 255
+    assert largest_input(Encoder("rate", 4), None) == 1
+
+
+def test_byte_images_of_zeros_and_ones_are_refused():
+    x = (images() > 100).astype(np.uint8)
+    message = "d: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool"
+    with pytest.raises(UltralifError, match=message):
+        check_full_pixels(x, "d")
+    for fine in (images(), x * 0, x > 0, x.astype(float)):
+        check_full_pixels(fine, "d")
 
 
 def test_spikes_follow_the_seed_and_the_stream():

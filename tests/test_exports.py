@@ -9,7 +9,12 @@ from commands import refused, ultralif
 from ultralif_deploy import backends, exports
 from ultralif_deploy.backends import BackEnd
 from ultralif_deploy.errors import Missing, Refused, UltralifError
-from ultralif_deploy.files import CHECKSUMS_FILE, directory_written_whole, sha256_file
+from ultralif_deploy.files import (
+    CHECKSUMS_FILE,
+    copy_modules,
+    directory_written_whole,
+    sha256_file,
+)
 from ultralif_deploy.program import Program
 
 
@@ -26,6 +31,20 @@ def test_a_written_directory_carries_checksums_and_may_be_replaced(tmp_path: Pat
     line = (target / CHECKSUMS_FILE).read_text(encoding="utf-8")
     assert line == f"{sha256_file(target / 'inner' / 'a.txt')}  inner/a.txt\n"
     assert [p.name for p in target.parent.iterdir()] == ["c"]
+
+
+def test_modules_are_copied_without_the_permissions_of_a_read_only_package(tmp_path: Path) -> None:
+    source, target = tmp_path / "package", tmp_path / "copy"
+    for file in (source / "run.py", source / "inner" / "a.py", source / "__pycache__" / "a.pyc"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("pass\n", encoding="utf-8")
+        file.chmod(0o444)
+    (source / "inner").chmod(0o555)
+    copy_modules(source, target)
+    assert sorted(p.relative_to(target).as_posix() for p in target.rglob("*")) == [
+        *("inner", "inner/a.py", "run.py")
+    ]
+    assert all(path.stat().st_mode & 0o200 for path in target.rglob("*"))
 
 
 def test_a_directory_of_the_user_is_left_alone(tmp_path: Path) -> None:

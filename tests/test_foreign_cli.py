@@ -158,3 +158,48 @@ def test_a_network_without_spikes(data: Path, tmp_path: Path) -> None:
 def test_options_are_those_there_are() -> None:
     assert list(cli_options.RESETS) == list(RESETS)
     assert cli_options.DISCRETIZATIONS == DISCRETIZATIONS
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "\u202eltr", "\x9b1m"])
+def test_names_cannot_steer_the_terminal(tmp_path: Path, data: Path, name: str) -> None:
+    path = named(tmp_path, name)
+    for command in ("inspect", "simulate", "verify"):
+        given = () if command == "inspect" else ("--data", data)
+        out = ("--on", "fast", "-o", tmp_path / "o") if command == "verify" else ()
+        outcome = ultralif(command, path, *given, *out)
+        assert outcome.code == 0, outcome
+        assert all(line.isprintable() for line in outcome.out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["[red]neuron", ":smile:"])
+def test_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
+    assert name in ultralif("inspect", named(tmp_path, name)).out
+
+
+def test_a_stride_of_0_is_one_line_without_warnings(tmp_path: Path) -> None:
+    conv = nir.Conv2d((3, 3), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.zeros(1))
+    nodes = {
+        "input": nir.Input(np.array([1, 3, 3])),
+        "c": conv,
+        "output": nir.Output(np.array([4])),
+    }
+    path = tmp_path / "c.nir"
+    nir.write(path, nir.NIRGraph(nodes, [("input", "c"), ("c", "output")], type_check=False))
+    with h5py.File(path, "r+") as file:
+        file["node/nodes/c/stride"][()] = 0
+    line = refused("inspect", path)
+    assert "not a NIR graph" in line
+    assert "Warning" not in line
+
+
+def named(directory: Path, name: str) -> Path:
+    """A network whose neurons have a name."""
+    nodes = {
+        "input": nir.Input(np.array([6])),
+        "fc": nir.Linear(np.eye(3, 6)),
+        name: nir.Threshold(np.full(3, 0.5)),
+        "output": nir.Output(np.array([3])),
+    }
+    edges = [("input", "fc"), ("fc", name), (name, "output")]
+    nir.write(directory / "model.nir", nir.NIRGraph(nodes, edges, type_check=False))
+    return directory / "model.nir"

@@ -196,11 +196,15 @@ REFUSED: dict[str, tuple[Load, Program, str]] = {
         chain((4, 200, 2), timesteps=50),
         r"out: logits may reach \d+; limit 1",
     ),
-    "tropical": (loihi.load1, chain((4, 3, 2), tropical), "p0: stock neurons have no TropicalLIF"),
+    "tropical": (
+        loihi.load1,
+        chain((4, 3, 2), tropical),
+        "p0: stock neurons have no TropicalLIF; use lava, which takes every model",
+    ),
     "reset": (
         loihi.load1,
         chain((4, 3, 2), lambda n: lif(n, "subtract", 64, 64)),
-        "p0: reset subtract; stock neurons reset to 0; use",
+        "p0: reset subtract; stock neurons reset to 0; use loihi2 or lava",
     ),
     "fraction": (loihi.load1, chain((4, 3, 2), lambda n: lif(n, threshold=65)), "multiples of 64"),
     "profiles": (

@@ -255,6 +255,25 @@ def test_delays_of_the_input_and_in_a_cycle():
     assert [row[0] for row in found] == [1, 0, 0, 1, 0, 0, 1, 0, 0]
 
 
+def test_delays_in_float32_seconds_are_whole_timesteps():
+    delay = np.array([0.0007, 0.1], dtype=np.float32)
+    g = graph("input>a>d>b>output", a=if_node(), b=if_node(), d=nir.Delay(delay))
+    network = import_nir(g, Conventions(dt=1e-4), timesteps=2)
+    late = {p.name for p in network.populations if "later" in p.name}
+    assert len(late) == 1000
+    assert "a, 7 later" in late
+
+
+def test_subgraphs_in_subgraphs_are_read_from_files(tmp_path):
+    inner = graph("input>lif>output", lif=if_node())
+    for _ in range(6):
+        inner = graph("input>s>output", s=inner)
+    path = tmp_path / "nested.nir"
+    nir.write(path, inner)
+    network = import_nir(path, STEP)
+    assert [p.name for p in network.populations] == ["s.s.s.s.s.s.lif", "readout"]
+
+
 def test_subgraphs_are_inlined():
     inner = graph("input>w>lif>output", "lif>w", w=nir.Linear(np.eye(2)), lif=if_node())
     outer = graph("input>sub>b>output", sub=inner, b=if_node())
@@ -347,6 +366,10 @@ class Strange(nir.NIRNode):
         (
             lambda: graph("input>d>a>output", d=nir.Delay(full(10**6)), a=if_node()),
             "d: delays of 1e.06 to 1e.06 timesteps",
+        ),
+        (
+            lambda: graph("input>d>a>output", d=nir.Delay(np.array([2.0, 1.5])), a=if_node()),
+            "d: a delay of 1.5 timesteps; expected whole ones: choose --dt",
         ),
         (
             lambda: graph("input>a>output", input=nir.Input(np.array([10**9])), a=if_node()),

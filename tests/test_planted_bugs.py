@@ -17,14 +17,12 @@ from comparisons import (
     step_follows_spec,
 )
 from hypothesis import strategies as st
-from planting import copy_of
+from planting import PLAIN, copy_of
 from strategies import KINDS, LEAKY, programs
 
 from ultralif_deploy.program import LIF, CubaLI, CubaLIF, Program
 from ultralif_deploy.simulators import reference
 from ultralif_deploy.simulators.trace import Trace
-
-PLAIN = ("jit = numba.njit(cache=True, nogil=True, boundscheck=False)", "jit = lambda f: f")
 
 
 def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:

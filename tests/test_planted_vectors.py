@@ -12,8 +12,6 @@ from vector_comparisons import (
     places_are_found,
 )
 
-COMPILED = ("cache=True, ", "")
-
 
 def planted(name, *changes):
     return copy_of(f"ultralif_deploy.simulators.{name}", *changes)
@@ -22,9 +20,9 @@ def planted(name, *changes):
 def test_unchanged_copies_pass_the_comparisons():
     for compresses in (True, False):
         places_are_found(planted("vectors").appender(compresses))
-    event_sums_are_exact(planted("spike_rows", COMPILED))
-    counts_are_exact(planted("tally", COMPILED))
-    chains_are_exact(planted("event_chain", COMPILED))
+    event_sums_are_exact(planted("spike_rows"))
+    counts_are_exact(planted("tally"))
+    chains_are_exact(planted("event_chain"))
 
 
 PLACES = {
@@ -80,7 +78,7 @@ SUMS = {
 @pytest.mark.parametrize("bug", SUMS)
 def test_bugs_in_the_event_sums_are_found(bug):
     with pytest.raises(AssertionError):
-        event_sums_are_exact(planted("spike_rows", COMPILED, SUMS[bug]))
+        event_sums_are_exact(planted("spike_rows", SUMS[bug]))
 
 
 COUNTS = {
@@ -106,7 +104,7 @@ COUNTS = {
 @pytest.mark.parametrize("bug", COUNTS)
 def test_bugs_in_the_counts_are_found(bug):
     with pytest.raises(AssertionError):
-        counts_are_exact(planted("tally", COMPILED, COUNTS[bug]))
+        counts_are_exact(planted("tally", COUNTS[bug]))
 
 
 CHAIN = {
@@ -128,4 +126,4 @@ CHAIN = {
 @pytest.mark.parametrize("bug", CHAIN)
 def test_bugs_in_the_event_chain_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_are_exact(planted("event_chain", COMPILED, CHAIN[bug]))
+        chains_are_exact(planted("event_chain", CHAIN[bug]))

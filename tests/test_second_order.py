@@ -14,7 +14,7 @@ from comparisons import back_ends_agree, runs_follow_spec, spec_name, step_follo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from planting import copy_of
+from planting import PLAIN, copy_of
 from second_order_strategies import MODELS, SPIKING
 from strategies import KINDS, programs, seeds
 
@@ -28,7 +28,6 @@ from ultralif_deploy.quantization import quantize
 from ultralif_deploy.second_order import WordLengths
 from ultralif_deploy.simulators import fast, reference
 
-PLAIN = ("jit = numba.njit(cache=True, nogil=True, boundscheck=False)", "jit = lambda f: f")
 READOUTS = ("integrator", "leaky_sum")
 
 

@@ -75,6 +75,18 @@ def test_every_form_is_exact(monkeypatch, faster):
     assert taken == {"events", "product", "_by_events", "_by_graph", "_by_population"}
 
 
+@pytest.mark.parametrize("record", [False, True])
+def test_a_readout_alone_is_exact(record):
+    rng = np.random.default_rng(0)
+    weight, inputs = rng.integers(-8, 8, (3, 5)), rng.integers(0, 2, (4, 40, 5), dtype=np.uint8)
+    readout = Population("r", 3, Integrator(), np.arange(3), np.ones(3))
+    program = Program(
+        Input(5, 1), (readout,), (Projection("input", "r", Dense(weight)),), "4", 4, 4
+    )
+    expected = reference.load(program).run(inputs, record)
+    assert_same_trace(fast.load(program).run(inputs, record), expected)
+
+
 def test_products_without_onnxruntime_are_exact(monkeypatch):
     def missing(_):
         raise ImportError

@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ MEMBRANES = ("hard", "soft")
 
 MAX_TIMESTEPS = 100_000
 MAX_PARAMETERS = 200_000_000
+
+WRAPPERS = re.compile(r"^(?:_orig_mod\.|module\.)+")
+"""What torch.compile and DataParallel put before every key."""
 
 _ABLATION_NAMES = {
     "UltraLIF": "ultratlif",
@@ -79,7 +83,9 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
     path = readable_file(path)
     check_zip_archive(path, "a checkpoint that torch.save wrote")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's, about what a file holds
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         what = f"calls {found.group(1)}" if found else "holds more than tensors"
@@ -251,14 +257,33 @@ def save(
             raise UltralifError(f"{path}: cannot be written ({first})") from error
 
 
+def state_keys(content: dict[str, Any]) -> dict[Any, Any]:
+    """The state dict in a checkpoint, its keys without what wrapped modules put before them.
+
+    It is `model_state_dict`, or else the only dictionary of tensors in the file, or the file.
+    """
+    inner = content.get("model_state_dict")
+    if inner is None:
+        dicts = [v for v in content.values() if isinstance(v, dict) and _all_tensors(v)]
+        bare = any(isinstance(value, Tensor) for value in content.values())
+        inner = dicts[0] if len(dicts) == 1 and not bare else content
+    if not isinstance(inner, dict):
+        return {}
+    return {WRAPPERS.sub("", k) if isinstance(k, str) else k: v for k, v in inner.items()}
+
+
+def _all_tensors(entries: dict[Any, Any]) -> bool:
+    return bool(entries) and all(isinstance(value, Tensor) for value in entries.values())
+
+
 def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict without the compile prefix, and the plain values beside it.
+    """State dict, and the plain values beside it.
 
     Raises:
         UltralifError: something that is no dense tensor, or too many parameters.
     """
-    inner = content.get("model_state_dict", content)
-    if not isinstance(inner, dict) or not inner:
+    inner = state_keys(content)
+    if not inner:
         raise UltralifError(f"{path}: no model_state_dict and no tensors; expected a checkpoint")
     state: dict[str, Tensor] = {}
     for key, value in inner.items():
@@ -269,7 +294,7 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
                 f"{path}: {key} is a tensor of layout {value.layout} on {value.device}; expected "
                 "a dense one with its values"
             )
-        state[key.removeprefix("_orig_mod.")] = value
+        state[key] = value
     total = sum(tensor.numel() for tensor in state.values())
     if total > MAX_PARAMETERS:
         raise UltralifError(f"{path}: declares {total:,} parameters; at most {MAX_PARAMETERS:,}")

@@ -83,8 +83,8 @@ def deploy(
         anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=running.back_end_names(back_ends),
-        devices=device.split(","),
+        back_ends=options.BACK_ENDS if back_ends is None else running.names(back_ends),
+        devices=running.names(device),
         skip_passes=skip_passes,
     )
 
@@ -96,18 +96,23 @@ def deploy(
 @options.nir_options
 @options.json_option
 def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
-    """Show what a checkpoint or NIR file holds, and what has to be assumed.
+    """Show what a checkpoint, a NIR file or a program holds, and what has to be assumed.
 
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
     """
-    from ultralif_deploy.report.inspection import inspection_summary
+    from ultralif_deploy.report.inspection import inspection_summary, program_summary
     from ultralif_deploy.report.network_summary import network_inspection
     from ultralif_deploy.sources import describe
 
     found = describe(checkpoint, running.settings(given))
-    summary = inspection_summary if "architecture" in found else network_inspection
-    running.show(found, as_json, lambda: summary(found))
+    summaries = {
+        "program": program_summary,
+        "architecture": inspection_summary,
+        "populations": network_inspection,
+    }
+    summary = next(summary for key, summary in summaries.items() if key in found)
+    running.show(found, as_json, summary)
 
 
 @main.command()
@@ -143,7 +148,7 @@ def anneal(
     result = anneal_checkpoint(
         checkpoint, output, settings, annealing, running.progress(), use_labels=not unlabelled
     )
-    running.show(result, as_json, lambda: anneal_summary(result))
+    running.show(result, as_json, anneal_summary)
 
 
 @main.command()
@@ -174,7 +179,7 @@ def quantize(
     from ultralif_deploy.report.inspection import program_summary
 
     result = quantize_checkpoint(checkpoint, output, running.settings(given), bits, skip_passes)
-    running.show(result, as_json, lambda: program_summary(result))
+    running.show(result, as_json, program_summary)
 
 
 @main.command()
@@ -204,15 +209,15 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     from ultralif_deploy.pipeline import export_program
     from ultralif_deploy.report.inspection import exports_summary
 
-    result = export_program(program, targets.split(","), output, flavour)
-    running.show(result, as_json, lambda: exports_summary(result))
+    result = export_program(program, running.names(targets), output, flavour)
+    running.show(result, as_json, exports_summary)
 
 
 @main.command()
 @options.program_argument
 @options.data_options
 @options.nir_options
-@options.bits_option
+@options.foreign_bits_option
 @click.option(
     "--on",
     "back_end",
@@ -223,7 +228,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 )
 @options.lava_option
 @options.json_option
-def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: Any) -> None:
+def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
     """Run a program on data and print logits, predictions, accuracy and event counts.
 
     Another tool's NIR file is quantized first.
@@ -234,7 +239,7 @@ def simulate(program: Path, bits: str, back_end: str, as_json: bool, **given: An
     from ultralif_deploy.report.inspection import simulation_summary
 
     result = simulate_program(program, back_end, running.settings(given), running.progress(), bits)
-    running.show(result, as_json, lambda: simulation_summary(result), indent=None)
+    running.show(result, as_json, simulation_summary, indent=None)
 
 
 @main.command()
@@ -285,7 +290,7 @@ def verify(
         from ultralif_deploy.report.inspection import certificate_summary
 
         result = recheck(certificate, running.progress())
-        running.show(result, as_json, lambda: certificate_summary(result))
+        running.show(result, as_json, certificate_summary)
         return
     assert checkpoint is not None
     _deploy(
@@ -296,7 +301,7 @@ def verify(
         bits=bits,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=running.back_end_names(back_ends),
+        back_ends=options.BACK_ENDS if back_ends is None else running.names(back_ends),
         skip_passes=skip_passes,
     )
 
@@ -317,7 +322,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     from ultralif_deploy.report.comparison_summary import comparison_summary
 
     compared = compare_reports(first, second)
-    running.show(compared, as_json, lambda: comparison_summary(compared))
+    running.show(compared, as_json, comparison_summary)
 
 
 @main.command()
@@ -332,17 +337,17 @@ def doctor(as_json: bool) -> None:
     from ultralif_deploy.report.inspection import diagnosis_summary
 
     found = diagnosis()
-    running.show(found, as_json, lambda: diagnosis_summary(found))
+    running.show(found, as_json, diagnosis_summary)
 
 
 @main.command()
 @options.program_argument
 @options.data_options
 @options.nir_options
-@options.bits_option
+@options.foreign_bits_option
 @options.device_option
 @options.json_option
-def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -> None:
+def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
     """Count a program's events on data and estimate joules from published constants.
 
     Another tool's NIR file is quantized first.
@@ -353,9 +358,9 @@ def energy(program: Path, bits: str, device: str, as_json: bool, **given: Any) -
     from ultralif_deploy.report.terminal import energy_tables
 
     result = program_energy(
-        program, device.split(","), running.settings(given), running.progress(), bits
+        program, running.names(device), running.settings(given), running.progress(), bits
     )
-    running.show(result, as_json, lambda: energy_tables(result))
+    running.show(result, as_json, energy_tables)
 
 
 def _deploy(
@@ -368,4 +373,4 @@ def _deploy(
     typed = click.get_current_context().meta[running.COMMAND]
     report = run(checkpoint, output, settings, progress=running.progress(), command=typed, **how)
     summary = deployment_summary if "checkpoint" in report else network_summary
-    running.show(report, as_json, lambda: summary(report, str(output)))
+    running.show(report, as_json, lambda found: summary(found, str(output)))

@@ -131,6 +131,11 @@ nir_options = _stack(
 bits_option = click.option(
     "--bits", type=click.Choice(BITS), default="8", show_default=True, help="Bits per weight."
 )
+foreign_bits_option = click.option(
+    "--bits",
+    type=click.Choice(BITS),
+    help="Bits per weight of another tool's NIR; 8 unless given.",
+)
 skip_pass_option = click.option(
     "--skip-pass", "skip_passes", multiple=True, type=click.Choice(PASSES), help="Leave a pass out."
 )

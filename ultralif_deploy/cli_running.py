@@ -1,19 +1,24 @@
 """What every command of `ultralif` does alike: options to arguments, results to stdout, errors."""
 
+import io
 import json
+import os
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy import cli_options as options
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.printable import printable
+from ultralif_deploy.errors import Interrupted, UltralifError
+from ultralif_deploy.printable import printable, printable_values
 
 if TYPE_CHECKING:
     from ultralif_deploy.anneal import AnnealOptions
     from ultralif_deploy.progress import Progress
     from ultralif_deploy.settings import Settings
+
+ALLOCATION = "can't allocate memory"
+"""What torch says, in a RuntimeError, where others raise MemoryError."""
 
 COMMAND = "ultralif.command"
 """Key of the command line among what a context carries."""
@@ -28,7 +33,22 @@ class Refusal(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group that turns our errors into one line and their exit code."""
+    """A group that ends in one line and an exit code, whatever ends it."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Write `?` for what the terminal's encoding does not have."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # click itself ends where whoever reads has read enough
+            if error.filename is None:
+                # What is still buffered cannot be written either; it must not fail at the end too.
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            where = error.filename or "output"
+            refusal = Refusal(UltralifError(f"{where}: {error.strerror or error}"))
+            refusal.show()
+            sys.exit(refusal.exit_code)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the command line as it was typed, for the reports."""
@@ -41,11 +61,21 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UltralifError as error:
             raise Refusal(error) from error
+        except KeyboardInterrupt as stop:
+            raise Refusal(
+                Interrupted(f"interrupted; {stop}" if stop.args else "interrupted")
+            ) from stop
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and ALLOCATION not in str(error):
+                raise
+            raise Refusal(
+                UltralifError(f"not enough memory ({error}); use fewer timesteps or samples")
+            ) from error
 
 
-def back_end_names(names: str | None) -> tuple[str, ...]:
-    """Names of back ends, all of them where none were given."""
-    return options.BACK_ENDS if names is None else tuple(names.split(","))
+def names(given: str) -> tuple[str, ...]:
+    """Names between commas, with or without spaces."""
+    return tuple(name.strip() for name in given.split(","))
 
 
 def settings(given: dict[str, Any]) -> "Settings":
@@ -74,11 +104,11 @@ def progress() -> "Progress":
     return TerminalProgress()
 
 
-def show(result: Any, as_json: bool, render: Any, indent: int | None = 2) -> None:
-    """Print a result: as JSON, or what `render()` makes of it for people."""
+def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> None:
+    """Print a result: as JSON, or what `summary(result)` makes of it for people."""
     if as_json:
         click.echo(json.dumps(result, indent=indent, sort_keys=True, allow_nan=False))
         return
     from ultralif_deploy.report.terminal import console
 
-    console().print(render(), crop=False)  # lines to copy stay whole
+    console().print(summary(printable_values(result)), crop=False)  # lines to copy stay whole

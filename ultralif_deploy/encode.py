@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.data import Dataset
 from ultralif_deploy.errors import UltralifError
 
 NORMALIZATIONS = {
@@ -89,7 +90,7 @@ class Encoder:
         """Encode samples [sample, …] as uint8 [time, sample, input].
 
         Args:
-            x: images uint8 or float in [0, 1], or event frames [sample, frame, …].
+            x: images uint8, bool or float in [0, 1], or event frames [sample, frame, …].
             stream: chooses the Bernoulli spikes beside the seed.
 
         Raises:
@@ -99,6 +100,8 @@ class Encoder:
         if self.kind == "events":
             return np.ascontiguousarray(np.swapaxes(self._frames(x), 0, 1))
         flat = x.reshape(len(x), -1)
+        if flat.dtype == bool:
+            flat = flat * np.uint8(255)
         if self.kind == "constant":
             pixels = flat if flat.dtype == np.uint8 else _to_uint8(flat)
             return np.broadcast_to(pixels, (self.timesteps, *pixels.shape))
@@ -138,6 +141,8 @@ class Encoder:
                 f"timesteps = {self.timesteps} does not divide the {frames} frames of the data; "
                 f"choose a divisor of {frames}"
             )
+        if x.dtype == bool:
+            x = x.view(np.uint8)
         if x.dtype != np.uint8 and (np.any(x != np.rint(x)) or x.min() < 0 or x.max() > 255):
             raise UltralifError("event data must be whole counts from 0 to 255")
         flat = x.reshape(len(x), self.timesteps, frames // self.timesteps, -1)
@@ -160,6 +165,27 @@ def choose_encoding(x: np.ndarray, inputs: int) -> str | None:
     if x.ndim >= 3 and int(np.prod(x.shape[2:])) == inputs:
         return "events"
     return None
+
+
+def largest_input(encoder: Encoder, dataset: Dataset | None) -> int:
+    """Largest input value to provide for: that of the data, or else of the encoding."""
+    if dataset is None:
+        return 1 if encoder.kind == "rate" else 255
+    splits = (split for split in (dataset.train, dataset.test) if split is not None)
+    return max(encoder.largest(split.x) for split in splits)
+
+
+def check_full_pixels(x: np.ndarray, what: str) -> None:
+    """Refuse byte images that hold 0 and 1 alone: read as bytes they are all but black.
+
+    Raises:
+        UltralifError: naming them.
+    """
+    if x.dtype == np.uint8 and x.max() == 1:
+        raise UltralifError(
+            f"{what}: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool "
+            "or float"
+        )
 
 
 def _unit_range(flat: np.ndarray) -> np.ndarray:

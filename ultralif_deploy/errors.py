@@ -16,6 +16,12 @@ class CheckFailed(UltralifError):
     exit_code = 1
 
 
+class Interrupted(UltralifError):
+    """The command line was stopped from outside (exit 130, as a shell reports SIGINT)."""
+
+    exit_code = 130
+
+
 class Refused(CheckFailed):
     """A target that cannot express a program exactly, or on which it does not fit (exit 1).
 

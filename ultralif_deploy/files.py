@@ -128,6 +128,14 @@ def directory_written_whole(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def copy_modules(source: Path, target: Path) -> None:
+    """Copy every Python file below a directory, without its permissions: it may be read-only."""
+    for file in source.rglob("*.py"):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+
+
 def remove_written_directory(path: Path) -> None:
     """Remove a directory that `directory_written_whole` wrote; any other is left alone."""
     if (path / CHECKSUMS_FILE).is_file():

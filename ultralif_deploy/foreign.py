@@ -14,7 +14,7 @@ from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.data import Dataset, Split
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.encode import Encoder, largest_input
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
@@ -81,9 +81,7 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
     inputs = _input_size(graph, path)
     dataset = open_data(settings)
     encoder = settle_encoder(settings, {}, dataset, inputs, assumptions, default="rate")
-    maximum = 1 if encoder.kind == "rate" else 255
-    if dataset is not None:
-        maximum = encoder.largest(dataset.test.x)
+    maximum = largest_input(encoder, dataset)
     constant = encoder.kind == "constant"
     read = hard.Input(inputs, maximum, encoder.scale, encoder.offset, constant)
     try:

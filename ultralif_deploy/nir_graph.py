@@ -1,10 +1,12 @@
 """NIR files of other tools, read safely, and graphs without subgraphs."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import h5py
 import nir
+import numpy as np
 from nir import serialization
 
 from ultralif_deploy.errors import UltralifError
@@ -23,22 +25,32 @@ Nodes = dict[str, nir.NIRNode]
 Sources = dict[str, tuple[str, ...]]
 
 
-def is_foreign(path: str | Path) -> bool:
-    """Whether a path is a NIR file that ultralif did not write as a program.
+class Kind(Enum):
+    """What a file is."""
+
+    CHECKPOINT = "a checkpoint"
+    NETWORK = "a NIR file of another tool"
+    PROGRAM = "a program that ultralif wrote"
+
+
+def kind_of(path: str | Path) -> Kind:
+    """What a file is: NIR by its first bytes or its name, a program by its metadata.
 
     Raises:
-        UltralifError: an HDF5 file that is unsafe to open.
+        UltralifError: an HDF5 file that is unsafe to open, or a .nir file that is no HDF5 file.
     """
     path = Path(path)
     if not path.is_file():
-        return False
+        return Kind.CHECKPOINT
     try:
         with path.open("rb") as file:
-            if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
-                return False
+            is_hdf5 = file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
     except OSError:
-        return False
-    return ("node", "metadata", METADATA_KEY) not in check_hdf5(path)
+        return Kind.CHECKPOINT
+    if not is_hdf5 and path.suffix != ".nir":
+        return Kind.CHECKPOINT
+    ours = ("node", "metadata", METADATA_KEY) in check_hdf5(path)
+    return Kind.PROGRAM if ours else Kind.NETWORK
 
 
 def read_graph(path: str | Path) -> nir.NIRGraph:
@@ -59,7 +71,8 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
         with h5py.File(path, "r") as file:
             content = serialization.hdf2dict(file["node"])
         _unchecked(content)
-        graph = nir.dict2NIRNode(content)
+        with np.errstate(all="ignore"):  # nir divides by strides of 0
+            graph = nir.dict2NIRNode(content)
     except Exception as error:
         # nir answers malformed nodes with AssertionError, AttributeError, KeyError and others.
         reason = _clean(f"{type(error).__name__}: {error}")

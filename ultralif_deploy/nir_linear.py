@@ -171,11 +171,16 @@ def _delayed(name: str, node: nir.Delay, signal: Signal, dt: float) -> Signal:
         raise UltralifError(
             f"{name}: a Delay behind a bias; expected it before the weights that have the bias"
         )
-    steps = np.rint(spread(node.delay, signal.shape, f"{name}: delay") / dt)
+    given = spread(node.delay, signal.shape, f"{name}: delay") / dt
+    steps = np.rint(given)
     if steps.min() < 0 or steps.max() > MAX_DELAY:
         raise UltralifError(
             f"{name}: delays of {steps.min():g} to {steps.max():g} timesteps; expected 0 to "
             f"{MAX_DELAY}: choose --dt"
+        )
+    if (broken := given[np.abs(given - steps) > DELAY_ERROR]).size:
+        raise UltralifError(
+            f"{name}: a delay of {broken[0]:g} timesteps; expected whole ones: choose --dt"
         )
     terms: dict[tuple[str, int], LinearMap] = {}
     for late in np.unique(steps).astype(int):
@@ -188,6 +193,9 @@ def _delayed(name: str, node: nir.Delay, signal: Signal, dt: float) -> Signal:
 
 MAX_DELAY = 1000
 """Timesteps that a Delay node may hold values back."""
+
+DELAY_ERROR = 1e-3
+"""Timesteps by which a delay may miss a whole one: more than float32 loses on `MAX_DELAY`."""
 
 
 def _flattened(name: str, node: nir.Flatten, shape: Shape) -> Shape:

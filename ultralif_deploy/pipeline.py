@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy import checkpoint as checkpoints
-from ultralif_deploy.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.anneal import STATE_FILE, AnnealOptions, fine_tune
 from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on
 from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
@@ -243,7 +243,7 @@ def simulate_program(
     on: str,
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str = 8,
+    bits: int | str | None = None,
 ) -> dict[str, Any]:
     """Run a program on the test samples of a data set.
 
@@ -272,7 +272,7 @@ def program_energy(
     devices: Iterable[str],
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str = 8,
+    bits: int | str | None = None,
 ) -> dict[str, Any]:
     """Events of a program on the test samples, and joules per device.
 
@@ -334,15 +334,22 @@ def anneal_network(
             if on_epoch is not None:
                 on_epoch(result)
 
-        annealed = fine_tune(
-            network,
-            train,
-            source.encoder,
-            options,
-            directory=directory,
-            on_epoch=after_epoch,
-            on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
-        )
+        try:
+            annealed = fine_tune(
+                network,
+                train,
+                source.encoder,
+                options,
+                directory=directory,
+                on_epoch=after_epoch,
+                on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
+            )
+        except KeyboardInterrupt as stop:
+            if directory is None or not (directory / STATE_FILE).exists():
+                raise
+            raise KeyboardInterrupt(
+                f"finished epochs are kept in {directory / STATE_FILE}; the same command goes on"
+            ) from stop
     if options.epochs == 0:
         return annealed, "re-estimated without labels"
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
@@ -394,6 +401,10 @@ def _run(
     counter: EventCounter | None = None,
 ) -> Trace:
     """Run all samples; a counter gets every block with its spikes, which are not kept."""
+    steps = encoder.timesteps
+    if encoder.kind == "constant":
+        steps = min(steps, program.timesteps)
+    program.check_timesteps(steps)  # too many are refused before they are encoded
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
     step = BLOCK if on != JUDGE else 10
@@ -401,7 +412,7 @@ def _run(
     traces = []
     with progress.stage(f"simulate on {on}") as update:
         for where, values in encoder.blocks(test.x):
-            values = values[: program.timesteps] if encoder.kind == "constant" else values
+            values = values[:steps]
 
             def on_done(samples: int, first: int = where.start) -> None:
                 update((first + samples) / total, f"{first + samples}/{total}")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.assumptions import Assumptions
-from ultralif_deploy.checkpoint import MAX_TIMESTEPS, split_state
+from ultralif_deploy.checkpoint import MAX_TIMESTEPS, split_state, state_keys
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT, AnyMap, Dense, Projection
@@ -83,9 +83,7 @@ class HardCheckpoint:
 
 def is_second_order(content: dict[str, Any]) -> bool:
     """Whether the keys of a .pt file are those of such a network."""
-    inner = content.get("model_state_dict", content)
-    keys = inner if isinstance(inner, dict) else {}
-    return any(isinstance(k, str) and KEY.match(k.removeprefix("_orig_mod.")) for k in keys)
+    return any(isinstance(key, str) and KEY.match(key) for key in state_keys(content))
 
 
 def read_second_order(

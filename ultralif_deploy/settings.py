@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.loading import check_labels
-from ultralif_deploy.encode import Encoder, choose_encoding
+from ultralif_deploy.encode import Encoder, check_full_pixels, choose_encoding, largest_input
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import TABLE_MAX
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
@@ -114,9 +114,7 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     )
     if dataset is not None:
         check_classes(dataset, widths[-1])
-    maximum = 1 if encoder.kind == "rate" else 255
-    if dataset is not None:
-        maximum = encoder.largest(dataset.test.x)
+    maximum = largest_input(encoder, dataset)
     lengths, table = _lengths(settings, loaded), _table(settings, loaded)
     assumed = loaded.assumptions
     return Source(Path(path), loaded, dataset, encoder, assumed, maximum, lengths, table)
@@ -225,7 +223,7 @@ def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> Non
     for name in names:
         value = getattr(settings, name)
         if value is not None:
-            raise UltralifError(f"--{name} {value}: {why}")
+            raise UltralifError(f"--{name.replace('_', '-')} {value}: {why}")
 
 
 def settle_encoder(
@@ -259,6 +257,8 @@ def settle_encoder(
             f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]} for {inputs} inputs are "
             f"{'event frames' if seen == 'events' else 'images'}; encoding {kind} does not fit"
         )
+    if dataset is not None and kind != "events":
+        check_full_pixels(dataset.test.x, f"{dataset.name}: x_test")
     timesteps = int(entries["timesteps"]["value"])
     if kind == "events" and dataset is not None and entries["timesteps"]["source"] == "default":
         timesteps = dataset.test.x.shape[1]

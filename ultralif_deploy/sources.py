@@ -1,7 +1,7 @@
 """What a file holds, whichever kind it is, on the way to a program and its proof."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,20 @@ from ultralif_deploy.foreign import NetworkSource, describe_network, open_networ
 from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
-from ultralif_deploy.nir_graph import is_foreign
+from ultralif_deploy.nir_graph import Kind, kind_of
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.quantization import quantize
 from ultralif_deploy.report.inspection import inspection
-from ultralif_deploy.settings import Settings, Source, open_checkpoint, open_inputs
+from ultralif_deploy.report.json_report import describe_program
+from ultralif_deploy.settings import (
+    Settings,
+    Source,
+    open_checkpoint,
+    open_inputs,
+    refuse_settings,
+)
 
 
 def open_source(path: str | Path, settings: Settings) -> Source | NetworkSource:
@@ -31,32 +38,49 @@ def open_source(path: str | Path, settings: Settings) -> Source | NetworkSource:
     Raises:
         UltralifError: bad input.
     """
-    return open_network(path, settings) if is_foreign(path) else open_checkpoint(path, settings)
+    kind = kind_of(path)
+    if kind is Kind.PROGRAM:
+        raise UltralifError(
+            f"{path}: an integer program already; simulate, energy and export take it, and verify "
+            "--certificate checks the certificate beside it"
+        )
+    return open_network(path, settings) if kind is Kind.NETWORK else open_checkpoint(path, settings)
 
 
 def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
-    """What a checkpoint or a NIR file holds, as plain values.
+    """What a checkpoint, a NIR file or a program holds, as plain values.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: bad input, or settings for a program, which has its own.
     """
+    if kind_of(path) is Kind.PROGRAM:
+        given = tuple(field.name for field in fields(Settings))
+        refuse_settings(settings, given, "a program has its settings in it")
+        program = read_nir(path)
+        stored = {k: {"value": v, "source": "program"} for k, v in program.encoding.items()}
+        described = describe_program(program)
+        return {"file": Path(path).name, "program": described, "assumed": stored}
     source = open_source(path, settings)
     return describe_network(source) if isinstance(source, NetworkSource) else inspection(source)
 
 
 def open_program(
-    path: str | Path, settings: Settings, bits: int | str = 8
+    path: str | Path, settings: Settings, bits: int | str | None = None
 ) -> tuple[Program, Dataset, Encoder, Assumptions]:
-    """A program with its data; networks of other tools are quantized on the way.
+    """A program with its data; networks of other tools are quantized first, to 8 bits or `bits`.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: bad input, or bits for a program, whose weights have theirs.
     """
-    if is_foreign(path):
+    if kind_of(path) is Kind.NETWORK:
         source = open_network(path, settings)
         dataset = required_data(source)
-        _, program = program_of(source.network, source, bits)
+        _, program = program_of(source.network, source, 8 if bits is None else bits)
         return program, dataset, source.encoder, source.assumptions
+    if bits is not None:
+        raise UltralifError(
+            f"--bits {bits}: it is for NIR files of other tools, {path} is a program"
+        )
     loaded = read_nir(path)
     dataset, encoder = open_inputs(loaded, settings)
     return loaded, dataset, encoder, Assumptions()

@@ -1,14 +1,13 @@
 """Reading data sets from .npz files, which are never trusted."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.files import check_unpacked_size, check_zip_archive, readable_file
+from ultralif_deploy.files import readable_file
+from ultralif_deploy.npz import read_npz
 
 EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
@@ -19,7 +18,8 @@ class Split:
     """Samples and their labels.
 
     Attributes:
-        x: images [sample, …] uint8 or float in [0, 1], or spikes [sample, time, …].
+        x: images [sample, …] uint8, float in [0, 1] or bool (True is a full pixel), or spikes
+            [sample, time, …].
         y: labels [sample] int64, or None.
     """
 
@@ -57,8 +57,8 @@ def load_dataset(source: str | Path) -> Dataset:
     x_test the last sixth of the training samples is held out as the test split.
 
     Raises:
-        UltralifError: no such file or data set, damaged file, missing arrays, labels or pixel
-            values that cannot be used.
+        UltralifError: no such file or data set, damaged file, missing arrays, splits of
+            different sample shapes, labels or pixel values that cannot be used.
     """
     path = EMBEDDED.get(str(source)) or Path(source)
     if str(source) not in EMBEDDED and path.suffix != ".npz":
@@ -66,9 +66,14 @@ def load_dataset(source: str | Path) -> Dataset:
             f"{source}: unknown data; expected a .npz file or one of {', '.join(EMBEDDED)}"
         )
     path = readable_file(path)
-    arrays = _read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
+    arrays = read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
     train = _split(path, "train", arrays)
     test = _split(path, "test", arrays)
+    if train is not None and test is not None and train.x.shape[1:] != test.x.shape[1:]:
+        raise UltralifError(
+            f"{path}: samples of x_train have shape {train.x.shape[1:]}, of x_test "
+            f"{test.x.shape[1:]}; expected one shape"
+        )
     name = str(source) if str(source) in EMBEDDED else path.name
     if test is not None:
         return Dataset(name, train, test)
@@ -108,9 +113,7 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
     name = f"{path}: x_{part}"
     if x.ndim < 2 or 0 in x.shape:
         raise UltralifError(f"{name} has shape {x.shape}; expected [sample, …]")
-    if x.dtype == bool:
-        x = x.view(np.uint8)
-    if x.dtype != np.uint8:
+    if x.dtype not in (np.uint8, bool):
         if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
             raise UltralifError(f"{name} is {x.dtype}; expected uint8, integers or floats")
         if not np.isfinite(x).all():
@@ -128,38 +131,3 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
     if not np.issubdtype(y.dtype, np.integer):
         raise UltralifError(f"{path}: y_{part} is {y.dtype}; expected integer labels")
     return Split(x, y.astype(np.int64))
-
-
-def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    check_zip_archive(path, "a .npz file")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            present = {name for name in names if f"{name}.npy" in archive.namelist()}
-            for name in sorted(present):
-                _check_header(path, archive, f"{name}.npy")
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in sorted(present)}
-    except UltralifError:
-        raise
-    except Exception as error:  # zipfile and numpy raise many kinds on damaged files
-        raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
-
-
-def _check_header(path: Path, archive: zipfile.ZipFile, name: str) -> None:
-    """Compare the size that an array's header declares with what the archive holds."""
-    with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read: Any = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise UltralifError(f"{path}: {name} holds Python objects; expected numbers")
-    count = 1
-    for length in shape:
-        count *= int(length)
-    check_unpacked_size(path, count * dtype.itemsize)
-    if count * dtype.itemsize > archive.getinfo(name).file_size:
-        raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")

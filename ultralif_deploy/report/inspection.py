@@ -126,16 +126,15 @@ def anneal_summary(result: dict[str, Any]) -> RenderableType:
 
 
 def program_summary(result: dict[str, Any]) -> RenderableType:
-    """Populations of a program and the file written."""
+    """Populations of a program, and the file where it was written."""
     program = result["program"]
     title = f"{weights_in_words(program)} program, {program['parameters']:,} parameters"
     columns = ("population", "neuron", "size", "largest current")
     table = titled(title, *columns, left=columns[:2])
     for p in program["populations"]:
         table.add_row(p["name"], p["neuron"], str(p["size"]), str(p["current_bound"]))
-    return Group(
-        table, assumptions_table(result["assumed"]), Text(f"Written to {result['output']}")
-    )
+    written = [Text(f"Written to {result['output']}")] if "output" in result else []
+    return Group(table, assumptions_table(result["assumed"]), *written)
 
 
 def exports_summary(result: dict[str, Any]) -> RenderableType:

@@ -18,9 +18,9 @@ from ultralif_deploy.report.words import (
 
 
 def console() -> Console:
-    """Standard output, wide enough for the tables when it is no terminal."""
-    probe = Console()
-    return probe if probe.is_terminal else Console(width=110)
+    """Standard output, wide enough for the tables when it is no terminal; names mean no markup."""
+    probe = Console(markup=False, emoji=False)
+    return probe if probe.is_terminal else Console(width=110, markup=False, emoji=False)
 
 
 def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType:

@@ -1,6 +1,6 @@
 """Device descriptions: constants with unit, coverage, node, source and verification mark."""
 
-import math
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,12 @@ SI = {"pJ": 1e-12, "pJ/bit": 1e-12, "W": 1.0}
 
 BADGES = ("published", "fitted", "estimated")
 """Whether a device's figures are its makers', fitted to measurements, or put together here."""
+
+LARGEST = 1e12
+"""Figures of devices lie below."""
+
+WIDEST_BITS = 1 << 20
+"""Of one memory access."""
 
 MOST_BYTES = 1 << 20
 """A description is a few kilobytes; larger files are none."""
@@ -114,7 +120,9 @@ def _device(name: str, content: dict[str, Any]) -> Device:
         _one_of(key, f"constant of the model {model}", known): _constant(entry, content["node"])
         for key, entry in content["constants"].items()
     }
-    chip = content.get("chip")
+    chip, needed = content.get("chip"), MODELS[model].chip
+    if needed is not None and chip != needed:
+        raise ValueError(f"chip {chip!r}; the model {model} counts on {needed!r}")
     return Device(
         name,
         _text(content["description"]),
@@ -133,8 +141,10 @@ def _constant(entry: dict[str, Any], node: object) -> Constant:
     if value is not None and not (low or 0.0) <= value <= (high or 0.0):
         raise ValueError(f"value {value} outside its range {low} to {high}")
     access = entry.get("access_bits")
-    if access is not None and (isinstance(access, bool) or not isinstance(access, int)):
-        raise ValueError(f"access_bits {access!r}; expected a whole number")
+    if access is not None and (type(access) is not int or not 1 <= access <= WIDEST_BITS):
+        raise ValueError(
+            f"access_bits {reprlib.repr(access)}; expected a whole number, 1 to {WIDEST_BITS}"
+        )
     texts = (_text(entry[k]) for k in ("covers", "source", "mark"))
     covers, source, mark = texts
     node = _text(entry.get("node", node))
@@ -144,8 +154,9 @@ def _constant(entry: dict[str, Any], node: object) -> Constant:
 def _figure(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"value {value!r}; expected a number or 'unknown'")
-    if not (math.isfinite(value) and 0 <= value < 1e12):
-        raise ValueError(f"value {value}; expected a number of at least 0")
+    if not 0 <= value < LARGEST:
+        found = reprlib.repr(value)
+        raise ValueError(f"value {found}; expected a number of at least 0, below {LARGEST:g}")
     return float(value)
 
 

@@ -24,12 +24,14 @@ class Model:
         constants: names that a device may give; those that it lacks count as not published.
         equation: for people.
         source: of the equation.
+        chip: whose placed run it counts on, or None.
     """
 
     rows: Callable[[Events], list[Row]]
     constants: tuple[str, ...]
     equation: str
     source: str
+    chip: str | None = None
 
 
 MODELS = {
@@ -66,6 +68,7 @@ MODELS = {
         "E = SOP·e_synop + U_active·e_active + U_inactive·e_inactive + messages·e_message + "
         "hops·e_hop; idle: P_static·time·chips",
         "M. Davies et al., Loihi, IEEE Micro 38(1), 2018, table 2",
+        "loihi1",
     ),
     "sana-fe": Model(
         sana_fe,
@@ -76,6 +79,7 @@ MODELS = {
         "E = SOP·e_synop + accesses·e_access + updates·e_update + spikes·e_spike + "
         "messages·e_message + hops·e_hop",
         "SANA-FE 2.2.9, arch/loihi.yaml and its kernel",
+        "loihi1",
     ),
     "lemaire2022": Model(
         lemaire2022,
