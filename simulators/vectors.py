@@ -7,6 +7,7 @@ in a loop counts references to its array, which costs more than the work on a ro
 from typing import Any, NamedTuple
 
 import llvmlite.binding
+import numba
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -21,8 +22,13 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 BITS = ir.VectorType(ir.IntType(1), LANES)
 BYTES = ir.VectorType(ir.IntType(8), LANES)
 
-COMPRESSES = bool(llvmlite.binding.get_host_cpu_features().get("avx512vbmi2"))
-"""Whether the processor moves chosen bytes of a vector together in one instruction."""
+
+def compresses() -> bool:
+    """Whether the processor compiled for moves chosen bytes of a vector together at once."""
+    chosen: Any = numba.config
+    if chosen.CPU_NAME is not None or chosen.CPU_FEATURES is not None:
+        return "+avx512vbmi2" in (chosen.CPU_FEATURES or "").split(",")
+    return bool(llvmlite.binding.get_host_cpu_features().get("avx512vbmi2"))
 
 
 class Rows(NamedTuple):
@@ -109,9 +115,9 @@ def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any)
     return types.void(source, index, target, index, index), generate
 
 
-def appender(compresses: bool) -> Any:
+def appender(at_once: bool) -> Any:
     """The intrinsic `append_places`, by one instruction for all bits of a mask or bit by bit."""
-    write = _by_compressing if compresses else _bit_by_bit
+    write = _by_compressing if at_once else _bit_by_bit
 
     @intrinsic
     def append(typing: Any, mask: Any, first: Any, places: Any, found: Any) -> Any:
@@ -177,4 +183,4 @@ def _bit_by_bit(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> 
     builder.position_at_end(done)
 
 
-append_places = appender(COMPRESSES)
+append_places = appender(compresses())
