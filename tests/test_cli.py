@@ -177,6 +177,10 @@ def test_help_has_an_example(command: str) -> None:
     assert f"ultralif {command}" in outcome.out.split("Example", 1)[1]
 
 
+def test_summaries_of_the_commands_are_whole() -> None:
+    assert "..." not in ultralif("--help").out.split("Commands:")[1]
+
+
 def test_option_lists_are_those_of_the_code() -> None:
     assert list(cli_options.NEURONS) == [*RELEASED, *SECOND_ORDER]
     assert cli_options.ENCODINGS == ENCODINGS

@@ -126,6 +126,14 @@ def test_output_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot write there" in refused("deploy", DEMO, "--data", "digits", "-o", blocked / "d")
 
 
+def test_output_that_is_empty_as_an_unset_variable_is(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = ultralif("deploy", DEMO, "--data", "digits", "-o", "")
+    assert outcome.code == 2
+    assert "'--output': it is empty; expected a directory" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_object_arrays_are_not_unpickled(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     path = tmp_path / "d.npz"

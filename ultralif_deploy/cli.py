@@ -96,7 +96,9 @@ def deploy(
 @options.nir_options
 @options.json_option
 def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
-    """Show what a checkpoint, a NIR file or a program holds, and what has to be assumed.
+    """Show what a checkpoint, a NIR file or a program holds.
+
+    What a file does not say is marked with where it comes from: option, file name or default.
 
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
@@ -136,7 +138,9 @@ def anneal(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Anneal ε to 0 and write annealed.pt; an interrupted run goes on where it stopped.
+    """Anneal ε to 0 and write annealed.pt.
+
+    An interrupted run goes on where it stopped.
 
     Example: ultralif anneal checkpoint.pt --data digits --epochs 20 --bits 4 -o out
     """
@@ -168,9 +172,10 @@ def quantize(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Quantize a checkpoint's hard limit, or another tool's NIR file, and write program.nir.
+    """Quantize a checkpoint or a NIR file; writes program.nir.
 
-    With --data the clipping of the weights is chosen on its training samples.
+    A checkpoint is hardened first, as it is. With --data the clipping of the weights is chosen on
+    its training samples.
 
     Examples: ultralif quantize annealed.pt --data digits --bits 4 -o out;
     ultralif quantize model.nir --timesteps 100 -o out
@@ -229,7 +234,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 @options.lava_option
 @options.json_option
 def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
-    """Run a program on data and print logits, predictions, accuracy and event counts.
+    """Run a program on data: logits, accuracy and event counts.
 
     Another tool's NIR file is quantized first.
 
@@ -273,7 +278,7 @@ def verify(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Measure soft against hard against integer, and prove the back ends equal.
+    """Measure soft, hard and integer; prove the back ends equal.
 
     A NIR file of another tool is measured float against integer. Leaves program.nir,
     certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate,
@@ -311,10 +316,10 @@ def verify(
 @click.argument("second", type=click.Path(path_type=Path))
 @options.json_option
 def compare(first: Path, second: Path, as_json: bool) -> None:
-    """Put two deployments side by side: accuracy, spike rates, operations, energy, sizes.
+    """Put two deployments side by side.
 
-    FIRST and SECOND are report.json files, or the directories that hold them (-o of deploy and
-    verify); differences are second minus first.
+    Accuracy, spike rates, operations, energy and sizes. FIRST and SECOND are report.json files, or
+    the directories that hold them (-o of deploy and verify); differences are second minus first.
 
     Example: ultralif compare eight-bits four-bits
     """
@@ -329,7 +334,9 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
 @options.lava_option
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Say which back ends can run here, and the line that installs what is missing.
+    """Say which back ends can run here.
+
+    For each that cannot, the line that installs what is missing.
 
     Example: ultralif doctor
     """
@@ -348,9 +355,10 @@ def doctor(as_json: bool) -> None:
 @options.device_option
 @options.json_option
 def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
-    """Count a program's events on data and estimate joules from published constants.
+    """Count a program's events on data and estimate joules.
 
-    Another tool's NIR file is quantized first.
+    Devices' constants are published ones, each with its source. Another tool's NIR file is
+    quantized first.
 
     Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
     """

@@ -209,12 +209,22 @@ anneal_options = _stack(
 )
 
 
+class _Directory(click.Path):
+    """A path that is not empty, as an unset variable of a shell is."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("it is empty; expected a directory, '.' for the current one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def output_option(default: str) -> Callable[[Function], Function]:
     """`-o/--output DIR`."""
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=_Directory(path_type=Path),
         default=default,
         show_default=True,
         metavar="DIR",
