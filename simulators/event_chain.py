@@ -102,17 +102,16 @@ class EventChain:
         else:
             work()
         logits = counts[events:].T + time * self.readout_bias
+        fired = self._split(spikes, time, batch) if record else None
+        return logits, counts[:events].reshape(-1, 2, batch), max(highest), fired
+
+    def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
+        """What `run_chain` recorded, by population."""
         fired, start = {}, 0
         for name, size in zip(self.spiking, self.sizes[1:], strict=True):
-            if record:
-                stop = start + time * batch * size
-                fired[name], start = spikes[start:stop].reshape(time, batch, size), stop
-        return (
-            logits,
-            counts[:events].reshape(-1, 2, batch),
-            max(highest),
-            fired if record else None,
-        )
+            stop = start + time * batch * size
+            fired[name], start = spikes[start:stop].reshape(time, batch, size), stop
+        return fired
 
 
 def runs(program: Program) -> bool:

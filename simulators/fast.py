@@ -128,8 +128,9 @@ class Fast:
 
     def _run(self, form: Form, inputs: np.ndarray, record: bool) -> Trace:
         """One form, in chunks of samples on all cores."""
-        batch, length = inputs.shape[1], self._chunk(inputs)
-        if form == self._by_events or length >= batch:
+        batch = inputs.shape[1]
+        length = batch if form == self._by_events else self._chunk(inputs)
+        if length >= batch:
             return form(np.ascontiguousarray(inputs), record)
         chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
         traces: list[Trace | None] = [None] * len(chunks)
