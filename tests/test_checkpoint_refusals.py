@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_checkpoint import network, refused, state, written
 
-from ultralif_deploy.checkpoint import MAX_TIMESTEPS, SETTINGS_KEY, load
+from ultralif_deploy.checkpoint import MAX_TIMESTEPS, SETTINGS_KEY, load, read_tensors
 from ultralif_deploy.errors import UltralifError
 
 
@@ -195,3 +195,10 @@ def test_stored_settings_of_the_wrong_kind(tmp_path, name, value, message):
     with pytest.raises(UltralifError) as caught:
         load(path)
     assert str(caught.value) == message
+
+
+def test_files_of_old_torch_say_how_to_write_them_anew(tmp_path):
+    path = tmp_path / "old.pt"
+    torch.save(state(), path, _use_new_zipfile_serialization=False)
+    with pytest.raises(UltralifError, match=r"before 1\.6.*torch\.load\('old\.pt', weights_only"):
+        read_tensors(path)

@@ -81,6 +81,13 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
         UltralifError: missing, truncated, not a checkpoint, carries code, or unpacks to too much.
     """
     path = readable_file(path)
+    with path.open("rb") as file:
+        bare_pickle = file.read(1) == pickle.PROTO
+    if bare_pickle:  # its sizes cannot be checked before they are believed
+        raise UltralifError(
+            f"{path}: a pickle outside a zip archive, as torch before 1.6 wrote; write it anew: "
+            f"torch.save(torch.load({path.name!r}, weights_only=True), 'new.pt')"
+        )
     check_zip_archive(path, "a checkpoint that torch.save wrote")
     try:
         with warnings.catch_warnings():  # torch's, about what a file holds
