@@ -92,10 +92,10 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 ORDER = [
     {"errors"},
     {"fixed", "exact_ranges", "files", "assumptions", "resets"},
-    {"convolution"},
-    {"graph", "data.loading", "encode", "integer_second_order", "log_max"},
+    {"convolution", "npz"},
+    {"graph", "data.loading", "integer_second_order", "log_max"},
     {"network", "program", "grid", "data", "composition"},
-    {"hard_second_order", "second_order"},
+    {"hard_second_order", "second_order", "encode"},
     {"hard", "neurons"},
     {"passes", "architectures", "channel_blocks"},
     {"quantization", "models", "layout"},
