@@ -33,7 +33,7 @@ from ultralif_deploy.simulators import event_chain, kernels, second_order
 from ultralif_deploy.simulators.event_chain import EventChain
 from ultralif_deploy.simulators.row_graph import RowGraph, expressible, limits
 from ultralif_deploy.simulators.synapses import Synapses, synapses
-from ultralif_deploy.simulators.tally import costs, count
+from ultralif_deploy.simulators.tally import costs, count, exact_within
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.simulators.workers import cores, workers
 
@@ -177,7 +177,7 @@ class Fast:
         counters = self._counters(inputs)
         logits, fired = self.graph.run(inputs)
         for name, spikes in fired.items():
-            count(spikes, self.outgoing[name, False][1], counters[name, False])
+            count(spikes, *self.outgoing[name, False][1:], counters[name, False])
         return Trace(logits, self._counts(inputs, counters), fired if record else None)
 
     def _by_population(self, inputs: np.ndarray, record: bool) -> Trace:
@@ -198,9 +198,10 @@ class Fast:
                     now[name] = self._fire(population, current, states[name])
                 else:
                     self._read_out(population, current, states[name])
-            for (source, delayed), (_, cost) in self.outgoing.items():
+            for (source, delayed), (_, cost, segment) in self.outgoing.items():
                 if source != INPUT:
-                    count((last if delayed else now)[source], cost, counters[source, delayed])
+                    signal = (last if delayed else now)[source]
+                    count(signal, cost, segment, counters[source, delayed])
             for name, parts in recorded.items():
                 parts.append(now[name])
             last = now
@@ -213,9 +214,9 @@ class Fast:
         """Counters of a chunk of inputs, which are counted; refuses values above the maximum."""
         counters = {
             key: np.zeros((len(cost), inputs.shape[1]), dtype=np.int64)
-            for key, (_, cost) in self.outgoing.items()
+            for key, (_, cost, _) in self.outgoing.items()
         }
-        highest = count(inputs, self.outgoing[INPUT, False][1], counters[INPUT, False])
+        highest = count(inputs, *self.outgoing[INPUT, False][1:], counters[INPUT, False])
         self.program.check_largest_input(highest)
         return counters
 
@@ -225,15 +226,15 @@ class Fast:
             inputs.shape[0],
             {
                 name: counters[key][1 + row]
-                for key, (names, _) in self.outgoing.items()
+                for key, (names, *_) in self.outgoing.items()
                 for row, name in enumerate(names)
             },
             {source: count[0] for (source, delayed), count in counters.items() if not delayed},
             self.program.multiplies,
         )
 
-    def _costs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray]:
-        """Projections from a source, and what a spike of each neuron adds to `Counters`."""
+    def _costs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray, int]:
+        """Projections from a source, what its spikes add to `Counters`, and how far exactly."""
         program = self.program
         projections = [
             p
@@ -241,8 +242,8 @@ class Fast:
             if p.source == source and (p.name in program.delayed) == delayed
         ]
         size = program.input.size if source == INPUT else program.population(source).size
-        fan_outs = [p.map.fan_out() for p in projections]
-        return [p.name for p in projections], costs(fan_outs, size)
+        cost = costs([p.map.fan_out() for p in projections], size)
+        return [p.name for p in projections], cost, exact_within(cost)
 
     def _current(
         self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]

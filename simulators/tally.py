@@ -48,17 +48,17 @@ def costs(per_neuron: list[np.ndarray], size: int) -> np.ndarray:
     return table
 
 
-def count(signal: np.ndarray, cost: np.ndarray, counts: np.ndarray) -> int:
+def count(signal: np.ndarray, cost: np.ndarray, segment: int, counts: np.ndarray) -> int:
     """Count what the values that are not 0 cost; returns the largest value.
 
     Args:
         signal: uint8 [time, batch, source].
         cost: int32 [counter, padded source], see `costs`.
+        segment: `exact_within` of them.
         counts: int64 [counter, batch], added to.
     """
     time, batch, size = signal.shape
     rows = Rows(0, batch, size, time, batch * size, size)
-    segment = exact_within(cost)
     return int(
         tally(signal.reshape(-1), rows, cost.reshape(-1), 0, segment, counts, 0, len(cost), 0)
     )

@@ -42,3 +42,10 @@ def refused(*arguments: object, code: int = 2) -> str:
     assert lines[0].startswith("Error: ")
     assert "Traceback" not in outcome.err
     return lines[0]
+
+
+def array_of(shape: tuple[int, ...]) -> bytes:
+    """A .npy file that declares uint8 of a shape and holds none of it."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (118 - len(header)) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header

@@ -70,7 +70,7 @@ def counts_are_exact(tally: Any) -> None:
                 prices[0] = -most
                 cost = tally.costs(list(prices), size)
                 counts = np.ones((3, batch), dtype=np.int64)
-                assert tally.count(signal, cost, counts) == signal.max()
+                assert tally.count(signal, cost, tally.exact_within(cost), counts) == signal.max()
                 active = (signal != 0).sum(axis=0, dtype=np.int64)
                 np.testing.assert_array_equal(counts[0], 1 + active.sum(axis=1))
                 np.testing.assert_array_equal(counts[1:], 1 + (active @ prices.T).T)

@@ -83,7 +83,7 @@ def deploy(
         anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=options.BACK_ENDS if back_ends is None else running.names(back_ends),
+        back_ends=running.back_ends(back_ends),
         devices=running.names(device),
         skip_passes=skip_passes,
     )
@@ -306,7 +306,7 @@ def verify(
         bits=bits,
         max_gap=max_gap,
         certified_samples=certify,
-        back_ends=options.BACK_ENDS if back_ends is None else running.names(back_ends),
+        back_ends=running.back_ends(back_ends),
         skip_passes=skip_passes,
     )
 

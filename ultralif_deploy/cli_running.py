@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ultralif_deploy import cli_options as options
 from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.printable import printable, printable_values
 
@@ -71,6 +72,11 @@ class Commands(click.Group):
             raise Refusal(
                 UltralifError(f"not enough memory ({error}); use fewer timesteps or samples")
             ) from error
+
+
+def back_ends(given: str | None) -> tuple[str, ...]:
+    """Names of back ends, all of them where none were given."""
+    return options.BACK_ENDS if given is None else names(given)
 
 
 def names(given: str) -> tuple[str, ...]:
