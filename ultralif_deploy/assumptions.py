@@ -4,15 +4,25 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings import Finding
 
 T = TypeVar("T", int, float, str, bool)
 
 
 class Assumptions:
-    """A record {name: {value, source}}; sources: option, checkpoint, file name, data, default."""
+    """A record {name: {value, source}}; sources: option, checkpoint, file name, data, default.
+
+    Attributes:
+        findings: what is uncertain about these values, the first noticed first.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, Any]] = {}
+        self.findings: list[Finding] = []
+
+    def warn(self, kind: str, text: str, remedy: str = "") -> None:
+        """Record a warning; see `Finding` for the arguments."""
+        self.findings.append(Finding(kind, text, remedy))
 
     def add(self, name: str, value: Any, source: str) -> None:
         """Record a value and its source."""
