@@ -90,7 +90,7 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 
 
 ORDER = [
-    {"errors"},
+    {"errors", "findings", "moments"},
     {"fixed", "exact_ranges", "files", "assumptions", "resets"},
     {"convolution", "npz"},
     {"graph", "data.loading", "integer_second_order", "log_max"},
@@ -98,6 +98,7 @@ ORDER = [
     {"hard_second_order", "second_order", "encode"},
     {"hard", "neurons"},
     {"passes", "architectures", "channel_blocks"},
+    {"memory", "registers", "integer_neurons"},
     {"quantization", "models", "layout"},
     {"hardening", "checkpoint"},
     {"loop_quantization", "second_order_checkpoint"},

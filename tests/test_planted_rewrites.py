@@ -15,9 +15,15 @@ from ultralif_deploy import network as hard
 
 
 def test_an_unchanged_copy_passes_the_comparisons():
-    quantize = copy_of("ultralif_deploy.quantization")
-    threshold_is_exact(quantize.integer_threshold, planted=True)
-    quantization_is_lossless(quantize.quantize, examples=20, planted=True)
+    neurons = copy_of("ultralif_deploy.integer_neurons")
+    threshold_is_exact(neurons.integer_threshold, planted=True)
+    quantization_is_lossless(quantize_with(neurons), examples=20, planted=True)
+
+
+def quantize_with(neurons):
+    """`quantize` by a copy of the module that makes integers of neurons."""
+    names = {name: getattr(neurons, name) for name in ("integer_neuron", "Rounding", "is_fine")}
+    return copy_of("ultralif_deploy.quantization", **names).quantize
 
 
 THRESHOLDS = {
@@ -35,17 +41,17 @@ THRESHOLDS = {
 
 @pytest.mark.parametrize("bug", THRESHOLDS)
 def test_bugs_in_the_integer_threshold_are_found(bug):
-    module = copy_of("ultralif_deploy.quantization", THRESHOLDS[bug])
+    module = copy_of("ultralif_deploy.integer_neurons", THRESHOLDS[bug])
     with pytest.raises(AssertionError):
         threshold_is_exact(module.integer_threshold, planted=True)
     if bug not in ("float division", "rounded"):
         with pytest.raises(AssertionError):
-            quantization_is_lossless(module.quantize, planted=True)
+            quantization_is_lossless(quantize_with(module), planted=True)
 
 
 QUANTIZE = {
     "weights of two projections swapped": ("start = stop", "start += 0"),
-    "membrane unit for every model": ("if leaky else scale", "if True else scale"),
+    "membrane unit for every model": ("if is_fine(neuron) else scale", "if True else scale"),
 }
 
 

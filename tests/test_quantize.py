@@ -17,9 +17,11 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.grid import fit_scale, round_to_grid, second_moment, weight_format
+from ultralif_deploy.grid import fit_scale, round_to_grid, weight_format
+from ultralif_deploy.integer_neurons import integer_threshold
+from ultralif_deploy.moments import Moment, second_moment
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import integer_threshold, quantize
+from ultralif_deploy.quantization import quantize
 
 # Thresholds
 
@@ -67,7 +69,8 @@ def test_an_existing_grid_is_found_again(bits, shared):
         q *= rng.random((rows, columns)) < rng.choice([0.3, 1.0])
         scale = rng.uniform(1e-3, 10.0, 1 if shared else (rows, 1))
         weight = scale * q
-        moment = second_moment(rng.integers(0, 2, (9, columns))) if rng.integers(2) else None
+        seen = rng.integers(0, 2, (9, columns))
+        moment = Moment(second_moment(seen)) if rng.integers(2) else None
         fitted, again = fit_scale(weight, form, moment, shared=shared)
         # q may come back coarser where it has a common factor; the weights may not change but by
         # rounding: 2^-53 of the largest for each of at most 2·columns operations.
@@ -91,7 +94,7 @@ def test_fitted_scales_beat_the_largest_weight(shared):
         rng = np.random.default_rng(seed)
         weight = rng.normal(0, 1, (5, 30))
         moment = second_moment((rng.random((60, 30)) < 0.3) * 1.0)
-        scale, q = fit_scale(weight, form, moment, shared=shared)
+        scale, q = fit_scale(weight, form, Moment(moment), shared=shared)
         assert_array_equal(q, round_to_grid(weight, scale, form))
         largest = np.abs(weight).max(axis=1)
         naive = (np.full(5, largest.max()) if shared else largest) / form.high
@@ -116,7 +119,7 @@ def test_the_current_decides_not_the_weights():
     weight = np.array([[8.0, 0.31, -0.27, 0.11]])
     active = np.array([[0.0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0]])
     form = weight_format(4)
-    weighed, _ = fit_scale(weight, form, second_moment(active))
+    weighed, _ = fit_scale(weight, form, Moment(second_moment(active)))
     unweighed, _ = fit_scale(weight, form)
     rest = [active @ (weight - s * round_to_grid(weight, s, form)).T for s in (weighed, unweighed)]
     assert np.abs(rest[0]).max() < 0.5 * np.abs(rest[1]).max()

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.moments import Moment
 
 TERNARY = "ternary"
 CLIP_STEPS = 40
 """Clipping ranges tried between the largest weight and a quarter of it."""
 
-FULL_MOMENT_INPUTS = 4096
-"""Up to this many inputs the error is weighted by all second moments, above by the diagonal."""
-
 _EXACT = 1e-4
+
+LOIHI1_SUM = 32767
+"""Largest current that Loihi 1 accumulates, by nengo-loihi's emulator: 21 bits after << 6."""
+
+MOST_STEPS = 64
+"""Weights of a row that are rounded the other way at most, so that errors cancel out."""
 
 PROBED = 16
 """Weights of a row that are looked at first."""
@@ -67,77 +71,117 @@ def round_to_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> 
 def fit_scale(
     weight: np.ndarray,
     form: WeightFormat,
-    moment: np.ndarray | None = None,
+    moment: Moment | None = None,
     *,
     shared: bool = False,
+    least: np.ndarray | None = None,
+    fine: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose scales by least squared error of the current on calibration inputs.
+    """Choose scales by least squared error of the current, or of its sum over time.
 
-    Minimises E[((w − s·q)·x)²] = (w − s·q)ᵀ M (w − s·q) per target neuron over a range of
-    clipping values, with s refitted by least squares to the q that each gives. Weights that
-    already lie on a grid keep it.
+    Minimises E[((w − s·q)·X)²] = (w − s·q)ᵀ M (w − s·q) per target neuron over a range of
+    clipping values, with s refitted by least squares to the q that each gives; where neurons add
+    their currents up, single weights are then rounded the other way as long as that lowers the
+    error. Weights that already lie on a grid keep it where `least` allows it: with the smallest
+    integers, or the largest ones if `fine`, because a membrane then counts in smaller units.
 
     Args:
         weight: float64 [target, source].
         form: range of q.
-        moment: M = E[x xᵀ] float64 [source, source], or its diagonal [source]; None is the
-            identity.
+        moment: M = E[X Xᵀ]; None is the identity.
         shared: one scale for all target neurons.
+        least: smallest scale that the registers of each target neuron allow, float64 [target],
+            at least 0; None for any.
+        fine: the scale is also the unit of a membrane.
 
     Returns:
         scale: float64 [target], above 0.
         q: int8 [target, source].
     """
+    moment = moment or Moment()
     largest = np.abs(weight).max(axis=1, initial=0.0)
-    largest = np.full_like(largest, largest.max(initial=0.0)) if shared else largest
+    floor = np.zeros(len(weight)) if least is None else least
+    if shared:
+        largest, floor = (np.full_like(v, v.max(initial=0.0)) for v in (largest, floor))
     # A neuron whose weights are all zero (or too small to divide by) may have any scale.
-    largest = np.where(largest < np.finfo(np.float64).tiny * 1e6, 1.0, largest)
+    silent = largest < np.finfo(np.float64).tiny * 1e6
+    largest = np.where(silent, np.where(floor > 0, floor, 1.0), largest)
     best_error = np.full(len(weight), np.inf)
-    best_scale = largest / form.high
+    best_scale = np.maximum(largest / form.high, floor)
+    # Where the registers decide, the scales from there upwards are tried.
+    coarsest = np.maximum(largest / form.high, 2 * floor)
     for clip in np.geomspace(1.0, 4.0, CLIP_STEPS):
-        scale, error = _refit(weight, largest / (form.high * clip), form, moment, shared)
+        tried = np.maximum(coarsest / clip, floor)
+        scale, error = _refit(weight, tried, form, moment, shared, floor)
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scale = np.where(better, scale, best_scale)
     # Where one scale is shared, all rows must lie on one grid.
     rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
-    exact_scale, exact = _existing_grid(rows, tops, form)
+    exact_scale, exact = _existing_grid(rows, tops, form, floor[: len(rows)], fine)
     best_scale = np.where(exact, exact_scale, best_scale)
-    return best_scale, round_to_grid(weight, best_scale, form)
+    q = round_to_grid(weight, best_scale, form)
+    if moment.adds_up and not np.all(exact):
+        free = np.flatnonzero(~np.broadcast_to(exact, best_scale.shape))
+        q[free] = _cancelled(weight[free], best_scale[free], q[free], form, moment)
+    return best_scale, q
 
 
 def _refit(
     weight: np.ndarray,
     scale: np.ndarray,
     form: WeightFormat,
-    moment: np.ndarray | None,
+    moment: Moment,
     shared: bool,
+    floor: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least-squares scale for the integers that `scale` gives, and the error it leaves."""
     q = round_to_grid(weight, scale, form).astype(np.float64)
-    cross, square = _inner(weight, q, moment), _inner(q, q, moment)
+    cross, square = moment.inner(weight, q), moment.inner(q, q)
     if shared:
         cross, square = (np.full_like(v, v.sum()) for v in (cross, square))
     fitted = np.where((square > 0) & (cross > 0), cross / np.where(square > 0, square, 1.0), scale)
     # The refitted scale must reproduce the same integers, or the error would not be its own.
+    fitted = np.maximum(fitted, floor)
     stable = round_to_grid(weight, fitted, form) == q
     fitted = np.where(stable.all() if shared else stable.all(axis=1), fitted, scale)
     rest = weight - fitted[:, None] * round_to_grid(weight, fitted, form)
-    error = _inner(rest, rest, moment)
+    error = moment.inner(rest, rest)
     return fitted, np.full_like(error, error.sum()) if shared else error
 
 
-def _inner(a: np.ndarray, b: np.ndarray, moment: np.ndarray | None) -> np.ndarray:
-    """Per row aᵀ M b."""
-    if moment is None:
-        return np.einsum("ij,ij->i", a, b)
-    return np.einsum("ij,ij->i", a * moment if moment.ndim == 1 else a @ moment, b)
+def _cancelled(
+    weight: np.ndarray, scale: np.ndarray, q: np.ndarray, form: WeightFormat, moment: Moment
+) -> np.ndarray:
+    """Integers [row, weight] of less error: one by one, those that lower it most are moved a step.
+
+    Each row stops where no single step lowers its error e M e further; a step of s in weight j
+    changes it by s²·M_jj ± 2·s·(e M)_j.
+    """
+    q = q.astype(np.float64)
+    own = moment.diagonal(q.shape[1])
+    product = moment.times(weight - scale[:, None] * q)
+    rows = np.arange(len(q))
+    for _ in range(MOST_STEPS):
+        step = np.where(product > 0, 1.0, -1.0)
+        allowed = (q + step >= form.low) & (q + step <= form.high)
+        gain = scale[:, None] ** 2 * own - 2 * scale[:, None] * np.abs(product)
+        gain = np.where(allowed, gain, np.inf)
+        best = gain.argmin(axis=1)
+        better = gain[rows, best] < 0
+        if not better.any():
+            break
+        here, chosen = rows[better], best[better]
+        moved = step[here, chosen]
+        q[here, chosen] += moved
+        product[here] -= (scale[here] * moved)[:, None] * moment.columns(chosen)
+    return q.astype(np.int8)
 
 
 def _existing_grid(
-    weight: np.ndarray, largest: np.ndarray, form: WeightFormat
+    weight: np.ndarray, largest: np.ndarray, form: WeightFormat, floor: np.ndarray, fine: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale of the grid that a row already lies on, and whether it lies on one."""
+    """Scale of the grid that a row already lies on, and whether it lies on one that fits."""
     scale = largest / form.high
     exact = np.zeros(len(weight), dtype=bool)
     for steps in range(1, -form.low + 1):
@@ -149,9 +193,27 @@ def _existing_grid(
         q = np.rint(weight[rows] / candidate[rows, None])
         square = np.einsum("ij,ij->i", q, q)
         refitted = np.einsum("ij,ij->i", weight[rows], q) / np.where(square > 0, square, 1.0)
-        scale[rows] = np.where(square > 0, refitted, candidate[rows])
+        refitted = np.where(square > 0, refitted, candidate[rows])
+        scale[rows] = refitted / _multiple(q, refitted, form, floor[rows]) if fine else refitted
         exact[rows] = True
-    return scale, exact
+    return scale, exact & (scale >= floor * (1 - 1e-9))
+
+
+def _multiple(
+    q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray
+) -> np.ndarray:
+    """Largest whole factor of the integers of a row that the format and the scale's floor allow.
+
+    Sums that fit Loihi 1 go on fitting it.
+    """
+    up, down = q.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0)
+    total = np.abs(q).sum(axis=1)
+    factor = np.full(len(q), float(-form.low))
+    for limit, value in ((form.high, up), (-form.low, down), (LOIHI1_SUM, total)):
+        bound = (value > 0) & (value <= limit)
+        factor = np.where(bound, np.minimum(factor, limit // np.maximum(value, 1.0)), factor)
+    held = np.floor(scale / np.where(floor > 0, floor, scale) * (1 + 1e-12))
+    return np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
 
 
 def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:
@@ -161,11 +223,3 @@ def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.nd
     off = np.abs(weight - scale[:, None] * q).max(axis=1, initial=0.0)
     on: np.ndarray = inside & (off <= _EXACT * scale)
     return on
-
-
-def second_moment(inputs: np.ndarray) -> np.ndarray:
-    """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs."""
-    x = inputs.astype(np.float64)
-    if x.shape[1] > FULL_MOMENT_INPUTS:
-        return np.einsum("ij,ij->j", x, x) / len(x)
-    return x.T @ x / len(x)

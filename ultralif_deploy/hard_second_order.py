@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ultralif_deploy.network import AdaLIF, CSiLIF, LeakySum, SiLIF
+from ultralif_deploy.network import AdaLIF, CSiLIF, LeakySum, SecondOrder, SiLIF
 
 Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
-SecondOrder = SiLIF | CSiLIF | AdaLIF | LeakySum
 
 
 def second_order_stepper(neuron: SecondOrder, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:

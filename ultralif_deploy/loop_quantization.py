@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from ultralif_deploy.architectures import BatchNorm
 from ultralif_deploy.fixed import FRACTION_BITS
-from ultralif_deploy.grid import WeightFormat, fit_scale, second_moment
+from ultralif_deploy.grid import WeightFormat, fit_scale
 from ultralif_deploy.hardening import folds_bias, shares_scale
 from ultralif_deploy.models import SoftNetwork, added, fire, first_signals, stage_current
+from ultralif_deploy.moments import Moment, second_moment
 
 MOMENT_ROWS = 20_000
 """Rows of a convolution's inputs from which second moments are estimated."""
@@ -47,7 +48,7 @@ class LoopQuantizer:
             if linear is not None and not (others or branch.before or branch.after):
                 source = added([signals[name] for name in branch.sources])
                 weight = (linear.weight.flatten(1) * gain(norm)[:, None]).double().numpy()
-                moment = second_moment(_inputs(linear, source))
+                moment = Moment(second_moment(_inputs(linear, source)))
                 shared = neuron is None or shares_scale(neuron)
                 scale, _ = fit_scale(weight, self.form, moment, shared=shared)
                 self._scales[linear] = torch.from_numpy(scale).to(linear.weight.dtype)

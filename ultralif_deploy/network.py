@@ -236,6 +236,8 @@ READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)
 """Models with two state words; `hard_second_order` holds their updates."""
 
+SecondOrder = SiLIF | CSiLIF | AdaLIF | LeakySum
+
 GAINED = (SiLIF, CSiLIF, LeakySum)
 """Models that multiply their current by a gain, which `passes.fold_gain` folds into weights."""
 

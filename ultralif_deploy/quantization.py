@@ -1,38 +1,31 @@
 """Network + calibration -> Program: integer weights, exact integer thresholds."""
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
-from ultralif_deploy.channel_blocks import Block, channel_blocks
+from ultralif_deploy.channel_blocks import channel_blocks
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
-from ultralif_deploy.graph import INPUT, Identity, Projection
+from ultralif_deploy.fixed import FRACTION_BITS
+from ultralif_deploy.graph import INPUT, AnyMap, Identity, Projection
 from ultralif_deploy.grid import (
     WeightFormat,
     fit_scale,
-    round_to_grid,
-    second_moment,
     weight_format,
 )
 from ultralif_deploy.hard import run_population, total_current
-from ultralif_deploy.log_max import DEFAULT_ENTRIES, correction_table
-from ultralif_deploy.second_order import (
-    WordLengths,
-    second_order_neuron,
-    state_unit,
-)
+from ultralif_deploy.integer_neurons import Rounding, integer_neuron, is_fine
+from ultralif_deploy.log_max import DEFAULT_ENTRIES
+from ultralif_deploy.memory import assumed_moment, measured_moment
+from ultralif_deploy.registers import Needs, current_range, needs
+from ultralif_deploy.second_order import WordLengths, second_order_neuron
 
-MOMENT_ROWS = 20_000
-"""Rows of inputs from which second moments are estimated."""
-
-INTEGER_LIMIT = INT32_MAX // 2
-"""Thresholds, decays and resets are clipped here, far outside any current that fits 32 bits."""
+ONE_SCALE = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
+"""Models whose neurons are compared with each other or share a table."""
 
 
 def quantize(
@@ -78,14 +71,13 @@ def quantize(
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
         if isinstance(population.neuron, hard.GAINED) and np.any(population.neuron.gain != 1):
             raise UltralifError(f"{population.name}: gain left; apply fold-gain first")
-        scale, maps = _quantize_weights(population, incoming, form, signals, lengths)
-        if isinstance(population.neuron, hard.SECOND_ORDER):
-            largest = _largest_current(network, population, maps, scale)
-            model, unit = second_order_neuron(population.neuron, scale, largest, lengths)
-            bias = np.clip(np.rint(population.bias / unit), -INTEGER_LIMIT, INTEGER_LIMIT)
-            quantized = integer.Population(population.name, population.size, model, bias, scale)
-        else:
-            quantized = _quantize_population(population, scale, table)
+        currents = current_range(population, incoming, network.input.maximum)
+        asked = needs(population, *currents, network.timesteps, lengths)
+        scale, maps = _quantize_weights(
+            population, incoming, form, signals, network.timesteps, asked
+        )
+        largest = _largest_current(population, maps, scale, network.input.maximum)
+        quantized = _quantize_population(population, scale, asked, largest, lengths, table)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -103,21 +95,13 @@ def quantize(
     )
 
 
-def integer_threshold(threshold: float, scale: float, inclusive: bool) -> int:
-    """Largest integer n that must not fire: scale·n < θ (inclusive) or scale·n ≤ θ.
-
-    ⌈θ/S⌉ − 1 where the neuron fires at equality, ⌊θ/S⌋ where it does not; exact for all floats.
-    """
-    ratio = Fraction(threshold) / Fraction(scale)
-    return -((-ratio) // 1) - 1 if inclusive else ratio // 1
-
-
 def _quantize_weights(
     population: hard.Population,
     incoming: tuple[Projection, ...],
     form: WeightFormat,
     signals: dict[str, np.ndarray] | None,
-    lengths: WordLengths,
+    timesteps: int,
+    asked: Needs,
 ) -> tuple[np.ndarray, list[Projection]]:
     """Scale [neuron] and the integer projections, which share it.
 
@@ -125,19 +109,24 @@ def _quantize_weights(
     """
     if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
-    one_scale = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
-    shared = isinstance(population.neuron, one_scale)
+    neuron = population.neuron
+    shared = isinstance(neuron, ONE_SCALE)
     blocks = channel_blocks([p.map for p in incoming])
     weight = np.hstack([block.rows for block in blocks])
     moment = None
     if signals is not None and all(p.source in signals for p in incoming):
-        moment = _moment(blocks, [signals[p.source] for p in incoming])
-    scale, q = fit_scale(weight, form, moment, shared=shared)
-    if isinstance(population.neuron, (hard.SiLIF, hard.CSiLIF, hard.AdaLIF)):
-        # Weights finer than the state's unit would be lost in it.
-        unit = state_unit(population.neuron, lengths).reshape(len(scale), -1).max(axis=1)
-        scale = np.maximum(scale, unit)
-        q = round_to_grid(weight, scale, form)
+        moment = measured_moment(neuron, blocks, [signals[p.source] for p in incoming])
+    if moment is None:
+        moment = assumed_moment(neuron, timesteps, weight.shape[1])
+    scale, q = fit_scale(
+        weight,
+        form,
+        moment,
+        shared=shared,
+        least=asked.least_scale.reshape(len(weight), -1).max(axis=1),
+        fine=not isinstance(neuron, (hard.Threshold, hard.Integrator, *hard.SECOND_ORDER)),
+    )
+    _check_weights_left(population.name, weight, q, scale, shared, asked)
     maps, start = [], 0
     for p, block in zip(incoming, blocks, strict=True):
         stop = start + block.rows.shape[1]
@@ -146,105 +135,64 @@ def _quantize_weights(
     return np.repeat(scale, population.size // len(scale)), maps
 
 
-def _moment(blocks: list[Block], signals: list[np.ndarray]) -> np.ndarray | None:
-    """E[x xᵀ] of what the rows see, of at most `MOMENT_ROWS` rows; None where rows differ in it."""
-    columns = []
-    for block, signal in zip(blocks, signals, strict=True):
-        flat = signal.reshape(-1, signal.shape[-1])
-        places = 1 if block.conv is None else int(np.prod(block.conv.output_shape[1:]))
-        flat = flat[:: max(1, len(flat) * places // MOMENT_ROWS)]
-        seen = block.inputs(flat)
-        if seen is None:
-            return None
-        columns.append(seen)
-    return second_moment(np.hstack(columns))
+def _check_weights_left(
+    name: str, weight: np.ndarray, q: np.ndarray, scale: np.ndarray, shared: bool, asked: Needs
+) -> None:
+    """Refuse a neuron that can fire, and whose own registers round all its weights to nothing.
+
+    Raises:
+        UltralifError: naming the neuron and the ratio that does not fit.
+    """
+    reaches = asked.reaches.reshape(len(weight), -1)
+    largest = np.abs(weight).max(axis=1, initial=0.0)
+    coarse = scale > (largest.max(initial=0.0) if shared else largest)
+    lost = coarse & weight.any(axis=1) & ~q.any(axis=1) & reaches.any(axis=1)
+    if lost.any():
+        row = int(np.argmax(lost))
+        n = row * reaches.shape[1] + int(np.argmax(asked.values.reshape(reaches.shape)[row]))
+        raise UltralifError(
+            f"{name}: neuron {n} must hold {asked.values[n]:g} in a register of "
+            f"{asked.top:,.0f} steps, and its largest weight, {largest[row]:g}, is less than a "
+            "step; expected larger weights beside it: longer timesteps (--dt) make those of "
+            "another tool's file larger, and a hard membrane (--membrane hard) has no ε to hold"
+        )
 
 
 def _quantize_population(
-    population: hard.Population, scale: np.ndarray, table: int
+    population: hard.Population,
+    scale: np.ndarray,
+    asked: Needs,
+    largest: np.ndarray,
+    lengths: WordLengths,
+    table: int,
 ) -> integer.Population:
-    neuron = population.neuron
-    leaky = not isinstance(neuron, (hard.Threshold, hard.TropicalLIF, hard.Integrator))
-    unit = scale / (1 << FRACTION_BITS) if leaky else scale
-
-    def thresholds(values: np.ndarray, inclusive: bool) -> np.ndarray:
-        # Neurons of a channel are mostly alike: each pair of threshold and scale once.
-        pairs, which = np.unique(np.stack((values, unit)), axis=1, return_inverse=True)
-        exact = [integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T]
-        clipped = [min(max(t, -INTEGER_LIMIT), INTEGER_LIMIT) for t in exact]
-        return np.array(clipped, dtype=np.int64)[which.reshape(-1)]
-
-    def nearest(values: np.ndarray, limit: int = INTEGER_LIMIT) -> np.ndarray:
-        return np.clip(np.rint(values / unit), -limit, limit)
-
-    model: integer.Neuron
-    if isinstance(neuron, hard.Threshold):
-        model = integer.Threshold(thresholds(neuron.threshold, neuron.inclusive))
-    elif isinstance(neuron, hard.TropicalLIF):
-        model = integer.TropicalLIF(
-            thresholds(neuron.threshold, neuron.inclusive),
-            nearest(neuron.decay),
-            nearest(neuron.reset),
-            nearest(neuron.initial),
-        )
-    elif isinstance(neuron, hard.LIF):
-        model = integer.LIF(
-            thresholds(neuron.threshold, neuron.inclusive),
-            _decay(neuron.tau),
-            nearest(neuron.reset, MEMBRANE_MAX),
-            neuron.reset_mode,
-        )
-    elif isinstance(neuron, hard.UltraDLIF):
-        model = integer.UltraDLIF(
-            thresholds(neuron.threshold, neuron.inclusive),
-            _decay(neuron.tau),
-            neuron.form,
-            neuron.stride,
-        )
-    elif isinstance(neuron, hard.LogMaxLIF):
-        try:
-            correction = correction_table(neuron.epsilon / float(unit.max()), table)
-        except UltralifError as error:
-            raise UltralifError(f"{population.name}: {error}") from error
-        model = integer.LogMaxLIF(
-            thresholds(neuron.threshold, neuron.inclusive),
-            nearest(neuron.decay),
-            correction.values,
-            correction.shift,
-        )
-    elif isinstance(neuron, hard.CubaLIF):
-        model = integer.CubaLIF(
-            thresholds(neuron.threshold, neuron.inclusive),
-            _decay(neuron.tau),
-            _decay(neuron.synaptic_tau),
-            nearest(neuron.reset, MEMBRANE_MAX),
-            neuron.reset_mode,
-        )
-    elif isinstance(neuron, hard.LeakyIntegrator):
-        model = integer.LeakyIntegrator(_decay(neuron.tau))
-    elif isinstance(neuron, hard.CubaLI):
-        model = integer.CubaLI(_decay(neuron.tau), _decay(neuron.synaptic_tau))
+    """The integer neurons and biases for weights of a scale [neuron]."""
+    neuron, name = population.neuron, population.name
+    if isinstance(neuron, hard.SECOND_ORDER):
+        model, unit = second_order_neuron(name, neuron, scale, largest, lengths)
+        rounding = Rounding(name, unit, asked.reaches)
     else:
-        model = integer.Integrator()
-    return integer.Population(
-        population.name, population.size, model, nearest(population.bias), scale
-    )
+        unit = scale / (1 << FRACTION_BITS) if is_fine(neuron) else scale
+        rounding = Rounding(name, unit, asked.reaches)
+        model = integer_neuron(neuron, rounding, table)
+    bias = rounding.nearest(population.bias, "bias")
+    return integer.Population(name, population.size, model, bias, scale)
 
 
 def _largest_current(
-    network: hard.Network, population: hard.Population, maps: list[Projection], scale: np.ndarray
+    population: hard.Population, maps: list[Projection], scale: np.ndarray, maximum: int
 ) -> np.ndarray:
-    """Bound of the real |current| with bias, [neuron], for any input."""
-    total = np.abs(population.bias)
-    for p in maps:
-        values = network.input.maximum if p.source == INPUT else 1
-        total = total + scale * np.abs(p.map.matrix().astype(np.float64)).sum(axis=1) * values
-    return total
+    """Bound of the real |current| with bias, as quantized, [neuron], for any input."""
+    rounded = [replace(p, map=_real(p.map, scale)) for p in maps]
+    low, high = current_range(population, rounded, maximum)
+    return np.maximum(-low, high)
 
 
-def _decay(tau: np.ndarray) -> np.ndarray:
-    """Decay in units of 2^-12: 4096·(1 − τ), nearest."""
-    return np.clip(np.rint(DECAY_ONE * (1 - tau)), 0, DECAY_ONE)
+def _real(linear: AnyMap, scale: np.ndarray) -> AnyMap:
+    """A map of integers in real values."""
+    if isinstance(linear, Identity):
+        return linear
+    return Composed((linear, Diagonal(scale))).product()
 
 
 def _calibration_spikes(
@@ -256,12 +204,7 @@ def _calibration_spikes(
 ) -> np.ndarray:
     """Spikes of a population with its weights as quantized, on the calibration signals."""
     here = {p.name for p in maps}
-    rounded = [
-        p
-        if isinstance(p.map, Identity)
-        else replace(p, map=Composed((p.map, Diagonal(scale))).product())
-        for p in maps
-    ]
+    rounded = [replace(p, map=_real(p.map, scale)) for p in maps]
     # Delayed projections come from populations that are not quantized yet: taken as silent.
     shape = signals[INPUT].shape[:2]
     silent = {p.source: np.zeros((*shape, p.map.source_size)) for p in maps}

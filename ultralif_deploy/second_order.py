@@ -59,6 +59,7 @@ def state_unit(neuron: Spiking, lengths: WordLengths) -> np.ndarray:
 
 
 def second_order_neuron(
+    name: str,
     neuron: Spiking | hard.LeakySum,
     scale: np.ndarray,
     largest: np.ndarray,
@@ -66,29 +67,40 @@ def second_order_neuron(
 ) -> tuple[integer.Neuron, np.ndarray]:
     """The integer model, and its state unit float64 [neuron].
 
+    A current unit is at most 2^24 state units. Only neurons one weight step of which is many
+    thresholds would want more; their states are coarser than asked, and nothing is clipped.
+
     Args:
+        name: of the population, for errors.
         neuron: with its gain folded.
         scale: real value of a current unit, [neuron].
         largest: bound of the real |current| with bias, [neuron].
         lengths: of the words.
+
+    Raises:
+        UltralifError: a coefficient outside −1 to 1, or a value that its word does not hold.
     """
-    bits = lengths.state_bits
+    leaky_sum = isinstance(neuron, hard.LeakySum)
+    bits = _bits(neuron, lengths)
     if isinstance(neuron, hard.LeakySum):
-        bits = min(bits, READOUT_STATE_BITS)
-        unit = _readout_unit(neuron, largest, bits, lengths.coefficient_bits)
+        unit = readout_unit(neuron, largest, lengths)
     else:
         unit = state_unit(neuron, lengths)
+    # The scale is at least one unit (`registers`), but for the rounding of this quotient.
     shift = np.clip(np.ceil(np.log2(scale / unit)), 0, MAX_SHIFT)
-    if isinstance(neuron, hard.LeakySum):
+    if leaky_sum:
         shift[:] = shift.min()  # logits are compared as they are
     unit = scale / 2**shift
     one = 1 << lengths.coefficient_bits
 
-    def coefficient(value: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(value * one), -one, one)
+    def coefficient(what: str) -> np.ndarray:
+        value = getattr(neuron, what)
+        return _within(np.rint(value * one), one, f"{name}: {what}", value, "−1 to 1")
 
-    def states(value: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(value / unit), -INT32_MAX, INT32_MAX)
+    def states(what: str) -> np.ndarray:
+        value = getattr(neuron, what)
+        held = f"at most {INT32_MAX} units of its scale"
+        return _within(np.rint(value / unit), INT32_MAX, f"{name}: {what}", value, held)
 
     words: dict[str, Any] = {
         "shift": shift,
@@ -96,38 +108,54 @@ def second_order_neuron(
         "state_bits": np.full(len(scale), bits),
     }
     if isinstance(neuron, hard.LeakySum):
-        return integer.LeakySum(coefficient(neuron.alpha), **words), unit
+        return integer.LeakySum(coefficient("alpha"), **words), unit
     # Fires at v > threshold: the largest integer that must not fire.
     ratio = neuron.threshold / unit
     silent = np.ceil(ratio) - 1 if getattr(neuron, "inclusive", False) else np.floor(ratio)
-    silent = np.clip(silent, -INT32_MAX, INT32_MAX)
+    held = f"at most {INT32_MAX} units of its scale"
+    silent = _within(silent, INT32_MAX, f"{name}: threshold", neuron.threshold, held)
     if isinstance(neuron, hard.SiLIF):
         model: integer.Neuron = integer.SiLIF(
             silent,
-            states(neuron.threshold),
-            coefficient(neuron.alpha),
-            coefficient(neuron.beta),
-            coefficient(neuron.a),
-            states(neuron.b),
+            states("threshold"),
+            coefficient("alpha"),
+            coefficient("beta"),
+            coefficient("a"),
+            states("b"),
             **words,
         )
     elif isinstance(neuron, hard.CSiLIF):
-        real, imaginary = coefficient(neuron.real), coefficient(neuron.imaginary)
-        model = integer.CSiLIF(silent, states(neuron.threshold), real, imaginary, **words)
+        real, imaginary = coefficient("real"), coefficient("imaginary")
+        model = integer.CSiLIF(silent, states("threshold"), real, imaginary, **words)
     else:
-        decays = coefficient(neuron.tau), coefficient(neuron.adaptation_decay)
-        model = integer.AdaLIF(silent, *decays, states(neuron.jump), **words)
+        decays = coefficient("tau"), coefficient("adaptation_decay")
+        model = integer.AdaLIF(silent, *decays, states("jump"), **words)
     return model, unit
 
 
-def _readout_unit(
-    neuron: hard.LeakySum, largest: np.ndarray, bits: int, coefficient_bits: int
+def _within(
+    integers: np.ndarray, top: int, what: str, values: np.ndarray, expected: str
 ) -> np.ndarray:
+    beyond = np.abs(integers) > top
+    if beyond.any():
+        n = int(np.argmax(beyond))
+        raise UltralifError(f"{what} of neuron {n} is {values[n]:g}; expected {expected}")
+    return integers
+
+
+def _bits(neuron: Spiking | hard.LeakySum, lengths: WordLengths) -> int:
+    """Width of a state word."""
+    bits = lengths.state_bits
+    return min(bits, READOUT_STATE_BITS) if isinstance(neuron, hard.LeakySum) else bits
+
+
+def readout_unit(neuron: hard.LeakySum, largest: np.ndarray, lengths: WordLengths) -> np.ndarray:
     """A unit with which |u| ≤ largest/(1 − α) never saturates; one for all neurons.
 
     Roundings add at most 1/2 unit per timestep to what decays by α: the bound is doubled for them
     and for α rounded up, and α is taken at most 1 − 2^-coefficient_bits.
     """
-    left = np.maximum(1 - np.abs(neuron.alpha), 2.0**-coefficient_bits)
+    bits = _bits(neuron, lengths)
+    left = np.maximum(1 - np.abs(neuron.alpha), 2.0**-lengths.coefficient_bits)
     reach = float((largest / left).max(initial=0.0))
     return np.full(len(largest), 2 * (reach or 1.0) / (1 << (bits - 1)))

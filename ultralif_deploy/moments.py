@@ -1,0 +1,63 @@
+"""Second moments of what rows of weights are multiplied with: the weight of their rounding errors.
+
+An error e of a row's weights becomes an error e·X of its current or membrane, so its mean square
+is e E[X Xᵀ] e.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FULL_MOMENT_INPUTS = 4096
+"""Up to this many inputs the error is weighted by all second moments, above by the diagonal."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """E[X Xᵀ] = rest + mean meanᵀ.
+
+    Attributes:
+        rest: float64 [weight, weight], or its diagonal [weight]; None is the identity.
+        mean: float64 [weight], or None for 0.
+        adds_up: the neurons add their currents up over time, so that errors must cancel out.
+    """
+
+    rest: np.ndarray | None = None
+    mean: np.ndarray | None = None
+    adds_up: bool = False
+
+    def times(self, rows: np.ndarray) -> np.ndarray:
+        """Rows float64 [row, weight] times E[X Xᵀ]."""
+        product = rows
+        if self.rest is not None:
+            product = rows * self.rest if self.rest.ndim == 1 else rows @ self.rest
+        return product if self.mean is None else product + np.outer(rows @ self.mean, self.mean)
+
+    def inner(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """A E[X Xᵀ] b of each pair of rows."""
+        return np.einsum("ij,ij->i", self.times(a), b)
+
+    def diagonal(self, weights: int) -> np.ndarray:
+        """E[X²], float64 [weight]."""
+        rest = np.ones(weights) if self.rest is None else self.rest
+        own = rest if rest.ndim == 1 else np.diagonal(rest)
+        return own if self.mean is None else own + self.mean**2
+
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        """E[X_j X] of the weight j chosen for each row, float64 [row, weight]."""
+        if self.rest is not None and self.rest.ndim == 2:
+            found = self.rest[chosen]
+        else:
+            size = len(self.mean if self.rest is None else self.rest)  # type: ignore[arg-type]
+            found = np.zeros((len(chosen), size))
+            own = 1.0 if self.rest is None else self.rest[chosen]
+            found[np.arange(len(chosen)), chosen] = own
+        return found if self.mean is None else found + self.mean[chosen][:, None] * self.mean
+
+
+def second_moment(inputs: np.ndarray) -> np.ndarray:
+    """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs."""
+    x = inputs.astype(np.float64)
+    if x.shape[1] > FULL_MOMENT_INPUTS:
+        return np.einsum("ij,ij->j", x, x) / len(x)
+    return x.T @ x / len(x)
