@@ -12,9 +12,17 @@ import jinja2
 import numpy as np
 
 from ultralif_deploy.files import directory_written_whole
+from ultralif_deploy.fixed import DECAY_BITS
 from ultralif_deploy.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.grid import weight_format
-from ultralif_deploy.program import FORMAT_VERSION, Population, Program, Threshold, structure
+from ultralif_deploy.program import (
+    FORMAT_VERSION,
+    LEAKY,
+    Population,
+    Program,
+    Threshold,
+    structure,
+)
 
 SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "c_templates"
@@ -122,7 +130,7 @@ def _context(program: Program) -> dict[str, Any]:
             arrays += _taps(ids[p.name], p.map)
     spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
     models = {type(p.neuron).__name__ for p in program.populations}
-    leak = models & {"LIF", "CubaLIF", "UltraDLIF", "LeakyIntegrator", "CubaLI"}
+    leaks = {p.neuron.decay_bits for p in program.populations if isinstance(p.neuron, LEAKY)}
     rounded = models & {"SiLIF", "CSiLIF", "AdaLIF", "LeakySum"}
     graded = program.input.maximum > 1
     return {
@@ -144,9 +152,10 @@ def _context(program: Program) -> dict[str, Any]:
         "arrays": arrays,
         "populations": populations,
         "uses": {
-            "leak": leak,
+            "leak": DECAY_BITS in leaks,
+            "wide_leak": leaks - {DECAY_BITS},
             "rounded": rounded,
-            "clip": leak or rounded or "LogMaxLIF" in models,
+            "clip": leaks or rounded or "LogMaxLIF" in models,
         },
     }
 
@@ -171,6 +180,7 @@ def _population(
         "form": plain.get("form"),
         "stride": plain.get("stride"),
         "shift": plain.get("shift"),
+        "decay_bits": plain.get("decay_bits"),
         "entries": len(values.get("table", ())),
         "incoming": [_incoming(p, ids) for p in program.incoming(population.name)],
     }

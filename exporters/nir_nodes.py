@@ -32,6 +32,7 @@ from ultralif_deploy.exporters.nir_second_order import (
     write_second_order,
 )
 from ultralif_deploy.exporters.nir_values import numbers, whole, whole_float
+from ultralif_deploy.fixed import DECAY_BITS
 from ultralif_deploy.resets import RESETS
 
 TIME_STEP = 1e-4
@@ -39,6 +40,22 @@ TIME_STEP = 1e-4
 
 V_THRESHOLD = 0.5
 """c − 1/2 with c = 1: halfway between two integers, so that > and >= are the same to a tool."""
+
+
+class _Leaky:
+    """A leaky node's dictionary: decays of 12 bits, as all once had, are not written down.
+
+    A reader that does not know wider decays meets a field that it does not know, and refuses.
+    """
+
+    decay_bits: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As NIR's own nodes."""
+        written: dict[str, Any] = super().to_dict()  # type: ignore[misc]
+        if self.decay_bits == DECAY_BITS:
+            del written["decay_bits"]
+        return written
 
 
 @dataclass(eq=False)
@@ -56,7 +73,7 @@ class TropicalLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
-class FixedPointLIF(nir.NIRNode):
+class FixedPointLIF(_Leaky, nir.NIRNode):
     """`program.LIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
     threshold: np.ndarray
@@ -64,13 +81,14 @@ class FixedPointLIF(nir.NIRNode):
     reset: np.ndarray
     bias: np.ndarray
     reset_mode: str
+    decay_bits: int = DECAY_BITS
 
     def __post_init__(self) -> None:
         _set_types(self)
 
 
 @dataclass(eq=False)
-class UltraDLIF(nir.NIRNode):
+class UltraDLIF(_Leaky, nir.NIRNode):
     """`program.UltraDLIF` with its bias; int32 [neuron] each. form: `released` or `paper`."""
 
     threshold: np.ndarray
@@ -78,6 +96,7 @@ class UltraDLIF(nir.NIRNode):
     bias: np.ndarray
     form: str
     stride: int = 1
+    decay_bits: int = DECAY_BITS
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -98,7 +117,7 @@ class LogMaxLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
-class FixedPointCubaLIF(nir.NIRNode):
+class FixedPointCubaLIF(_Leaky, nir.NIRNode):
     """`program.CubaLIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
     threshold: np.ndarray
@@ -107,29 +126,32 @@ class FixedPointCubaLIF(nir.NIRNode):
     reset: np.ndarray
     bias: np.ndarray
     reset_mode: str
+    decay_bits: int = DECAY_BITS
 
     def __post_init__(self) -> None:
         _set_types(self)
 
 
 @dataclass(eq=False)
-class FixedPointLI(nir.NIRNode):
+class FixedPointLI(_Leaky, nir.NIRNode):
     """`program.LeakyIntegrator` with its bias; int32 [neuron] each."""
 
     decay: np.ndarray
     bias: np.ndarray
+    decay_bits: int = DECAY_BITS
 
     def __post_init__(self) -> None:
         _set_types(self)
 
 
 @dataclass(eq=False)
-class FixedPointCubaLI(nir.NIRNode):
+class FixedPointCubaLI(_Leaky, nir.NIRNode):
     """`program.CubaLI` with its bias; int32 [neuron] each."""
 
     decay: np.ndarray
     synaptic_decay: np.ndarray
     bias: np.ndarray
+    decay_bits: int = DECAY_BITS
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -159,6 +181,17 @@ for _node in CUSTOM:
         setattr(nir.ir, _node.__name__, _node)
 
 CUSTOM += SECOND_ORDER_NODES
+
+NODES: dict[type, type] = {
+    integer.TropicalLIF: TropicalLIF,
+    integer.LIF: FixedPointLIF,
+    integer.UltraDLIF: UltraDLIF,
+    integer.CubaLIF: FixedPointCubaLIF,
+    integer.LeakyIntegrator: FixedPointLI,
+    integer.CubaLI: FixedPointCubaLI,
+    integer.LogMaxLIF: LogMaxLIF,
+}
+"""The node of each model with memory; its fields are the model's and `bias`."""
 
 NEURONS = (nir.LIF, nir.CubaLIF, nir.Threshold, *CUSTOM)
 
@@ -217,22 +250,9 @@ def write_neurons(
     arrays = population.parameters()
     arrays = {k: v if k == "table" else v.reshape(shape) for k, v in arrays.items()}
     arrays["bias"] = bias.reshape(shape)
-    if isinstance(neuron, integer.TropicalLIF):
-        node = TropicalLIF(**arrays, metadata=metadata)
-    elif isinstance(neuron, integer.LIF):
-        node = FixedPointLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
-    elif isinstance(neuron, integer.UltraDLIF):
-        node = UltraDLIF(**arrays, form=neuron.form, stride=neuron.stride, metadata=metadata)
-    elif isinstance(neuron, integer.CubaLIF):
-        node = FixedPointCubaLIF(**arrays, reset_mode=neuron.reset_mode, metadata=metadata)
-    elif isinstance(neuron, integer.LeakyIntegrator):
-        node = FixedPointLI(**arrays, metadata=metadata)
-    elif isinstance(neuron, integer.CubaLI):
-        node = FixedPointCubaLI(**arrays, metadata=metadata)
-    elif isinstance(neuron, integer.LogMaxLIF):
-        node = LogMaxLIF(**arrays, shift=neuron.shift, metadata=metadata)
-    else:
+    if type(neuron) not in NODES:
         raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
+    node = NODES[type(neuron)](**arrays, **integer.structure(neuron), metadata=metadata)
     return node, np.zeros(population.size)
 
 
@@ -344,15 +364,18 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
         return value
 
     decay, bias = array("decay"), array("bias")
+    wide: dict[str, Any] = {}
+    if isinstance(node, _Leaky):
+        wide = {"decay_bits": _number(name, node, "decay_bits")}
     if isinstance(node, FixedPointLI):
-        return integer.LeakyIntegrator(decay), bias
+        return integer.LeakyIntegrator(decay, **wide), bias
     if isinstance(node, FixedPointCubaLI):
-        return integer.CubaLI(decay, array("synaptic_decay")), bias
+        return integer.CubaLI(decay, array("synaptic_decay"), **wide), bias
     threshold = array("threshold")
     if isinstance(node, UltraDLIF):
         stride = _number(name, node, "stride")
         form = text("form", "released or paper")
-        return integer.UltraDLIF(threshold, decay, form, stride), bias
+        return integer.UltraDLIF(threshold, decay, form, stride, **wide), bias
     if isinstance(node, LogMaxLIF):
         if np.ndim(node.table) != 1:
             raise UltralifError(f"{name}: table of shape {np.shape(node.table)}; expected a list")
@@ -362,11 +385,10 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
     if isinstance(node, TropicalLIF):
         return integer.TropicalLIF(threshold, decay, reset, array("initial")), bias
     if isinstance(node, FixedPointLIF):
-        return integer.LIF(threshold, decay, reset, text("reset_mode", ", ".join(RESETS))), bias
-    synaptic = array("synaptic_decay")
-    return integer.CubaLIF(
-        threshold, decay, synaptic, reset, text("reset_mode", ", ".join(RESETS))
-    ), bias
+        mode = text("reset_mode", ", ".join(RESETS))
+        return integer.LIF(threshold, decay, reset, mode, **wide), bias
+    synaptic, mode = array("synaptic_decay"), text("reset_mode", ", ".join(RESETS))
+    return integer.CubaLIF(threshold, decay, synaptic, reset, mode, **wide), bias
 
 
 def _number(name: str, node: Any, field: str) -> int:

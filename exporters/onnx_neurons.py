@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from onnx import TensorProto
 
 from ultralif_deploy.exporters.onnx_graph import Value
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.program import (
+    LEAKY,
     LIF,
     AdaLIF,
     CSiLIF,
@@ -64,9 +65,11 @@ def update(before: Update) -> Result:
     return MODELS[type(before.neuron)](before)
 
 
-def leak(v: Value, decay: Value) -> Value:
-    """sgn(v)·⌊|v|·(4096 − decay)/4096⌋."""
-    kept = (abs(v) * (-decay + DECAY_ONE)).whole_part(DECAY_ONE)
+def leak(p: Update, word: int = 0, decay: str = "decay") -> Value:
+    """sgn(v)·⌊|v|·(2^k − decay)/2^k⌋ of a state word v, k = decay_bits."""
+    assert isinstance(p.neuron, LEAKY)
+    rate, v, one = p[decay], p.words[word], 1 << p.neuron.decay_bits
+    kept = (abs(v) * (-rate + one)).whole_part(one)
     return (v > -1).then(kept, -kept)
 
 
@@ -81,15 +84,15 @@ def _tropical(p: Update) -> Result:
 
 
 def _lif(p: Update) -> Result:
-    w = leak(p.words[0], p["decay"]) + p.drive()
+    w = leak(p) + p.drive()
     spikes, after = _fire_and_reset(p, w)
     return spikes, (after,)
 
 
 def _cuba_lif(p: Update) -> Result:
-    synaptic = leak(p.words[1], p["synaptic_decay"]) + p.drive()
+    synaptic = leak(p, 1, "synaptic_decay") + p.drive()
     synaptic = synaptic.clip(MEMBRANE_MAX)
-    spikes, after = _fire_and_reset(p, leak(p.words[0], p["decay"]) + synaptic)
+    spikes, after = _fire_and_reset(p, leak(p) + synaptic)
     return spikes, (after, synaptic)
 
 
@@ -116,16 +119,16 @@ def _fire_and_reset(p: Update, w: Value) -> tuple[Value, Value]:
 
 def _ultradlif(p: Update) -> Result:
     assert isinstance(p.neuron, UltraDLIF)
-    stride, decay, v = p.neuron.stride, p["decay"], p.words[0]
+    stride, v = p.neuron.stride, p.words[0]
 
     def largest(own: Value, ring: Value) -> Value:
         return own.most(ring.rolled(-stride, p.size)).most(ring.rolled(stride, p.size))
 
     if p.neuron.form == "released":
-        u = (leak(v, decay) + p.drive()).clip(MEMBRANE_MAX)
+        u = (leak(p) + p.drive()).clip(MEMBRANE_MAX)
         spikes = largest(u, u) > p["threshold"]
     else:
-        u = (largest(leak(v, decay), v) + p.drive()).clip(MEMBRANE_MAX)
+        u = (largest(leak(p), v) + p.drive()).clip(MEMBRANE_MAX)
         spikes = u > p["threshold"]
     return spikes, (spikes.then(0, u),)
 
@@ -147,14 +150,14 @@ def _integrator(p: Update) -> Result:
 
 
 def _leaky_integrator(p: Update) -> Result:
-    u = leak(p.words[0], p["decay"]) + p.drive()
+    u = leak(p) + p.drive()
     return None, (u.clip(INT32_MAX),)
 
 
 def _cuba_li(p: Update) -> Result:
-    synaptic = leak(p.words[1], p["synaptic_decay"]) + p.drive()
+    synaptic = leak(p, 1, "synaptic_decay") + p.drive()
     synaptic = synaptic.clip(INT32_MAX)
-    u = leak(p.words[0], p["decay"]) + synaptic
+    u = leak(p) + synaptic
     return None, (u.clip(INT32_MAX), synaptic)
 
 

@@ -286,12 +286,15 @@ class Fast:
             kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
         elif isinstance(neuron, LIF):
             mode = MODES[neuron.reset_mode]
-            kernels.lif(*arguments, p["decay"], p["reset"], mode, state, spikes)
+            decay = p["decay"], neuron.decay_bits
+            kernels.lif(*arguments, *decay, p["reset"], mode, state, spikes)
         elif isinstance(neuron, UltraDLIF):
             released = neuron.form == "released"
-            kernels.ultradlif(*arguments, p["decay"], released, neuron.stride, state, spikes)
+            decay = p["decay"], neuron.decay_bits
+            kernels.ultradlif(*arguments, *decay, released, neuron.stride, state, spikes)
         elif isinstance(neuron, CubaLIF):
-            mode, decays = MODES[neuron.reset_mode], (p["decay"], p["synaptic_decay"])
+            mode = MODES[neuron.reset_mode]
+            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
             kernels.cuba_lif(*arguments, *decays, p["reset"], mode, state, spikes)
         elif isinstance(neuron, LogMaxLIF):
             kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
@@ -300,13 +303,15 @@ class Fast:
     def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:
         """Add a block of currents int32 [time, batch, neuron] to the read-out's state in place."""
         p, bias = self.parameters[population.name], self.bias[population.name]
-        if isinstance(population.neuron, LeakySum):
+        neuron = population.neuron
+        if isinstance(neuron, LeakySum):
             words = p["shift"], p["coefficient_bits"], p["state_bits"]
             second_order.leaky_sum(current, bias, p["alpha"], *words, state)
-        elif isinstance(population.neuron, LeakyIntegrator):
-            kernels.leaky_integrator(current, bias, p["decay"], state)
-        elif isinstance(population.neuron, CubaLI):
-            kernels.cuba_li(current, bias, p["decay"], p["synaptic_decay"], state)
+        elif isinstance(neuron, LeakyIntegrator):
+            kernels.leaky_integrator(current, bias, p["decay"], neuron.decay_bits, state)
+        elif isinstance(neuron, CubaLI):
+            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
+            kernels.cuba_li(current, bias, *decays, state)
         else:
             state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
 

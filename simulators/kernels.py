@@ -43,9 +43,9 @@ def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore
 
 
 @jit
-def synapse(current, bias, decay, i):  # type: ignore[no-untyped-def]
+def synapse(current, bias, decay, bits, i):  # type: ignore[no-untyped-def]
     """The synaptic current after this timestep, int64, not saturated."""
-    return leak(i, np.int64(decay)) + (np.int64(current) << FRACTION_BITS) + bias
+    return leak(i, np.int64(decay), bits) + (np.int64(current) << FRACTION_BITS) + bias
 
 
 @jit
@@ -74,60 +74,61 @@ def fire(mode, before, total, limit, reset):  # type: ignore[no-untyped-def]
 
 
 @jit
-def lif(current, bias, limit, decay, reset, mode, v, spikes):  # type: ignore[no-untyped-def]
+def lif(current, bias, limit, decay, bits, reset, mode, v, spikes):  # type: ignore[no-untyped-def]
     """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                total = leak(v[b, n], np.int64(decay[n])) + drive
+                total = leak(v[b, n], np.int64(decay[n]), bits) + drive
                 fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
                 spikes[t, b, n] = fired
 
 
 @jit
 def cuba_lif(  # type: ignore[no-untyped-def]
-    current, bias, limit, decay, synaptic_decay, reset, mode, v, spikes
+    current, bias, limit, decay, synaptic_decay, bits, reset, mode, v, spikes
 ):
     """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                i = saturate(synapse(current[t, b, n], bias[n], synaptic_decay[n], v[b, size + n]))
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, v[b, size + n])
+                i = saturate(i)
                 v[b, size + n] = i
-                total = leak(v[b, n], np.int64(decay[n])) + i
+                total = leak(v[b, n], np.int64(decay[n]), bits) + i
                 fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
                 spikes[t, b, n] = fired
 
 
 @jit
-def leaky_integrator(current, bias, decay, v):  # type: ignore[no-untyped-def]
+def leaky_integrator(current, bias, decay, bits, v):  # type: ignore[no-untyped-def]
     """Read-out; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n])) + drive)
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + drive)
 
 
 @jit
-def cuba_li(current, bias, decay, synaptic_decay, v):  # type: ignore[no-untyped-def]
+def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-untyped-def]
     """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], v[b, size + n])
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, v[b, size + n])
                 i = saturate_readout(i)
                 v[b, size + n] = i
-                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n])) + i)
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)
 
 
 @jit
-def ultradlif(current, bias, limit, decay, released, stride, v, spikes):  # type: ignore[no-untyped-def]
+def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  # type: ignore[no-untyped-def]
     """Ring of leaky neurons; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     u = np.empty(size, dtype=np.int64)
@@ -137,7 +138,7 @@ def ultradlif(current, bias, limit, decay, released, stride, v, spikes):  # type
         for t in range(time):
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                kept = leak(v[b, n], np.int64(decay[n]))
+                kept = leak(v[b, n], np.int64(decay[n]), bits)
                 if not released:
                     kept = max(kept, v[b, left[n]], v[b, right[n]])
                 u[n] = saturate(kept + drive)

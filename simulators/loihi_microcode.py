@@ -25,6 +25,7 @@ from ultralif_deploy.program import (
     UltraDLIF,
 )
 from ultralif_deploy.simulators.chips import Chip
+from ultralif_deploy.simulators.loihi_decays import refuse_wide_decays
 
 ONE = 1 << FRACTION_BITS
 
@@ -69,6 +70,7 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     Raises:
         Refused: it needs its neighbours, or more than 24 bits.
     """
+    refuse_wide_decays(population, chip)
     neuron = population.neuron
     top = (1 << (chip.need("membrane_bits") - 1)) - 1
     if type(neuron) not in UPDATES:

@@ -185,11 +185,11 @@ def step(
         return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
     if isinstance(neuron, LIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        total = [leak(v[i], p["decay"][i]) + drive[i] for i in range(size)]
+        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
         return fire_and_reset(neuron.reset_mode, p, v, total)
     if isinstance(neuron, UltraDLIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        leaked = [leak(v[i], p["decay"][i]) for i in range(size)]
+        leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
         left = [(i - neuron.stride) % size for i in range(size)]
         right = [(i + neuron.stride) % size for i in range(size)]
         if neuron.form == "released":
@@ -211,28 +211,32 @@ def step(
     if isinstance(neuron, SECOND_ORDER):
         return second_order_step(neuron, p, bias, current, v)
     if isinstance(neuron, CubaLIF):
-        synapse = [saturate(i) for i in synaptic_current(p, bias, current, v[size:])]
-        total = [leak(v[i], p["decay"][i]) + synapse[i] for i in range(size)]
+        synapse = [saturate(i) for i in synaptic_current(neuron, p, bias, current, v[size:])]
+        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
         spikes, membrane = fire_and_reset(neuron.reset_mode, p, v[:size], total)
         return spikes, membrane + synapse
     if isinstance(neuron, LeakyIntegrator):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        total = [leak(v[i], p["decay"][i]) + drive[i] for i in range(size)]
+        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
         return [0] * size, [saturate_readout(u) for u in total]
     if isinstance(neuron, CubaLI):
-        synapse = synaptic_current(p, bias, current, v[size:])
+        synapse = synaptic_current(neuron, p, bias, current, v[size:])
         synapse = [saturate_readout(i) for i in synapse]
-        total = [leak(v[i], p["decay"][i]) + synapse[i] for i in range(size)]
+        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
         return [0] * size, [saturate_readout(u) for u in total] + synapse
     return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
 
 
 def synaptic_current(
-    p: dict[str, list[int]], bias: list[int], current: list[int], synapse: list[int]
+    neuron: CubaLIF | CubaLI,
+    p: dict[str, list[int]],
+    bias: list[int],
+    current: list[int],
+    synapse: list[int],
 ) -> list[int]:
     """The synaptic currents after this timestep, not saturated."""
     return [
-        leak(i, decay) + (now << FRACTION_BITS) + b
+        leak(i, decay, neuron.decay_bits) + (now << FRACTION_BITS) + b
         for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)
     ]
 

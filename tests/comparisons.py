@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from second_order_strategies import MODELS as SECOND_ORDER
 from second_order_strategies import second_order_parameters
-from strategies import DECAYS, KINDS, MODES, inputs_for, networks, programs, seeds
+from strategies import KINDS, MODES, decays, inputs_for, networks, programs, seeds
 
 import ultralif_deploy
 from ultralif_deploy import network as hard
@@ -140,6 +140,11 @@ MODELS: tuple[integer.Neuron, ...] = (
     *(integer.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
     integer.LeakyIntegrator(np.zeros(0)),
     integer.CubaLI(np.zeros(0), np.zeros(0)),
+    integer.LIF(*[np.zeros(0)] * 3, decay_bits=20),
+    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", decay_bits=13),
+    integer.CubaLIF(*[np.zeros(0)] * 4, decay_bits=24),
+    integer.LeakyIntegrator(np.zeros(0), 24),
+    integer.CubaLI(np.zeros(0), np.zeros(0), 17),
 )
 PARAMETERS = {
     "threshold": ("threshold",),
@@ -188,7 +193,10 @@ def step_follows_spec(
         reach = 64 if near and (fine or leaky) else wide
         arguments = {"threshold": numbers(reach), "reset": numbers(top)}
         for name in ("decay", "synaptic_decay"):
-            arguments[name] = rng.choice(np.array(DECAYS), size).tolist() if leaky else numbers(top)
+            arguments[name] = numbers(top)
+            if isinstance(neuron, integer.LEAKY):
+                some = np.array(decays(neuron.decay_bits))
+                arguments[name] = rng.choice(some, size).tolist()
         arguments["table"] = [abs(entry) for entry in numbers(top)]
         if model in SECOND_ORDER:
             drawn = second_order_parameters(rng, model, size)

@@ -19,7 +19,7 @@ from ultralif_deploy import program as integer
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.hard import run_population
@@ -31,7 +31,15 @@ LEAKY = ("lif", "released", "paper", "cubalif")
 FINE = (*LEAKY, "logmax")
 READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
-DECAYS = (0, 1, 410, 1024, 2048, 4095, DECAY_ONE)
+DECAY_BITS = (12, 12, 12, 12, 12, 13, 17, 24)
+
+
+def decays(bits: int) -> tuple[int, ...]:
+    """Decays of so many fraction bits, the smallest and the largest among them."""
+    one = 1 << bits
+    return (0, 1, one // 10, one // 4, one // 2, one - 1, one)
+
+
 MAXIMA = (1, 255, 1, 7, 127)
 READOUT = "out"
 MODES = ("full", "blinking", "graded", "binary", "silent")
@@ -296,14 +304,17 @@ def _integer_neuron(
         return second_order_model(rng, kind, mode, states_of, size)
     if kind in (*FINE, *READOUTS):
         top = MEMBRANE_MAX
+        bits = int(rng.choice(DECAY_BITS))
         decay, synaptic = (
-            np.where(rng.random(size) < 0.5, any_of(DECAYS), rng.integers(DECAY_ONE, size=size))
+            np.where(
+                rng.random(size) < 0.5, any_of(decays(bits)), rng.integers(1 << bits, size=size)
+            )
             for _ in range(2)
         )
         if kind == "li":
-            return integer.LeakyIntegrator(decay)
+            return integer.LeakyIntegrator(decay, bits)
         if kind == "cubali":
-            return integer.CubaLI(decay, synaptic)
+            return integer.CubaLI(decay, synaptic, bits)
         reset_mode = str(rng.choice(list(RESETS)))
         resets = any_of((0, 0, 1, -1, 64, top, -top))
         stride = int(rng.integers(1, size, endpoint=True))
@@ -312,12 +323,12 @@ def _integer_neuron(
         def made(threshold: np.ndarray) -> integer.Neuron:
             reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
             if kind == "lif":
-                return integer.LIF(threshold, decay, reset, reset_mode)
+                return integer.LIF(threshold, decay, reset, reset_mode, bits)
             if kind == "cubalif":
-                return integer.CubaLIF(threshold, decay, synaptic, reset, reset_mode)
+                return integer.CubaLIF(threshold, decay, synaptic, reset, reset_mode, bits)
             if kind == "logmax":
                 return integer.LogMaxLIF(threshold, decay - 300, table, shift)
-            return integer.UltraDLIF(threshold, decay, kind, stride)
+            return integer.UltraDLIF(threshold, decay, kind, stride, bits)
 
         if mode == "small":
             return made(any_of((-64, -1, 0, 1, 63, 64, 65)))

@@ -181,7 +181,8 @@ def test_weights_too_small_beside_epsilon_are_refused():
     network = harden(soft_network(), Encoder("events", 9), 1)
     tiny = tuple(hard.dense(p.source, p.target, p.map.weight * 1e-7) for p in network.projections)
     small = hard.Network(network.input, network.populations, tiny, 9, 9)
-    with pytest.raises(UltralifError, match=r"neuron1: neuron 0 must hold .* is less than a step; expected larger weights"):
+    expected = r"neuron1: neuron 0 must hold .* is less than a step; expected larger weights"
+    with pytest.raises(UltralifError, match=expected):
         quantize(small, 8)
 
 

@@ -177,11 +177,12 @@ PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("threshold",),
     ),
     "leak rounds down": (
-        "kept = (abs(v) * (-decay + DECAY_ONE)).whole_part(DECAY_ONE)\n"
+        "kept = (abs(v) * (-rate + one)).whole_part(one)\n"
         "    return (v > -1).then(kept, -kept)",
-        "return (v * (-decay + DECAY_ONE)).floor(DECAY_ONE)",
+        "return (v * (-rate + one)).floor(one)",
         ("lif",),
     ),
+    "wide decays taken for 12 bits": ("1 << p.neuron.decay_bits", "1 << 12", ("lif", "cubalif")),
     "unsaturated": ("u, lowered = w.clip(MEMBRANE_MAX)", "u, lowered = w", ("lif",)),
     "ring turns back": ("rolled(-stride,", "rolled(stride,", ("released",)),
     "no half": ("(product + self.half)", "(product)", SPIKING),

@@ -68,15 +68,16 @@ def test_unchanged_copies_pass_the_comparisons():
 FIXED = {
     "leak rounds down": (
         "    return kept if v >= 0 else -kept",
-        "    return (v * (DECAY_ONE - decay)) >> DECAY_BITS",
+        "    return (v * ((1 << bits) - decay)) >> bits",
     ),
     "leak rounds to nearest": (
-        "(abs(v) * (DECAY_ONE - decay)) >> DECAY_BITS",
-        "(abs(v) * (DECAY_ONE - decay) + (DECAY_ONE >> 1)) >> DECAY_BITS",
+        "(abs(v) * ((1 << bits) - decay)) >> bits",
+        "(abs(v) * ((1 << bits) - decay) + (1 << bits >> 1)) >> bits",
     ),
     "leak loses the sign": ("kept if v >= 0 else -kept", "kept"),
-    "decay keeps its complement": ("(DECAY_ONE - decay)", "decay"),
-    "decay of 8 bits": ("DECAY_BITS = 12", "DECAY_BITS = 8"),
+    "decay keeps its complement": ("((1 << bits) - decay)", "decay"),
+    "decay of 8 bits": ("((1 << bits) - decay)) >> bits", "((1 << 8) - decay)) >> 8"),
+    "wide decays taken for 12 bits": ("((1 << bits) - decay)) >> bits", "(4096 - decay)) >> 12"),
     "no upper saturation": ("if v > MEMBRANE_MAX", "if False"),
     "no lower saturation": ("if v < -MEMBRANE_MAX", "if False"),
     "two's complement saturation": ("return -MEMBRANE_MAX", "return -MEMBRANE_MAX - 1"),
@@ -199,15 +200,15 @@ STEP = {
     ),
     "leaky decay after the drive": (
         "LIF",
-        'leak(v[i], p["decay"][i]) + drive[i]',
-        'leak(v[i] + drive[i], p["decay"][i])',
+        'leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i]',
+        'leak(v[i] + drive[i], p["decay"][i], neuron.decay_bits)',
     ),
     "leaky with the synaptic current of before": ("CubaLIF", "+ synapse[i]", "+ v[size + i]"),
     "leaky synapse forgotten": ("CubaLIF", "membrane + synapse", "membrane + [0] * size"),
     "leaky words exchanged": ("CubaLIF", "membrane + synapse", "synapse + membrane"),
     "readouts of leaky integrators keep all": (
         "LeakyIntegrator",
-        'leak(v[i], p["decay"][i])',
+        'leak(v[i], p["decay"][i], neuron.decay_bits)',
         "v[i]",
     ),
     "soft maximum fires at equality": ("LogMaxLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
@@ -298,8 +299,8 @@ RESET = {
     ),
     "leaky membrane not saturated": ("        u = saturate(u)\n", ""),
     "leaky synapse not saturated": (
-        "[saturate(i) for i in synaptic_current(p, bias, current, v[size:])]",
-        "synaptic_current(p, bias, current, v[size:])",
+        "[saturate(i) for i in synaptic_current(neuron, p, bias, current, v[size:])]",
+        "synaptic_current(neuron, p, bias, current, v[size:])",
     ),
     "leaky synapse decays like the membrane": (
         'zip(synapse, p["synaptic_decay"]',
@@ -355,8 +356,9 @@ KERNELS = {
         "                v[b, size] = i\n                total",
     ),
     "readouts leak their synapse twice": (
-        "saturate_readout(leak(v[b, n], np.int64(decay[n])) + i)",
-        "saturate_readout(leak(v[b, n], np.int64(decay[n])) + leak(i, np.int64(decay[n])))",
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)",
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) "
+        "+ leak(i, np.int64(decay[n]), bits))",
     ),
     "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
     "events left over from before": ("partial[n] = 0", "pass"),
@@ -452,4 +454,4 @@ def test_bugs_in_the_row_graph_are_found(bug):
 def test_a_change_that_does_not_apply_is_an_error():
     with pytest.raises(AssertionError, match="occurs 0 times"):
         copy_of("ultralif_deploy.fixed", ("no such text", ""))
-    assert np.array_equal(copy_of("ultralif_deploy.fixed").leak(5, 0), 5)
+    assert np.array_equal(copy_of("ultralif_deploy.fixed").leak(5, 0, 12), 5)

@@ -44,6 +44,8 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.model_options
 @options.nir_options
 @options.bits_option
+@options.decay_bits_option
+@options.strict_option
 @click.option("--anneal", is_flag=True, help="Anneal first, with the data's training samples.")
 @options.anneal_options
 @options.gap_option
@@ -161,6 +163,8 @@ def anneal(
 @options.model_options
 @options.nir_options
 @options.bits_option
+@options.decay_bits_option
+@options.strict_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -259,6 +263,8 @@ def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **gi
 @options.model_options
 @options.nir_options
 @options.bits_option
+@options.decay_bits_option
+@options.strict_option
 @options.gap_option
 @options.certify_option
 @options.back_ends_option

@@ -49,6 +49,10 @@ RESETS = (
     "immediate-subtract",
 )
 DISCRETIZATIONS = ("euler", "exponential")
+FIRING = ("above", "at")
+SYNAPSES = ("current", "pulse")
+READ_OUTS = ("spikes", "membrane")
+DECAY_BITS = (12, 24)
 
 
 def _stack(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -126,10 +130,37 @@ nir_options = _stack(
         type=click.Choice(DISCRETIZATIONS),
         help="How its differential equations become steps.",
     ),
+    click.option(
+        "--fires",
+        type=click.Choice(FIRING),
+        help="Whether its neurons fire above their threshold (v > θ) or at it (v ≥ θ).",
+    ),
+    click.option(
+        "--synapse",
+        type=click.Choice(SYNAPSES),
+        help="Whether its inputs are currents into a synapse or pulses (Norse, Rockpool).",
+    ),
+    click.option(
+        "--read-out",
+        type=click.Choice(READ_OUTS),
+        help="Whether its last neurons are read by their spikes or by their membrane.",
+    ),
+)
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse to guess what changes the result; exit 1 unless the verdict is yes.",
 )
 
 bits_option = click.option(
     "--bits", type=click.Choice(BITS), default="8", show_default=True, help="Bits per weight."
+)
+decay_bits_option = click.option(
+    "--decay-bits",
+    type=click.IntRange(*DECAY_BITS),
+    metavar="N",
+    help="Fraction bits of leaky membranes' decays, 12 to 24; as many as needed unless given. "
+    "Loihi holds 12.",
 )
 foreign_bits_option = click.option(
     "--bits",

@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+NOTE = "note"
+"""Worth knowing; the verdict does not hang on it."""
+
 WARNING = "warning"
 """A result may not be what the user's own framework computes, or something was lost."""
 
@@ -18,7 +21,7 @@ class Finding:
         kind: a key that tests and tools can look for, as `ambiguous` or `silent-population`.
         text: what was found, in one sentence.
         remedy: what the user can do, as an option or a command; empty where nothing is known.
-        severity: `WARNING` or `FAILURE`.
+        severity: `NOTE`, `WARNING` or `FAILURE`.
     """
 
     kind: str

@@ -11,8 +11,13 @@ MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1
 """Leaky membranes saturate at ±(2^23 − 1)."""
 
 DECAY_BITS = 12
+"""Fraction bits of decays, unless a population has more; Loihi holds as many."""
+
 DECAY_ONE = 1 << DECAY_BITS
-"""A decay d in 0…4096 leaves (4096 − d)/4096 of the membrane."""
+"""The decay of 12 bits that keeps nothing; d leaves (4096 − d)/4096 of the membrane."""
+
+MAX_DECAY_BITS = 24
+"""Most fraction bits of decays: a read-out of 32 bits times 2^24 stays below 2^56."""
 
 INT32_MAX = (1 << 31) - 1
 
@@ -28,9 +33,9 @@ TABLE_MAX = 4096
 """Most entries of a correction table."""
 
 
-def leak(v: int, decay: int) -> int:
-    """sgn(v)·((|v|·(4096 − decay)) >> 12): truncation toward zero."""
-    kept = (abs(v) * (DECAY_ONE - decay)) >> DECAY_BITS
+def leak(v: int, decay: int, bits: int) -> int:
+    """sgn(v)·((|v|·(2^bits − decay)) >> bits): truncation toward zero."""
+    kept = (abs(v) * ((1 << bits) - decay)) >> bits
     return kept if v >= 0 else -kept
 
 

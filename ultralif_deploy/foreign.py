@@ -21,6 +21,7 @@ from ultralif_deploy.hard import run_hard
 from ultralif_deploy.nir_graph import read_graph
 from ultralif_deploy.nir_import import import_nir
 from ultralif_deploy.nir_linear import values
+from ultralif_deploy.nir_misreadings import warn_of_misreadings
 from ultralif_deploy.nir_neurons import Conventions
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
@@ -33,6 +34,8 @@ from ultralif_deploy.settings import (
     refuse_settings,
     settle_encoder,
 )
+from ultralif_deploy.spikes_kept import SpikesKept
+from ultralif_deploy.verify import thresholds_of
 
 TIMESTEPS = 100
 """Default T: NIR names none."""
@@ -48,6 +51,7 @@ class NetworkSource:
         dataset: or None when none was given; its test split cut to the limit.
         encoder: of the inputs.
         assumptions: every setting with its source.
+        decay_bits: of leaky models; None is as many as they need.
     """
 
     path: Path
@@ -55,6 +59,7 @@ class NetworkSource:
     dataset: Dataset | None
     encoder: Encoder
     assumptions: Assumptions
+    decay_bits: int | None = None
 
 
 def open_network(path: str | Path, settings: Settings) -> NetworkSource:
@@ -71,6 +76,9 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
             "discretization", settings.discretization, {}, {}, plain.discretization, kind=str
         ),
         assumptions.choose("reset", settings.reset, {}, {}, plain.reset_mode, kind=str),
+        assumptions.choose("fires", settings.fires, {}, {}, plain.fires, kind=str),
+        assumptions.choose("synapse", settings.synapse, {}, {}, plain.synapse, kind=str),
+        assumptions.choose("read_out", settings.read_out, {}, {}, plain.read_out, kind=str),
     )
     assumptions.add(
         "membrane before the first timestep", "v_leak; IF v_reset; read-outs 0", "default"
@@ -78,6 +86,7 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
     assumptions.add("an edge back acts", "one timestep later", "default")
     assumptions.choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
     graph = read_graph(path)
+    warn_of_misreadings(graph, how, assumptions)
     inputs = _input_size(graph, path)
     dataset = open_data(settings)
     encoder = settle_encoder(settings, {}, dataset, inputs, assumptions, default="rate")
@@ -90,7 +99,7 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
         raise UltralifError(f"{path}: {error}") from error
     if dataset is not None:
         check_classes(dataset, network.populations[-1].size)
-    return NetworkSource(Path(path), network, dataset, encoder, assumptions)
+    return NetworkSource(Path(path), network, dataset, encoder, assumptions, settings.decay_bits)
 
 
 def measure_network(
@@ -118,6 +127,7 @@ def measure_network(
     executable = load_on("fast", program)
     names = [p.name for p in program.populations if p.spikes]
     equal, fired = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    kept, thresholds = SpikesKept(), thresholds_of(network)
     wanted: list[np.ndarray] = []
     predictions: list[np.ndarray] = []
     raster: dict[str, Any] = {}
@@ -130,6 +140,13 @@ def measure_network(
             spikes = floating.spikes[name]
             equal[name] += int(np.count_nonzero(spikes == integer.spikes[name]))
             fired[name] += int(np.count_nonzero(spikes))
+            kept.add(
+                program.population(name),
+                thresholds[name],
+                spikes,
+                floating.margins[name],
+                integer.spikes[name],
+            )
         wanted.append(floating.logits.argmax(axis=1))
         predictions.append(integer.predictions())
         raster = raster or sample_raster(floating.spikes, integer.spikes, "float")
@@ -140,6 +157,7 @@ def measure_network(
     expected, found = np.concatenate(wanted), np.concatenate(predictions)
     moments = counts.timesteps * counts.samples
     return {
+        "findings": list(kept.findings()),
         "accuracy": _accuracy(expected, found, test.y),
         "predictions_equal": float((expected == found).mean()),
         "populations": {
@@ -149,6 +167,7 @@ def measure_network(
                 "spike_rate_integer": float(counts.spikes[name].sum())
                 / (moments * program.population(name).size),
                 "agreement": equal[name] / (moments * program.population(name).size),
+                "spikes_kept": kept.populations[name].as_dict(),
             }
             for name in names
         },
@@ -158,6 +177,7 @@ def measure_network(
 
 def network_report(
     source: NetworkSource,
+    network: hard.Network,
     program: Program,
     measured: dict[str, Any],
     compared: Comparison,
@@ -166,7 +186,7 @@ def network_report(
     command: str | None,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    report = gathered(source, program, measured, compared, energy, program_sha256, command)
+    report = gathered(source, network, program, measured, compared, energy, program_sha256, command)
     return report | {"network": {"file": source.path.name}}
 
 

@@ -50,7 +50,7 @@ def deploy_network(
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     energy = energy_report(counter.events(), devices)
     digest = sha256_file(directory / PROGRAM_FILE)
-    report = network_report(source, program, measured, compared, energy, digest, command)
+    report = network_report(source, hard, program, measured, compared, energy, digest, command)
     write_report(directory, report)
     compared.check()
     gap = measured["accuracy"]["gap_float_integer"]

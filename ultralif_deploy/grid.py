@@ -202,9 +202,10 @@ def _existing_grid(
 def _multiple(
     q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray
 ) -> np.ndarray:
-    """Largest whole factor of the integers of a row that the format and the scale's floor allow.
+    """Largest factor 2^k of the integers of a row that the format and the scale's floor allow.
 
-    Sums that fit Loihi 1 go on fitting it.
+    A power of two divides the scale exactly, so that a sum of weights that equals the threshold
+    goes on equalling it. Sums that fit Loihi 1 go on fitting it.
     """
     up, down = q.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0)
     total = np.abs(q).sum(axis=1)
@@ -213,7 +214,8 @@ def _multiple(
         bound = (value > 0) & (value <= limit)
         factor = np.where(bound, np.minimum(factor, limit // np.maximum(value, 1.0)), factor)
     held = np.floor(scale / np.where(floor > 0, floor, scale) * (1 + 1e-12))
-    return np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
+    factor = np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
+    return np.exp2(np.floor(np.log2(factor)))
 
 
 def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:

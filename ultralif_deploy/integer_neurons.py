@@ -10,7 +10,7 @@ import numpy as np
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import DECAY_BITS, INT32_MAX, MEMBRANE_MAX
 from ultralif_deploy.log_max import correction_table
 
 
@@ -22,11 +22,13 @@ class Rounding:
         name: of the population, for errors.
         unit: real value of one unit of the membrane, the threshold and the bias, [neuron].
         reaches: whether the membrane can reach the threshold at all, bool [neuron].
+        decay_bits: fraction bits of leaky models' decays.
     """
 
     name: str
     unit: np.ndarray
     reaches: np.ndarray
+    decay_bits: int = DECAY_BITS
 
     def nearest(self, values: np.ndarray, what: str, top: int = INT32_MAX) -> np.ndarray:
         """The nearest whole numbers of units.
@@ -105,7 +107,7 @@ def integer_neuron(neuron: hard.Neuron, rounding: Rounding, table: int) -> integ
 
 
 def _decay(rounding: Rounding, tau: np.ndarray) -> np.ndarray:
-    """Decay in units of 2^-12: 4096·(1 − τ), nearest."""
+    """Decay in units of 2^-decay_bits, nearest to 1 − τ."""
     outside = ~((tau >= 0) & (tau <= 1))
     if outside.any():
         n = int(np.argmax(outside))
@@ -113,7 +115,7 @@ def _decay(rounding: Rounding, tau: np.ndarray) -> np.ndarray:
             f"{rounding.name}: neuron {n} keeps {tau[n]:g} of its membrane in a timestep; expected "
             "0 to 1"
         )
-    return np.rint(DECAY_ONE * (1 - tau))
+    return np.rint((1 << rounding.decay_bits) * (1 - tau))
 
 
 def _threshold(neuron: hard.Threshold, rounding: Rounding, table: int) -> integer.Neuron:
@@ -139,6 +141,7 @@ def _lif(neuron: hard.LIF, rounding: Rounding, table: int) -> integer.Neuron:
         decay=_decay(rounding, neuron.tau),
         reset=rounding.nearest(neuron.reset, "reset", MEMBRANE_MAX),
         reset_mode=neuron.reset_mode,
+        decay_bits=rounding.decay_bits,
     )
 
 
@@ -150,6 +153,7 @@ def _cuba_lif(neuron: hard.CubaLIF, rounding: Rounding, table: int) -> integer.N
         synaptic_decay=_decay(rounding, neuron.synaptic_tau),
         reset=rounding.nearest(neuron.reset, "reset", MEMBRANE_MAX),
         reset_mode=neuron.reset_mode,
+        decay_bits=rounding.decay_bits,
     )
 
 
@@ -160,6 +164,7 @@ def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> integer.Neu
         decay=_decay(rounding, neuron.tau),
         form=neuron.form,
         stride=neuron.stride,
+        decay_bits=rounding.decay_bits,
     )
 
 
@@ -185,12 +190,16 @@ def _leaky_integrator(
     neuron: hard.LeakyIntegrator, rounding: Rounding, table: int
 ) -> integer.Neuron:
     del table
-    return integer.LeakyIntegrator(_decay(rounding, neuron.tau))
+    return integer.LeakyIntegrator(_decay(rounding, neuron.tau), rounding.decay_bits)
 
 
 def _cuba_li(neuron: hard.CubaLI, rounding: Rounding, table: int) -> integer.Neuron:
     del table
-    return integer.CubaLI(_decay(rounding, neuron.tau), _decay(rounding, neuron.synaptic_tau))
+    return integer.CubaLI(
+        decay=_decay(rounding, neuron.tau),
+        synaptic_decay=_decay(rounding, neuron.synaptic_tau),
+        decay_bits=rounding.decay_bits,
+    )
 
 
 _MODELS: dict[type, Callable[..., integer.Neuron]] = {

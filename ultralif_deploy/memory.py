@@ -12,6 +12,7 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.channel_blocks import Block
+from ultralif_deploy.fixed import DECAY_BITS, MAX_DECAY_BITS
 from ultralif_deploy.moments import FULL_MOMENT_INPUTS, Moment, second_moment
 
 MOMENT_ROWS = 20_000
@@ -19,6 +20,9 @@ MOMENT_ROWS = 20_000
 
 PRIOR_RATE = 0.1
 """Share of active inputs where no calibration data say it."""
+
+SHIFT, WIDE_SHIFT = 1 / 16, 1 / 256
+"""Timesteps by which rounded decays may move spikes: with 12 bits, and with more."""
 
 ONE_DECAY = (hard.LIF, hard.UltraDLIF, hard.LeakyIntegrator)
 TWO_DECAYS = (hard.CubaLIF, hard.CubaLI)
@@ -32,6 +36,39 @@ def decays(neuron: Any) -> tuple[float, ...]:
     if isinstance(neuron, TWO_DECAYS):
         return float(np.mean(neuron.tau)), float(np.mean(neuron.synaptic_tau))
     return (float(np.mean(neuron.tau)),) if isinstance(neuron, ONE_DECAY) else ()
+
+
+def needed_decay_bits(neuron: Any, timesteps: int) -> int:
+    """Fewest fraction bits, at least 12, with which rounded decays do not move spikes.
+
+    An error Δ of τ changes a membrane that adds up over n = 1 + τ + … + τ^(T − 1) timesteps by
+    n·Δ of itself, and so moves its spikes by up to n²·Δ timesteps; behind a synapse the longer
+    memory counts beside the synapse's own. Twelve bits, which Loihi holds, are kept up to a shift
+    of `SHIFT` timesteps; more bits are taken until it is `WIDE_SHIFT` or less.
+    """
+    taus = [getattr(neuron, name) for name in ("tau", "synaptic_tau") if hasattr(neuron, name)]
+    if not isinstance(neuron, (*ONE_DECAY, *TWO_DECAYS)):
+        return DECAY_BITS
+    lengths = [gain(tau, timesteps) for tau in taus]
+    longest = np.maximum.reduce(lengths)
+
+    def shift(bits: int) -> float:
+        one = 1 << bits
+        errors = (np.abs(np.rint(one * (1 - tau)) / one - (1 - tau)) for tau in taus)
+        return max(
+            float((error * n * longest).max()) for error, n in zip(errors, lengths, strict=True)
+        )
+
+    if shift(DECAY_BITS) <= SHIFT:
+        return DECAY_BITS
+    wide = (bits for bits in range(DECAY_BITS + 1, MAX_DECAY_BITS) if shift(bits) <= WIDE_SHIFT)
+    return next(wide, MAX_DECAY_BITS)
+
+
+def gain(tau: np.ndarray, timesteps: int) -> np.ndarray:
+    """1 + τ + … + τ^(T − 1), [neuron], for 0 ≤ τ ≤ 1."""
+    kept = np.where(tau < 1, tau, 0.0)
+    return np.where(tau < 1, (1 - kept**timesteps) / (1 - kept), float(timesteps))
 
 
 def assumed_moment(neuron: hard.Neuron, timesteps: int, weights: int) -> Moment:

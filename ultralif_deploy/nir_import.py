@@ -16,7 +16,7 @@ from ultralif_deploy import network as hard
 from ultralif_deploy.assembly import Arriving, assembled
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT, Identity
-from ultralif_deploy.nir_graph import inlined, inner_port, read_graph
+from ultralif_deploy.nir_graph import Nodes, Sources, inlined, inner_port, read_graph
 from ultralif_deploy.nir_linear import (
     Shape,
     Signal,
@@ -26,7 +26,7 @@ from ultralif_deploy.nir_linear import (
     transformed,
     values,
 )
-from ultralif_deploy.nir_neurons import POPULATIONS, Conventions, model_of
+from ultralif_deploy.nir_neurons import POPULATIONS, Conventions, model_of, read_by_membrane
 
 
 def import_nir(
@@ -59,7 +59,10 @@ def import_nir(
 def _network(
     graph: nir.NIRGraph, how: Conventions, timesteps: int, read: hard.Input
 ) -> hard.Network:
-    signals = _Signals(*inlined(graph), how.dt)
+    nodes, sources = inlined(graph)
+    if how.read_out == "membrane":
+        nodes = _read_by_membrane(nodes, sources)
+    signals = _Signals(nodes, sources, how.dt)
     arriving: dict[str, Arriving] = {}
     for name in signals.populations():
         shape = signals.shape(name)
@@ -89,6 +92,21 @@ def _network(
         timesteps,
         read,
     )
+
+
+def _read_by_membrane(nodes: Nodes, sources: Sources) -> Nodes:
+    """The nodes with those at the output in their form without spikes."""
+    (end,) = (n for n, one in nodes.items() if isinstance(one, nir.Output) and "/" not in n)
+    before = list(sources[end])
+    while before and inner_port(before[0], nodes[before[0]]):
+        before = list(sources[before[0]])
+    if len(before) != 1 or not isinstance(nodes[before[0]], POPULATIONS):
+        raise UltralifError(
+            f"{end}: read by the membrane of {', '.join(before) or 'nothing'}; expected one neuron "
+            "node at the output, or --read-out spikes"
+        )
+    name = before[0]
+    return nodes | {name: read_by_membrane(name, nodes[name])}
 
 
 def _plain(name: str) -> str:

@@ -4,9 +4,11 @@ With the time step Δt, forward Euler turns τ·dv/dt = (v_leak − v) + r·I in
 v ← k·v + (1 − k)·v_leak + g·I with k = 1 − Δt/τ and g = r·Δt/τ; the exponential form takes
 k = e^(−Δt/τ) and g = r·(1 − k) instead. A spiking neuron is written in u = v − v_leak, so that it
 decays to 0; its gain g goes into the weights before it. A synaptic current is a second such
-equation in front, updated first: what comes in acts on the membrane in the same timestep.
+equation in front, updated first: what comes in acts on the membrane in the same timestep. As a
+pulse, what comes in raises the synaptic current by w_in at once, and not by w_in·Δt/τ_syn.
 
-Source: Pedersen et al., Nature Communications 15, 8122 (2024); Euler as in Norse and snnTorch.
+Source: Pedersen et al., Nature Communications 15, 8122 (2024); Euler as in Norse and snnTorch;
+pulses as in Norse's LIFCell and Rockpool.
 """
 
 from collections.abc import Callable
@@ -23,6 +25,9 @@ FLOAT32_ERROR = 1e-6
 """A τ that was stored in float32 may fall short of the timestep that it means by this share."""
 
 DISCRETIZATIONS = ("euler", "exponential")
+FIRING = ("above", "at")
+SYNAPSES = ("current", "pulse")
+READ_OUTS = ("spikes", "membrane")
 
 POPULATIONS = (nir.CubaLI, nir.CubaLIF, nir.I, nir.IF, nir.LI, nir.LIF, nir.Threshold)
 """Node types that become populations."""
@@ -36,11 +41,18 @@ class Conventions:
         dt: seconds of one timestep.
         discretization: `euler` or `exponential`.
         reset_mode: a key of `RESETS`; NIR itself says `value`.
+        fires: `above` the threshold (v > θ, as NIR says) or `at` it (v ≥ θ, as in SpikingJelly).
+        synapse: an input is a `current` into the synapse, as NIR's equation says, or a `pulse`.
+        read_out: neurons at the output are read by their `spikes`, or by their `membrane`, in which
+            case they never fire.
     """
 
     dt: float = 1e-4
     discretization: str = "euler"
     reset_mode: str = "value"
+    fires: str = "above"
+    synapse: str = "current"
+    read_out: str = "spikes"
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < float("inf"):
@@ -48,6 +60,9 @@ class Conventions:
         for what, value, known in (
             ("discretization", self.discretization, DISCRETIZATIONS),
             ("reset", self.reset_mode, tuple(RESETS)),
+            ("fires", self.fires, FIRING),
+            ("synapse", self.synapse, SYNAPSES),
+            ("read-out", self.read_out, READ_OUTS),
         ):
             if value not in known:
                 raise UltralifError(f"{what} {value!r}; expected one of {', '.join(known)}")
@@ -68,6 +83,23 @@ class Model:
     bias: np.ndarray
 
 
+def read_by_membrane(name: str, node: nir.NIRNode) -> nir.NIRNode:
+    """The node of the same equation without threshold and reset.
+
+    Raises:
+        UltralifError: a Threshold, which has no membrane.
+    """
+    if isinstance(node, nir.LIF):
+        return nir.LI(node.tau, node.r, node.v_leak)
+    if isinstance(node, nir.CubaLIF):
+        return nir.CubaLI(node.tau_mem, node.tau_syn, node.r, node.v_leak, node.w_in)
+    if isinstance(node, nir.IF):
+        return nir.I(node.r)
+    if isinstance(node, nir.Threshold):
+        raise UltralifError(f"{name}: a Threshold has no membrane; expected --read-out spikes")
+    return node
+
+
 def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventions) -> Model:
     """The model of a node of `POPULATIONS` whose population has a shape.
 
@@ -79,8 +111,9 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
         return spread(getattr(node, field), shape, f"{name}: {field}")
 
     zero = hard.per_neuron(0.0, int(np.prod(shape)), name)
+    inclusive = how.fires == "at"
     if isinstance(node, nir.Threshold):
-        return Model(hard.Threshold(parameter("threshold"), inclusive=False), 1 + zero, zero)
+        return Model(hard.Threshold(parameter("threshold"), inclusive), 1 + zero, zero)
     if isinstance(node, nir.I):
         return Model(hard.Integrator(), how.dt * parameter("r"), zero)
     if isinstance(node, nir.IF):
@@ -92,7 +125,7 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
         leak = parameter("v_leak")
         if cuba:
             synaptic, synaptic_gain = _step(parameter, "tau_syn", "w_in", how, name)
-            gain = gain * synaptic_gain
+            gain = gain * (parameter("w_in") if how.synapse == "pulse" else synaptic_gain)
     if isinstance(node, (nir.LI, nir.CubaLI)):
         # A read-out's own value counts, so v is kept; the leak comes in as a current.
         bias = (1 - keep) * leak
@@ -105,7 +138,7 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
         "late-value": reset - leak,
         "none": zero,
     }.get(how.reset_mode, threshold - reset)
-    arguments = (False, amount, how.reset_mode)
+    arguments = (inclusive, amount, how.reset_mode)
     if isinstance(node, nir.CubaLIF):
         return Model(hard.CubaLIF(threshold - leak, keep, synaptic, *arguments), gain, zero)
     return Model(hard.LIF(threshold - leak, keep, *arguments), gain, zero)
@@ -140,7 +173,10 @@ def _step(
     if np.any(constant < least) or np.any(constant <= 0):
         raise UltralifError(
             f"{name}: {tau} = {constant.min():g} s with a timestep of {how.dt:g} s; expected at "
-            "least one timestep: choose --dt, or --discretization exponential"
+            "least one timestep: give --dt as its framework ran it. An exporter may have scaled "
+            f"the time constants (Norse's multiplies them by its dt, 0.001 by default: then "
+            "--dt is 0.001 times the dt that Norse ran with, 1e-06 by default); --discretization "
+            "exponential is right only where the framework decays by e^(-dt/tau)"
         )
     passed = np.minimum(how.dt / constant, 1.0) if euler else -np.expm1(-how.dt / constant)
     return 1 - passed, parameter(factor) * passed

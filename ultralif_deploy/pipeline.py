@@ -134,6 +134,7 @@ def deploy(
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,
+        hard,
         program,
         measured,
         compared,

@@ -10,9 +10,10 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import (
-    DECAY_ONE,
+    DECAY_BITS,
     FRACTION_BITS,
     INT32_MAX,
+    MAX_DECAY_BITS,
     MEMBRANE_BITS,
     MEMBRANE_MAX,
     TABLE_MAX,
@@ -72,15 +73,17 @@ class LIF:
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
-        decay: int32 [neuron], 0 (no leak) to 4096 (no memory).
+        decay: int32 [neuron], 0 (no leak) to 2^decay_bits (no memory).
         reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
         reset_mode: a key of `resets.RESETS`.
+        decay_bits: fraction bits of the decays, 12 to 24.
     """
 
     threshold: np.ndarray
     decay: np.ndarray
     reset: np.ndarray
     reset_mode: str = "value"
+    decay_bits: int = DECAY_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,16 +98,18 @@ class UltraDLIF:
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
-        decay: int32 [neuron], 0 to 4096.
+        decay: int32 [neuron], 0 to 2^decay_bits.
         form: `released` or `paper`.
         stride: 1 for a ring along the population; H·W for one over the channels of a map
             [C, H, W].
+        decay_bits: fraction bits of the decays, 12 to 24.
     """
 
     threshold: np.ndarray
     decay: np.ndarray
     form: str
     stride: int = 1
+    decay_bits: int = DECAY_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +146,11 @@ class CubaLIF:
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
-        decay: of the membrane, int32 [neuron], 0 to 4096.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 4096.
+        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
+        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
         reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
         reset_mode: a key of `resets.RESETS`.
+        decay_bits: fraction bits of both decays, 12 to 24.
     """
 
     WORDS: ClassVar[int] = 2
@@ -154,16 +160,20 @@ class CubaLIF:
     synaptic_decay: np.ndarray
     reset: np.ndarray
     reset_mode: str = "value"
+    decay_bits: int = DECAY_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeakyIntegrator:
     """Read-out of 32 bits that never fires: v ← sat(leak(v, decay) + 64·I + bias).
 
-    decay: int32 [neuron].
+    Attributes:
+        decay: int32 [neuron], 0 to 2^decay_bits.
+        decay_bits: fraction bits of the decays, 12 to 24.
     """
 
     decay: np.ndarray
+    decay_bits: int = DECAY_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,14 +181,16 @@ class CubaLI:
     """Read-out of 32 bits that never fires, with a synaptic current: i and v as in CubaLIF.
 
     Attributes:
-        decay: of the membrane, int32 [neuron], 0 to 4096.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 4096.
+        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
+        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
+        decay_bits: fraction bits of both decays, 12 to 24.
     """
 
     WORDS: ClassVar[int] = 2
 
     decay: np.ndarray
     synaptic_decay: np.ndarray
+    decay_bits: int = DECAY_BITS
 
 
 Neuron = (
@@ -198,6 +210,7 @@ Neuron = (
 )
 
 LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
+Leaky = LIF | UltraDLIF | CubaLIF | LeakyIntegrator | CubaLI
 
 READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 """Models that never fire; the last population, and it alone, has one."""
@@ -252,12 +265,7 @@ class Population:
             array = frozen(value, np.int32, expected, f"{self.name}: {name}")
             set_(self.neuron, name, array)
         if isinstance(self.neuron, LEAKY):
-            for name in ("decay", "synaptic_decay"):
-                decay = getattr(self.neuron, name, self.neuron.decay)
-                if decay.min(initial=0) < 0 or decay.max(initial=0) > DECAY_ONE:
-                    raise UltralifError(
-                        f"{self.name}: {name.replace('_', ' ')} outside 0 to {DECAY_ONE}"
-                    )
+            _check_decays(self.name, self.neuron)
         if isinstance(self.neuron, (LIF, CubaLIF)):
             if np.abs(self.neuron.reset.astype(np.int64)).max(initial=0) > MEMBRANE_MAX:
                 raise UltralifError(f"{self.name}: reset outside -{MEMBRANE_MAX} to {MEMBRANE_MAX}")
@@ -459,6 +467,18 @@ class Program:
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
         return logits * self.readout.membrane_unit / self.divisor
+
+
+def _check_decays(name: str, neuron: Leaky) -> None:
+    bits = neuron.decay_bits
+    if not DECAY_BITS <= bits <= MAX_DECAY_BITS:
+        raise UltralifError(
+            f"{name}: decays of {bits} bits; expected {DECAY_BITS} to {MAX_DECAY_BITS}"
+        )
+    for field_name in ("decay", "synaptic_decay"):
+        decay = getattr(neuron, field_name, neuron.decay)
+        if decay.min(initial=0) < 0 or decay.max(initial=0) > 1 << bits:
+            raise UltralifError(f"{name}: {field_name.replace('_', ' ')} outside 0 to {1 << bits}")
 
 
 def _check_table(name: str, neuron: LogMaxLIF) -> None:

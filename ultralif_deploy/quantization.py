@@ -20,7 +20,7 @@ from ultralif_deploy.grid import (
 from ultralif_deploy.hard import run_population, total_current
 from ultralif_deploy.integer_neurons import Rounding, integer_neuron, is_fine
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
-from ultralif_deploy.memory import assumed_moment, measured_moment
+from ultralif_deploy.memory import assumed_moment, measured_moment, needed_decay_bits
 from ultralif_deploy.registers import Needs, current_range, needs
 from ultralif_deploy.second_order import WordLengths, second_order_neuron
 
@@ -36,6 +36,7 @@ def quantize(
     *,
     lengths: WordLengths | None = None,
     table: int = DEFAULT_ENTRIES,
+    decay_bits: int | None = None,
 ) -> integer.Program:
     """Quantize a hard network after `apply_passes`.
 
@@ -53,6 +54,8 @@ def quantize(
         encoder: stored with the program, so that its inputs can be made again.
         lengths: word lengths of models with two state words; None is the default.
         table: entries of the correction tables of LogMaxLIF.
+        decay_bits: fraction bits of leaky models' decays, 12 to 24; None is as many as each
+            population needs (`memory.needed_decay_bits`).
 
     Raises:
         UltralifError: composed maps, input scale or gain left, bad bits or table size, a current
@@ -77,7 +80,9 @@ def quantize(
             population, incoming, form, signals, network.timesteps, asked
         )
         largest = _largest_current(population, maps, scale, network.input.maximum)
-        quantized = _quantize_population(population, scale, asked, largest, lengths, table)
+        bits_of_decay = decay_bits or needed_decay_bits(population.neuron, network.timesteps)
+        rounding = Rounding(population.name, scale, asked.reaches, bits_of_decay)
+        quantized = _quantize_population(population, rounding, largest, lengths, table)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -160,20 +165,27 @@ def _check_weights_left(
 
 def _quantize_population(
     population: hard.Population,
-    scale: np.ndarray,
-    asked: Needs,
+    rounding: Rounding,
     largest: np.ndarray,
     lengths: WordLengths,
     table: int,
 ) -> integer.Population:
-    """The integer neurons and biases for weights of a scale [neuron]."""
-    neuron, name = population.neuron, population.name
+    """The integer neurons and biases.
+
+    Args:
+        population: float64.
+        rounding: with the scale of the weights as unit.
+        largest: bound of the real |current| with bias, [neuron].
+        lengths: of the words of second-order models.
+        table: entries of the correction tables of LogMaxLIF.
+    """
+    neuron, name, scale = population.neuron, population.name, rounding.unit
     if isinstance(neuron, hard.SECOND_ORDER):
         model, unit = second_order_neuron(name, neuron, scale, largest, lengths)
-        rounding = Rounding(name, unit, asked.reaches)
+        rounding = replace(rounding, unit=unit)
     else:
         unit = scale / (1 << FRACTION_BITS) if is_fine(neuron) else scale
-        rounding = Rounding(name, unit, asked.reaches)
+        rounding = replace(rounding, unit=unit)
         model = integer_neuron(neuron, rounding, table)
     bias = rounding.nearest(population.bias, "bias")
     return integer.Population(name, population.size, model, bias, scale)

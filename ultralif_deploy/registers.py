@@ -23,6 +23,7 @@ import numpy as np
 from ultralif_deploy import network as hard
 from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_BITS, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, WEIGHTED, Projection
+from ultralif_deploy.memory import gain
 from ultralif_deploy.second_order import WordLengths, readout_unit, state_unit
 
 HEADROOM = 2.0
@@ -108,12 +109,6 @@ def _part(projection: Projection, of: Callable[..., Any], sent: np.ndarray) -> n
         return linear.apply(sent) if of is np.maximum else np.zeros(linear.target_size)
     result: np.ndarray = replace(linear, weight=of(linear.weight, 0)).apply(sent)
     return result
-
-
-def gain(tau: np.ndarray, timesteps: int) -> np.ndarray:
-    """1 + τ + … + τ^(T − 1), [neuron], for 0 ≤ τ ≤ 1."""
-    kept = np.where(tau < 1, tau, 0.0)
-    return np.where(tau < 1, (1 - kept**timesteps) / (1 - kept), float(timesteps))
 
 
 def _second_order(neuron: hard.SecondOrder, largest: np.ndarray, lengths: WordLengths) -> Needs:

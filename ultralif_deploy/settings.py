@@ -23,7 +23,7 @@ SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
 """Neuron kinds whose integer models have two state words."""
 
 
-CONVENTIONS = ("dt", "reset", "discretization")
+CONVENTIONS = ("dt", "reset", "discretization", "fires", "synapse", "read_out")
 """Settings that only NIR files of other tools need."""
 
 
@@ -51,6 +51,11 @@ class Settings:
         dt: seconds of a timestep, for NIR files of other tools.
         reset: a key of `resets.RESETS`, for NIR files of other tools.
         discretization: euler or exponential, for NIR files of other tools.
+        fires: above or at the threshold, for NIR files of other tools.
+        synapse: current or pulse, for NIR files of other tools.
+        read_out: spikes or membrane, for NIR files of other tools.
+        decay_bits: fraction bits of leaky models' decays; None is as many as they need.
+        strict: refuse to guess what changes the result.
     """
 
     data: str | Path | None = None
@@ -72,6 +77,11 @@ class Settings:
     dt: float | None = None
     reset: str | None = None
     discretization: str | None = None
+    fires: str | None = None
+    synapse: str | None = None
+    read_out: str | None = None
+    decay_bits: int | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class Source:
         input_maximum: largest integer input to provide for.
         lengths: word lengths of second-order neurons.
         table: entries of the correction tables, where membranes are soft.
+        decay_bits: of leaky models; None is as many as they need.
     """
 
     path: Path
@@ -97,6 +108,7 @@ class Source:
     input_maximum: int
     lengths: WordLengths = field(default_factory=WordLengths)
     table: int = DEFAULT_ENTRIES
+    decay_bits: int | None = None
 
 
 def open_checkpoint(path: str | Path, settings: Settings) -> Source:
@@ -117,7 +129,17 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     maximum = largest_input(encoder, dataset)
     lengths, table = _lengths(settings, loaded), _table(settings, loaded)
     assumed = loaded.assumptions
-    return Source(Path(path), loaded, dataset, encoder, assumed, maximum, lengths, table)
+    return Source(
+        path=Path(path),
+        checkpoint=loaded,
+        dataset=dataset,
+        encoder=encoder,
+        assumptions=assumed,
+        input_maximum=maximum,
+        lengths=lengths,
+        table=table,
+        decay_bits=settings.decay_bits,
+    )
 
 
 def _load(
@@ -222,7 +244,7 @@ def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> Non
     """
     for name in names:
         value = getattr(settings, name)
-        if value is not None:
+        if value is not None and value is not False:
             raise UltralifError(f"--{name.replace('_', '-')} {value}: {why}")
 
 

@@ -17,6 +17,7 @@ from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.nir_graph import Kind, kind_of
+from ultralif_deploy.nir_misreadings import AMBIGUOUS
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress
@@ -44,7 +45,23 @@ def open_source(path: str | Path, settings: Settings) -> Source | NetworkSource:
             f"{path}: an integer program already; simulate, energy and export take it, and verify "
             "--certificate checks the certificate beside it"
         )
-    return open_network(path, settings) if kind is Kind.NETWORK else open_checkpoint(path, settings)
+    read = open_network if kind is Kind.NETWORK else open_checkpoint
+    source = read(path, settings)
+    if settings.strict:
+        refuse_guesses(path, source.assumptions)
+    return source
+
+
+def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
+    """Refuse defaults that may change the result.
+
+    Raises:
+        UltralifError: naming the first, and how many more there are.
+    """
+    guessed = [finding for finding in assumptions.findings if finding.kind == AMBIGUOUS]
+    if guessed:
+        more = f" (and {len(guessed) - 1} more)" if len(guessed) > 1 else ""
+        raise UltralifError(f"{path}: --strict: {guessed[0]}{more}")
 
 
 def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
@@ -138,9 +155,9 @@ def program_of(
     hard = apply_passes(hard_network(network, source), skip_passes)
     train = None if source.dataset is None else source.dataset.train
     calibration = None if train is None else calibration_values(train, source.encoder)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"decay_bits": source.decay_bits}
     if isinstance(source, Source):
-        options = {"lengths": source.lengths, "table": source.table}
+        options |= {"lengths": source.lengths, "table": source.table}
     program = quantize(hard, bits, calibration, source.encoder, **options)
     given = source.assumptions.as_dict()["timesteps"]["source"]
     if source.encoder.kind == "events" and given == "default":

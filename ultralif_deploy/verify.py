@@ -10,11 +10,12 @@ from ultralif_deploy.backends import load_on
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.hard import run_hard
-from ultralif_deploy.network import Network
+from ultralif_deploy.network import READOUTS, Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
 from ultralif_deploy.raster import sample_raster
 from ultralif_deploy.simulators.trace import EventCounts
+from ultralif_deploy.spikes_kept import SpikesKept
 
 if TYPE_CHECKING:
     from ultralif_deploy.data import Split
@@ -55,6 +56,7 @@ class _Tally:
     agreement: dict[str, dict[str, int]]
     sizes: dict[str, int]
     margins: dict[str, list[np.ndarray]]
+    kept: SpikesKept
 
 
 def measure(
@@ -76,7 +78,8 @@ def measure(
     Returns:
         A dictionary for the report: accuracies as fractions, gaps in percentage points.
     """
-    tally = _Tally({}, {}, {}, {}, {})
+    tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
+    thresholds = thresholds_of(chain.hard)
     raster: dict[str, Any] = {}
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
@@ -97,8 +100,11 @@ def measure(
             _agree(tally, "integer_hard", name, spikes != 0, hard.spikes[name])
             if name in soft_spikes:
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
-            unit = chain.program.population(name).membrane_unit
-            tally.margins.setdefault(name, []).append(_sample(np.abs(hard.margins[name]) / unit))
+            population = chain.program.population(name)
+            margins = hard.margins[name]
+            tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
+            units = np.abs(margins) / population.membrane_unit
+            tally.margins.setdefault(name, []).append(_sample(units))
         if not raster:
             kind, before = ("soft", soft_spikes) if chain.soft else ("float", hard.spikes)
             raster = sample_raster(before, integer.spikes, kind)
@@ -106,6 +112,15 @@ def measure(
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
     return _summary(chain, tally, counter.totals(), len(test.x)) | {"raster": raster}
+
+
+def thresholds_of(network: Network) -> dict[str, np.ndarray]:
+    """θ [neuron] of every spiking population."""
+    return {
+        p.name: p.neuron.threshold
+        for p in network.populations
+        if not isinstance(p.neuron, READOUTS)
+    }
 
 
 def _soft(
@@ -195,6 +210,7 @@ def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> 
             if chain.soft is None
             else tally.rates[f"soft {p.name}"] / samples,
             "spike_rate_integer": float(counts.spikes[p.name].sum()) / (steps * p.size),
+            "spikes_kept": tally.kept.populations[p.name].as_dict(),
             "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
             "agreement_integer_soft": None
             if chain.soft is None
@@ -205,6 +221,7 @@ def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> 
             "margin_below_one_unit": float((margins < 1).mean()),
         }
     return {
+        "findings": list(tally.kept.findings()),
         "accuracy": accuracy,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.grid import weight_format
+from ultralif_deploy.judging import judgement
+from ultralif_deploy.network import Network
 from ultralif_deploy.program import Program
 from ultralif_deploy.settings import Source
 
@@ -16,6 +18,7 @@ VERSION = 1
 
 def deployment_report(
     source: Source,
+    network: Network,
     program: Program,
     measured: dict[str, Any],
     compared: Comparison,
@@ -25,7 +28,18 @@ def deployment_report(
     annealing: str,
 ) -> dict[str, Any]:
     """Everything that the deployment of a checkpoint measured."""
-    return gathered(source, program, measured, compared, energy, program_sha256, command) | {
+    report = gathered(
+        source,
+        network,
+        program,
+        measured,
+        compared,
+        energy,
+        program_sha256,
+        command,
+        annealed=annealing != "none",
+    )
+    return report | {
         "annealing": annealing,
         "checkpoint": {
             "file": source.path.name,
@@ -36,12 +50,15 @@ def deployment_report(
 
 def gathered(
     source: "Source | NetworkSource",
+    network: Network,
     program: Program,
     measured: dict[str, Any],
     compared: Comparison,
     energy: dict[str, Any],
     program_sha256: str,
     command: str | None,
+    *,
+    annealed: bool = False,
 ) -> dict[str, Any]:
     """What every report holds, whatever the program was made from.
 
@@ -55,6 +72,15 @@ def gathered(
         "command": command,
         **measured,
         **compared.as_dict(),
+        **judgement(
+            source.assumptions.findings,
+            network,
+            program,
+            measured,
+            exact=all(result.exact for result in compared.results.values()),
+            annealed=annealed,
+            trainable=dataset.train is not None,
+        ),
         "energy": energy,
         "assumed": source.assumptions.as_dict(),
         "data": {

@@ -8,6 +8,7 @@ from ultralif_deploy.report.terminal import (
     assumptions_table,
     back_ends_table,
     energy_tables,
+    parameters_table,
     passes_table,
     placement_table,
     summary_text,
@@ -19,14 +20,16 @@ from ultralif_deploy.report.words import percent, rate
 
 def network_summary(report: dict[str, Any], directory: str) -> RenderableType:
     """What quantization changed, whether the back ends agree, and what it costs."""
-    columns = ("name", "neurons", "rate float", "rate integer", "spikes agree")
+    columns = ("name", "neurons", "rate float", "rate integer", "spikes kept", "true")
     table = titled("Populations, float against integer", *columns, left=("name",))
     for name, p in report["populations"].items():
         rates = rate(p["spike_rate_float"]), rate(p["spike_rate_integer"])
-        table.add_row(name, str(p["neurons"]), *rates, percent(p["agreement"]))
+        kept = (percent(p["spikes_kept"][key]) for key in ("recall", "precision"))
+        table.add_row(name, str(p["neurons"]), *rates, *kept)
     return Group(
         summary_text(report),
         table,
+        parameters_table(report["parameters"]),
         passes_table(report),
         back_ends_table(report),
         placement_table(report),

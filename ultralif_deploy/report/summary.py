@@ -30,24 +30,49 @@ def trained(report: dict[str, Any]) -> str:
     return "soft" if report["accuracy"].get("soft") is not None else "float"
 
 
-def deploys(report: dict[str, Any]) -> bool:
-    """Whether all back ends agree and the gap is not larger than was allowed."""
-    return all(r["exact"] for r in report["backends"].values()) and not _gap_too_large(report)
+ANSWERS = {
+    "yes": ("Deploys", "Yes: "),
+    "unsure": ("Deploys, if what was assumed is right", "Unsure: "),
+    "with losses": ("Deploys with losses", "With losses: "),
+    "no": ("Does not deploy", "No: "),
+}
+"""Headline and answer by verdict."""
+
+FIRST = "What to look at first?"
+
+SHOWN_FINDINGS = 6
+"""Findings in the summary; all of them stand in their table."""
 
 
 def summary(report: dict[str, Any]) -> dict[str, Sentence]:
-    """Does it deploy, what was lost, what does it cost: question to answer."""
-    return {
+    """What is doubtful, does it deploy, what was lost, what does it cost: question to answer."""
+    warnings = _warnings(report)
+    return ({FIRST: warnings} if warnings else {}) | {
         "Does it deploy?": _deployment(report),
         "What was lost?": _loss(report),
         "What does it cost?": _cost(report),
     }
 
 
+def _warnings(report: dict[str, Any]) -> Sentence:
+    """The findings that the verdict hangs on, the gravest first."""
+    found = [f for f in report["findings"] if f["severity"] != "note"]
+    parts = [f"({i}) {finding_text(f)}." for i, f in enumerate(found[:SHOWN_FINDINGS], 1)]
+    if len(found) > SHOWN_FINDINGS:
+        parts.append(f"And {len(found) - SHOWN_FINDINGS} more.")
+    return (" ".join(parts),) if parts else ()
+
+
+def finding_text(finding: dict[str, Any]) -> str:
+    """A finding and what to do about it, in one sentence."""
+    remedy = finding["remedy"]
+    return f"{finding['text']}; {remedy}" if remedy else str(finding["text"])
+
+
 def _deployment(report: dict[str, Any]) -> Sentence:
     compared = report["backends"]
     differing = [name for name, result in compared.items() if not result["exact"]]
-    answer: list[Any] = ["Yes: " if deploys(report) else "No: "]
+    answer: list[Any] = [ANSWERS[report["verdict"]][1]]
     answer += [
         f"{subject(report)} became an integer program with {weights_in_words(report['program'])} "
         "weights, ",

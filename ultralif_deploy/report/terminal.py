@@ -6,8 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.report.summary import summary
+from ultralif_deploy.report.summary import FIRST, summary
 from ultralif_deploy.report.words import (
+    figure,
     joule,
     percent,
     plain,
@@ -15,6 +16,9 @@ from ultralif_deploy.report.words import (
     weights_in_words,
     without_energy,
 )
+
+COLOURS = {"yes": "", "unsure": "yellow", "with losses": "yellow", "no": "bold red"}
+"""Of the findings, by verdict."""
 
 
 def console() -> Console:
@@ -29,6 +33,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         summary_text(report),
         _accuracy(report),
         _populations(report),
+        parameters_table(report["parameters"]),
         passes_table(report),
         back_ends_table(report),
         placement_table(report),
@@ -40,8 +45,11 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
 
 def summary_text(report: dict[str, Any]) -> Text:
     """The summary in words, as in report.html."""
-    answers = (f"{question} {plain(answer)}" for question, answer in summary(report).items())
-    return Text("\n".join(answers) + "\n")
+    text = Text()
+    for question, answer in summary(report).items():
+        style = COLOURS[report["verdict"]] if question == FIRST else ""
+        text.append(f"{question} {plain(answer)}\n", style)
+    return text
 
 
 def passes_table(report: dict[str, Any]) -> Table:
@@ -54,6 +62,25 @@ def passes_table(report: dict[str, Any]) -> Table:
         if costs != before:
             table.add_row(row["pass"], *(f"{value:,}" for value in costs.values()))
         before = costs
+    return table
+
+
+def parameters_table(parameters: list[dict[str, Any]]) -> Table:
+    """Meant, stored and error of every parameter; those beyond their bound in colour."""
+    title = "Parameters: the entry that errs most (gains folded into the weights)"
+    columns = ("population", "parameter", "meant", "stored", "error", "relative", "bound")
+    table = titled(title, *columns, left=columns[:2])
+    for row in parameters:
+        bound = row["bound"]
+        passes = bound is not None and row["relative"] > bound
+        table.add_row(
+            row["name"],
+            row["parameter"],
+            *(figure(row[key]) for key in ("meant", "stored", "error")),
+            f"{100 * row['relative']:.2g} %",
+            "–" if bound is None else f"{100 * bound:.2g} %",
+            style="yellow" if passes else "",
+        )
     return table
 
 
@@ -152,9 +179,10 @@ def _accuracy(report: dict[str, Any]) -> Table:
 
 
 def _populations(report: dict[str, Any]) -> Table:
-    columns = ("name", "neurons", "rate soft", "rate integer", "agrees soft", "agrees hard")
+    columns = ("name", "neurons", "rate soft", "rate integer", "agrees soft", "kept", "true")
     margins = ("margin 1 %", "median", "below 1 unit")
-    table = titled("Populations (margins in units of the threshold)", *columns, *margins)
+    title = "Populations (kept: recall, true: precision of hard spikes; margins in threshold units)"
+    table = titled(title, *columns, *margins)
     table.columns[0].justify = "left"
     for name, p in report["populations"].items():
         margin = p["margin_units"]
@@ -164,7 +192,8 @@ def _populations(report: dict[str, Any]) -> Table:
             rate(p["spike_rate_soft"]),
             rate(p["spike_rate_integer"]),
             percent(p["agreement_integer_soft"]),
-            percent(p["agreement_integer_hard"]),
+            percent(p["spikes_kept"]["recall"]),
+            percent(p["spikes_kept"]["precision"]),
             f"{margin['q01']:.2g}",
             f"{margin['q50']:.3g}",
             percent(p["margin_below_one_unit"]),

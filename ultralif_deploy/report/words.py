@@ -71,6 +71,11 @@ def significant(value: float) -> str:
     return f"{value:.2g}"
 
 
+def figure(value: float) -> str:
+    """Five significant digits."""
+    return f"{value:.5g}"
+
+
 def short(value: float) -> str:
     """About two digits, without exponents where the value is large."""
     return f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.3g}'):,.0f}"

@@ -21,10 +21,6 @@ def sat(v, top=MEMBRANE_MAX):
     return np.clip(v, -top, top)
 
 
-def leak(v, decay):
-    return np.sign(v) * ((np.abs(v) * (4096 - decay)) >> 12)
-
-
 class Neurons(PyLoihiProcessModel):
     """Receives synaptic sums, updates, sends spikes."""
 
@@ -43,6 +39,11 @@ class Neurons(PyLoihiProcessModel):
         for n, word in enumerate(words):
             self.state[n] = word
         self.s_out.send(np.broadcast_to(spikes, current.shape).astype(np.int64))
+
+    def leak(self, v, decay):
+        """What a timestep leaves of v, truncated toward zero."""
+        bits = self.structure["decay_bits"]
+        return np.sign(v) * ((np.abs(v) * ((1 << bits) - decay)) >> bits)
 
     def update(self, current, *words):
         """Spikes, and state words after synaptic sums [neuron]."""
@@ -104,7 +105,7 @@ class LIFModel(Leaky):
     reset: np.ndarray = array()
 
     def update(self, current, v):
-        spikes, after = self.fire(v, leak(v, self.decay) + 64 * current + self.bias)
+        spikes, after = self.fire(v, self.leak(v, self.decay) + 64 * current + self.bias)
         return spikes, (after,)
 
 
@@ -118,8 +119,8 @@ class CubaLIFModel(Leaky):
     reset: np.ndarray = array()
 
     def update(self, current, v, i):
-        i = sat(leak(i, self.synaptic_decay) + 64 * current + self.bias)
-        spikes, after = self.fire(v, leak(v, self.decay) + i)
+        i = sat(self.leak(i, self.synaptic_decay) + 64 * current + self.bias)
+        spikes, after = self.fire(v, self.leak(v, self.decay) + i)
         return spikes, (after, i)
 
 
@@ -136,7 +137,7 @@ class UltraDLIFModel(Neurons):
         return np.maximum(own, np.maximum(np.roll(v, stride), np.roll(v, -stride)))
 
     def update(self, current, v):
-        kept = leak(v, self.decay)
+        kept = self.leak(v, self.decay)
         if self.structure["form"] == "paper":
             u = sat(self.ring(kept, v) + 64 * current + self.bias)
             spikes = u > self.threshold
@@ -179,7 +180,7 @@ class LeakyIntegratorModel(Neurons):
     decay: np.ndarray = array()
 
     def update(self, current, v):
-        return False, (sat(leak(v, self.decay) + 64 * current + self.bias, INT32_MAX),)
+        return False, (sat(self.leak(v, self.decay) + 64 * current + self.bias, INT32_MAX),)
 
 
 @implements(proc=process.CubaLI, protocol=LoihiProtocol)
@@ -190,8 +191,8 @@ class CubaLIModel(Neurons):
     synaptic_decay: np.ndarray = array()
 
     def update(self, current, v, i):
-        i = sat(leak(i, self.synaptic_decay) + 64 * current + self.bias, INT32_MAX)
-        return False, (sat(leak(v, self.decay) + i, INT32_MAX), i)
+        i = sat(self.leak(i, self.synaptic_decay) + 64 * current + self.bias, INT32_MAX)
+        return False, (sat(self.leak(v, self.decay) + i, INT32_MAX), i)
 
 
 class SecondOrder(Neurons):

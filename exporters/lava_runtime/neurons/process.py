@@ -12,7 +12,7 @@ class Population(AbstractProcess):
         state: int64 [words, neuron] before the first timestep.
         bias: int64 [neuron].
         parameters: int64 [neuron] each, and a model's own structure: `reset_mode`, `form`,
-            `stride` or `shift`.
+            `stride`, `shift` or `decay_bits`.
     """
 
     PARAMETERS = ()

@@ -14,6 +14,7 @@ from ultralif_deploy.report.html.energy import (
     reference_section,
     sensitivity_section,
 )
+from ultralif_deploy.report.html.findings import findings_section, parameters_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
 from ultralif_deploy.report.html.record import (
     again_section,
@@ -23,11 +24,13 @@ from ultralif_deploy.report.html.record import (
     passes_section,
     placement_section,
 )
-from ultralif_deploy.report.summary import deploys, subject, summary
+from ultralif_deploy.report.summary import ANSWERS, subject, summary
 
 SECTIONS = (
+    findings_section,
     accuracy_section,
     layers_section,
+    parameters_section,
     raster_section,
     layers_energy,
     devices_section,
@@ -43,6 +46,10 @@ SECTIONS = (
 """In the order of the page; each makes its part from the report."""
 
 
+VERDICT_STYLES = {"yes": "good", "unsure": "doubtful", "with losses": "doubtful", "no": "bad"}
+"""CSS class of each verdict."""
+
+
 def render_html(report: dict[str, Any]) -> str:
     """The page; names and reasons in a report are untrusted text and are escaped.
 
@@ -51,7 +58,8 @@ def render_html(report: dict[str, Any]) -> str:
     style, script = _own("report.css"), _own("report.js")
     return _template().render(
         subject=subject(report),
-        deploys=deploys(report),
+        headline=ANSWERS[report["verdict"]][0],
+        style_of_verdict=VERDICT_STYLES[report["verdict"]],
         summary=summary(report),
         sections=[section(report) for section in SECTIONS],
         report=report,

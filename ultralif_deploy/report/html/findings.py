@@ -1,0 +1,55 @@
+"""Sections on what stands against a deployment: findings, and what rounding did to parameters."""
+
+from typing import Any
+
+from ultralif_deploy.report.html.page import Cell, Section, Table, cell, columns
+from ultralif_deploy.report.words import figure
+
+STYLES = {"failure": "bad", "warning": "doubtful", "note": ""}
+
+
+def findings_section(report: dict[str, Any]) -> Section:
+    """Everything that a user must know before trusting the program, the gravest first."""
+    title = "Findings"
+    if not report["findings"]:
+        return Section("findings", title, (("Nothing was found that speaks against it.",),))
+    rows = tuple(
+        (
+            cell(f["severity"], style=STYLES[f["severity"]]),
+            cell(f["text"]),
+            cell(f["remedy"]),
+            cell(f["kind"], style="code"),
+        )
+        for f in report["findings"]
+    )
+    named = columns("severity", "what was found", "what to do", "kind")
+    return Section("findings", title, tables=(Table("Findings, the gravest first", named, rows),))
+
+
+def parameters_section(report: dict[str, Any]) -> Section:
+    """What was meant, what is stored, and the error, for every parameter."""
+    rows = tuple(_parameter(row) for row in report["parameters"])
+    named = columns(
+        "population", "parameter", "#meant", "#stored", "#largest error", "#relative", "#bound"
+    )
+    words = (
+        "Each row shows the entry that errs most, in the units of the network after its passes: "
+        "gains are folded into the weights. Relative errors are shares of the neuron's largest "
+        "weight, of its threshold, or of the parameter itself. Weights have no bound: the bits "
+        "that were asked for decide their error.",
+    )
+    table = Table("Meant, stored and error", named, rows)
+    return Section("parameters", "Parameters", (words,), tables=(table,))
+
+
+def _parameter(row: dict[str, Any]) -> tuple[Cell, ...]:
+    bound = row["bound"]
+    passes = bound is not None and row["relative"] > bound
+    shown = (figure(row[key]) for key in ("meant", "stored", "error"))
+    return (
+        cell(row["name"]),
+        cell(row["parameter"]),
+        *(cell(row[k], text) for k, text in zip(("meant", "stored", "error"), shown, strict=True)),
+        cell(row["relative"], f"{100 * row['relative']:.2g} %", "bad" if passes else ""),
+        cell(bound, "none" if bound is None else f"{100 * bound:.2g} %"),
+    )
