@@ -412,7 +412,7 @@ BUGS = {
     "leak left in the threshold": ("hard.LIF(threshold - leak", "hard.LIF(threshold"),
     "leak left in the threshold of CubaLIF": ("CubaLIF(threshold - leak", "CubaLIF(threshold"),
     "leak left in the reset": ('        "value": reset - leak', '        "value": reset'),
-    "synaptic gain lost": ("gain = gain * synaptic_gain", "pass"),
+    "synaptic gain lost": ("else synaptic_gain)", "else 1.0)"),
     "gain without the timestep": ("parameter(factor) * passed", "parameter(factor)"),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),
     "constants exchanged": ('_step(parameter, "tau_syn"', '_step(parameter, "tau_mem"'),

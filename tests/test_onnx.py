@@ -177,8 +177,7 @@ PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("threshold",),
     ),
     "leak rounds down": (
-        "kept = (abs(v) * (-rate + one)).whole_part(one)\n"
-        "    return (v > -1).then(kept, -kept)",
+        "kept = (abs(v) * (-rate + one)).whole_part(one)\n    return (v > -1).then(kept, -kept)",
         "return (v * (-rate + one)).floor(one)",
         ("lif",),
     ),

@@ -14,12 +14,14 @@ import pytest
 from commands import DEMO, ultralif
 from conftest import shared_file
 
+from ultralif_deploy.findings import Finding
+from ultralif_deploy.judging import NO, YES, verdict, within_allowed
 from ultralif_deploy.printable import shortened
 from ultralif_deploy.raster import NEURONS, TIMESTEPS, sample_raster
 from ultralif_deploy.report.html import render_html
 from ultralif_deploy.report.html.charts import linear_axis, log_axis, rows_figure
 from ultralif_deploy.report.html.page import Column, across, columns, number
-from ultralif_deploy.report.summary import deploys, summary
+from ultralif_deploy.report.summary import summary
 from ultralif_deploy.report.words import (
     constant,
     datum,
@@ -201,6 +203,9 @@ def test_hostile_names_stay_text(report: Any) -> None:
     report["exports"]["refused"] = {HOSTILE: HOSTILE}
     report["checkpoint"]["file"] = report["data"]["name"] = report["command"] = HOSTILE
     report["assumed"] = {HOSTILE: {"value": HOSTILE, "source": HOSTILE}}
+    report["verdict"] = "no"
+    report["findings"] = [Finding(HOSTILE, HOSTILE, HOSTILE, "failure").as_dict()]
+    report["parameters"][0] |= {"name": HOSTILE, "parameter": HOSTILE}
     page = Page(html := render_html(report))
     tags = [tag for tag, _ in page.tags]
     assert tags.count("script") == 1
@@ -236,16 +241,18 @@ def test_a_report_without_labels(report: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap", "allowed", "verdict"), [(0.5, 0.5, True), (0.51, 0.5, False), (9.0, None, True)]
+    ("gap", "allowed", "deploys"), [(0.5, 0.5, True), (0.51, 0.5, False), (9.0, None, True)]
 )
 def test_a_gap_larger_than_allowed_does_not_deploy(
-    report: Any, gap: float, allowed: float | None, verdict: bool
+    report: Any, gap: float, allowed: float | None, deploys: bool
 ) -> None:
     report["accuracy"] |= {"gap_soft_integer": gap, "max_gap": allowed}
-    assert deploys(report) is verdict
+    found = verdict((), exact=True, gap_allowed=within_allowed(report["accuracy"]))
+    assert found == (YES if deploys else NO)
+    report["verdict"] = found
     said = plain(summary(report)["Does it deploy?"])
-    assert said.startswith("Yes" if verdict else "No")
-    assert ("+0.50 points allowed" in said) is not verdict
+    assert said.startswith("Yes" if deploys else "No")
+    assert ("+0.50 points allowed" in said) is not deploys
 
 
 def test_a_gap_too_large_is_written_before_it_ends_the_run(tmp_path: Path) -> None:

@@ -455,7 +455,7 @@ def test_bugs_in_the_kernels_are_found(bug: str) -> None:
 
 FAST = {
     "logits are the second word": ("[:, : program.readout.size]", "[:, -program.readout.size :]"),
-    "read-out sums currents": ("isinstance(population.neuron, LeakySum)", "False"),
+    "read-out sums currents": ("isinstance(neuron, LeakySum)", "False"),
 }
 
 

@@ -56,19 +56,18 @@ def judgement(
     lost = accuracy_findings(measured, program.readout.size, annealed, trainable)
     findings = [*assumed, *lost, *measured["findings"], *rounded]
     findings.sort(key=lambda finding: (FAILURE, WARNING, NOTE).index(finding.severity))
-    gap, allowed = gap_of(accuracy), accuracy.get("max_gap")
-    within = gap is None or allowed is None or gap <= allowed
     return {
-        "verdict": verdict(findings, exact=exact, gap_allowed=within),
+        "verdict": verdict(findings, exact=exact, gap_allowed=within_allowed(accuracy)),
         "findings": [finding.as_dict() for finding in findings],
         "parameters": [row.as_dict() for row in rows],
     }
 
 
-def gap_of(accuracy: dict[str, Any]) -> float | None:
-    """The gap in percentage points, whatever network it is measured from."""
-    gap = accuracy.get("gap_soft_integer")
-    return accuracy.get("gap_float_integer") if gap is None else gap
+def within_allowed(accuracy: dict[str, Any]) -> bool:
+    """Whether the gap, if there is one, is at most what was allowed, if anything was."""
+    gaps = [accuracy.get(key) for key in ("gap_soft_integer", "gap_float_integer")]
+    allowed = accuracy.get("max_gap")
+    return allowed is None or all(gap is None or gap <= allowed for gap in gaps)
 
 
 def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> str:

@@ -38,29 +38,24 @@ ANSWERS = {
 }
 """Headline and answer by verdict."""
 
-FIRST = "What to look at first?"
-
-SHOWN_FINDINGS = 6
-"""Findings in the summary; all of them stand in their table."""
+SHOWN_WARNINGS = 6
+"""Warnings above the summary; all of them stand in the table of findings."""
 
 
 def summary(report: dict[str, Any]) -> dict[str, Sentence]:
-    """What is doubtful, does it deploy, what was lost, what does it cost: question to answer."""
-    warnings = _warnings(report)
-    return ({FIRST: warnings} if warnings else {}) | {
+    """Does it deploy, what was lost, what does it cost: question to answer."""
+    return {
         "Does it deploy?": _deployment(report),
         "What was lost?": _loss(report),
         "What does it cost?": _cost(report),
     }
 
 
-def _warnings(report: dict[str, Any]) -> Sentence:
-    """The findings that the verdict hangs on, the gravest first."""
-    found = [f for f in report["findings"] if f["severity"] != "note"]
-    parts = [f"({i}) {finding_text(f)}." for i, f in enumerate(found[:SHOWN_FINDINGS], 1)]
-    if len(found) > SHOWN_FINDINGS:
-        parts.append(f"And {len(found) - SHOWN_FINDINGS} more.")
-    return (" ".join(parts),) if parts else ()
+def warnings(report: dict[str, Any]) -> list[str]:
+    """The findings that the verdict hangs on, the gravest first; they stand above the summary."""
+    found = [finding_text(f) for f in report["findings"] if f["severity"] != "note"]
+    more = len(found) - SHOWN_WARNINGS
+    return found[:SHOWN_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
 
 
 def finding_text(finding: dict[str, Any]) -> str:

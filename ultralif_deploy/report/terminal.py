@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.report.summary import FIRST, summary
+from ultralif_deploy.report.summary import summary, warnings
 from ultralif_deploy.report.words import (
     figure,
     joule,
@@ -44,11 +44,12 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
 
 
 def summary_text(report: dict[str, Any]) -> Text:
-    """The summary in words, as in report.html."""
+    """Warnings, in colour, and the summary in words, as in report.html."""
     text = Text()
+    for warning in warnings(report):
+        text.append(f"! {warning}.\n", COLOURS[report["verdict"]])
     for question, answer in summary(report).items():
-        style = COLOURS[report["verdict"]] if question == FIRST else ""
-        text.append(f"{question} {plain(answer)}\n", style)
+        text.append(f"{question} {plain(answer)}\n")
     return text
 
 

@@ -24,7 +24,7 @@ from ultralif_deploy.report.html.record import (
     passes_section,
     placement_section,
 )
-from ultralif_deploy.report.summary import ANSWERS, subject, summary
+from ultralif_deploy.report.summary import ANSWERS, subject, summary, warnings
 
 SECTIONS = (
     findings_section,
@@ -60,6 +60,7 @@ def render_html(report: dict[str, Any]) -> str:
         subject=subject(report),
         headline=ANSWERS[report["verdict"]][0],
         style_of_verdict=VERDICT_STYLES[report["verdict"]],
+        warnings=warnings(report),
         summary=summary(report),
         sections=[section(report) for section in SECTIONS],
         report=report,
