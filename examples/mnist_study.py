@@ -23,11 +23,12 @@ import numpy as np
 from ultralif_deploy import checkpoint
 from ultralif_deploy.anneal import AnnealOptions, calibration_values, fine_tune
 from ultralif_deploy.backends import load_on
+from ultralif_deploy.checkpoint_names import released_key
 from ultralif_deploy.data import Split, load_dataset
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork, released_key
+from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program

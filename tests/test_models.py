@@ -6,11 +6,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ultralif_deploy.checkpoint import load, save
+from ultralif_deploy.checkpoint_names import released_key, released_name
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.hardening import READOUT, harden
-from ultralif_deploy.models import KEY_PATTERN, Architecture, SoftNetwork, released_key
+from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.neurons import ABLATION, RELEASED, default_theta
 from ultralif_deploy.passes import apply_passes
 
@@ -168,12 +169,15 @@ def test_skip_adds_the_layers_before():
 
 @pytest.mark.parametrize("a", [a for a in EVERY if not a.spiking_output], ids=described)
 def test_released_key_names_the_architecture(a):
-    match = KEY_PATTERN.match(f"{released_key(a)}_T7_sp0.1_seed3")
-    assert match is not None
-    assert match["neuron"] == a.neuron
-    assert (match["layers"] or "1") == str(a.hidden)
-    assert (match["bn"] is not None, match["res"] is not None) == (a.batch_norm, a.skip)
-    assert match["timesteps"] == "7"
+    name = released_name(f"{released_key(a)}_T7_sp0.1_seed3")
+    assert name is not None
+    assert (name.neuron, name.timesteps, name.unknown) == (a.neuron, 7, ())
+    assert name.layers == (1 if a.channels else a.hidden)
+    marks = {"bn": a.batch_norm and not a.residual, "res": a.skip, "sl": a.stateless}
+    assert {mark: mark in name.marks for mark in marks} == marks
+    found = {"widths": a.widths, "channels": a.channels, "residual": a.residual}
+    found = {key: value for key, value in found.items() if value or key == "widths"}
+    assert name.contradictions(found, a.batch_norm) == []
 
 
 def test_initial_weights_follow_the_seed_alone():

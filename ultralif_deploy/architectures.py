@@ -1,7 +1,7 @@
 """What a soft network is built from: its modules by released name, and how they are connected."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ class Architecture:
         residual: blocks of two convolutions with a shortcut.
         membrane: `soft` where annealing and hardening keep the ε of max-plus membranes, `hard`
             where it goes to 0 with that of the spikes.
+        stateless: every timestep starts from the initial state.
     """
 
     widths: tuple[int, ...]
@@ -51,6 +52,7 @@ class Architecture:
     side: int = 0
     residual: bool = False
     membrane: str = "hard"
+    stateless: bool = False
 
     @property
     def hidden(self) -> int:
@@ -133,12 +135,14 @@ class Stage:
         branches: their currents add up.
         neuron: model, or None for the read-out.
         channelwise: neurons that see each other are the channels of a position, not the whole map.
+        stateless: the neurons start from their initial state at every timestep.
     """
 
     name: str
     branches: tuple[Branch, ...]
     neuron: SoftNeuron | None
     channelwise: bool = False
+    stateless: bool = False
 
 
 def build(architecture: Architecture) -> dict[str, nn.Module]:
@@ -149,6 +153,10 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
     """
     a, kind = architecture, architecture.neuron_class()
     soft = a.membrane == "soft"
+    if soft and a.stateless:
+        raise UltralifError(
+            "membrane soft: a stateless network has no membrane to keep; expected membrane hard"
+        )
     if soft and not issubclass(kind, UltraLIF):
         raise UltralifError(
             f"membrane soft: {a.neuron} has no soft maximum in its membrane; only UltraLIF and "
@@ -198,7 +206,11 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
 
 def stages(architecture: Architecture, modules: Mapping[str, nn.Module]) -> list[Stage]:
     """How the modules of `build` are connected: populations in order, the read-out last."""
-    a = architecture
+    made = _stages(architecture, modules)
+    return [replace(stage, stateless=architecture.stateless) for stage in made]
+
+
+def _stages(a: Architecture, modules: Mapping[str, nn.Module]) -> list[Stage]:
     if a.residual:
         return _residual(a, modules)
     if a.channels:

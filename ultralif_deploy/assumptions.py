@@ -8,6 +8,9 @@ from ultralif_deploy.findings import Finding
 
 T = TypeVar("T", int, float, str, bool)
 
+AMBIGUOUS = "ambiguous"
+"""Kind of the findings that `--strict` refuses: a default that changes the result."""
+
 
 class Assumptions:
     """A record {name: {value, source}}; sources: option, checkpoint, file name, data, default.
@@ -27,6 +30,18 @@ class Assumptions:
     def add(self, name: str, value: Any, source: str) -> None:
         """Record a value and its source."""
         self._entries[name] = {"value": value, "source": source}
+
+    def warn_of_default(self, name: str, text: str, confirm: str) -> None:
+        """Record that a setting which changes the result was guessed, if it was.
+
+        Args:
+            name: of the setting.
+            text: why it had to be.
+            confirm: the option that settles it, with the value that was taken.
+        """
+        entry = self._entries[name]
+        if entry["source"] == "default":
+            self.warn(AMBIGUOUS, f"{text}; {entry['value']} is assumed", f"{confirm} confirms it")
 
     def choose(
         self,

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.checkpoint_names import ReleasedName, ablation_hints, released_name
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.files import check_zip_archive, readable_file, written_whole
 from ultralif_deploy.layout import choose_side, layout
-from ultralif_deploy.models import KEY_PATTERN, Architecture, SoftNetwork
+from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.neurons import (
     ABLATION,
     RELEASED,
@@ -36,13 +37,6 @@ MAX_PARAMETERS = 200_000_000
 
 WRAPPERS = re.compile(r"^(?:_orig_mod\.|module\.)+")
 """What torch.compile and DataParallel put before every key."""
-
-_ABLATION_NAMES = {
-    "UltraLIF": "ultratlif",
-    "UltraPLIF": "ultratplif",
-    "UltraDLIF": "ultradlif",
-    "UltraDPLIF": "ultradplif",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +113,7 @@ def load(
     tau: float | None = None,
     neuron: str | None = None,
     skip: bool | None = None,
+    stateless: bool | None = None,
     input_side: int | None = None,
     data_side: int | None = None,
     membrane: str | None = None,
@@ -138,6 +133,7 @@ def load(
         tau: decay, for neurons that do not learn it.
         neuron: the authors' key, where the keys leave a choice (ultratlif or ultradlif).
         skip: residual connections between hidden layers.
+        stateless: the membrane is reset at every timestep.
         input_side: height and width of the images of a convolutional network.
         data_side: the same as the data have it, where `input_side` is None.
         membrane: `soft` or `hard`: what annealing makes of the membrane of UltraLIF kinds.
@@ -153,9 +149,13 @@ def load(
     given = content.get(SETTINGS_KEY)
     stored = dict(given) if isinstance(given, dict) else {}
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
-    hints = _file_name_hints(path.stem, ablation)
     assumptions = Assumptions()
     found = layout(path, state)
+    batch_norm = "bn1.running_mean" in state or "stem_bn.running_mean" in state
+    name = None if ablation else released_name(path.stem)
+    hints = ablation_hints(path.stem) if ablation else {} if name is None else name.hints()
+    if name is not None:
+        _compare_name(path, name, found, batch_norm, assumptions)
     kind = _neuron_kind(path, state, ablation, neuron, stored, hints, assumptions)
     learned = set(_kinds(ablation)[kind].parameter_names)
     theta_value, tau_value = default_theta(kind, ablation), 0.9
@@ -173,6 +173,10 @@ def load(
     skip_value = False
     if hidden > 1:
         skip_value = assumptions.choose("skip", skip, stored, hints, False, kind=bool)
+        if len(set(widths[1:-1])) == 1:
+            assumptions.warn_of_default(
+                "skip", "residual connections: neither the file nor its name tells", "--no-skip"
+            )
     elif skip:
         raise UltralifError(f"{path}: --skip needs two or more hidden layers, found {hidden}")
     if skip_value and len(set(widths[1:-1])) > 1:
@@ -180,6 +184,20 @@ def load(
             f"{path}: --skip needs hidden layers of one width, found {widths[1:-1]}"
         )
     steps = assumptions.choose("timesteps", timesteps, stored, hints, 10, kind=int)
+    stateless_value = False
+    if "channels" in found and not found.get("residual"):
+        stateless_value = assumptions.choose(
+            "stateless", stateless, stored, hints, False, kind=bool
+        )
+        if steps > 1:
+            assumptions.warn_of_default(
+                "stateless",
+                "whether the membrane is reset at every timestep: neither the file nor its name "
+                "tells",
+                "--stateful",
+            )
+    elif stateless:
+        raise UltralifError(f"{path}: --stateless: only ConvSNN and DeepConvSNN have that form")
     if "channels" in found:
         side, source = choose_side(path, found, input_side, data_side)
         assumptions.add("input_side", side, source)
@@ -207,12 +225,13 @@ def load(
     architecture = Architecture(
         **found,
         neuron=kind,
-        batch_norm="bn1.running_mean" in state or "stem_bn.running_mean" in state,
+        batch_norm=batch_norm,
         skip=skip_value,
         spiking_output=ablation,
         theta=theta_value,
         tau=tau_value,
         membrane=membrane_value,
+        stateless=stateless_value,
     )
     network = SoftNetwork(architecture).to(dtype)
     _fill(path, network, state, dtype)
@@ -251,6 +270,7 @@ def save(
             "tau": architecture.tau,
             "skip": architecture.skip,
             "membrane": architecture.membrane,
+            "stateless": architecture.stateless,
             **settings,
         },
     }
@@ -313,24 +333,6 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
     return state, record
 
 
-def _file_name_hints(stem: str, ablation: bool) -> dict[str, Any]:
-    if ablation:
-        name, _, rest = stem.partition("_")
-        steps = re.search(r"_T(\d{1,6})$", rest)
-        hints: dict[str, Any] = {"timesteps": int(steps.group(1))} if steps else {}
-        if name in _ABLATION_NAMES:
-            hints["neuron"] = _ABLATION_NAMES[name]
-        return hints
-    match = KEY_PATTERN.match(stem)
-    if match is None:
-        return {}
-    return {
-        "neuron": match["neuron"],
-        "timesteps": int(match["timesteps"]),
-        "skip": match["res"] is not None,
-    }
-
-
 def _kinds(ablation: bool) -> dict[str, type[SoftNeuron]]:
     return ABLATION if ablation else RELEASED
 
@@ -367,7 +369,35 @@ def _neuron_kind(
     if len(possible) == 1:
         assumptions.add("neuron", default, "checkpoint")
         return default
-    return assumptions.choose("neuron", option, stored, hints, default, kind=str)
+    chosen = assumptions.choose("neuron", option, stored, hints, default, kind=str)
+    others = ", ".join(kind for kind in possible if kind != chosen)
+    assumptions.warn_of_default(
+        "neuron", f"the neuron kind: {others} has the same parameters", f"--neuron {chosen}"
+    )
+    return chosen
+
+
+def _compare_name(
+    path: Path,
+    name: ReleasedName,
+    found: Mapping[str, Any],
+    batch_norm: bool,
+    assumptions: Assumptions,
+) -> None:
+    """Warn of what a file's name says otherwise than the file."""
+    for what in name.contradictions(found, batch_norm):
+        assumptions.warn(
+            "file-name",
+            f"{path.name}: the name and the file differ in whether it has {what}; the file is "
+            "followed",
+            "check that the file has its own name",
+        )
+    if name.unknown:
+        assumptions.warn(
+            "file-name",
+            f"{path.name}: {', '.join(name.unknown)} in the name means nothing to this tool",
+            "check that the network is the one shown by inspect",
+        )
 
 
 def _fill(path: Path, network: SoftNetwork, state: dict[str, Tensor], dtype: torch.dtype) -> None:

@@ -90,6 +90,11 @@ model_options = _stack(
     ),
     click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
     click.option(
+        "--stateless/--stateful",
+        default=None,
+        help="Whether a ConvSNN resets its membranes at every timestep (not in the file).",
+    ),
+    click.option(
         "--input-side", type=int, help="Height and width of a convolutional network's images."
     ),
     click.option(

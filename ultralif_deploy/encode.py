@@ -22,6 +22,9 @@ NORMALIZATIONS = {
 
 ENCODINGS = ("rate", "constant", "events")
 
+MOST_EVENTS = 255
+"""Largest event count; larger ones are held at it, and reported."""
+
 BLOCK = 500
 """Samples that share one generator seed; the first N samples are the same for every N."""
 
@@ -35,7 +38,7 @@ class Encoder:
     Attributes:
         kind: rate: Bernoulli spikes with p = gain · clamp((x − mean)/std, 0, 1), the probability
             rounded to 16 bits; constant: the 8-bit image at every timestep, read as
-            (x/255 − mean)/std; events: event counts per frame, as they are.
+            (x/255 − mean)/std; events: event counts per frame, as they are up to 255.
         timesteps: T. For events, a divisor of the frames in the data; consecutive frames add up.
         gain: factor of the rate encoding.
         normalize: a key of `NORMALIZATIONS`.
@@ -86,6 +89,16 @@ class Encoder:
             return 1 if max(int(block.max()) for block in blocks) <= 1 else 255
         return 1 if self.kind == "rate" else 255
 
+    def saturated(self, x: np.ndarray) -> int:
+        """How many event counts are above 255, and so held at it."""
+        frames = x.shape[1] // self.timesteps
+        total = 0
+        for i in range(0, len(x), BLOCK):
+            block = x[i : i + BLOCK]
+            flat = block.reshape(len(block), self.timesteps, frames, -1)
+            total += int(np.count_nonzero(flat.sum(axis=2, dtype=np.float64) > MOST_EVENTS))
+        return total
+
     def encode(self, x: np.ndarray, stream: tuple[int, ...] = (0,)) -> np.ndarray:
         """Encode samples [sample, …] as uint8 [time, sample, input].
 
@@ -95,7 +108,7 @@ class Encoder:
 
         Raises:
             UltralifError: float images outside [0, 1]; frames that `timesteps` does not divide;
-                event counts that are no whole numbers from 0 to 255.
+                event counts that are no whole numbers.
         """
         if self.kind == "events":
             return np.ascontiguousarray(np.swapaxes(self._frames(x), 0, 1))
@@ -143,28 +156,28 @@ class Encoder:
             )
         if x.dtype == bool:
             x = x.view(np.uint8)
-        if x.dtype != np.uint8 and (np.any(x != np.rint(x)) or x.min() < 0 or x.max() > 255):
-            raise UltralifError("event data must be whole counts from 0 to 255")
+        if x.dtype.kind == "f" and (np.any(x != np.rint(x)) or x.min(initial=0) < 0):
+            raise UltralifError("event data must be whole counts of at least 0")
         flat = x.reshape(len(x), self.timesteps, frames // self.timesteps, -1)
-        counts = flat.sum(axis=2, dtype=np.uint32)
-        if counts.max(initial=0) > 255:
-            raise UltralifError(
-                f"event counts reach {counts.max()} when {frames // self.timesteps} frames are "
-                "added; at most 255: use more timesteps"
-            )
-        return counts.astype(np.uint8)
+        counts = flat.sum(axis=2, dtype=np.uint64)
+        return np.minimum(counts, MOST_EVENTS).astype(np.uint8)
 
 
-def choose_encoding(x: np.ndarray, inputs: int) -> str | None:
-    """What the samples' shape and the network's inputs say: `events`, `rate`, or None if neither.
+def fitting_encodings(x: np.ndarray, inputs: int) -> tuple[str, ...]:
+    """Encodings that the samples' shape allows, the likelier first: `events`, `rate`, both, none.
 
-    Images have one value per input; event data has one per input and frame.
+    Images have one value per input; event data has one per input and frame. A single frame of
+    events has the shape of an image. It is taken for events where it has an axis of frames beside
+    those of a picture, [sample, 1, polarity, height, width], an axis of two polarities,
+    [sample, 1, 2, …], or no picture's axes at all, [sample, 1, channel].
     """
-    if int(np.prod(x.shape[1:])) == inputs:
-        return "rate"
-    if x.ndim >= 3 and int(np.prod(x.shape[2:])) == inputs:
-        return "events"
-    return None
+    images = int(np.prod(x.shape[1:])) == inputs
+    events = x.ndim >= 3 and int(np.prod(x.shape[2:])) == inputs
+    if images and events:
+        polarities = x.ndim == 4 and x.shape[2] == 2
+        framed = x.ndim in (3, 5) or polarities
+        return ("events", "rate") if framed else ("rate", "events")
+    return ("rate",) if images else ("events",) if events else ()
 
 
 def largest_input(encoder: Encoder, dataset: Dataset | None) -> int:
@@ -173,19 +186,6 @@ def largest_input(encoder: Encoder, dataset: Dataset | None) -> int:
         return 1 if encoder.kind == "rate" else 255
     splits = (split for split in (dataset.train, dataset.test) if split is not None)
     return max(encoder.largest(split.x) for split in splits)
-
-
-def check_full_pixels(x: np.ndarray, what: str) -> None:
-    """Refuse byte images that hold 0 and 1 alone: read as bytes they are all but black.
-
-    Raises:
-        UltralifError: naming them.
-    """
-    if x.dtype == np.uint8 and x.max() == 1:
-        raise UltralifError(
-            f"{what}: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool "
-            "or float"
-        )
 
 
 def _unit_range(flat: np.ndarray) -> np.ndarray:

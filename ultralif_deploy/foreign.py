@@ -68,7 +68,9 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
     Raises:
         UltralifError: a bad file, or settings that do not fit it.
     """
-    refuse_settings(settings, ("theta", "tau", "neuron", "skip"), "a NIR file has none to choose")
+    refuse_settings(
+        settings, ("theta", "tau", "neuron", "skip", "stateless"), "a NIR file has none to choose"
+    )
     assumptions, plain = Assumptions(), Conventions()
     how = Conventions(
         assumptions.choose("dt", settings.dt, {}, {}, plain.dt, kind=float),

@@ -1,12 +1,14 @@
 """SoftNetwork -> Network: the limit ε → 0, layer by layer, with nothing folded yet."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import neurons as soft
-from ultralif_deploy.architectures import BatchNorm, Branch
+from ultralif_deploy.architectures import BatchNorm, Branch, Stage
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.convolution import Conv2d, average_pool
 from ultralif_deploy.encode import Encoder
@@ -49,7 +51,8 @@ def harden(
         if stage.neuron is not None:
             # Rings over channels: the channels of a position lie one map apart.
             stride = int(np.prod(shapes[target][1:])) if stage.channelwise else 1
-            model = _model(target, stage.neuron, size, stride)
+            make = _stateless_model if stage.stateless else _model
+            model = make(target, stage.neuron, size, stride)
         populations.append(
             hard.Population(target, size, model, hard.per_neuron(bias, size, f"{target}: bias"))
         )
@@ -75,13 +78,17 @@ def harden(
     )
 
 
-def folds_bias(neuron: soft.SoftNeuron) -> bool:
-    """Whether the bias of this neuron's current folds into its threshold exactly."""
+def folds_bias(stage: Stage) -> bool:
+    """Whether the bias of this population's current folds into its threshold exactly."""
+    neuron = stage.neuron
+    if stage.stateless:
+        return not isinstance(neuron, soft.UltraDLIF)
     return isinstance(neuron, soft.UltraLIF) and not neuron.soft_membrane
 
 
-def shares_scale(neuron: soft.SoftNeuron) -> bool:
+def shares_scale(stage: Stage) -> bool:
     """Whether one scale must serve all neurons: they compare membranes, or share a table."""
+    neuron = stage.neuron
     if isinstance(neuron, soft.UltraLIF):
         return neuron.soft_membrane
     return isinstance(neuron, (soft.UltraDLIF, soft.PaperUltraDLIF))
@@ -112,6 +119,21 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.N
         threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
         return hard.LIF(threshold, tau, inclusive=True, reset=zero)
     raise UltralifError(f"{name}: {type(neuron).__name__} has no hard model")
+
+
+def _stateless_model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.Neuron:
+    """The model of a neuron that starts from v = 0 at every timestep.
+
+    A leaky membrane is then τ·0 + I = I, and a max-plus one max(0 + log τ, I): both fire iff I ≥ θ,
+    but that the latter fires always where log τ ≥ θ. A ring goes on comparing neighbours.
+    """
+    whole = _model(name, neuron, size, stride)
+    if isinstance(whole, hard.UltraDLIF):
+        return replace(whole, tau=hard.per_neuron(0.0, size, f"{name}: tau"))
+    assert isinstance(whole, (hard.TropicalLIF, hard.LIF, hard.AdaLIF))
+    if isinstance(whole, hard.TropicalLIF) and np.all(-whole.decay >= whole.threshold):
+        return whole  # fires at every timestep, and is reset at every timestep
+    return hard.Threshold(whole.threshold, inclusive=True)
 
 
 Shape = tuple[int, ...]

@@ -6,7 +6,6 @@ network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN a
 the released names, so `state_dict` is the released format.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ from ultralif_deploy.architectures import (
     stages,
 )
 from ultralif_deploy.graph import INPUT
-from ultralif_deploy.neurons import RELEASED
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,8 @@ def fire(
     assert stage.neuron is not None
     ordered = current.movedim(1, -1) if stage.channelwise else current
     neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()
-    flat = ordered.reshape(time, -1, neurons)
+    # Without state every timestep is a sample of its own.
+    flat = ordered.reshape(1 if stage.stateless else time, -1, neurons)
     spikes: Tensor = stage.neuron(flat, factor, straight_through)
     spikes = spikes.reshape(ordered.shape)
     return spikes.movedim(-1, 1) if stage.channelwise else spikes
@@ -150,17 +149,3 @@ def added(signals: list[Tensor]) -> Tensor:
     for signal in signals[1:]:
         total = total + signal
     return total
-
-
-def released_key(architecture: Architecture) -> str:
-    """The authors' key of the model, for the checkpoint's file name: `ultratplif2_bn_res`."""
-    layers = "" if architecture.hidden == 1 or architecture.channels else str(architecture.hidden)
-    bn = "_bn" if architecture.batch_norm else ""
-    return f"{architecture.neuron}{layers}{bn}{'_res' if architecture.skip else ''}"
-
-
-KEY_PATTERN = re.compile(
-    r"^(?P<neuron>" + "|".join(sorted(map(re.escape, RELEASED), key=len, reverse=True)) + r")"
-    r"(?P<layers>\d)?(?P<bn>_bn)?(?P<res>_res)?_T(?P<timesteps>\d{1,6})(_|$)"
-)
-"""What the released file name `{key}_T{T}[_sp{λ}]_seed{seed}.pt` says."""

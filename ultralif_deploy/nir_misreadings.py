@@ -9,12 +9,9 @@ from collections.abc import Iterator
 import nir
 import numpy as np
 
-from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.assumptions import AMBIGUOUS, Assumptions
 from ultralif_deploy.nir_graph import inlined
 from ultralif_deploy.nir_neurons import POPULATIONS, Conventions
-
-AMBIGUOUS = "ambiguous"
-"""Kind of the findings that `--strict` refuses."""
 
 SAME = 1e-6
 """Relative difference up to which two time constants are the same."""

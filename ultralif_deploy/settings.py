@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.loading import check_labels
-from ultralif_deploy.encode import Encoder, check_full_pixels, choose_encoding, largest_input
+from ultralif_deploy.encode import Encoder, fitting_encodings, largest_input
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import TABLE_MAX
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.program import Program
+from ultralif_deploy.samples import check_pixels, warn_of_saturation
 from ultralif_deploy.second_order import WordLengths
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Settings:
         tau: decay, for neurons that do not learn it.
         neuron: the authors' key.
         skip: residual connections.
+        stateless: the membrane is reset at every timestep, in convolutional networks.
         input_side: height and width of the images that a convolutional network takes.
         membrane: `soft` or `hard`, for UltraLIF kinds.
         table: entries of the correction table of a soft membrane.
@@ -67,6 +69,7 @@ class Settings:
     tau: float | None = None
     neuron: str | None = None
     skip: bool | None = None
+    stateless: bool | None = None
     input_side: int | None = None
     membrane: str | None = None
     table: int | None = None
@@ -151,7 +154,7 @@ def _load(
 
     content = read_tensors(path)
     if is_second_order(content):
-        for name in ("theta", "tau", "skip", "input_side", "membrane"):
+        for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane"):
             value = getattr(settings, name)
             if value is not None:
                 option = name.replace("_", "-")
@@ -170,6 +173,7 @@ def _load(
         tau=settings.tau,
         neuron=settings.neuron,
         skip=settings.skip,
+        stateless=settings.stateless,
         input_side=settings.input_side,
         data_side=None if dataset is None else _side(dataset),
         membrane=settings.membrane,
@@ -263,24 +267,26 @@ def settle_encoder(
     """
     shaped: dict[str, Any] = {}
     entries = assumptions.as_dict()
+    fitting: tuple[str, ...] = ()
     if dataset is not None:
-        seen = choose_encoding(dataset.test.x, inputs)
-        if seen is None:
+        fitting = fitting_encodings(dataset.test.x, inputs)
+        if not fitting:
             raise UltralifError(
                 f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]}; the network takes "
                 f"{inputs} inputs, expected images of {inputs} values or frames of {inputs} events"
             )
-        shaped = {"encoding": seen} if seen == "events" else {}
+        shaped = {"encoding": "events"} if fitting[0] == "events" else {}
     kind = assumptions.choose(
         "encoding", settings.encoding, stored, shaped, default, kind=str, hint_source="data"
     )
-    if dataset is not None and (kind == "events") != (seen == "events"):
+    if dataset is not None and ("events" if kind == "events" else "rate") not in fitting:
         raise UltralifError(
             f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]} for {inputs} inputs are "
-            f"{'event frames' if seen == 'events' else 'images'}; encoding {kind} does not fit"
+            f"{'event frames' if fitting[0] == 'events' else 'images'}; encoding {kind} does not "
+            "fit"
         )
     if dataset is not None and kind != "events":
-        check_full_pixels(dataset.test.x, f"{dataset.name}: x_test")
+        check_pixels(dataset, assumptions)
     timesteps = int(entries["timesteps"]["value"])
     if kind == "events" and dataset is not None and entries["timesteps"]["source"] == "default":
         timesteps = dataset.test.x.shape[1]
@@ -301,6 +307,13 @@ def settle_encoder(
         )
         encoder = replace(encoder, normalize=normalize)
     seed = assumptions.choose("seed", settings.seed, {}, {}, encoder.seed, kind=int)
+    assumptions.warn_of_default(
+        "timesteps",
+        "the timesteps T: neither an option nor the file or its name tells",
+        f"--timesteps {timesteps}",
+    )
+    if kind == "events" and dataset is not None:
+        warn_of_saturation(encoder, dataset, assumptions)
     return replace(encoder, seed=seed)
 
 

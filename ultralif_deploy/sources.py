@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.anneal import AnnealOptions, calibration_values
-from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.assumptions import AMBIGUOUS, Assumptions
 from ultralif_deploy.certificate import Comparison, certify
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.encode import Encoder
@@ -17,7 +17,6 @@ from ultralif_deploy.hardening import harden
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.nir_graph import Kind, kind_of
-from ultralif_deploy.nir_misreadings import AMBIGUOUS
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import Program
 from ultralif_deploy.progress import Progress

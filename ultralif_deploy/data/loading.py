@@ -13,13 +13,17 @@ EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
 
 
+MOST = 65_535
+"""Largest count of events in one frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Samples and their labels.
 
     Attributes:
         x: images [sample, …] uint8, float in [0, 1] or bool (True is a full pixel), or spikes
-            [sample, time, …].
+            [sample, time, …]; uint16 where counts of events pass 255.
         y: labels [sample] int64, or None.
     """
 
@@ -119,9 +123,12 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
         if not np.isfinite(x).all():
             raise UltralifError(f"{name} has values that are NaN or infinite")
         if np.issubdtype(x.dtype, np.integer):
-            if x.min() < 0 or x.max() > 255:
-                raise UltralifError(f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255")
-            x = x.astype(np.uint8)
+            if x.min() < 0 or x.max() > MOST:
+                raise UltralifError(
+                    f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255 for images, and "
+                    f"at most {MOST} for counts of events"
+                )
+            x = x.astype(np.uint8 if x.max() <= 255 else np.uint16)
         else:
             x = x.astype(np.float32)
     if y is None:
