@@ -256,10 +256,16 @@ def test_values_that_are_not_finite(npz, bad):
     assert refused(npz(x_train=x, x_test=x)) == "x_train has values that are NaN or infinite"
 
 
-@pytest.mark.parametrize(("low", "high"), [(-1, 3), (0, 256)])
-def test_integers_beyond_a_byte(npz, low, high):
+@pytest.mark.parametrize(("low", "high"), [(-1, 3), (0, 65_536)])
+def test_integers_that_are_no_counts(npz, low, high):
     x = np.array([[low, high]] * 3)
-    assert refused(npz(x_test=x)) == f"x_test runs from {low} to {high}; expected 0 to 255"
+    message = f"x_test runs from {low} to {high}; expected 0 to 255 for images, and at most 65535 "
+    assert refused(npz(x_test=x)) == message + "for counts of events"
+
+
+def test_counts_beyond_a_byte_are_kept(npz):
+    x = np.array([[0, 256]] * 3)
+    assert load_dataset(npz(x_test=x)).test.x.dtype == np.uint16
 
 
 @pytest.mark.parametrize("labels", [LABELS[:11], np.stack([LABELS] * 2, axis=1)])

@@ -7,13 +7,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ultralif_deploy.data import Dataset, Split
 from ultralif_deploy.encode import (
     BLOCK,
-    NORMALIZATIONS,
     Encoder,
-    check_full_pixels,
-    choose_encoding,
+    fitting_encodings,
     largest_input,
 )
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.normalization import NORMALIZATIONS, normalization
 
 
 def images(count=30, pixels=5, seed=0):
@@ -23,8 +22,11 @@ def images(count=30, pixels=5, seed=0):
 # Rate
 
 
+ONE_CHANNEL = sorted(k for k, (mean, _) in NORMALIZATIONS.items() if isinstance(mean, float))
+
+
 @pytest.mark.parametrize("gain", [0.25, 0.5, 1.0])
-@pytest.mark.parametrize("normalize", sorted(NORMALIZATIONS))
+@pytest.mark.parametrize("normalize", ONE_CHANNEL)
 def test_spike_probabilities(gain, normalize):
     mean, std = NORMALIZATIONS[normalize]
     levels = np.arange(0, 256, 15, dtype=np.uint8)
@@ -75,15 +77,6 @@ def test_training_events_widen_the_input_range():
     assert largest_input(Encoder("rate", 4), None) == 1
 
 
-def test_byte_images_of_zeros_and_ones_are_refused():
-    x = (images() > 100).astype(np.uint8)
-    message = "d: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool"
-    with pytest.raises(UltralifError, match=message):
-        check_full_pixels(x, "d")
-    for fine in (images(), x * 0, x > 0, x.astype(float)):
-        check_full_pixels(fine, "d")
-
-
 def test_spikes_follow_the_seed_and_the_stream():
     x = images()
     first = Encoder("rate", 6, seed=1).encode(x)
@@ -125,23 +118,69 @@ def test_first_samples_are_the_same_for_every_count(kind):
 # Constant
 
 
-@pytest.mark.parametrize("normalize", sorted(NORMALIZATIONS))
+@pytest.mark.parametrize("normalize", ONE_CHANNEL)
 def test_constant_images_are_read_as_normalised_pixels(normalize):
     mean, std = NORMALIZATIONS[normalize]
     encoder = Encoder("constant", 3, normalize=normalize)
     x = images()
     values = encoder.encode(x)
     assert_array_equal(values, np.stack([x] * 3))
-    assert (encoder.scale, encoder.offset) == (1 / (255 * std), -mean / std)
+    assert encoder.reading(5) == (1 / (255 * std), -mean / std)
     # Two roundings of values below 4, each by at most 2^-52 relative.
     assert_allclose(encoder.real(values)[0], (x / 255 - mean) / std, rtol=0, atol=4e-15)
     assert encoder.largest(x) == 255
 
 
+@pytest.mark.parametrize("normalize", ["cifar10", "cifar100", "svhn", "0.5,0.4,0.25,0.2"])
+def test_channels_are_normalised_on_their_own(normalize):
+    mean, std = normalization(normalize)
+    channels = len(mean)
+    x = np.random.default_rng(3).integers(0, 256, (20, channels, 4, 4), dtype=np.uint8)
+    expected = (x / 255 - mean[:, None, None]) / std[:, None, None]
+    constant = Encoder("constant", 1, normalize=normalize)
+    real = constant.real(constant.encode(x))[0].reshape(x.shape)
+    assert_allclose(real, expected, rtol=0, atol=4e-15)
+    rate = Encoder("rate", 400, 1.0, normalize)
+    share = rate.encode(x).mean(axis=0).reshape(x.shape)
+    assert_allclose(share, np.clip(expected, 0, 1), atol=5 * 0.5 / np.sqrt(400))
+    assert_array_equal(rate.encode(x), rate.encode((x / 255).astype(np.float64)))
+
+
+@pytest.mark.parametrize(
+    "text", ["imagenet", "0.5", "0.5,0", "0.5,nan", "0.1,0.2,0.3", "0.5,-1", "", "1e999,1"]
+)
+def test_normalizations_that_are_none(text):
+    with pytest.raises(UltralifError, match="expected one of none, mnist, fashion, cifar10"):
+        Encoder("rate", 1, normalize=text)
+
+
+def test_channels_that_the_samples_do_not_have():
+    with pytest.raises(UltralifError, match="it has 3 channels, and samples have 784 values"):
+        Encoder("constant", 1, normalize="cifar10").reading(784)
+    with pytest.raises(UltralifError, match="it has 3 channels, and samples have 784 values"):
+        Encoder("rate", 1, normalize="cifar10").encode(np.zeros((2, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["rate", "constant"])
+def test_channels_last_are_turned(kind):
+    x = np.random.default_rng(4).integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
+    first = Encoder(kind, 2, normalize="cifar10")
+    last = Encoder(kind, 2, normalize="cifar10", channels_last=True)
+    assert_array_equal(last.encode(np.moveaxis(x, 1, -1)), first.encode(x))
+    assert "channels_last" not in first.as_dict()
+    assert Encoder(**last.as_dict()) == last
+
+
+def test_frames_with_polarity_last_are_turned():
+    x = np.random.default_rng(5).integers(0, 3, (4, 6, 2, 5, 5), dtype=np.uint8)
+    last = Encoder("events", 3, channels_last=True)
+    assert_array_equal(last.encode(np.moveaxis(x, 2, -1)), Encoder("events", 3).encode(x))
+
+
 def test_rate_and_events_are_read_as_they_are():
     for kind in ("rate", "events"):
         encoder = Encoder(kind, 2, normalize="mnist")
-        assert (encoder.scale, encoder.offset) == (1.0, 0.0)
+        assert encoder.reading(3) == (1.0, 0.0)
         values = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
         assert_array_equal(encoder.real(values), values.astype(np.float64))
 
@@ -200,15 +239,16 @@ def test_event_data_without_frames():
 def test_merged_counts_beyond_a_byte():
     x = np.full((1, 2, 1), 128, dtype=np.uint8)
     assert Encoder("events", 2).encode(x).max() == 128
-    with pytest.raises(UltralifError, match="reach 256 when 2 frames are added; at most 255"):
-        Encoder("events", 1).encode(x)
+    assert Encoder("events", 1).encode(x).max() == 255
+    assert Encoder("events", 1).saturated(x) == 1
+    assert Encoder("events", 2).saturated(x) == 0
 
 
-@pytest.mark.parametrize("bad", [0.5, -1.0, 256.0, float("nan")])
+@pytest.mark.parametrize("bad", [0.5, -1.0, float("nan")])
 def test_events_that_are_no_counts(bad):
     x = np.ones((1, 2, 2), dtype=np.float32)
     x[0, 1, 1] = bad
-    with pytest.raises(UltralifError, match="must be whole counts from 0 to 255"):
+    with pytest.raises(UltralifError, match="must be whole counts of at least 0"):
         Encoder("events", 2).encode(x)
 
 
@@ -242,19 +282,24 @@ def test_float_images_outside_the_unit_range(kind, bad):
 
 
 @pytest.mark.parametrize(
-    ("shape", "inputs", "kind"),
+    ("shape", "inputs", "kinds"),
     [
-        ((9, 28, 28), 784, "rate"),
-        ((9, 784), 784, "rate"),
-        ((9, 20, 40), 40, "events"),
-        ((9, 20, 2, 34, 34), 2312, "events"),
-        ((9, 20, 40), 800, "rate"),
-        ((9, 784), 100, None),
-        ((9, 20, 40), 20, None),
+        ((9, 28, 28), 784, ("rate",)),
+        ((9, 784), 784, ("rate",)),
+        ((9, 20, 40), 40, ("events",)),
+        ((9, 20, 2, 34, 34), 2312, ("events",)),
+        ((9, 20, 40), 800, ("rate",)),
+        ((9, 784), 100, ()),
+        ((9, 20, 40), 20, ()),
+        # One frame of events has as many values as an image.
+        ((9, 1, 2, 34, 34), 2312, ("events", "rate")),
+        ((9, 1, 2, 1156), 2312, ("events", "rate")),
+        ((9, 1, 700), 700, ("events", "rate")),
+        ((9, 1, 28, 28), 784, ("rate", "events")),
     ],
 )
-def test_what_the_shape_says(shape, inputs, kind):
-    assert choose_encoding(np.zeros(shape, np.uint8), inputs) == kind
+def test_what_the_shape_says(shape, inputs, kinds):
+    assert fitting_encodings(np.zeros(shape, np.uint8), inputs) == kinds
 
 
 def test_settings_as_plain_values():

@@ -91,7 +91,7 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 
 ORDER = [
     {"errors", "findings", "moments"},
-    {"fixed", "exact_ranges", "files", "assumptions", "resets"},
+    {"fixed", "exact_ranges", "files", "assumptions", "resets", "normalization"},
     {"convolution", "npz"},
     {"graph", "data.loading", "integer_second_order", "log_max"},
     {"network", "program", "grid", "data", "composition"},
@@ -100,7 +100,7 @@ ORDER = [
     {"passes", "architectures", "channel_blocks"},
     {"memory", "integer_neurons"},
     {"registers"},
-    {"quantization", "models", "layout"},
+    {"quantization", "models", "layout", "checkpoint_names"},
     {"hardening", "checkpoint"},
     {"loop_quantization", "second_order_checkpoint"},
     {"training"},
@@ -136,6 +136,7 @@ WITH_TORCH = {
         "architectures",
         "models",
         "checkpoint",
+        "checkpoint_names",
         "training",
         "anneal",
         "reestimation",

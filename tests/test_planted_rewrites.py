@@ -79,8 +79,8 @@ REWRITES = {
         "reset=folded.reset",
     ),
     "leaky bias folded": ("fold_bias", "(Threshold, TropicalLIF)", "(Threshold, LIF)"),
-    "offset forgotten": ("fold_input", "np.full(size, offset)", "np.full(size, 0.0)"),
-    "scale forgotten": ("fold_input", "np.full(size, scale)", "np.full(size, 1.0)"),
+    "offset forgotten": ("fold_input", "np.zeros(size) + offset", "np.zeros(size)"),
+    "scale forgotten": ("fold_input", "np.ones(size) * scale", "np.ones(size)"),
     "membranes collapsed": ("collapse_constant", "(Threshold, Integrator)", "object"),
     "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
     "fires at a bound, mistaken": (

@@ -120,7 +120,7 @@ def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: hard.Input
         first = 1
         if source == INPUT:
             first = 0  # the input is never heard late, so a population repeats it
-            if read.maximum > 1 or read.scale != 1.0 or read.offset != 0.0:
+            if read.maximum > 1 or not read.plain:
                 raise UltralifError(
                     "a Delay on inputs other than spikes; expected spikes, or the Delay behind "
                     "the first neurons"

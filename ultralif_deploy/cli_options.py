@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 MEMBRANES = ("hard", "soft")
 ENCODINGS = ("rate", "constant", "events")
-NORMALIZATIONS = ("none", "mnist", "fashion")
+NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "svhn")
 BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
 # Named here and not imported, so that --help does not wait for NumPy; a test compares them.
 NEURONS = (
@@ -71,7 +71,12 @@ data_options = _stack(
     click.option(
         "--data", metavar="FILE.npz|digits", help="Data: an .npz file, or the embedded digits."
     ),
-    click.option("--normalize", type=click.Choice(NORMALIZATIONS), help="Pixel normalization."),
+    click.option(
+        "--normalize",
+        metavar="NAME|MEAN,STD",
+        help=f"Pixel normalization: {', '.join(NORMALIZATIONS)}, or numbers, all means and then "
+        "all deviations.",
+    ),
     click.option("--encoding", type=click.Choice(ENCODINGS), help="How samples become inputs."),
     click.option("--gain", type=float, help="Spike probability of a full pixel in rate coding."),
     click.option("--timesteps", type=int, help="Timesteps T of one inference."),

@@ -12,13 +12,7 @@ import numpy as np
 
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.errors import UltralifError
-
-NORMALIZATIONS = {
-    "none": (0.0, 1.0),
-    "mnist": (0.1307, 0.3081),
-    "fashion": (0.2860, 0.3530),
-}
-"""Mean and standard deviation of pixel values in [0, 1], as in the released code."""
+from ultralif_deploy.normalization import normalization, per_value
 
 ENCODINGS = ("rate", "constant", "events")
 
@@ -41,8 +35,10 @@ class Encoder:
             (x/255 − mean)/std; events: event counts per frame, as they are up to 255.
         timesteps: T. For events, a divisor of the frames in the data; consecutive frames add up.
         gain: factor of the rate encoding.
-        normalize: a key of `NORMALIZATIONS`.
+        normalize: a key of `normalization.NORMALIZATIONS`, or numbers.
         seed: of the Bernoulli spikes (NumPy PCG64).
+        channels_last: samples are [height, width, channel], or frames of that; the inputs are
+            numbered channel first, as torch and NIR do.
     """
 
     kind: str
@@ -50,14 +46,12 @@ class Encoder:
     gain: float = 0.5
     normalize: str = "none"
     seed: int = 0
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:
             raise UltralifError(f"encoding {self.kind!r}; expected one of {', '.join(ENCODINGS)}")
-        if self.normalize not in NORMALIZATIONS:
-            raise UltralifError(
-                f"normalization {self.normalize!r}; expected one of {', '.join(NORMALIZATIONS)}"
-            )
+        normalization(self.normalize)
         if self.timesteps < 1:
             raise UltralifError(f"timesteps = {self.timesteps}; expected at least 1")
         if not 0 < self.gain <= 1:
@@ -65,22 +59,26 @@ class Encoder:
         if self.seed < 0:
             raise UltralifError(f"seed = {self.seed}; expected a whole number of at least 0")
 
-    @property
-    def scale(self) -> float:
-        """Factor from integer input to real input."""
-        return 1 / (255 * NORMALIZATIONS[self.normalize][1]) if self.kind == "constant" else 1.0
+    def reading(self, inputs: int) -> tuple[float | np.ndarray, float | np.ndarray]:
+        """Scale and offset of the integer inputs: real = scale · value + offset.
 
-    @property
-    def offset(self) -> float:
-        """Real input of the integer 0."""
+        Each is one number, or float64 [input] where channels are normalized on their own.
+
+        Raises:
+            UltralifError: so many inputs have no such channels.
+        """
         if self.kind != "constant":
-            return 0.0
-        mean, std = NORMALIZATIONS[self.normalize]
-        return -mean / std
+            return 1.0, 0.0
+        mean, std = normalization(self.normalize)
+        scale = per_value(1 / (255 * std), inputs, self.normalize)
+        return scale, per_value(-mean / std, inputs, self.normalize)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, in the order of the attributes."""
-        return asdict(self)
+        """Plain values, in the order of the attributes; `channels_last` where it is so."""
+        plain = asdict(self)
+        if not self.channels_last:
+            del plain["channels_last"]
+        return plain
 
     def largest(self, x: np.ndarray) -> int:
         """Largest input value to provide for: 1 for spikes, else 255."""
@@ -112,7 +110,7 @@ class Encoder:
         """
         if self.kind == "events":
             return np.ascontiguousarray(np.swapaxes(self._frames(x), 0, 1))
-        flat = x.reshape(len(x), -1)
+        flat = self._channels_first(x, 1).reshape(len(x), -1)
         if flat.dtype == bool:
             flat = flat * np.uint8(255)
         if self.kind == "constant":
@@ -132,15 +130,26 @@ class Encoder:
 
     def real(self, values: np.ndarray) -> np.ndarray:
         """Real inputs float64 of integer inputs."""
-        return self.scale * values.astype(np.float64) + self.offset
+        scale, offset = self.reading(values.shape[-1])
+        return scale * values.astype(np.float64) + offset
+
+    def _channels_first(self, x: np.ndarray, axis: int) -> np.ndarray:
+        """Samples with their channels at an axis, where they come last."""
+        return np.moveaxis(x, -1, axis) if self.channels_last else x
 
     def _thresholds(self, flat: np.ndarray) -> np.ndarray:
         """Spike probability in units of 2^-16, uint32 of the samples' shape."""
-        mean, std = NORMALIZATIONS[self.normalize]
-        levels = np.arange(256) / 255.0 if flat.dtype == np.uint8 else _unit_range(flat)
-        probability = self.gain * np.clip((levels - mean) / std, 0.0, 1.0)
-        thresholds = np.rint(probability * _LEVELS).astype(np.uint32)
-        return thresholds[flat] if flat.dtype == np.uint8 else thresholds
+        mean, std = normalization(self.normalize)
+        per_value(mean, flat.shape[1], self.normalize)  # refuses samples without such channels
+        by_channel = flat.reshape(len(flat), len(mean), -1)
+        levels = np.arange(256) / 255.0 if flat.dtype == np.uint8 else _unit_range(by_channel)
+        thresholds = np.empty(by_channel.shape, dtype=np.uint32)
+        for c, (m, s) in enumerate(zip(mean, std, strict=True)):
+            here = levels if flat.dtype == np.uint8 else levels[:, c]
+            probability = self.gain * np.clip((here - m) / s, 0.0, 1.0)
+            found = np.rint(probability * _LEVELS).astype(np.uint32)
+            thresholds[:, c] = found[by_channel[:, c]] if flat.dtype == np.uint8 else found
+        return thresholds.reshape(flat.shape)
 
     def _frames(self, x: np.ndarray) -> np.ndarray:
         """Event counts uint8 [sample, time, input], frames added up to `timesteps`."""
@@ -158,6 +167,7 @@ class Encoder:
             x = x.view(np.uint8)
         if x.dtype.kind == "f" and (np.any(x != np.rint(x)) or x.min(initial=0) < 0):
             raise UltralifError("event data must be whole counts of at least 0")
+        x = self._channels_first(x, 2)
         flat = x.reshape(len(x), self.timesteps, frames // self.timesteps, -1)
         counts = flat.sum(axis=2, dtype=np.uint64)
         return np.minimum(counts, MOST_EVENTS).astype(np.uint8)

@@ -94,7 +94,7 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
     encoder = settle_encoder(settings, {}, dataset, inputs, assumptions, default="rate")
     maximum = largest_input(encoder, dataset)
     constant = encoder.kind == "constant"
-    read = hard.Input(inputs, maximum, encoder.scale, encoder.offset, constant)
+    read = hard.Input(inputs, maximum, *encoder.reading(inputs), constant)
     try:
         network = import_nir(graph, how, timesteps=encoder.timesteps, read=read)
     except UltralifError as error:

@@ -67,8 +67,7 @@ def harden(
         hard.Input(
             network.architecture.widths[0],
             maximum,
-            encoder.scale,
-            encoder.offset,
+            *encoder.reading(network.architecture.widths[0]),
             constant=encoder.kind == "constant",
         ),
         tuple(populations),

@@ -35,6 +35,14 @@ class SoftTrace:
     logits: Tensor
     spikes: dict[str, Tensor]
 
+    def output_rate(self, skip: bool) -> Tensor:
+        """Mean output s̄ of the layers, as the authors count it: above 1 is possible with `skip`.
+
+        With residual connections a layer's output is its spikes and the output before it.
+        """
+        means = torch.stack([s.mean() for s in self.spikes.values()])
+        return (means.cumsum(0) if skip else means).mean()
+
     def spike_rate(self) -> Tensor:
         """Mean spike over populations, each population counted once (as the authors do)."""
         return torch.stack([s.mean() for s in self.spikes.values()]).mean()

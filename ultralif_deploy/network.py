@@ -283,23 +283,28 @@ class Population:
     kept: np.ndarray | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Input:
     """What comes in: whole numbers n of 0 to `maximum`, read as scale·n + offset.
 
     Attributes:
         size: values per timestep.
         maximum: 1 for spikes, 255 for event counts and 8-bit values.
-        scale: real value of one unit.
-        offset: real value of 0.
+        scale: real value of one unit, one for all values or float64 [value].
+        offset: real value of 0, likewise.
         constant: the same values at every timestep.
     """
 
     size: int
     maximum: int = 1
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | np.ndarray = 1.0
+    offset: float | np.ndarray = 0.0
     constant: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether values are read as they are."""
+        return bool(np.all(np.equal(self.scale, 1.0)) and np.all(np.equal(self.offset, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

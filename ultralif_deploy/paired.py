@@ -28,8 +28,11 @@ class PairedGap:
     only_second: int
 
 
-def paired_gap(first: np.ndarray, second: np.ndarray) -> PairedGap:
-    """Compare correctness, bool [sample], of two classifiers on the same samples.
+def paired_gap(first: np.ndarray, second: np.ndarray, draws: int = 1) -> PairedGap:
+    """Compare correctness, bool [draw · sample], of two classifiers on the same samples.
+
+    Several draws of the input spikes of one sample say more of that sample, not of others: so the
+    discordant counts are means over draws, rounded for the test, and n is the number of samples.
 
     The interval is Bonett and Price's adjusted Wald interval for paired proportions (J. Educ.
     Behav. Stat. 37, 2012): with n01, n10 the discordant counts, p̃ = (count + 1)/(n + 2) and
@@ -38,16 +41,17 @@ def paired_gap(first: np.ndarray, second: np.ndarray) -> PairedGap:
     """
     from scipy.stats import binomtest
 
-    n = len(first)
-    only_first = int(np.sum(first & ~second))
-    only_second = int(np.sum(~first & second))
-    p10, p01 = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
+    n = len(first) // draws
+    sums = int(np.sum(first & ~second)), int(np.sum(~first & second))
+    gap = 100 * (sums[0] - sums[1]) / len(first) if n else 0.0
+    only_first, only_second = (round(total / draws) for total in sums)
+    p10, p01 = ((total / draws + 1) / (n + 2) for total in sums)
     centre = p10 - p01
     half = Z95 * math.sqrt(max(0.0, p10 + p01 - centre * centre) / (n + 2))
     discordant = only_first + only_second
     p = float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
     return PairedGap(
-        100 * (only_first - only_second) / n if n else 0.0,
+        gap,
         (100 * max(-1.0, centre - half), 100 * min(1.0, centre + half)),
         p,
         only_first,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ultralif_deploy import checkpoint as checkpoints
 from ultralif_deploy.anneal import STATE_FILE, AnnealOptions, fine_tune
+from ultralif_deploy.authors import compare_with_file, file_accuracy
 from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on
 from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
@@ -131,6 +132,7 @@ def deploy(
         measured = measure(chain, dataset.test, source.encoder, counter, lambda s: update(s, ""))
     measured["accuracy"]["max_gap"] = max_gap
     measured["passes"] = pass_savings(hard_network(annealed, source), skip_passes)
+    measured["accuracy"]["file"] = compared_with_file(source, measured["accuracy"]["soft"])
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     report = deployment_report(
         source,
@@ -152,6 +154,14 @@ def deploy(
             f"--max-gap {max_gap:g}; anneal with training data (--anneal) or use more bits"
         )
     return report
+
+
+def compared_with_file(source: Source, soft: float | None) -> float | None:
+    """The accuracy in the checkpoint; a misfit with the measured one becomes a warning."""
+    record = source.checkpoint.record
+    if soft is not None:
+        compare_with_file(record, soft, len(required_data(source).test.x), source.assumptions)
+    return file_accuracy(record)
 
 
 def anneal_checkpoint(
@@ -320,9 +330,14 @@ def anneal_network(
         The annealed network, and how, in words (`none` without data).
     """
     network = soft_network(source)
-    train = None if source.dataset is None else source.dataset.train
-    if train is None:
+    if source.dataset is None:
         return network, "none"
+    train = source.dataset.train
+    if train is None:
+        raise UltralifError(
+            f"{source.dataset.name}: no training samples to anneal with; expected x_train in the "
+            "file, with y_train where labels are at hand (--epochs 0 needs none)"
+        )
     with progress.stage("anneal") as update:
         epoch = 0
         text = ""

@@ -63,7 +63,7 @@ def quantize(
     """
     form = weight_format(bits)
     lengths = lengths or WordLengths()
-    if network.input.scale != 1.0 or network.input.offset != 0.0:
+    if not network.input.plain:
         raise UltralifError("input: scale and offset left; apply fold-input first")
     signals = None if calibration is None else {INPUT: calibration[: network.timesteps]}
     populations: list[integer.Population] = []

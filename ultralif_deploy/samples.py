@@ -10,6 +10,12 @@ from ultralif_deploy.errors import UltralifError
 DARK = 25
 """Byte images without a brighter pixel are likely to have another scale: a tenth of 255."""
 
+CHANNELS = 3
+"""Most channels of images."""
+
+BLOCK_VALUES = 1 << 24
+"""Pixels looked at at once."""
+
 ROUNDED = 1e-6
 """Float pixels that miss a multiple of 1/255 by more are rounded in a way that shows."""
 
@@ -54,3 +60,29 @@ def warn_of_saturation(encoder: Encoder, dataset: Dataset, assumptions: Assumpti
             "held at it",
             "use more timesteps, so that fewer frames are added up",
         )
+
+
+def warn_of_rounding(dataset: Dataset, assumptions: Assumptions) -> None:
+    """Say by how much float images are rounded to the 8 bits in which they are repeated."""
+    x = dataset.test.x
+    if x.dtype.kind != "f":
+        return
+    error = max(
+        float(np.abs(block * 255 - np.rint(block * 255)).max()) / 255
+        for block in np.array_split(x, max(1, x.size // BLOCK_VALUES))
+    )
+    if error > ROUNDED:
+        assumptions.warn(
+            "rounded-images",
+            f"{dataset.name}: float pixels are rounded to 8 bits, by up to {error:.2g} of 1",
+            "store the images as uint8, as the network will get them",
+        )
+
+
+def channels_come_last(x: np.ndarray) -> bool:
+    """Whether samples are [height, width, channel], or frames of that.
+
+    They are where a square picture comes before an axis of one to three values.
+    """
+    square = x.ndim in (4, 5) and x.shape[-2] == x.shape[-3]
+    return bool(square and x.shape[-1] <= CHANNELS < x.shape[-2])

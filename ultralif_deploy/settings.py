@@ -12,7 +12,12 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import TABLE_MAX
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.program import Program
-from ultralif_deploy.samples import check_pixels, warn_of_saturation
+from ultralif_deploy.samples import (
+    channels_come_last,
+    check_pixels,
+    warn_of_rounding,
+    warn_of_saturation,
+)
 from ultralif_deploy.second_order import WordLengths
 
 if TYPE_CHECKING:
@@ -125,7 +130,13 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Source:
     loaded, default = _load(Path(path), settings, dataset)
     widths = loaded.widths
     encoder = settle_encoder(
-        settings, loaded.settings, dataset, widths[0], loaded.assumptions, default=default
+        settings,
+        loaded.settings,
+        dataset,
+        widths[0],
+        loaded.assumptions,
+        default=default,
+        torch_axes=True,
     )
     if dataset is not None:
         check_classes(dataset, widths[-1])
@@ -259,8 +270,12 @@ def settle_encoder(
     inputs: int,
     assumptions: Assumptions,
     default: str,
+    torch_axes: bool = False,
 ) -> Encoder:
     """How samples are encoded, by option, stored setting, shape of the data, default.
+
+    With `torch_axes` the network was trained by torch on channels first, so that samples with
+    channels last are turned.
 
     Raises:
         UltralifError: settings and data that contradict each other.
@@ -306,6 +321,12 @@ def settle_encoder(
             "normalize", settings.normalize, stored, {}, encoder.normalize, kind=str
         )
         encoder = replace(encoder, normalize=normalize)
+        if dataset is not None and kind == "constant":
+            warn_of_rounding(dataset, assumptions)
+    turned = torch_axes or bool(stored.get("channels_last"))
+    if turned and dataset is not None and channels_come_last(dataset.test.x):
+        assumptions.add("axes", "channels last", "data")
+        encoder = replace(encoder, channels_last=True)
     seed = assumptions.choose("seed", settings.seed, {}, {}, encoder.seed, kind=int)
     assumptions.warn_of_default(
         "timesteps",
@@ -320,6 +341,8 @@ def settle_encoder(
 def _side(dataset: Dataset) -> int | None:
     """Height of square images [sample, …, height, width]; None for other samples."""
     shape = dataset.test.x.shape
+    if channels_come_last(dataset.test.x):
+        shape = shape[:-1]
     return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
 
 

@@ -110,11 +110,12 @@ def hard_network(network: SoftNetwork | Network, source: Source | NetworkSource)
     if isinstance(network, SoftNetwork):
         return harden(network, source.encoder, source.input_maximum)
     encoder = source.encoder
+    scale, offset = encoder.reading(network.input.size)
     read = replace(
         network.input,
         maximum=source.input_maximum,
-        scale=encoder.scale,
-        offset=encoder.offset,
+        scale=scale,
+        offset=offset,
         constant=encoder.kind == "constant",
     )
     return replace(network, input=read, timesteps=encoder.timesteps)

@@ -176,9 +176,8 @@ def _target(
 def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
     """Integer inputs [time, batch, input] as the real values that a soft network sees."""
     inputs = torch.tensor(values, dtype=dtype)
-    if encoder.scale == 1.0 and encoder.offset == 0.0:
-        return inputs
-    return inputs * encoder.scale + encoder.offset
+    scale, offset = (torch.as_tensor(v, dtype=dtype) for v in encoder.reading(values.shape[-1]))
+    return inputs if encoder.kind != "constant" else inputs * scale + offset
 
 
 @torch.no_grad()

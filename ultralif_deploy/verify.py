@@ -1,7 +1,7 @@
 """Soft against hard against integer, on the same input spikes; every comparison is paired."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ultralif_deploy.network import READOUTS, Network
 from ultralif_deploy.paired import paired_gap
 from ultralif_deploy.program import Program
 from ultralif_deploy.raster import sample_raster
+from ultralif_deploy.simulators import Executable
 from ultralif_deploy.simulators.trace import EventCounts
 from ultralif_deploy.spikes_kept import SpikesKept
 
@@ -26,6 +27,15 @@ SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
 
 PREDICTIONS = "->predictions"
 """Where the agreement of predictions is tallied; no population can have this name."""
+
+AUTHORS = "->authors"
+"""Where the spike rate as the authors count it is tallied."""
+
+DRAWS = 10
+"""Most draws of the input spikes over which accuracies are means."""
+
+MOST_SAMPLES = 10_000
+"""Samples of which one draw tells enough, and the most that all draws take."""
 
 MARGIN_QUANTILES = (0.01, 0.05, 0.5)
 
@@ -72,11 +82,12 @@ def measure(
         chain: the networks.
         test: samples; without labels the accuracies are None.
         encoder: of the inputs.
-        counter: gets all runs of the integer program.
+        counter: gets the runs of the integer program on the first draw of the input spikes.
         on_progress: called with the share done.
 
     Returns:
-        A dictionary for the report: accuracies as fractions, gaps in percentage points.
+        A dictionary for the report: accuracies as fractions, gaps in percentage points. Where
+        input spikes are drawn and samples are few, accuracies are means over several draws.
     """
     tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
@@ -111,7 +122,39 @@ def measure(
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
-    return _summary(chain, tally, counter.totals(), len(test.x)) | {"raster": raster}
+    draws = draws_of(encoder, len(test.x)) if test.y is not None else 1
+    for draw in range(1, draws):
+        _add_draw(chain, test, replace(encoder, seed=encoder.seed + draw), executable, tally)
+    return _summary(chain, tally, counter.totals(), len(test.x), draws) | {"raster": raster}
+
+
+def draws_of(encoder: Encoder, samples: int) -> int:
+    """Draws of the input spikes over which accuracies are means: several for few samples."""
+    return max(1, min(DRAWS, MOST_SAMPLES // samples)) if encoder.kind == "rate" else 1
+
+
+def _add_draw(
+    chain: Chain, test: "Split", encoder: Encoder, executable: Executable, tally: _Tally
+) -> None:
+    """Add what all forms of the network get right with other input spikes."""
+    for where, values in encoder.blocks(test.x):
+        labels = None if test.y is None else test.y[where]
+        if chain.soft is not None:
+            _add_correct(tally, "sweep 1.0", _soft_logits(chain.soft, encoder, values), labels)
+        integer = executable.run(values[: chain.program.timesteps])
+        _add_correct(tally, "integer", integer.logits, labels)
+        _add_correct(tally, "naive", run_hard(chain.naive, values).logits, labels)
+        _add_correct(tally, "hard", run_hard(chain.hard, values).logits, labels)
+
+
+def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
+    import torch
+
+    from ultralif_deploy.training import real_inputs
+
+    with torch.no_grad():
+        logits: np.ndarray = network(real_inputs(encoder, values)).logits.numpy()
+    return logits
 
 
 def thresholds_of(network: Network) -> dict[str, np.ndarray]:
@@ -147,6 +190,8 @@ def _soft(
             key = f"sweep {factor}"
             tally.rates[key] = tally.rates.get(key, 0.0) + rate
             if factor == 1.0:
+                output = float(trace.output_rate(chain.soft.architecture.skip))
+                tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
                 spikes = {
                     name: s.numpy()[..., kept.get(name, slice(None))]
                     for name, s in trace.spikes.items()
@@ -174,19 +219,22 @@ def _sample(margins: np.ndarray) -> np.ndarray:
     return flat[:: max(1, flat.size // 200_000)]
 
 
-def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> dict[str, Any]:
+def _summary(
+    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int
+) -> dict[str, Any]:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
     accuracy: dict[str, Any] = dict.fromkeys(
         ("soft", "hard_naive", "hard", "integer", "gap_soft_integer", "gap_ci95", "mcnemar_p")
     )
     if correct:
         accuracy |= {
+            "draws": draws,
             "hard_naive": float(correct["naive"].mean()),
             "hard": float(correct["hard"].mean()),
             "integer": float(correct["integer"].mean()),
         }
     if correct and chain.soft is not None:
-        gap = paired_gap(correct["sweep 1.0"], correct["integer"])
+        gap = paired_gap(correct["sweep 1.0"], correct["integer"], draws)
         accuracy |= {
             "soft": float(correct["sweep 1.0"].mean()),
             "gap_soft_integer": gap.gap,
@@ -220,9 +268,14 @@ def _summary(chain: Chain, tally: _Tally, counts: EventCounts, samples: int) -> 
             },
             "margin_below_one_unit": float((margins < 1).mean()),
         }
+    authors = None
+    if chain.soft is not None:
+        rate = tally.rates[AUTHORS] / samples
+        authors = {"spike_rate": rate, "timesteps_times_spike_rate": chain.naive.timesteps * rate}
     return {
         "findings": list(tally.kept.findings()),
         "accuracy": accuracy,
+        "authors": authors,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
         "populations": populations,

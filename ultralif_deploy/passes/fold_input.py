@@ -16,15 +16,15 @@ from ultralif_deploy.network import Network, per_neuron
 def fold_input(network: Network) -> Network:
     """Return a network whose input is read as it is (scale 1, offset 0)."""
     scale, offset = network.input.scale, network.input.offset
-    if scale == 1.0 and offset == 0.0:
+    if network.input.plain:
         return network
     shift = {}
     projections = []
     for projection in network.projections:
         if projection.source == INPUT:
             size = network.input.size
-            shift[projection.target] = projection.map.apply(np.full(size, offset))
-            scaled = Composed((Diagonal(np.full(size, scale)), projection.map))
+            shift[projection.target] = projection.map.apply(np.zeros(size) + offset)
+            scaled = Composed((Diagonal(np.ones(size) * scale), projection.map))
             projection = replace(projection, map=scaled.product())
         projections.append(projection)
     populations = tuple(

@@ -54,7 +54,7 @@ def remove_constant(network: Network) -> Network:
     Before `fold_linear` and `fold_input` the network stays as it is.
     """
     folded = all(isinstance(q.map, (*WEIGHTED, Identity)) for q in network.projections)
-    if not folded or (network.input.scale, network.input.offset) != (1.0, 0.0):
+    if not folded or not network.input.plain:
         return network
     bounds = spike_bounds(network)
     late = {p.source for p in network.projections if p.name in network.delayed()}

@@ -100,6 +100,7 @@ def _loss(report: dict[str, Any]) -> Sentence:
         datum(report, whole, "data", "samples"),
         f" test samples of {data['name']} ({data['encoding']}, T = ",
         datum(report, whole, "data", "timesteps"),
+        *_draws(report),
         ") ",
     ]
     gap = _gap(report)
@@ -134,6 +135,12 @@ def _loss(report: dict[str, Any]) -> Sentence:
         return (*answer, "; without labels there is no accuracy.")
     right = datum(report, percent, "accuracy", "integer")
     return (*answer, ", and is right for ", right, ".")
+
+
+def _draws(report: dict[str, Any]) -> Sentence:
+    if report["accuracy"].get("draws") in (None, 1):
+        return ()
+    return (", mean of ", datum(report, whole, "accuracy", "draws"), " draws of the input spikes")
 
 
 def _cost(report: dict[str, Any]) -> Sentence:
