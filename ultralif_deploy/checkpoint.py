@@ -372,7 +372,9 @@ def _neuron_kind(
     chosen = assumptions.choose("neuron", option, stored, hints, default, kind=str)
     others = ", ".join(kind for kind in possible if kind != chosen)
     assumptions.warn_of_default(
-        "neuron", f"the neuron kind: its parameters are also those of {others}", f"--neuron {chosen}"
+        "neuron",
+        f"the neuron kind: its parameters are also those of {others}",
+        f"--neuron {chosen}",
     )
     return chosen
 

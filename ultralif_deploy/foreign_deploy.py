@@ -12,6 +12,8 @@ from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.exporters.nir import write_nir
 from ultralif_deploy.files import sha256_file
 from ultralif_deploy.foreign import NetworkSource, measure_network, network_report
+from ultralif_deploy.judging import refuse_doubts
+from ultralif_deploy.nir_misreadings import warn_of_ties
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.progress import Progress
 from ultralif_deploy.report.files import write_report
@@ -29,6 +31,7 @@ def deploy_network(
     devices: list[Device],
     progress: Progress,
     command: str | None,
+    strict: bool,
 ) -> dict[str, Any]:
     """`pipeline.deploy` with the same arguments, for an opened source.
 
@@ -46,6 +49,7 @@ def deploy_network(
             hard, program, test, source.encoder, counter, lambda s: update(s, "")
         )
     measured["accuracy"]["max_gap"] = max_gap
+    warn_of_ties(measured["populations"], source.assumptions)
     measured["passes"] = pass_savings(source.network, skip_passes)
     compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
     energy = energy_report(counter.events(), devices)
@@ -59,4 +63,5 @@ def deploy_network(
             f"gap of {gap:.2f} percentage points between float and integer accuracy is larger than "
             f"--max-gap {max_gap:g}; use more bits, or training samples for the clipping"
         )
+    refuse_doubts(report, strict)
     return report

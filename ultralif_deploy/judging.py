@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.network import Network
@@ -61,6 +62,17 @@ def judgement(
         "findings": [finding.as_dict() for finding in findings],
         "parameters": [row.as_dict() for row in rows],
     }
+
+
+def refuse_doubts(report: dict[str, Any], strict: bool) -> None:
+    """End a strict run whose verdict is not `yes`; the report is written by then.
+
+    Raises:
+        CheckFailed: naming the verdict and the first finding.
+    """
+    if strict and report["verdict"] != YES:
+        first = next(f for f in report["findings"] if f["severity"] != NOTE)
+        raise CheckFailed(f"--strict: the verdict is {report['verdict']!r}: {first['text']}")
 
 
 def within_allowed(accuracy: dict[str, Any]) -> bool:

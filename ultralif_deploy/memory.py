@@ -24,6 +24,12 @@ PRIOR_RATE = 0.1
 SHIFT, WIDE_SHIFT = 1 / 16, 1 / 256
 """Timesteps by which rounded decays may move spikes: with 12 bits, and with more."""
 
+LONGEST_RESPONSE = 100_000
+"""Timesteps over which a response is summed up."""
+
+NEAR = 1e-6
+"""Decays closer together are taken for equal."""
+
 ONE_DECAY = (hard.LIF, hard.UltraDLIF, hard.LeakyIntegrator)
 TWO_DECAYS = (hard.CubaLIF, hard.CubaLI)
 
@@ -76,12 +82,28 @@ def assumed_moment(neuron: hard.Neuron, timesteps: int, weights: int) -> Moment:
     kept = decays(neuron)
     if not kept:
         return Moment()
-    impulse = np.zeros((timesteps, 1, 1))
-    impulse[0] = 1.0
-    response = _filtered(impulse, kept, np.arange(timesteps))
+    response = _response(kept, min(timesteps, LONGEST_RESPONSE))
     varying = PRIOR_RATE * (1 - PRIOR_RATE) * np.sum(response**2)
     mean = PRIOR_RATE * np.sum(response) / np.sqrt(varying)
     return Moment(None, np.full(weights, mean), adds_up=True)
+
+
+def _response(kept: tuple[float, ...], timesteps: int) -> np.ndarray:
+    """What one input leaves in the membrane, timestep by timestep.
+
+    τ^t of a membrane, and Σ α^i·τ^(t − i) = (τ^(t + 1) − α^(t + 1))/(τ − α) behind a synapse.
+    """
+    steps = np.arange(timesteps)
+    tau = kept[0]
+    if len(kept) == 1:
+        alone: np.ndarray = tau**steps
+        return alone
+    alpha = kept[1]
+    if abs(tau - alpha) < NEAR:
+        together: np.ndarray = (steps + 1) * tau**steps
+        return together
+    response: np.ndarray = (tau ** (steps + 1) - alpha ** (steps + 1)) / (tau - alpha)
+    return response
 
 
 def measured_moment(

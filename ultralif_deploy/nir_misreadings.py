@@ -4,7 +4,8 @@ A NIR file holds differential equations. How a framework stepped them, and what 
 their constants, is not in it; some values make a misreading likely.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import nir
 import numpy as np
@@ -51,6 +52,26 @@ def warn_of_misreadings(graph: nir.NIRGraph, how: Conventions, assumptions: Assu
                 "NIR's equation, a current scaled by dt/tau_syn",
                 "give --synapse pulse for such a file, --synapse current to confirm this reading",
             )
+
+
+def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> None:
+    """Record a warning where the assumed rule of firing decided spikes.
+
+    Args:
+        populations: of the report, with how often membranes met their thresholds exactly.
+        assumptions: warnings go here.
+    """
+    tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
+    total = sum(tied.values())
+    if total and assumptions.as_dict()["fires"]["source"] == "default":
+        names = ", ".join(name for name, ties in tied.items() if ties)
+        assumptions.warn(
+            AMBIGUOUS,
+            f"{names}: {total:,} membrane potentials meet their threshold exactly, and are read as "
+            "silent, as NIR says",
+            "give --fires at where the framework fires at v ≥ θ (SpikingJelly), --fires above to "
+            "confirm this reading",
+        )
 
 
 def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ultralif_deploy.exporters.nir import read_nir, write_nir
 from ultralif_deploy.files import output_directory, sha256_file
 from ultralif_deploy.foreign import NetworkSource
 from ultralif_deploy.foreign_deploy import deploy_network
+from ultralif_deploy.judging import refuse_doubts
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes.savings import pass_savings
@@ -111,6 +112,7 @@ def deploy(
             loaded_devices,
             progress,
             command,
+            settings.strict,
         )
     trained: SoftNetwork | Network = source.checkpoint.network
     soft = trained if isinstance(trained, SoftNetwork) else None
@@ -153,6 +155,7 @@ def deploy(
             f"gap of {gap:.2f} percentage points between soft and integer accuracy is larger than "
             f"--max-gap {max_gap:g}; anneal with training data (--anneal) or use more bits"
         )
+    refuse_doubts(report, settings.strict)
     return report
 
 

@@ -143,18 +143,18 @@ def _quantize_weights(
 def _check_weights_left(
     name: str, weight: np.ndarray, q: np.ndarray, scale: np.ndarray, shared: bool, asked: Needs
 ) -> None:
-    """Refuse a neuron that can fire, and whose own registers round all its weights to nothing.
+    """Refuse a neuron that its inputs drive, and whose registers round all weights to nothing.
 
     Raises:
         UltralifError: naming the neuron and the ratio that does not fit.
     """
-    reaches = asked.reaches.reshape(len(weight), -1)
+    driven = asked.driven.reshape(len(weight), -1)
     largest = np.abs(weight).max(axis=1, initial=0.0)
     coarse = scale > (largest.max(initial=0.0) if shared else largest)
-    lost = coarse & weight.any(axis=1) & ~q.any(axis=1) & reaches.any(axis=1)
+    lost = coarse & weight.any(axis=1) & ~q.any(axis=1) & driven.any(axis=1)
     if lost.any():
         row = int(np.argmax(lost))
-        n = row * reaches.shape[1] + int(np.argmax(asked.values.reshape(reaches.shape)[row]))
+        n = row * driven.shape[1] + int(np.argmax(asked.values.reshape(driven.shape)[row]))
         raise UltralifError(
             f"{name}: neuron {n} must hold {asked.values[n]:g} in a register of "
             f"{asked.top:,.0f} steps, and its largest weight, {largest[row]:g}, is less than a "

@@ -44,6 +44,10 @@ BIAS_SHARE = {LEAKY_TOP: 2.0 ** (MEMBRANE_BITS - 31), TROPICAL_TOP: 1.0}
 """Room that a bias of 32 bits asks of the membrane's register; half of the bias's own is left."""
 
 
+SMALL = 1 / 64
+"""Inputs that move a membrane by less than this share of what it must hold may be lost."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Needs:
     """What one population asks of its registers.
@@ -52,11 +56,19 @@ class Needs:
         reaches: whether a membrane can reach its threshold for some input, bool [neuron].
         values: largest magnitude to be held, real, float64 [neuron].
         top: current units that the register holds.
+        swing: how far inputs can move a membrane, by their currents and the memory, [neuron].
     """
 
     reaches: np.ndarray
     values: np.ndarray
     top: float
+    swing: np.ndarray
+
+    @property
+    def driven(self) -> np.ndarray:
+        """Whether inputs decide what the neuron does, bool [neuron]."""
+        driven: np.ndarray = self.reaches & (self.swing > SMALL * self.values)
+        return driven
 
     @property
     def least_scale(self) -> np.ndarray:
@@ -81,10 +93,12 @@ def needs(
         timesteps: T of one inference.
         lengths: of the words of second-order models.
     """
-    neuron, low, high = population.neuron, np.minimum(low, 0.0), np.maximum(high, 0.0)
+    neuron, moved = population.neuron, high - low
+    low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     if isinstance(neuron, hard.SECOND_ORDER):
         return _second_order(neuron, np.maximum(-low, high), lengths)
     asked = _NEEDS[type(neuron)](neuron, low, high, timesteps)
+    asked = replace(asked, swing=asked.swing * moved)
     biases = np.abs(population.bias) * BIAS_SHARE.get(asked.top, 0.0)
     return replace(asked, values=np.maximum(asked.values, biases))
 
@@ -117,13 +131,15 @@ def _second_order(neuron: hard.SecondOrder, largest: np.ndarray, lengths: WordLe
         unit = readout_unit(neuron, largest, lengths)
     else:
         unit = state_unit(neuron, lengths)
-    return Needs(np.ones(largest.shape, dtype=bool), unit, 1.0)
+    return Needs(np.ones(largest.shape, dtype=bool), unit, 1.0, np.zeros(largest.shape))
 
 
 def _nothing(neuron: Any, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
     """Models without memory need none; 32-bit read-outs are checked against their bounds later."""
     del neuron, timesteps
-    return Needs(np.ones(low.shape, dtype=bool), np.zeros_like(low + high), NO_TOP)
+    return Needs(
+        np.ones(low.shape, dtype=bool), np.zeros_like(low + high), NO_TOP, np.ones(low.shape)
+    )
 
 
 def _tropical(neuron: hard.TropicalLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
@@ -131,7 +147,7 @@ def _tropical(neuron: hard.TropicalLIF, low: np.ndarray, high: np.ndarray, times
     highest = np.maximum(high, np.maximum(neuron.initial, neuron.reset))
     reaches = (neuron.decay < 0) | (highest >= neuron.threshold)
     values = _largest(neuron.decay, neuron.reset, neuron.initial, reaches * neuron.threshold)
-    return Needs(reaches, values, TROPICAL_TOP)
+    return Needs(reaches, values, TROPICAL_TOP, np.ones(values.shape))
 
 
 def _lif(neuron: hard.LIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
@@ -151,7 +167,8 @@ def _leaky(
     fixed = _largest(reaches * neuron.threshold, neuron.reset)
     stays = neuron.reset_mode not in ("value", "late-value")
     moved = np.maximum(lowest, highest) if stays else lowest
-    return Needs(reaches, np.maximum(fixed, np.minimum(moved, HEADROOM * fixed)), LEAKY_TOP)
+    values = np.maximum(fixed, np.minimum(moved, HEADROOM * fixed))
+    return Needs(reaches, values, LEAKY_TOP, through)
 
 
 def _ring(neuron: hard.UltraDLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
@@ -159,14 +176,16 @@ def _ring(neuron: hard.UltraDLIF, low: np.ndarray, high: np.ndarray, timesteps: 
     highest, lowest = float((high * through).max()), float((-low * through).max())
     reaches = highest >= neuron.threshold
     fixed = _largest(reaches * neuron.threshold)
-    return Needs(reaches, np.maximum(fixed, np.minimum(lowest, HEADROOM * fixed)), LEAKY_TOP)
+    values = np.maximum(fixed, np.minimum(lowest, HEADROOM * fixed))
+    return Needs(reaches, values, LEAKY_TOP, np.ones(values.shape) * through)
 
 
 def _log_max(neuron: hard.LogMaxLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
     del high, timesteps
     reaches = np.ones(low.shape, dtype=bool)  # a soft maximum of two equal values is above both
     fixed = _largest(neuron.threshold, neuron.decay, np.full(low.shape, neuron.epsilon))
-    return Needs(reaches, np.maximum(fixed, np.minimum(-low, HEADROOM * fixed)), LEAKY_TOP)
+    values = np.maximum(fixed, np.minimum(-low, HEADROOM * fixed))
+    return Needs(reaches, values, LEAKY_TOP, np.ones(values.shape))
 
 
 def _largest(*values: np.ndarray) -> np.ndarray:
