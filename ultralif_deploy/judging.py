@@ -16,7 +16,7 @@ from ultralif_deploy.grid import weight_format
 from ultralif_deploy.network import Network
 from ultralif_deploy.program import Program
 from ultralif_deploy.registers import current_range, needs
-from ultralif_deploy.rounding import BOUND, Row, largest_weights, rounding_table
+from ultralif_deploy.rounding import Row, largest_weights, rounding_table
 from ultralif_deploy.second_order import WordLengths
 
 YES, UNSURE, WITH_LOSSES, NO = "yes", "unsure", "with losses", "no"
@@ -101,12 +101,15 @@ def rounding_findings(network: Network, program: Program) -> tuple[tuple[Row, ..
 
 def _too_far(row: Row) -> Finding:
     remedy = "more weight bits make its unit finer (--bits)"
+    if row.parameter == "weight":
+        remedy = "its threshold, reset or temperature is too large beside its weights"
     if "leak" in row.parameter:
         remedy = "wider decays hold it (--decay-bits)"
+    assert row.bound is not None
     return Finding(
         "parameter-error",
         f"{row.name}: {row.parameter} of neuron {row.neuron} is {row.stored:.6g} instead of "
-        f"{row.meant:.6g}, {100 * row.relative:.2g} % off, more than {100 * BOUND:.2g} %",
+        f"{row.meant:.6g}, {100 * row.relative:.2g} % off, more than {100 * row.bound:.2g} %",
         remedy,
     )
 

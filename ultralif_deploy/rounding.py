@@ -2,7 +2,7 @@
 
 Rows compare the network that was quantized with the program: real values beside integers times
 their unit. A row shows the entry that errs most, and the bound above which the error is worth a
-warning; weights have none of their own, because the bits that were asked for decide their error.
+warning. That of weights is wide, because the bits that were asked for decide their error.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +18,10 @@ from ultralif_deploy.graph import WEIGHTED, Conv2d, Projection
 
 BOUND = 1 / 64
 """Errors above this share of a parameter are warned of."""
+
+LOST = 0.9
+"""Bound of weights: clipping takes at most three quarters of a neuron's largest weight, so that a
+larger error means a neuron without weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def _weights(before: Projection, after: Projection, target: integer.Population) 
         else (stored != 0).astype(np.float64)  # an identity beside other weights
     )
     largest = np.abs(meant).max(axis=1, keepdims=True)
-    yield _row(before.name, "weight", meant, stored, np.broadcast_to(largest, meant.shape), None)
+    by = np.broadcast_to(largest, meant.shape)
+    yield _row(before.name, "weight", meant, stored, by, LOST)
 
 
 def _parameters(
@@ -118,7 +123,10 @@ def _parameters(
         found = _FIELDS.get((type(made), field)) or _FIELDS.get((object, field))
         if found is not None:
             parameter, entries = found
-            bound = None if field == "threshold" and isinstance(made, DECIDE_ALIKE) else BOUND
+            free = field == "table" or (field == "threshold" and isinstance(made, DECIDE_ALIKE))
+            bound = (
+                None if free else BOUND
+            )  # the entries that were asked for decide a table's error
             meant, stored, measure = entries(before, after)
             # What moves a membrane potential by less than a weight or the threshold errs by less.
             by_all = np.maximum(measure, by) if parameter in POTENTIALS else measure
