@@ -96,11 +96,15 @@ def deploy(
 @options.data_options
 @options.model_options
 @options.nir_options
+@options.bits_option
+@options.decay_bits_option
+@options.strict_option
 @options.json_option
-def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
+def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
     """Show what a checkpoint, a NIR file or a program holds.
 
     What a file does not say is marked with where it comes from: option, file name or default.
+    What would be stored of every parameter with so many bits stands beside what is meant.
 
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
@@ -109,7 +113,7 @@ def inspect(checkpoint: Path, as_json: bool, **given: Any) -> None:
     from ultralif_deploy.report.network_summary import network_inspection
     from ultralif_deploy.sources import describe
 
-    found = describe(checkpoint, running.settings(given))
+    found = describe(checkpoint, running.settings(given), bits)
     summaries = {
         "program": program_summary,
         "architecture": inspection_summary,

@@ -20,7 +20,7 @@ from ultralif_deploy.exporters.nir import read_nir, write_nir
 from ultralif_deploy.files import output_directory, sha256_file
 from ultralif_deploy.foreign import NetworkSource
 from ultralif_deploy.foreign_deploy import deploy_network
-from ultralif_deploy.judging import refuse_doubts
+from ultralif_deploy.judging import refuse_doubts, rounding_findings
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.passes.savings import pass_savings
@@ -217,11 +217,17 @@ def quantize_checkpoint(
     source = open_source(checkpoint, settings)
 
     trained = source.network if isinstance(source, NetworkSource) else source.checkpoint.network
-    _, program = program_of(trained, source, bits, skip_passes)
+    hard, program = program_of(trained, source, bits, skip_passes)
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
-    assumed = source.assumptions.as_dict()
-    return {"program": describe_program(program), "assumed": assumed, "output": str(path)}
+    rows, rounded = rounding_findings(hard, program)
+    return {
+        "program": describe_program(program),
+        "parameters_stored": [row.as_dict() for row in rows],
+        "findings": [f.as_dict() for f in (*source.assumptions.findings, *rounded)],
+        "assumed": source.assumptions.as_dict(),
+        "output": str(path),
+    }
 
 
 def export_program(

@@ -12,8 +12,10 @@ from ultralif_deploy.data import Dataset
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir
+from ultralif_deploy.findings import FAILURE, Finding
 from ultralif_deploy.foreign import NetworkSource, describe_network, open_network
 from ultralif_deploy.hardening import harden
+from ultralif_deploy.judging import rounding_findings
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.network import Network
 from ultralif_deploy.nir_graph import Kind, kind_of
@@ -23,6 +25,7 @@ from ultralif_deploy.progress import Progress
 from ultralif_deploy.quantization import quantize
 from ultralif_deploy.report.inspection import inspection
 from ultralif_deploy.report.json_report import describe_program
+from ultralif_deploy.rounding import Row
 from ultralif_deploy.settings import (
     Settings,
     Source,
@@ -63,8 +66,10 @@ def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
         raise UltralifError(f"{path}: --strict: {guessed[0]}{more}")
 
 
-def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
+def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> dict[str, Any]:
     """What a checkpoint, a NIR file or a program holds, as plain values.
+
+    Networks come with what would be stored of every parameter with weights of so many bits.
 
     Raises:
         UltralifError: bad input, or settings for a program, which has its own.
@@ -77,7 +82,32 @@ def describe(path: str | Path, settings: Settings) -> dict[str, Any]:
         described = describe_program(program)
         return {"file": Path(path).name, "program": described, "assumed": stored}
     source = open_source(path, settings)
-    return describe_network(source) if isinstance(source, NetworkSource) else inspection(source)
+    trained = source.network if isinstance(source, NetworkSource) else source.checkpoint.network
+    found = describe_network(source) if isinstance(source, NetworkSource) else inspection(source)
+    return found | rounded(source, trained, bits)
+
+
+def rounded(
+    source: Source | NetworkSource,
+    trained: SoftNetwork | Network,
+    bits: int | str,
+) -> dict[str, Any]:
+    """The table of parameters and all findings, as plain values.
+
+    A network that no program can hold has the reason among its findings, and no table.
+    """
+    findings = list(source.assumptions.findings)
+    rows: tuple[Row, ...] = ()
+    try:
+        rows, more = rounding_findings(*program_of(trained, source, bits))
+        findings += more
+    except UltralifError as error:
+        findings.append(Finding("refused", str(error), severity=FAILURE))
+    return {
+        "bits": str(bits),
+        "parameters_stored": [row.as_dict() for row in rows],
+        "findings": [finding.as_dict() for finding in findings],
+    }
 
 
 def open_program(

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ultralif_deploy.composition import Composed
-from ultralif_deploy.report.terminal import assumptions_table, titled
+from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import percent, rate, weights_in_words
 from ultralif_deploy.second_order_checkpoint import HardCheckpoint
 from ultralif_deploy.settings import Source
@@ -106,7 +106,7 @@ def inspection_summary(found: dict[str, Any]) -> RenderableType:
             "" if layer["epsilon"] is None else f"{layer['epsilon']:.4g}",
             learned,
         )
-    return Group(table, assumptions_table(found["assumed"]))
+    return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))
 
 
 def anneal_summary(result: dict[str, Any]) -> RenderableType:
@@ -134,7 +134,8 @@ def program_summary(result: dict[str, Any]) -> RenderableType:
     for p in program["populations"]:
         table.add_row(p["name"], p["neuron"], str(p["size"]), str(p["current_bound"]))
     written = [Text(f"Written to {result['output']}")] if "output" in result else []
-    return Group(table, assumptions_table(result["assumed"]), *written)
+    stored = stored_parameters(result)
+    return Group(*stored, table, assumptions_table(result["assumed"]), *written)
 
 
 def exports_summary(result: dict[str, Any]) -> RenderableType:

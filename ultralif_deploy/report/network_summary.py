@@ -11,6 +11,7 @@ from ultralif_deploy.report.terminal import (
     parameters_table,
     passes_table,
     placement_table,
+    stored_parameters,
     summary_text,
     titled,
     written_files,
@@ -50,4 +51,4 @@ def network_inspection(found: dict[str, Any]) -> RenderableType:
             for q in p["hears"]
         )
         table.add_row(p["name"], str(p["neurons"]), p["neuron"], p["reset"] or "", hears)
-    return Group(table, assumptions_table(found["assumed"]))
+    return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))

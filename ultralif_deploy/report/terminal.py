@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.report.summary import summary, warnings
+from ultralif_deploy.report.summary import finding_text, summary, warnings
 from ultralif_deploy.report.words import (
     figure,
     joule,
@@ -16,6 +16,9 @@ from ultralif_deploy.report.words import (
     weights_in_words,
     without_energy,
 )
+
+SEVERITIES = {"note": "", "warning": "yellow", "failure": "bold red"}
+"""Of single findings."""
 
 COLOURS = {"yes": "", "unsure": "yellow", "with losses": "yellow", "no": "bold red"}
 """Of the findings, by verdict."""
@@ -83,6 +86,17 @@ def parameters_table(parameters: list[dict[str, Any]]) -> Table:
             style="yellow" if passes else "",
         )
     return table
+
+
+def stored_parameters(result: dict[str, Any]) -> list[RenderableType]:
+    """Findings, and what is stored of every parameter, where a command looked."""
+    parts: list[RenderableType] = []
+    for finding in result.get("findings", ()):
+        style = SEVERITIES[finding["severity"]]
+        parts.append(Text(f"! {finding_text(finding)}.", style))
+    if result.get("parameters_stored"):
+        parts.append(parameters_table(result["parameters_stored"]))
+    return parts
 
 
 def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
