@@ -7,7 +7,6 @@ from ultralif_deploy.energy.counts import Events
 from ultralif_deploy.energy.devices import Constant, Device
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.energy.models.rows import Row
-from ultralif_deploy.errors import Refused
 
 IDLE = "idle"
 
@@ -60,18 +59,16 @@ class Estimate:
 def estimate(events: Events, device: Device) -> Estimate:
     """E = Σ rows count · constant, by the device's model."""
     run = None if device.chip is None else events.chips[device.chip]
-    note = f"not placed: {run}" if isinstance(run, str) else ""
-    try:
-        rows = [row for row in MODELS[device.model].rows(events) if row.count]
-    except Refused:
-        return Estimate(device, None, None, None, None, note=note)
+    if isinstance(run, str):  # a figure would bear the name of a chip that does not run it
+        return Estimate(device, None, None, None, None, note=f"not placed: {run}")
+    rows = [row for row in MODELS[device.model].rows(events) if row.count]
     missing = _missing(device, rows)
     dynamic = [row for row in rows if row.cause != IDLE]
     idle = [row for row in rows if row.cause == IDLE]
     known = not _missing(device, idle) and bool(idle)
     idle_j = _sum(idle, device, _nominal) if known else None
     if _missing(device, dynamic):
-        return Estimate(device, None, None, None, idle_j, missing=missing, note=note)
+        return Estimate(device, None, None, None, idle_j, missing=missing)
     parts: dict[tuple[str, str], float] = {}
     for row in dynamic + (idle if known else []):
         key = row.place, row.cause
@@ -85,7 +82,6 @@ def estimate(events: Events, device: Device) -> Estimate:
         parts,
         _bars(dynamic, device),
         missing,
-        note,
     )
 
 

@@ -71,7 +71,7 @@ def _device(found: Estimate, samples: int) -> dict[str, Any]:
         "model": device.model,
         "equation": model.equation,
         "source": model.source,
-        "badge": device.badge if not found.note else "estimated",
+        "badge": device.badge,
         "note": found.note,
         "not_covered": device.not_covered,
         "total_j": found.total_j,

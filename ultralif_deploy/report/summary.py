@@ -14,9 +14,6 @@ from ultralif_deploy.report.words import (
     whole,
 )
 
-TRUST = ("published", "fitted", "estimated")
-"""Badges of devices, the best first."""
-
 
 def subject(report: dict[str, Any]) -> str:
     """The file that was deployed, with its architecture where it is known."""
@@ -143,6 +140,20 @@ def _draws(report: dict[str, Any]) -> Sentence:
     return (", mean of ", datum(report, whole, "accuracy", "draws"), " draws of the input spikes")
 
 
+COVERS = {
+    "operations": "the arithmetic alone",
+    "yan2024": "arithmetic and the bits of memory that are moved",
+    "lemaire2022": "arithmetic, memory and addressing",
+    "step": "arithmetic and memory, state by state",
+    "loihi": "the events on this chip, by its makers' figures",
+    "sana-fe": "the events on this chip, by SANA-FE's fit",
+    "synaptic": "synaptic operations at a chip's published figure",
+    "platform": "operations at a platform's published figure",
+    "paper-proxy": "the UltraLIF paper's own proxy",
+}
+"""What the figure of each model covers."""
+
+
 def _cost(report: dict[str, Any]) -> Sentence:
     devices = report["energy"]["devices"]
     answer: list[Any] = [
@@ -154,13 +165,20 @@ def _cost(report: dict[str, Any]) -> Sentence:
     ]
     priced = {n: d["per_inference_j"] for n, d in devices.items() if d["total_j"] is not None}
     if priced:
-        best = min(priced, key=lambda name: TRUST.index(devices[name]["badge"]))
-        answer += [f" On {best} ({devices[best]['badge']}) that is ", _price(report, best)]
-    if len(priced) > 1:
-        low, high = min(priced, key=priced.__getitem__), max(priced, key=priced.__getitem__)
-        answer += [f"; the devices and models lie between {low} with ", _price(report, low)]
-        answer += [f" and {high} with ", _price(report, high)]
-    answer += ["."] if priced else []
+        by_joules = sorted(priced, key=priced.__getitem__)
+        low, high = by_joules[0], by_joules[-1]
+        answer += [
+            " The models put it between ",
+            _price(report, low),
+            " and ",
+            _price(report, high),
+        ]
+        answer += [", by what they cover: "]
+        for place, name in enumerate(by_joules):
+            before = "" if place == 0 else ", "
+            covers = COVERS.get(devices[name]["model"], devices[name]["model"])
+            answer += [before, f"{covers} ({name}) ", _price(report, name)]
+        answer += ["; none of them is the energy."]
     unpublished = [name for name in devices if name not in priced]
     if unpublished:
         answer += [f" Not published or not placed: {_names(unpublished)}."]
@@ -193,6 +211,17 @@ def _gap(report: dict[str, Any]) -> str | None:
 def _gap_too_large(report: dict[str, Any]) -> bool:
     allowed, key = report["accuracy"]["max_gap"], _gap(report)
     return allowed is not None and key is not None and report["accuracy"][key] > allowed
+
+
+def passes_note(report: dict[str, Any]) -> str:
+    """Why the counts of the table of passes are other ones than those of the program."""
+    dense = whole(report["energy"]["dense_operations_per_inference"])
+    stored = whole(report["program"]["parameters"])
+    return (
+        f"Operations here are of weights that are not 0; the {dense} of the summary are of all "
+        f"weights. Parameters here are weights and biases; the program's {stored} are those and "
+        "its thresholds, leaks and resets, as stored."
+    )
 
 
 def _names(names: Any) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.report.summary import finding_text, summary, warnings
+from ultralif_deploy.report.summary import finding_text, passes_note, summary, warnings
 from ultralif_deploy.report.words import (
     figure,
     joule,
@@ -36,6 +36,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
         summary_text(report),
         _accuracy(report),
         _populations(report),
+        _authors(report),
         parameters_table(report["parameters"]),
         passes_table(report),
         back_ends_table(report),
@@ -56,8 +57,8 @@ def summary_text(report: dict[str, Any]) -> Text:
     return text
 
 
-def passes_table(report: dict[str, Any]) -> Table:
-    """Passes that changed what is stored or done."""
+def passes_table(report: dict[str, Any]) -> RenderableType:
+    """Passes that changed what is stored or done, and what is counted there."""
     title = "Passes, and one inference with every value non-zero after them"
     table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
     before: dict[str, Any] = {}
@@ -66,7 +67,7 @@ def passes_table(report: dict[str, Any]) -> Table:
         if costs != before:
             table.add_row(row["pass"], *(f"{value:,}" for value in costs.values()))
         before = costs
-    return table
+    return Group(table, Text(f"{passes_note(report)}\n"))
 
 
 def parameters_table(parameters: list[dict[str, Any]]) -> Table:
@@ -214,6 +215,17 @@ def _populations(report: dict[str, Any]) -> Table:
             percent(p["margin_below_one_unit"]),
         )
     return table
+
+
+def _authors(report: dict[str, Any]) -> Text:
+    """The spike rate as the authors of UltraLIF count it."""
+    found = report["authors"]
+    if found is None:
+        return Text("", end="")
+    return Text(
+        f"As the authors count it, soft: mean output of a layer {found['spike_rate']:.4f}, times T "
+        f"{found['timesteps_times_spike_rate']:.4g}.\n"
+    )
 
 
 def back_ends_table(report: dict[str, Any]) -> Table:

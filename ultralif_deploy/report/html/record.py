@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from ultralif_deploy.report.html.page import Section, Table, cell, columns
+from ultralif_deploy.report.summary import passes_note
 from ultralif_deploy.report.words import percent, whole
 
 
@@ -80,7 +81,7 @@ def passes_section(report: dict[str, Any]) -> Section:
         for row in report["passes"]
     ]
     named = columns("after the pass", "#neurons", "#parameters", "#operations")
-    words = ("Every pass keeps all spikes; operations are those with every value non-zero.",)
+    words = ("Every pass keeps all spikes. ", passes_note(report))
     tables = (Table("One pass after another", named, tuple(rows)),)
     return Section("passes", "Passes", (words,), tables=tables)
 
