@@ -67,6 +67,12 @@ def test_report_has_its_keys_and_equals_stdout(deployed: Path) -> None:
         assert set(keys) <= set(report[section])
     for point in report["epsilon_sweep"]:
         assert {"epsilon", "accuracy", "spike_rate"} <= set(point)
+    samples, curve = report["data"]["samples"], [p["accuracy"] for p in report["epsilon_sweep"]]
+    for accuracy in (*curve, report["accuracy"]["integer_first_draw"]):
+        assert accuracy * samples == pytest.approx(round(accuracy * samples))  # of one draw
+    assert report["accuracy"]["draws"] == 10
+    means = 10 * samples * report["accuracy"]["soft"], 10 * samples * report["accuracy"]["integer"]
+    assert means == pytest.approx([round(mean) for mean in means])
     fast = {"exact": True, "samples": 20, "difference": None, "facts": {}}
     assert report["backends"]["fast"] == fast
     assert set(report["backends"]) | set(report["backends_not_run"]) == set(BACK_ENDS)

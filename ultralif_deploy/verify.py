@@ -87,7 +87,8 @@ def measure(
 
     Returns:
         A dictionary for the report: accuracies as fractions, gaps in percentage points. Where
-        input spikes are drawn and samples are few, accuracies are means over several draws.
+        input spikes are drawn and samples are few, accuracies are means over several draws; the
+        curve over ε and `integer_first_draw` beside it are of the first.
     """
     tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
@@ -140,7 +141,7 @@ def _add_draw(
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
         if chain.soft is not None:
-            _add_correct(tally, "sweep 1.0", _soft_logits(chain.soft, encoder, values), labels)
+            _add_correct(tally, "soft", _soft_logits(chain.soft, encoder, values), labels)
         integer = executable.run(values[: chain.program.timesteps])
         _add_correct(tally, "integer", integer.logits, labels)
         _add_correct(tally, "naive", run_hard(chain.naive, values).logits, labels)
@@ -190,6 +191,7 @@ def _soft(
             key = f"sweep {factor}"
             tally.rates[key] = tally.rates.get(key, 0.0) + rate
             if factor == 1.0:
+                _add_correct(tally, "soft", trace.logits.numpy(), labels)
                 output = float(trace.output_rate(chain.soft.architecture.skip))
                 tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
                 spikes = {
@@ -224,7 +226,10 @@ def _summary(
 ) -> dict[str, Any]:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
     accuracy: dict[str, Any] = dict.fromkeys(
-        ("soft", "hard_naive", "hard", "integer", "gap_soft_integer", "gap_ci95", "mcnemar_p")
+        (
+            *("soft", "hard_naive", "hard", "integer", "integer_first_draw"),
+            *("gap_soft_integer", "gap_ci95", "mcnemar_p"),
+        )
     )
     if correct:
         accuracy |= {
@@ -232,11 +237,12 @@ def _summary(
             "hard_naive": float(correct["naive"].mean()),
             "hard": float(correct["hard"].mean()),
             "integer": float(correct["integer"].mean()),
+            "integer_first_draw": float(correct["integer"][:samples].mean()),
         }
     if correct and chain.soft is not None:
-        gap = paired_gap(correct["sweep 1.0"], correct["integer"], draws)
+        gap = paired_gap(correct["soft"], correct["integer"], draws)
         accuracy |= {
-            "soft": float(correct["sweep 1.0"].mean()),
+            "soft": float(correct["soft"].mean()),
             "gap_soft_integer": gap.gap,
             "gap_ci95": list(gap.ci95),
             "mcnemar_p": gap.mcnemar_p,

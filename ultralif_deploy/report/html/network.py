@@ -34,9 +34,11 @@ def accuracy_section(report: dict[str, Any]) -> Section:
     if sweep:
         names = [*(f"{point['epsilon']:.2g}" for point in sweep), "integer"]
         before = [_sweep_point(p, p["accuracy"], percent(p["accuracy"])) for p in sweep]
-        after = report["accuracy"]["integer"]
+        after = report["accuracy"]["integer_first_draw"]
         deployed = Point(after, f"deployed, integer: {percent(after)}", "deployed")
         if after is not None:
+            if report["accuracy"]["draws"] > 1:
+                where += " The curves are of the first draw of the input spikes."
             figures.append(_curve("Accuracy", [*before, deployed], names, 0.05, _short_percent))
         rates = [_sweep_point(p, p["spike_rate"], rate(p["spike_rate"])) for p in sweep]
         mean = _mean_rate(report)
