@@ -123,10 +123,9 @@ def _parameters(
         found = _FIELDS.get((type(made), field)) or _FIELDS.get((object, field))
         if found is not None:
             parameter, entries = found
+            # The number of entries that was asked for decides a table's error.
             free = field == "table" or (field == "threshold" and isinstance(made, DECIDE_ALIKE))
-            bound = (
-                None if free else BOUND
-            )  # the entries that were asked for decide a table's error
+            bound = None if free else BOUND
             meant, stored, measure = entries(before, after)
             # What moves a membrane potential by less than a weight or the threshold errs by less.
             by_all = np.maximum(measure, by) if parameter in POTENTIALS else measure
