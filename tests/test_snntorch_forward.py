@@ -1,5 +1,6 @@
 """What `forward` does is what is read: order, branches, states, loops; or the module is refused."""
 
+import importlib
 from itertools import pairwise
 
 import numpy as np
@@ -15,10 +16,11 @@ from strategies import seeds
 from torch import nn
 from torch.nn import functional
 
-from ultralif_deploy import from_snntorch
+from ultralif_deploy import from_snntorch, snntorch_reading
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.network import LeakyIntegrator
+from ultralif_deploy.nir_linear import Signal, added
 
 
 def leaky(hidden=True, threshold=0.3, **options):
@@ -257,27 +259,91 @@ def test_what_the_first_timestep_does_not_show_is_found_out_by_the_spikes():
         from_snntorch(Function(Growing()), (4,))
 
 
+def plant(monkeypatch, module, name, change):
+    """Put a function with a bug where it is used."""
+    made = copy_of(f"ultralif_deploy.{module}", change, Signal=Signal)
+    for user in ("snntorch_reading", "snntorch_check", "trace_functions"):
+        if hasattr(importlib.import_module(f"ultralif_deploy.{user}"), name):
+            monkeypatch.setattr(f"ultralif_deploy.{user}.{name}", getattr(made, name))
+
+
 def test_silent_populations_are_compared_by_driving_them(monkeypatch):
-    planted = copy_of(
-        "ultralif_deploy.snntorch_import", ("keep = np.clip(", "keep = 0.5 * np.clip(")
-    )
+    module = Function(torch.clone, quiet=True)
+    from_snntorch(module, (4,))
+    change = ("keep = np.clip(", "keep = 0.5 * np.clip(")
+    plant(monkeypatch, "snntorch_neurons", "population_of", change)
     with pytest.raises(UltralifError, match="lif, driven alone: neuron"):
-        planted.from_snntorch(Function(torch.clone, quiet=True), (4,))
-    from_snntorch(Function(torch.clone, quiet=True), (4,))
+        from_snntorch(module, (4,))
+
+
+def drop_terms(name, signals):
+    """A sum that loses what is added: a skip is dropped."""
+    return added(name, signals[:1])
 
 
 PLANTED = {
-    "reset forgotten": ('return "late-subtract" if late', 'return "none" if late'),
-    "decay forgotten": ("keep = np.clip(", "keep = 0.9 * np.clip("),
-    "first use alone": ("if set(a.terms) != set(b.terms)", "if True"),
+    "reset forgotten": (
+        *("snntorch_neurons", "population_of"),
+        ('return "late-subtract" if late', 'return "none" if late'),
+    ),
+    "decay forgotten": (
+        *("snntorch_neurons", "population_of"),
+        ("keep = np.clip(", "keep = 0.9 * np.clip("),
+    ),
+    "bias forgotten": (
+        *("nir_linear", "transformed"),
+        ("bias = bias + np.repeat(", "bias = bias + 0 * np.repeat("),
+    ),
+    "alpha forgotten": (
+        *("snntorch_neurons", "population_of"),
+        ("synaptic = np.clip(", "synaptic = 0.5 * np.clip("),
+    ),
 }
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-def test_planted_bugs_are_found_before_the_network_is_given_out(bug):
-    planted = copy_of("ultralif_deploy.snntorch_import", PLANTED[bug])
-    with pytest.raises(UltralifError):
-        planted.from_snntorch(Loop(), (9,))
+def test_planted_bugs_are_found_before_the_network_is_given_out(bug, monkeypatch):
+    synaptic = nn.Sequential(nn.Linear(9, 4), snn.Synaptic(0.9, 0.8, 0.3, init_hidden=True))
+    module = synaptic if bug == "alpha forgotten" else Loop()
+    from_snntorch(module, (9,))
+    plant(monkeypatch, *PLANTED[bug])
+    with pytest.raises(UltralifError, match=r"neuron \d+ (fires|is silent|gets)"):
+        from_snntorch(module, (9,))
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_skip_that_is_dropped_is_found(quiet, monkeypatch):
+    module = Declared()
+    if quiet:
+        with torch.no_grad():
+            module.fc1.bias.fill_(-9)
+    from_snntorch(module, (9,))
+    monkeypatch.setattr("ultralif_deploy.trace_functions.added", drop_terms)
+    with pytest.raises(UltralifError, match=r"lif2|out"):
+        from_snntorch(module, (9,))
+
+
+def test_one_state_at_two_places_is_found_by_counting_timesteps(monkeypatch):
+    lif = leaky()
+    module = nn.Sequential(nn.Linear(2, 2), lif, nn.Linear(2, 2), lif)
+    monkeypatch.setattr(snntorch_reading, "_same", lambda a, b: True)
+    with pytest.raises(UltralifError, match=r"returns|runs it for"):
+        from_snntorch(module)
+
+
+def test_layers_in_another_order_are_found(monkeypatch):
+    module = nn.Sequential(nn.Linear(9, 9), leaky(), nn.Linear(9, 9), leaky())
+    from_snntorch(module)
+    made, weights = [], [module[0], module[2]]
+    original = snntorch_reading.layer_node
+
+    def swapped(name, layer):
+        made.append(name)
+        return original(name, weights[len(made) % 2])
+
+    monkeypatch.setattr(snntorch_reading, "layer_node", swapped)
+    with pytest.raises(UltralifError, match=r"1: neuron \d"):
+        from_snntorch(module)
 
 
 def test_a_spike_function_of_ones_own_is_refused():

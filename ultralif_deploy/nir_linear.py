@@ -149,16 +149,30 @@ def rows(name: str, one: LinearMap, chosen: np.ndarray) -> LinearMap:
     """A map with all rows but those chosen, bool [target], set to 0."""
     if chosen.all():
         return one
-    _check_matrix(name, one.target_size, one.source_size)
+    check_matrix(name, one.target_size, one.source_size)
     return Dense(chosen[:, None] * one.matrix().astype(np.float64))
 
 
 def _sum(name: str, first: LinearMap, second: LinearMap) -> LinearMap:
-    _check_matrix(name, first.target_size, first.source_size)
+    if isinstance(first, Conv2d) and isinstance(second, Conv2d) and _alike(first, second):
+        return replace(first, weight=first.weight + second.weight)
+    check_matrix(name, first.target_size, first.source_size)
     return Dense(first.matrix().astype(np.float64) + second.matrix())
 
 
-def _check_matrix(name: str, targets: int, sources: int) -> None:
+def _alike(first: Conv2d, second: Conv2d) -> bool:
+    """Whether two convolutions differ in their weights alone."""
+    fields = ("input_shape", "stride", "padding", "dilation", "groups")
+    same = all(getattr(first, f) == getattr(second, f) for f in fields)
+    return same and first.weight.shape == second.weight.shape
+
+
+def check_matrix(name: str, targets: int, sources: int) -> None:
+    """Refuse a matrix that would be too large.
+
+    Raises:
+        UltralifError: naming what needs it.
+    """
     if targets * sources > DENSE_LIMIT:
         raise UltralifError(
             f"{name}: needs a matrix of {targets} × {sources} weights; at most {DENSE_LIMIT:,}"

@@ -1,0 +1,93 @@
+"""Linear layers and functions of torch as nodes of NIR, so that one code makes maps of both."""
+
+from collections.abc import Callable
+from typing import Any
+
+import nir
+import numpy as np
+from torch import Tensor, nn
+
+from ultralif_deploy.errors import UltralifError
+
+LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
+"""Layers that `layer_node` knows."""
+
+INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+"""Layers that do nothing in evaluation."""
+
+
+def numbers(value: Tensor) -> np.ndarray:
+    """The values of a tensor, float64."""
+    array: np.ndarray = value.detach().cpu().double().numpy()
+    return array
+
+
+def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
+    """The node of a layer of `LINEAR`.
+
+    Raises:
+        UltralifError: naming an option that has no node.
+    """
+    if isinstance(layer, nn.Linear):
+        return _affine(layer.weight, layer.bias)
+    if isinstance(layer, nn.Conv2d):
+        if layer.padding_mode != "zeros":
+            raise UltralifError(f"{name}: padding mode {layer.padding_mode!r}; expected zeros")
+        return _convolution(
+            *(layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        )
+    if isinstance(layer, nn.AvgPool2d):
+        inside = layer.count_include_pad or not np.any(layer.padding)
+        if layer.ceil_mode or layer.divisor_override is not None or not inside:
+            raise UltralifError(
+                f"{name}: an AvgPool2d with ceil_mode, divisor_override or without "
+                "count_include_pad; expected every window to have one size"
+            )
+        return nir.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
+    assert isinstance(layer, nn.Flatten)
+    if layer.start_dim == 0:
+        raise UltralifError(f"{name}: flattens the batch; expected start_dim of at least 1")
+    start, end = (d - 1 if d > 0 else d for d in (layer.start_dim, layer.end_dim))
+    return nir.Flatten(None, start, end)
+
+
+def function_node(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nir.NIRNode:
+    """The node of a function of `FUNCTIONS`, whose first argument is the signal."""
+    return FUNCTIONS[name](*args[1:], **{k: v for k, v in kwargs.items() if k != "input"})
+
+
+def _affine(weight: Tensor, bias: Tensor | None = None) -> nir.NIRNode:
+    if bias is None:
+        return nir.Linear(numbers(weight))
+    return nir.Affine(numbers(weight), numbers(bias))
+
+
+def _convolution(
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> nir.NIRNode:
+    added = np.zeros(len(weight)) if bias is None else numbers(bias)
+    return nir.Conv2d(None, numbers(weight), stride, padding, dilation, groups, added)
+
+
+def _pool(*args: Any, **kwargs: Any) -> nir.NIRNode:
+    return layer_node("avg_pool2d()", nn.AvgPool2d(*args, **kwargs))
+
+
+def _product(other: Tensor) -> nir.NIRNode:
+    return nir.Linear(numbers(other).T)
+
+
+FUNCTIONS: dict[str, Callable[..., nir.NIRNode]] = {
+    "linear": _affine,
+    "conv2d": _convolution,
+    "avg_pool2d": _pool,
+    "matmul": _product,
+    "__matmul__": _product,
+    "mm": _product,
+}
+"""Functions that are layers, by name."""
