@@ -62,6 +62,43 @@ def remembered(net, x):
     return torch.stack(record)
 
 
+def reset_anew(net, x):
+    record = []
+    for step in range(6):
+        if step in (0, 3):
+            mem = net.lif1.reset_mem()
+        spikes, mem = net.lif1(net.fc1(x), mem)
+        record.append(spikes)
+    return torch.stack(record)
+
+
+def caught(net, x):
+    current = net.fc1(x)
+    try:
+        current = current * 5 if current.sum() > 1e9 else current
+    except UltralifError:
+        current = current * 2
+    return net.hidden(current)
+
+
+def at_once(net, x):
+    currents, mem, record = net.fc1(x), net.lif1.reset_mem(), []
+    for step in range(len(x)):
+        spikes, mem = net.lif1(currents[step], mem)
+        record.append(spikes)
+    return torch.stack(record)
+
+
+def kept(net, x):
+    net.hidden(net.fc1(x))
+    return net.hidden.mem
+
+
+def growing(net, x):
+    net.calls = getattr(net, "calls", 0) + 1
+    return net.hidden(net.fc1(x) + 0.7 * (net.calls > 5))
+
+
 def unstated(net, x):
     return net.lif1(net.fc2(net.lif1(net.fc1(x))[0]))[0]
 
@@ -114,6 +151,12 @@ REFUSED = {
         lambda net, x: torch.stack([net.hidden(net.fc1(x)), net.hidden.mem]).sum(0),
         r"stack\(\) of other things",
     ),
+    "reset anew": (reset_anew, "lif1: is reset to a given state at a later timestep"),
+    "caught": (caught, r"takes values out of tensors by __bool__\(\)"),
+    "all at once": (at_once, r"timesteps, if forward loops over them, of the input itself"),
+    "kept membrane": (kept, "hidden: its membrane potential is returned, and spikes reset it"),
+    "counting": (growing, r"hidden: neuron \d fires in the module at timestep [5-9]"),
+    "dictionary": (lambda net, x: {"spikes": net.hidden(net.fc1(x))}, "alone or first in a tuple"),
     "nothing": (lambda net, x: torch.ones(6, 6), "forward returns nothing that depends on"),
     "whole input": (
         lambda net, x: net.lif1(net.fc1(x).sum(0))[0] if x.ndim > 2 else x[0][0],
@@ -144,3 +187,18 @@ def test_other_layers_are_refused_by_name(made):
     layer = made()
     with pytest.raises(UltralifError, match=f"1: a {type(layer).__name__}; expected Linear"):
         from_snntorch(nn.Sequential(nn.Linear(4, 4), layer))
+
+
+def test_spikes_that_hang_on_rounding_alone_are_named_so():
+    def made(dtype):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(40, 30, bias=False), snn.Leaky(0.5, init_hidden=True))
+        whole = torch.randint(-3, 6, net[0].weight.shape).to(dtype)
+        net = net.to(dtype)
+        with torch.no_grad():
+            net[0].weight.copy_(whole * 0.1)
+        return net
+
+    from_snntorch(made(torch.float32))
+    with pytest.raises(UltralifError, match="at the threshold but for rounding"):
+        from_snntorch(made(torch.float64))

@@ -50,11 +50,13 @@ class Recorder(Float64):
 
     Attributes:
         signals: signals found so far.
+        refusal: the first, even where `forward` itself catches it.
     """
 
     def __init__(self, module: nn.Module, leaf_of: Callable[[nn.Module], Leaf | None]) -> None:
         super().__init__()
         self.signals = 0
+        self.refusal: UltralifError | None = None
         self._meanings: dict[int, tuple[Tensor, int, Meaning]] = {}
         self._depth = 0
         self._hooks: list[Any] = []
@@ -94,7 +96,7 @@ class Recorder(Float64):
             known = {id(v): m for v in flat((args, kwargs)) if (m := self.meaning(v)) is not None}
         name = _name(func)
         if known and name in VALUES:
-            raise UltralifError(
+            raise self._refused(
                 f"forward takes values out of tensors by {name}(), and may decide by them; "
                 "expected the same functions whatever the values are"
             )
@@ -105,6 +107,11 @@ class Recorder(Float64):
                 self.mean(tensor, meaning)
         return result
 
+    def _refused(self, why: str) -> UltralifError:
+        error = UltralifError(why)
+        self.refusal = self.refusal or error
+        return error
+
     def _hooked(self, name: str, layer: nn.Module, leaf: Leaf) -> list[Any]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             self._depth += 1
@@ -112,7 +119,10 @@ class Recorder(Float64):
         def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
             self._depth -= 1
             if self._depth == 0:
-                leaf(self, name, layer, arguments(layer, args, kwargs), result)
+                try:
+                    leaf(self, name, layer, arguments(layer, args, kwargs), result)
+                except UltralifError as error:
+                    raise self._refused(str(error)) from error
 
         return [
             layer.register_forward_pre_hook(enter, with_kwargs=True),

@@ -32,6 +32,11 @@ RATES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 TOLERANCE = 1e-9
 """Of currents and read-outs, as a share of the largest; float64 loses far less."""
 
+TIED = (
+    "it is at the threshold but for rounding, and the spike hangs on the order of a sum; give the "
+    "module in float32, whose weights add up exactly in float64, or move the threshold a little"
+)
+
 NOT_RECORDED = "what forward does is not what was recorded, so the module cannot be taken over"
 
 
@@ -240,9 +245,10 @@ def _check_spikes(
     differ = expected != found
     if differ.any():
         t, sample, neuron = (int(i) for i in np.argwhere(differ)[0])
+        margin = margins[name][t, sample, neuron]
+        why = NOT_RECORDED if abs(margin) > TOLERANCE else TIED
         raise UltralifError(
             f"{name}: neuron {neuron} {'fires' if expected[t, sample, neuron] else 'is silent'} in "
             f"the module at timestep {t} of sample {sample}, and not in the network as read, whose "
-            f"membrane potential is {margins[name][t, sample, neuron]:+.6g} from the threshold; "
-            f"{NOT_RECORDED}"
+            f"membrane potential is {margin:+.6g} from the threshold; {why}"
         )

@@ -69,7 +69,8 @@ def from_snntorch(
         UltralifError: naming the layer or function that cannot be taken over, and why; or the
             first spike, current or read-out in which network and module differ.
     """
-    trial = _Trial(module, values(input_shape or _input_shape(module), "input"), timesteps, read)
+    shape = values(input_shape or _input_shape(module), "input")
+    trial = _Trial(module, shape, timesteps, read or hard.Input(1))
     problems: list[tuple[int, UltralifError]] = []
     with torch.random.fork_rng(devices=[]):
         for axis in LAYOUTS:
@@ -92,18 +93,17 @@ class _Trial:
     module: nn.Module
     shape: tuple[int, ...]
     timesteps: int | None
-    read: hard.Input | None
+    read: hard.Input
 
     def inputs(self, axis: int | None) -> np.ndarray:
         """Integer inputs [time, sample, …]; a loop in `forward` gets as many as it may want."""
         steps = TIMESTEPS if axis is None else self.timesteps or DEFAULT_TIMESTEPS
-        return random_inputs(self.shape, steps, self.read or hard.Input(1))
+        return random_inputs(self.shape, steps, self.read)
 
     def given(self, inputs: np.ndarray) -> np.ndarray:
         """The same as the module gets them, float64."""
-        read = self.read or hard.Input(1)
         flat = inputs.reshape(*inputs.shape[:2], -1).astype(np.float64)
-        whole: np.ndarray = (read.scale * flat + read.offset).reshape(inputs.shape)
+        whole: np.ndarray = (self.read.scale * flat + self.read.offset).reshape(inputs.shape)
         return whole
 
     def record(self, reading: Reading, own: nn.Module, axis: int | None) -> np.ndarray:
@@ -119,9 +119,13 @@ class _Trial:
         except UltralifError:
             raise
         except Exception as error:  # whatever the user's own forward raises
+            if reading.recorder.refusal is not None:  # that it made of a refusal
+                raise reading.recorder.refusal from error
             raise UltralifError(_failure(error, self.shape, axis, len(given))) from error
         finally:
             reading.recorder.close()
+        if reading.recorder.refusal is not None:
+            raise reading.recorder.refusal
         reading.read_out()
         return saw
 
@@ -131,16 +135,16 @@ class _Trial:
         Raises:
             UltralifError: module and network differ.
         """
-        read, inputs = self.read or hard.Input(1), self.inputs(axis)
+        inputs = self.inputs(axis)
         flat = inputs[saw].reshape(len(saw), inputs.shape[1], -1)
-        check_run(reading.network(self.shape, len(saw), read), reading, flat)
+        check_run(reading.network(self.shape, len(saw), self.read), reading, flat)
         own = _in_float64(self.module)
         with _alone(own):
             check_currents(reading, own, axis, self.given(inputs))
             check_neurons(reading, own)
         loops = axis is not None or not saw[-1]  # a loop of its own runs as long as it says
         steps = self.timesteps or (len(saw) if loops else DEFAULT_TIMESTEPS)
-        return reading.network(self.shape, steps, read)
+        return reading.network(self.shape, steps, self.read)
 
 
 def _failure(error: Exception, shape: tuple[int, ...], axis: int | None, steps: int) -> str:

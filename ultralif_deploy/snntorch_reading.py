@@ -24,6 +24,9 @@ SUPPORTED = "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynap
 
 READOUT = "readout"
 
+STATES = ("syn", "mem")
+"""Where a layer of snnTorch keeps its states."""
+
 OTHER = {
     State: "a membrane potential; expected spikes",
     Frames: "the whole input; expected one timestep of it, as x[step]",
@@ -107,7 +110,8 @@ class Reading(States):
             )
         if not isinstance(out, (Signal, State)):
             raise UltralifError(
-                "forward returns nothing that depends on the input; expected spikes"
+                "forward returns nothing that depends on the input; expected spikes, alone or "
+                "first in a tuple"
             )
         return out
 
@@ -171,7 +175,7 @@ class Reading(States):
             population = self._begin(name, layer, known[0])
         self._newest[name] = population
         self.keep(population, states, outputs)
-        self._fired(population, outputs)
+        self._fired(population, layer, outputs)
 
     def _pass_on(self, name: str, unknown: Unknown, outputs: tuple[Tensor, ...]) -> None:
         """Give what a layer makes of something unknown its meaning; nobody may ever read it."""
@@ -181,7 +185,7 @@ class Reading(States):
         for output in outputs:
             self.recorder.mean(output, unknown)
 
-    def _fired(self, population: str, outputs: tuple[Tensor, ...]) -> None:
+    def _fired(self, population: str, layer: Any, outputs: tuple[Tensor, ...]) -> None:
         """Keep the spikes of one timestep, and give what the layer returned its meaning."""
         t = len(self.spikes[population])
         self.calls.append(population)
@@ -189,12 +193,14 @@ class Reading(States):
         shape = tuple(outputs[0].shape[1:])
         now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
         self.recorder.mean(outputs[0], now)
-        for place, output in enumerate(outputs[1:], start=2):
-            self.recorder.mean(output, State(population, t, place == len(outputs)))
+        for name in STATES:  # which the layer returns, or keeps, or both
+            self.recorder.mean(getattr(layer, name, None), State(population, t, name == "mem"))
 
     def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
         """A new population, by its name."""
-        if isinstance(current, Later):
+        before = self.currents.get(name)
+        again = isinstance(current, Signal) and before is not None and _same(current, before)
+        if again or isinstance(current, Later):
             raise UltralifError(
                 f"{name}: is reset to a given state at a later timestep; pass the state that it "
                 "returned (as arguments of forward without defaults), or take init_hidden=True"

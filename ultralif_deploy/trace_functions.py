@@ -51,6 +51,11 @@ MOVING = SHAPING | frozenset(
 )
 """Functions that choose and move values."""
 
+CONSTANT = frozenset(
+    (*("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"),)
+)
+"""Functions that make constants of a tensor's shape and type alone."""
+
 ADDING = frozenset(["add", "__add__", "__radd__", "add_", "__iadd__"])
 SUBTRACTING = frozenset(["sub", "__sub__", "sub_", "__isub__", "subtract"])
 MULTIPLYING = frozenset(["mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"])
@@ -113,6 +118,8 @@ def meanings_of(call: Call) -> Iterator[tuple[Tensor, Meaning]]:
     if call.name == "__setitem__":
         why = "writes into a tensor; expected a list and torch.stack, or torch.cat"
         yield call.args[0], Unknown(f"forward {why}")
+    elif call.name in CONSTANT:
+        return
     elif (unknown := call.first(Unknown)) is not None:
         yield from ((o, unknown) for o in outputs)
     elif _drops(call):
@@ -275,6 +282,11 @@ def _linear(call: Call, result: Tensor) -> Meaning:
             return _layer(call, shape)
     except UltralifError as error:
         return Unknown(str(error))
+    if name in MOVING:
+        return Unknown(
+            f"{name}() is no linear function that is taken over; expected all values in their "
+            "order, and timesteps, if forward loops over them, of the input itself, as x[step]"
+        )
     return Unknown(f"{name}() is no linear function of spikes; {EXPECTED}")
 
 
