@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from ultralif_deploy.files import directory_written_whole
-from ultralif_deploy.fixed import DECAY_BITS
+from ultralif_deploy.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import (
@@ -132,7 +132,7 @@ def _context(program: Program) -> dict[str, Any]:
     models = {type(p.neuron).__name__ for p in program.populations}
     leaks = {p.neuron.decay_bits for p in program.populations if isinstance(p.neuron, LEAKY)}
     rounded = models & {"SiLIF", "CSiLIF", "AdaLIF", "LeakySum"}
-    graded = program.input.maximum > 1
+    graded = bool(program.multiplies)
     return {
         "input_size": program.input.size,
         "maximum": program.input.maximum,
@@ -181,6 +181,10 @@ def _population(
         "stride": plain.get("stride"),
         "shift": plain.get("shift"),
         "decay_bits": plain.get("decay_bits"),
+        "top": largest_held(plain.get("membrane_bits", MEMBRANE_BITS)),
+        "unit": 1 << plain.get("fraction_bits", FRACTION_BITS),
+        "most_spikes": population.largest_sent,
+        "floor": "floor" in values,
         "entries": len(values.get("table", ())),
         "incoming": [_incoming(p, ids) for p in program.incoming(population.name)],
     }

@@ -121,14 +121,15 @@ def _write(
         )
         arrays |= {f"{p.name}.{name}": array for name, array in own.items()}
     projections = [
-        _projection(p, delays[p.name], p.name in program.delayed) for p in program.projections
+        _projection(p, delays[p.name], p.name in program.delayed)
+        | {"message_bits": MESSAGE_BITS if program.largest_sent(p.source) > 1 else 0}
+        for p in program.projections
     ]
     arrays |= {
         f"{p.name}.weight": p.map.weight for p in program.projections if isinstance(p.map, WEIGHTED)
     }
     network = {
         "flavour": flavour,
-        "message_bits": MESSAGE_BITS if program.input.maximum > 1 else 0,
         "populations": populations,
         "projections": projections,
     }

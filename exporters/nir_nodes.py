@@ -17,7 +17,7 @@ Source: Pedersen et al., "Neuromorphic intermediate representation", Nature Comm
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import nir
 import numpy as np
@@ -32,7 +32,7 @@ from ultralif_deploy.exporters.nir_second_order import (
     write_second_order,
 )
 from ultralif_deploy.exporters.nir_values import numbers, whole, whole_float
-from ultralif_deploy.fixed import DECAY_BITS
+from ultralif_deploy.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS
 from ultralif_deploy.resets import RESETS
 
 TIME_STEP = 1e-4
@@ -43,19 +43,31 @@ V_THRESHOLD = 0.5
 
 
 class _Leaky:
-    """A leaky node's dictionary: decays of 12 bits, as all once had, are not written down.
+    """A leaky node's dictionary: what all nodes once had is not written down.
 
-    A reader that does not know wider decays meets a field that it does not know, and refuses.
+    A reader that knows nothing else meets a field that it does not know, and refuses.
     """
 
-    decay_bits: int
+    OPTIONAL: ClassVar[dict[str, Any]] = {"decay_bits": DECAY_BITS}
 
     def to_dict(self) -> dict[str, Any]:
         """As NIR's own nodes."""
         written: dict[str, Any] = super().to_dict()  # type: ignore[misc]
-        if self.decay_bits == DECAY_BITS:
-            del written["decay_bits"]
+        for field, usual in self.OPTIONAL.items():
+            if np.array_equal(written[field], usual):
+                del written[field]
         return written
+
+
+class _Firing(_Leaky):
+    """A leaky node that spikes: the width of its membrane, and how often it fires."""
+
+    OPTIONAL: ClassVar[dict[str, Any]] = _Leaky.OPTIONAL | {
+        "membrane_bits": MEMBRANE_BITS,
+        "fraction_bits": FRACTION_BITS,
+        "most_spikes": 1,
+        "floor": None,
+    }
 
 
 @dataclass(eq=False)
@@ -73,7 +85,7 @@ class TropicalLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
-class FixedPointLIF(_Leaky, nir.NIRNode):
+class FixedPointLIF(_Firing, nir.NIRNode):
     """`program.LIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
     threshold: np.ndarray
@@ -82,6 +94,10 @@ class FixedPointLIF(_Leaky, nir.NIRNode):
     bias: np.ndarray
     reset_mode: str
     decay_bits: int = DECAY_BITS
+    membrane_bits: int = MEMBRANE_BITS
+    fraction_bits: int = FRACTION_BITS
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -117,7 +133,7 @@ class LogMaxLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
-class FixedPointCubaLIF(_Leaky, nir.NIRNode):
+class FixedPointCubaLIF(_Firing, nir.NIRNode):
     """`program.CubaLIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
     threshold: np.ndarray
@@ -127,6 +143,10 @@ class FixedPointCubaLIF(_Leaky, nir.NIRNode):
     bias: np.ndarray
     reset_mode: str
     decay_bits: int = DECAY_BITS
+    membrane_bits: int = MEMBRANE_BITS
+    fraction_bits: int = FRACTION_BITS
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _set_types(self)
@@ -365,8 +385,11 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
 
     decay, bias = array("decay"), array("bias")
     wide: dict[str, Any] = {}
-    if isinstance(node, _Leaky):
-        wide = {"decay_bits": _number(name, node, "decay_bits")}
+    for field in getattr(node, "OPTIONAL", {}):
+        if field != "floor":
+            wide[field] = _number(name, node, field)
+        elif node.floor is not None:
+            wide["floor"] = array("floor")
     if isinstance(node, FixedPointLI):
         return integer.LeakyIntegrator(decay, **wide), bias
     if isinstance(node, FixedPointCubaLI):

@@ -204,8 +204,7 @@ def _current(
     terms = []
     for p in program.incoming(target.name):
         sent = late[p.source] if p.name in program.delayed else now[p.source]
-        largest = program.input.maximum if p.source == INPUT else 1
-        terms.append(_term(graph, p, sent, largest))
+        terms.append(_term(graph, p, sent, program.largest_sent(p.source)))
     total = terms[0]
     for term in terms[1:]:
         total = total + term

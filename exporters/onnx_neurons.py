@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from onnx import TensorProto
 
 from ultralif_deploy.exporters.onnx_graph import Value
-from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.program import (
     LEAKY,
     LIF,
@@ -24,8 +24,6 @@ from ultralif_deploy.program import (
     TropicalLIF,
     UltraDLIF,
 )
-
-ONE = 1 << FRACTION_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +49,13 @@ class Update:
     def __getitem__(self, parameter: str) -> Value:
         return self.parameters[parameter].long()
 
-    def drive(self, gain: Value | int = ONE) -> Value:
+    def drive(self, gain: Value | int = 1 << FRACTION_BITS) -> Value:
         """gain·I + bias, int64."""
         return self.current.long() * gain + self.bias.long()
 
 
 Result = tuple[Value | None, tuple[Value, ...]]
-"""Spikes as bool, None for a read-out, and the new state words."""
+"""Spikes as bool or int64, None for a read-out, and the new state words."""
 
 
 def update(before: Update) -> Result:
@@ -84,24 +82,31 @@ def _tropical(p: Update) -> Result:
 
 
 def _lif(p: Update) -> Result:
-    w = leak(p) + p.drive()
-    spikes, after = _fire_and_reset(p, w)
+    assert isinstance(p.neuron, LIF)
+    w = leak(p) + p.drive(1 << p.neuron.fraction_bits)
+    spikes, after = _fire_and_reset(p, p.neuron, w)
     return spikes, (after,)
 
 
 def _cuba_lif(p: Update) -> Result:
-    synaptic = leak(p, 1, "synaptic_decay") + p.drive()
-    synaptic = synaptic.clip(MEMBRANE_MAX)
-    spikes, after = _fire_and_reset(p, leak(p) + synaptic)
+    assert isinstance(p.neuron, CubaLIF)
+    synaptic = leak(p, 1, "synaptic_decay") + p.drive(1 << p.neuron.fraction_bits)
+    synaptic = synaptic.clip(largest_held(p.neuron.membrane_bits))
+    spikes, after = _fire_and_reset(p, p.neuron, leak(p) + synaptic)
     return spikes, (after, synaptic)
 
 
-def _fire_and_reset(p: Update, w: Value) -> tuple[Value, Value]:
+def _fire_and_reset(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
+    """Spikes and the membrane after them, at least its floor where there is one."""
+    spikes, after = _fire(p, neuron, w)
+    return spikes, after.most(p["floor"]) if "floor" in p.parameters else after
+
+
+def _fire(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
     """Spikes and the membrane after them, for every reset mode."""
-    assert isinstance(p.neuron, (LIF, CubaLIF))
-    mode = p.neuron.reset_mode
+    mode, top = neuron.reset_mode, largest_held(neuron.membrane_bits)
     threshold, reset = p["threshold"], p["reset"]
-    u, lowered = w.clip(MEMBRANE_MAX), (w - reset).clip(MEMBRANE_MAX)
+    u, lowered = w.clip(top), (w - reset).clip(top)
     whole = u
     if mode == "late-value":
         u = (p.words[0] > threshold).then(reset, u)
@@ -110,8 +115,12 @@ def _fire_and_reset(p: Update, w: Value) -> tuple[Value, Value]:
     spikes = u > threshold
     if mode == "value":
         return spikes, spikes.then(reset, u)
+    if neuron.most_spikes > 1:
+        above = (u - threshold).most(0)
+        count = (above + reset - 1).whole_part(reset).least(neuron.most_spikes)
+        return count, (u - count * reset).clip(top)
     if mode == "subtract":
-        return spikes, spikes.then((u - reset).clip(MEMBRANE_MAX), u)
+        return spikes, spikes.then((u - reset).clip(top), u)
     if mode == "immediate-subtract":
         return spikes, spikes.then(lowered, whole)
     return spikes, u

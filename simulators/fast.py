@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.fixed import largest_held
 from ultralif_deploy.graph import INPUT, Identity, Projection
 from ultralif_deploy.program import (
     LIF,
@@ -72,8 +73,7 @@ class Fast:
         self.program = program
         self.synapses: dict[str, Synapses] = {}
         for p in program.projections:
-            largest = program.input.maximum if p.source == INPUT else 1
-            if (made := synapses(p.map, largest)) is not None:
+            if (made := synapses(p.map, program.largest_sent(p.source))) is not None:
                 self.synapses[p.name] = made
         self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
         self.parameters = {
@@ -285,17 +285,15 @@ class Fast:
         elif isinstance(neuron, TropicalLIF):
             kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
         elif isinstance(neuron, LIF):
-            mode = MODES[neuron.reset_mode]
             decay = p["decay"], neuron.decay_bits
-            kernels.lif(*arguments, *decay, p["reset"], mode, state, spikes)
+            kernels.lif(*arguments, *decay, *_firing(neuron, p), state, spikes)
         elif isinstance(neuron, UltraDLIF):
             released = neuron.form == "released"
             decay = p["decay"], neuron.decay_bits
             kernels.ultradlif(*arguments, *decay, released, neuron.stride, state, spikes)
         elif isinstance(neuron, CubaLIF):
-            mode = MODES[neuron.reset_mode]
             decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-            kernels.cuba_lif(*arguments, *decays, p["reset"], mode, state, spikes)
+            kernels.cuba_lif(*arguments, *decays, *_firing(neuron, p), state, spikes)
         elif isinstance(neuron, LogMaxLIF):
             kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
         return spikes
@@ -314,6 +312,14 @@ class Fast:
             kernels.cuba_li(current, bias, *decays, state)
         else:
             state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
+
+
+def _firing(neuron: LIF | CubaLIF, p: dict[str, np.ndarray]) -> tuple[Any, ...]:
+    """What the kernels of leaky models take between decays and state."""
+    top = largest_held(neuron.membrane_bits)
+    floor = p.get("floor", np.full(len(p["reset"]), -top))
+    mode = MODES[neuron.reset_mode]
+    return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
 
 
 def _row_graph(program: Program) -> RowGraph | None:

@@ -12,6 +12,7 @@ from ultralif_deploy.simulators.compiled import jit
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)
 saturate_readout = jit(fixed.saturate_readout)
+spike_count = jit(fixed.spike_count)
 FRACTION_BITS = fixed.FRACTION_BITS
 
 
@@ -43,14 +44,20 @@ def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore
 
 
 @jit
-def synapse(current, bias, decay, bits, i):  # type: ignore[no-untyped-def]
+def synapse(current, bias, decay, bits, fraction, i):  # type: ignore[no-untyped-def]
     """The synaptic current after this timestep, int64, not saturated."""
-    return leak(i, np.int64(decay), bits) + (np.int64(current) << FRACTION_BITS) + bias
+    return leak(i, np.int64(decay), bits) + (np.int64(current) << fraction) + bias
 
 
 @jit
-def fire(mode, before, total, limit, reset):  # type: ignore[no-untyped-def]
-    """Whether a leaky neuron fires, and its membrane after the reset.
+def held(v, top):  # type: ignore[no-untyped-def]
+    """A membrane in a word that holds ±top."""
+    return min(max(v, -top), top)
+
+
+@jit
+def fire(mode, before, total, limit, reset, top, most, floor):  # type: ignore[no-untyped-def]
+    """Spikes of a leaky neuron, and its membrane after the reset.
 
     Args:
         mode: position in `RESETS`.
@@ -58,49 +65,72 @@ def fire(mode, before, total, limit, reset):  # type: ignore[no-untyped-def]
         total: leaked membrane plus what comes in, not saturated.
         limit: threshold.
         reset: R.
+        top: largest membrane that its word holds.
+        most: spikes in one timestep at most.
+        floor: lower bound of the membrane after the reset.
     """
     u = total
     if mode >= LATE_VALUE and before > limit:
         u = reset if mode == LATE_VALUE else total - reset
-    u = saturate(u)
-    fired = u > limit
+    u = held(u, top)
+    fired = np.int64(u > limit)
     if mode == VALUE and fired:
         u = reset
     elif mode == SUBTRACT and fired:
-        u = saturate(u - reset)
+        if most > 1:
+            fired = spike_count(u - limit, reset, most)
+        u = held(u - fired * reset, top)
     elif mode == IMMEDIATE_SUBTRACT:
-        u = saturate(total - reset if fired else total)
-    return fired, u
+        u = held(total - reset if fired else total, top)
+    return fired, max(u, floor)
 
 
 @jit
-def lif(current, bias, limit, decay, bits, reset, mode, v, spikes):  # type: ignore[no-untyped-def]
+def lif(  # type: ignore[no-untyped-def]
+    current, bias, limit, decay, bits, reset, floor, mode, fraction, top, most, v, spikes
+):
     """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                drive = (np.int64(current[t, b, n]) << fraction) + bias[n]
                 total = leak(v[b, n], np.int64(decay[n]), bits) + drive
-                fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
-                spikes[t, b, n] = fired
+                spikes[t, b, n], v[b, n] = fire(
+                    mode, v[b, n], total, limit[n], reset[n], top, most, floor[n]
+                )
 
 
 @jit
 def cuba_lif(  # type: ignore[no-untyped-def]
-    current, bias, limit, decay, synaptic_decay, bits, reset, mode, v, spikes
+    current,
+    bias,
+    limit,
+    decay,
+    synaptic_decay,
+    bits,
+    reset,
+    floor,
+    mode,
+    fraction,
+    top,
+    most,
+    v,
+    spikes,
 ):
     """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents."""
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, v[b, size + n])
-                i = saturate(i)
+                i = v[b, size + n]
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, fraction, i)
+                i = held(i, top)
                 v[b, size + n] = i
                 total = leak(v[b, n], np.int64(decay[n]), bits) + i
-                fired, v[b, n] = fire(mode, v[b, n], total, limit[n], reset[n])
-                spikes[t, b, n] = fired
+                spikes[t, b, n], v[b, n] = fire(
+                    mode, v[b, n], total, limit[n], reset[n], top, most, floor[n]
+                )
 
 
 @jit
@@ -121,7 +151,8 @@ def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-u
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, v[b, size + n])
+                i = v[b, size + n]
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, FRACTION_BITS, i)
                 i = saturate_readout(i)
                 v[b, size + n] = i
                 v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)

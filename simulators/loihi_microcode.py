@@ -25,7 +25,7 @@ from ultralif_deploy.program import (
     UltraDLIF,
 )
 from ultralif_deploy.simulators.chips import Chip
-from ultralif_deploy.simulators.loihi_decays import refuse_wide_decays
+from ultralif_deploy.simulators.loihi_words import refuse_wide_words
 
 ONE = 1 << FRACTION_BITS
 
@@ -70,7 +70,7 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     Raises:
         Refused: it needs its neighbours, or more than 24 bits.
     """
-    refuse_wide_decays(population, chip)
+    refuse_wide_words(population, chip)
     neuron = population.neuron
     top = (1 << (chip.need("membrane_bits") - 1)) - 1
     if type(neuron) not in UPDATES:

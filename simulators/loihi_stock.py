@@ -20,7 +20,7 @@ from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
 from ultralif_deploy.graph import INPUT, largest_sums
 from ultralif_deploy.program import LIF, Integrator, LeakyIntegrator, Population, Program, Threshold
 from ultralif_deploy.simulators.chips import Chip
-from ultralif_deploy.simulators.loihi_decays import refuse_wide_decays
+from ultralif_deploy.simulators.loihi_words import refuse_wide_words
 
 ONE = 1 << FRACTION_BITS
 CURRENT_RANGE = 1 << 24
@@ -80,7 +80,7 @@ def registers(
     Raises:
         Refused: there are none.
     """
-    refuse_wide_decays(population, chip)
+    refuse_wide_words(population, chip)
     sums = _sums(program, population)
     if sums.max() > chip.need("accumulator"):
         raise _refused(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.fixed import FRACTION_BITS, leak, saturate, saturate_readout
+from ultralif_deploy.fixed import FRACTION_BITS, clip, leak, saturate, saturate_readout, spike_count
 from ultralif_deploy.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program import (
     LIF,
@@ -184,9 +184,9 @@ def step(
         spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
         return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
     if isinstance(neuron, LIF):
-        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+        drive = [(current[i] << neuron.fraction_bits) + bias[i] for i in range(size)]
         total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
-        return fire_and_reset(neuron.reset_mode, p, v, total)
+        return fire_and_reset(neuron, p, v, total)
     if isinstance(neuron, UltraDLIF):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
         leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
@@ -211,16 +211,17 @@ def step(
     if isinstance(neuron, SECOND_ORDER):
         return second_order_step(neuron, p, bias, current, v)
     if isinstance(neuron, CubaLIF):
-        synapse = [saturate(i) for i in synaptic_current(neuron, p, bias, current, v[size:])]
+        wide = synaptic_current(neuron, p, bias, current, v[size:], neuron.fraction_bits)
+        synapse = [clip(i, neuron.membrane_bits) for i in wide]
         total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
-        spikes, membrane = fire_and_reset(neuron.reset_mode, p, v[:size], total)
+        spikes, membrane = fire_and_reset(neuron, p, v[:size], total)
         return spikes, membrane + synapse
     if isinstance(neuron, LeakyIntegrator):
         drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
         total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
         return [0] * size, [saturate_readout(u) for u in total]
     if isinstance(neuron, CubaLI):
-        synapse = synaptic_current(neuron, p, bias, current, v[size:])
+        synapse = synaptic_current(neuron, p, bias, current, v[size:], FRACTION_BITS)
         synapse = [saturate_readout(i) for i in synapse]
         total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
         return [0] * size, [saturate_readout(u) for u in total] + synapse
@@ -233,25 +234,27 @@ def synaptic_current(
     bias: list[int],
     current: list[int],
     synapse: list[int],
+    fraction_bits: int,
 ) -> list[int]:
     """The synaptic currents after this timestep, not saturated."""
     return [
-        leak(i, decay, neuron.decay_bits) + (now << FRACTION_BITS) + b
+        leak(i, decay, neuron.decay_bits) + (now << fraction_bits) + b
         for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)
     ]
 
 
 def fire_and_reset(
-    mode: str, p: dict[str, list[int]], v: list[int], total: list[int]
+    neuron: LIF | CubaLIF, p: dict[str, list[int]], v: list[int], total: list[int]
 ) -> tuple[list[int], list[int]]:
     """Spikes, and membranes after the reset.
 
     Args:
-        mode: a key of `RESETS`.
-        p: holds threshold and reset.
+        neuron: says the reset mode, the membrane's width and how often it may fire.
+        p: holds threshold, reset, and floor where there is one.
         v: membranes before this timestep.
         total: leaked membrane plus what comes in, not saturated.
     """
+    mode, bits = neuron.reset_mode, neuron.membrane_bits
     spikes, after = [], []
     for before, u, threshold, reset in zip(v, total, p["threshold"], p["reset"], strict=True):
         held = before > threshold
@@ -260,14 +263,17 @@ def fire_and_reset(
             u = reset
         elif held and mode in ("late-subtract", "immediate-subtract"):
             u -= reset
-        u = saturate(u)
-        fired = u > threshold
-        spikes.append(int(fired))
+        u = clip(u, bits)
+        fired = int(u > threshold)
         if mode == "immediate-subtract":
-            u = saturate(whole - reset if fired else whole)
+            u = clip(whole - reset if fired else whole, bits)
         elif fired and mode == "value":
             u = reset
         elif fired and mode == "subtract":
-            u = saturate(u - reset)
+            if neuron.most_spikes > 1:
+                fired = spike_count(u - threshold, reset, neuron.most_spikes)
+            u = clip(u - fired * reset, bits)
+        spikes.append(fired)
         after.append(u)
-    return spikes, after
+    floor = p.get("floor", after)
+    return spikes, [max(u, least) for u, least in zip(after, floor, strict=True)]

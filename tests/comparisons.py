@@ -23,7 +23,7 @@ import ultralif_deploy
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
 from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_BITS, largest_held
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.passes import PASSES, apply_passes
 from ultralif_deploy.program import Population, Program
@@ -141,6 +141,12 @@ MODELS: tuple[integer.Neuron, ...] = (
     integer.LeakyIntegrator(np.zeros(0)),
     integer.CubaLI(np.zeros(0), np.zeros(0)),
     integer.LIF(*[np.zeros(0)] * 3, decay_bits=20),
+    integer.LIF(*[np.zeros(0)] * 3, "value", 12, 32, 14),
+    integer.LIF(*[np.zeros(0)] * 3, "subtract", most_spikes=3, floor=np.zeros(0)),
+    integer.LIF(*[np.zeros(0)] * 3, "subtract", 24, 27, 9, 255),
+    integer.CubaLIF(*[np.zeros(0)] * 4, "late-value", 17, 32, 14, floor=np.zeros(0)),
+    integer.CubaLIF(*[np.zeros(0)] * 4, "subtract", most_spikes=255),
+    integer.CubaLIF(*[np.zeros(0)] * 4, "subtract", 13, 28, 11, 2, np.zeros(0)),
     integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", decay_bits=13),
     integer.CubaLIF(*[np.zeros(0)] * 4, decay_bits=24),
     integer.LeakyIntegrator(np.zeros(0), 24),
@@ -149,12 +155,12 @@ MODELS: tuple[integer.Neuron, ...] = (
 PARAMETERS = {
     "threshold": ("threshold",),
     "tropical_lif": ("threshold", "decay", "reset"),
-    "lif": ("threshold", "decay", "reset"),
+    "lif": ("threshold", "decay", "reset", "floor"),
     "ultradlif_released": ("threshold", "decay"),
     "ultradlif_paper": ("threshold", "decay"),
     "log_max_lif": ("threshold", "decay", "table"),
     "integrator": (),
-    "cuba_lif": ("threshold", "decay", "synaptic_decay", "reset"),
+    "cuba_lif": ("threshold", "decay", "synaptic_decay", "reset", "floor"),
     "leaky_integrator": ("decay",),
     "cuba_li": ("decay", "synaptic_decay"),
 } | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
@@ -179,7 +185,8 @@ def step_follows_spec(
         leaky, fine = isinstance(neuron, integer.LEAKY), isinstance(neuron, integer.FINE)
         fine = fine and not isinstance(neuron, integer.READOUTS)
         rng = np.random.default_rng(seed)
-        top = 40 if near else MEMBRANE_MAX if fine else INT32_MAX
+        held = largest_held(getattr(neuron, "membrane_bits", MEMBRANE_BITS))
+        top = 40 if near else held if fine else INT32_MAX
 
         def numbers(reach: int, size: int = size) -> list[int]:
             edges = rng.choice(np.array([-reach, reach, 0, -1, 1]), size)
@@ -187,11 +194,15 @@ def step_follows_spec(
             return np.where(rng.random(size) < 0.3, edges, drawn).tolist()
 
         # Far drives saturate a membrane whatever it was; those of its own range do not.
-        far = top // 64 if fine and seed % 2 else INT32_MAX // 2
+        unit = 1 << getattr(neuron, "fraction_bits", FRACTION_BITS)
+        far = top // unit if fine and seed % 2 else INT32_MAX // 2
         current = numbers(3 if near else far)
         wide = 2 * top if isinstance(neuron, integer.LogMaxLIF) else top
         reach = 64 if near and (fine or leaky) else wide
-        arguments = {"threshold": numbers(reach), "reset": numbers(top)}
+        arguments = {n: numbers(top) for n in ("threshold", "reset", "floor")}
+        arguments["threshold"] = numbers(reach)
+        if getattr(neuron, "most_spikes", 1) > 1:
+            arguments["reset"] = [max(1, abs(value)) for value in arguments["reset"]]
         for name in ("decay", "synaptic_decay"):
             arguments[name] = numbers(top)
             if isinstance(neuron, integer.LEAKY):
@@ -201,7 +212,7 @@ def step_follows_spec(
         if model in SECOND_ORDER:
             drawn = second_order_parameters(rng, model, size)
             arguments |= {k: values.tolist() for k, values in drawn.items()}
-        used = {k: arguments[k] for k in PARAMETERS[model]}
+        used = {k: arguments[k] for k in PARAMETERS[model] if getattr(neuron, k) is not None}
         bias = numbers(3 if near else far)
         v = numbers(top, getattr(neuron, "WORDS", 1) * size)
         if "threshold" in used:  # a third of the neurons just reach it, or just do not
@@ -240,7 +251,7 @@ def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sam
 
     def update(p: Population) -> Callable[[list[int], list[int]], Any]:
         name, bias = spec_name(p.neuron), p.bias.tolist()
-        used = {k: p.parameters()[k].tolist() for k in PARAMETERS[name]}
+        used = {k: v.tolist() for k, v in p.parameters().items() if k in PARAMETERS[name]}
         return lambda current, v: functions[name](current, bias, v, **used, **modes(p.neuron))
 
     initial = {

@@ -19,7 +19,7 @@ from ultralif_deploy import program as integer
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.hard import run_population
@@ -32,6 +32,8 @@ FINE = (*LEAKY, "logmax")
 READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
 DECAY_BITS = (12, 12, 12, 12, 12, 13, 17, 24)
+WORDS = ((24, 6), (24, 6), (24, 6), (24, 6), (24, 6), (24, 9), (27, 6), (32, 14))
+"""Widths and fraction bits of membranes."""
 
 
 def decays(bits: int) -> tuple[int, ...]:
@@ -303,7 +305,7 @@ def _integer_neuron(
 
         return second_order_model(rng, kind, mode, states_of, size)
     if kind in (*FINE, *READOUTS):
-        top = MEMBRANE_MAX
+        top, word = MEMBRANE_MAX, WORDS[0]
         bits = int(rng.choice(DECAY_BITS))
         decay, synaptic = (
             np.where(
@@ -315,17 +317,26 @@ def _integer_neuron(
             return integer.LeakyIntegrator(decay, bits)
         if kind == "cubali":
             return integer.CubaLI(decay, synaptic, bits)
+        if kind in ("lif", "cubalif"):
+            word = WORDS[rng.integers(len(WORDS))]
+            top = largest_held(word[0])
         reset_mode = str(rng.choice(list(RESETS)))
+        many = reset_mode == "subtract" and rng.random() < 0.4
+        most = int(rng.choice((2, 3, 255))) if many else 1
+        floor = any_of((0, -1, -64, 65, top, -top)) if rng.random() < 0.15 else None
         resets = any_of((0, 0, 1, -1, 64, top, -top))
         stride = int(rng.integers(1, size, endpoint=True))
         table, shift = _table(rng, mode, 64 * current + bias)
 
         def made(threshold: np.ndarray) -> integer.Neuron:
+            threshold = np.clip(threshold, -INT32_MAX - 1, INT32_MAX)
             reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
+            reset = np.where(many, np.clip(np.abs(reset), 1, top), reset)
+            firing = reset, reset_mode, bits, *word, most, floor
             if kind == "lif":
-                return integer.LIF(threshold, decay, reset, reset_mode, bits)
+                return integer.LIF(threshold, decay, *firing)
             if kind == "cubalif":
-                return integer.CubaLIF(threshold, decay, synaptic, reset, reset_mode, bits)
+                return integer.CubaLIF(threshold, decay, synaptic, *firing)
             if kind == "logmax":
                 return integer.LogMaxLIF(threshold, decay - 300, table, shift)
             return integer.UltraDLIF(threshold, decay, kind, stride, bits)

@@ -217,9 +217,12 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     ),
     "unsaturated leaky sum": (
         "neuron.j2",
-        "u = clip(u, 8388607);\n            spikes",
-        "u = clip(u, 83886070); spikes",
+        "u = clip(u, {{ p.top }});\n            spikes",
+        "u = clip(u, 2147483647); spikes",
     ),
+    "one spike counted": ("neuron.j2", "(u - threshold + reset - 1) / reset", "1"),
+    "floor forgotten": ("neuron.j2", "{%- if p.floor %}", "{%- if false %}"),
+    "units of 64": ("neuron.j2", "(int64_t)current[n] * {{ p.unit }}", "(int64_t)current[n] * 64"),
     "unsigned packed weights": ("ultralif_program.c.j2", " ^ {{ sign }}u) - {{ sign }}", ")"),
     "leak rounds down": (
         "ultralif_program.c.j2",

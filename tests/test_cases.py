@@ -42,11 +42,19 @@ def test_eight_bits_keep_the_frameworks_spikes(name):
         assert min(recall, precision) >= 0.95, population
 
 
-def test_more_bits_keep_more_of_a_trained_grid():
+@pytest.mark.parametrize("bits", [3, 4, 8])
+def test_a_trained_grid_is_kept_exactly_at_every_width(bits):
+    found = case("grid-of-trained-quantization")
+    program = quantize(apply_passes(found.network), bits)
+    spikes = fast.load(program).run(found.inputs, record=True).spikes
+    assert_array_equal(spikes["lif"], found.expected["lif"])
+
+
+def test_more_bits_keep_more_of_a_trained_grid_in_loihis_registers():
     found = case("grid-of-trained-quantization")
     recalls = []
     for bits in (3, 4, 8):
-        program = quantize(apply_passes(found.network), bits)
+        program = quantize(apply_passes(found.network), bits, decay_bits=12)
         spikes = fast.load(program).run(found.inputs, record=True).spikes
         recalls.append(kept(found.expected["lif"], spikes["lif"])[0])
     assert recalls[0] < recalls[1] < recalls[2]

@@ -182,7 +182,15 @@ PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("lif",),
     ),
     "wide decays taken for 12 bits": ("1 << p.neuron.decay_bits", "1 << 12", ("lif", "cubalif")),
-    "unsaturated": ("u, lowered = w.clip(MEMBRANE_MAX)", "u, lowered = w", ("lif",)),
+    "unsaturated": ("u, lowered = w.clip(top)", "u, lowered = w", ("lif",)),
+    "spikes counted up to the threshold": ("(above + reset - 1)", "above", ("lif",)),
+    "spikes without limit": (".least(neuron.most_spikes)", "", ("lif", "cubalif")),
+    "floor forgotten": ('after.most(p["floor"]) if', "after if", ("lif", "cubalif")),
+    "units of 64": (
+        "w = leak(p) + p.drive(1 << p.neuron.fraction_bits)",
+        "w = leak(p) + p.drive()",
+        ("lif",),
+    ),
     "ring turns back": ("rolled(-stride,", "rolled(stride,", ("released",)),
     "no half": ("(product + self.half)", "(product)", SPIKING),
     "floor truncates": (

@@ -10,13 +10,13 @@ from strategies import seeds
 from ultralif_deploy import integer_neurons, quantization
 from ultralif_deploy import network as hard
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import INT32_MAX, largest_held
 from ultralif_deploy.graph import Dense
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.memory import gain, needed_decay_bits
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import quantize
-from ultralif_deploy.registers import BIAS_SHARE, current_range, needs
+from ultralif_deploy.registers import PLAIN, current_range, needs, word_of
 from ultralif_deploy.resets import RESETS
 from ultralif_deploy.second_order import WordLengths
 from ultralif_deploy.simulators import fast, reference
@@ -66,14 +66,14 @@ def extreme(kind, seed, most=9):
 
 def asked_of(network, name="p"):
     (population,) = [p for p in network.populations if p.name == name]
-    currents = current_range(population, network.incoming(name), network.input.maximum)
+    currents = current_range(population, network.incoming(name), network.largest_sent)
     return needs(population, *currents, network.timesteps, WordLengths())
 
 
 def beyond_registers(network, program):
     """What of a program its registers do not hold."""
     asked, made = asked_of(network), program.population("p")
-    top = INT32_MAX if hasattr(made.neuron, "initial") else MEMBRANE_MAX
+    top = INT32_MAX if hasattr(made.neuron, "initial") else largest_held(word_of(made).bits)
     held = np.abs(made.neuron.threshold.astype(np.int64)) <= top
     fires = (made.neuron.threshold < top) | ~asked.reaches
     wrong = list(np.flatnonzero(~(held & fires)))
@@ -141,7 +141,7 @@ def one_lif(weight, threshold, tau=0.995, bias=0.0, timesteps=200):
 
 def test_a_high_threshold_takes_bits_from_the_weights():
     network = one_lif([1.0, -0.25, 0.5], 2000.0, tau=1.0, timesteps=5000)
-    program = quantize(network, 8)
+    program = quantize(network, 8, decay_bits=12)
     (weights,) = program.incoming("p")
     assert 32 <= np.abs(weights.map.weight).max() <= 66  # the membrane holds 131070 / 2000
     inputs = np.ones((5000, 1, 3), dtype=np.uint8)
@@ -150,17 +150,46 @@ def test_a_high_threshold_takes_bits_from_the_weights():
     assert expected.sum() == spikes.sum() == 3
 
 
+def test_a_very_high_threshold_takes_a_wider_membrane():
+    network = one_lif([1.0, -0.25, 0.5], 20_000.0, tau=1.0, timesteps=50_000)
+    program = quantize(network, 8)
+    made, (weights,) = program.population("p"), program.incoming("p")
+    assert (made.neuron.membrane_bits, made.neuron.decay_bits) == (32, 12)
+    assert np.abs(weights.map.weight).max() >= 64
+    # The word with one more fraction bit could not hold the threshold.
+    held = 20_000.0 / made.membrane_unit[0]
+    assert held <= largest_held(32) < 2 * held
+    narrow = quantize(network, 8, decay_bits=12)
+    assert narrow.population("p").neuron.membrane_bits == 24
+    assert np.abs(narrow.incoming("p")[0].map.weight).max() < 8
+
+
+def test_a_slow_leak_takes_finer_membrane_units():
+    network = one_lif([0.5, 0.3], 100.0, tau=0.99995, timesteps=3000)
+    inputs = (np.random.default_rng(0).random((3000, 4, 2)) < 0.3).astype(np.uint8)
+    expected = run_hard(network, inputs).spikes["p"]
+    kept = {}
+    for bits in (None, 12):
+        program = quantize(network, 8, decay_bits=bits)
+        spikes = fast.load(program).run(inputs, record=True).spikes["p"]
+        kept[bits] = np.count_nonzero(expected & (spikes != 0)) / np.count_nonzero(expected)
+    assert program.population("p").neuron.fraction_bits == 6
+    assert kept[None] > 0.9 > kept[12]
+
+
 def test_a_threshold_out_of_reach_costs_no_bits_and_never_fires():
     network = one_lif([1.0, 0.4567], 1e12)
     program = quantize(network, 8)
     assert np.abs(program.incoming("p")[0].map.weight).max() == 127
-    assert program.population("p").neuron.threshold.tolist() == [MEMBRANE_MAX]
+    made = program.population("p")
+    assert made.neuron.threshold.tolist() == [largest_held(word_of(made).bits)]
 
 
 def test_weights_that_a_register_rounds_to_nothing_are_refused():
     network = one_lif([1e-7, 5e-8], 1.0, tau=1.0, timesteps=50_000_000)
     with pytest.raises(UltralifError, match="p: neuron 0 must hold 1 in a register of 131,070 "):
-        quantize(network, 8)
+        quantize(network, 8, decay_bits=12)
+    assert np.abs(quantize(network, 8).incoming("p")[0].map.weight).max() > 1
 
 
 @pytest.mark.parametrize("tau", [-0.1, 1.5])
@@ -184,7 +213,7 @@ def test_coefficients_beyond_one_are_refused():
 
 def test_bounds_of_currents():
     network = one_lif([1.0, -0.25, 0.5], 1.0, bias=0.125)
-    low, high = current_range(network.populations[0], network.incoming("p"), 3)
+    low, high = current_range(network.populations[0], network.incoming("p"), lambda source: 3)
     assert (low.tolist(), high.tolist()) == ([-0.625], [4.625])
 
 
@@ -228,7 +257,7 @@ def test_slow_leaks_fire_in_time():
 
 
 def test_biases_have_room_beside_membranes():
-    assert all(0 < share <= 1 for share in BIAS_SHARE.values())
+    assert PLAIN.bias_top == 2 ** (32 - 2) / 64
     network = one_lif([1e-6], 1.0, tau=0.5, bias=0.75)
     program = quantize(network, 8)
     made = program.population("p")

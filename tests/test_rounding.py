@@ -250,7 +250,7 @@ def test_the_gravest_finding_stands_first():
 
 def test_weights_that_gave_up_bits_are_named():
     network = lif_network(tau=1.0, threshold=3000.0, timesteps=5000)
-    program = quantize(network, 8)
+    program = quantize(network, 8, decay_bits=12)
     figures = measured(0.9, 0.9, 0.9) | {"findings": []}
     (finding,) = judgement([], network, program, figures, exact=True)["findings"]
     assert (finding["kind"], finding["severity"]) == ("fewer-bits", "note")

@@ -155,6 +155,18 @@ nir_options = _stack(
         type=click.Choice(READ_OUTS),
         help="Whether its last neurons are read by their spikes or by their membrane.",
     ),
+    click.option(
+        "--max-spikes",
+        type=click.IntRange(1, 255),
+        metavar="N",
+        help="Most spikes of a neuron in one timestep (Sinabs, Rockpool); more than 1 subtract.",
+    ),
+    click.option(
+        "--min-membrane",
+        type=float,
+        metavar="V",
+        help="Lower bound of its membrane potentials after the reset (Sinabs).",
+    ),
 )
 strict_option = click.option(
     "--strict",
@@ -170,7 +182,7 @@ decay_bits_option = click.option(
     type=click.IntRange(*DECAY_BITS),
     metavar="N",
     help="Fraction bits of leaky membranes' decays, 12 to 24; as many as needed unless given. "
-    "Loihi holds 12.",
+    "12 keeps decays and membranes to Loihi's registers.",
 )
 foreign_bits_option = click.option(
     "--bits",

@@ -6,9 +6,18 @@ The functions take and return plain integers, so that the simulators can call or
 FRACTION_BITS = 6
 """Fraction bits of leaky membranes: one current unit is 2^6 membrane units."""
 
+MAX_FRACTION_BITS = 14
+"""Most fraction bits of membranes: a current of 32 bits times 2^14 stays below 2^46."""
+
 MEMBRANE_BITS = 24
 MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1
-"""Leaky membranes saturate at ±(2^23 − 1)."""
+"""Leaky membranes saturate at ±(2^23 − 1), unless a population has a wider word."""
+
+MAX_MEMBRANE_BITS = 32
+"""Widest membrane of leaky models."""
+
+MAX_SPIKES = 255
+"""Most spikes of a neuron in one timestep; they travel as one number of 8 bits."""
 
 DECAY_BITS = 12
 """Fraction bits of decays, unless a population has more; Loihi holds as many."""
@@ -39,6 +48,11 @@ def leak(v: int, decay: int, bits: int) -> int:
     return kept if v >= 0 else -kept
 
 
+def largest_held(bits: int) -> int:
+    """Largest number of a symmetric word: 2^(bits − 1) − 1."""
+    return (1 << (bits - 1)) - 1
+
+
 def saturate(v: int) -> int:
     """Clip to ±(2^23 − 1)."""
     if v > MEMBRANE_MAX:
@@ -55,8 +69,16 @@ def rounded(product: int, bits: int) -> int:
 
 def clip(v: int, bits: int) -> int:
     """Saturate to a word of `bits`, symmetrically: ±(2^(bits − 1) − 1)."""
-    top = (1 << (bits - 1)) - 1
+    top = largest_held(bits)
     return min(max(v, -top), top)
+
+
+def spike_count(above: int, reset: int, most: int) -> int:
+    """Spikes of a neuron whose membrane passes its threshold by `above`.
+
+    Each takes `reset` ≥ 1 from it: the fewest that leave nothing above, at most `most`.
+    """
+    return min(most, -(-above // reset)) if above > 0 else 0
 
 
 def saturate_readout(v: int) -> int:

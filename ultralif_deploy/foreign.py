@@ -81,7 +81,13 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
         assumptions.choose("fires", settings.fires, {}, {}, plain.fires, kind=str),
         assumptions.choose("synapse", settings.synapse, {}, {}, plain.synapse, kind=str),
         assumptions.choose("read_out", settings.read_out, {}, {}, plain.read_out, kind=str),
+        assumptions.choose("max_spikes", settings.max_spikes, {}, {}, plain.max_spikes, kind=int),
+        settings.min_membrane,
     )
+    if how.min_membrane is None:
+        assumptions.add("min_membrane", "none", "default")
+    else:
+        assumptions.add("min_membrane", how.min_membrane, "option")
     assumptions.add(
         "membrane before the first timestep", "v_leak; IF v_reset; read-outs 0", "default"
     )

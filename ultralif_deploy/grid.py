@@ -1,5 +1,6 @@
 """Integer grids for weights: w ≈ scale · q with q in a few bits."""
 
+import enum
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,18 @@ MOST_STEPS = 64
 
 PROBED = 16
 """Weights of a row that are looked at first."""
+
+
+class Multiples(enum.Enum):
+    """Multiples of a grid's smallest integers: what becomes of the largest factor that fits.
+
+    A power of two divides the scale exactly, so that a sum of weights that equals the threshold
+    goes on equalling it. A leak that is no whole number breaks such ties anyway.
+    """
+
+    ONE = enum.member(np.ones_like)
+    POWERS_OF_TWO = enum.member(lambda factor: np.exp2(np.floor(np.log2(factor))))
+    ALL = enum.member(np.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ def fit_scale(
     *,
     shared: bool = False,
     least: np.ndarray | None = None,
-    fine: bool = False,
+    multiples: Multiples = Multiples.ONE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose scales by least squared error of the current, or of its sum over time.
 
@@ -83,7 +96,7 @@ def fit_scale(
     clipping values, with s refitted by least squares to the q that each gives; where neurons add
     their currents up, single weights are then rounded the other way as long as that lowers the
     error. Weights that already lie on a grid keep it where `least` allows it: with the smallest
-    integers, or the largest ones if `fine`, because a membrane then counts in smaller units.
+    integers or with larger multiples of them, in which a membrane counts in smaller units.
 
     Args:
         weight: float64 [target, source].
@@ -92,7 +105,7 @@ def fit_scale(
         shared: one scale for all target neurons.
         least: smallest scale that the registers of each target neuron allow, float64 [target],
             at least 0; None for any.
-        fine: the scale is also the unit of a membrane.
+        multiples: of the smallest integers that are taken where weights lie on a grid.
 
     Returns:
         scale: float64 [target], above 0.
@@ -118,7 +131,7 @@ def fit_scale(
         best_scale = np.where(better, scale, best_scale)
     # Where one scale is shared, all rows must lie on one grid.
     rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
-    exact_scale, exact = _existing_grid(rows, tops, form, floor[: len(rows)], fine)
+    exact_scale, exact = _existing_grid(rows, tops, form, floor[: len(rows)], multiples)
     best_scale = np.where(exact, exact_scale, best_scale)
     q = round_to_grid(weight, best_scale, form)
     if moment.adds_up and not np.all(exact):
@@ -179,7 +192,11 @@ def _cancelled(
 
 
 def _existing_grid(
-    weight: np.ndarray, largest: np.ndarray, form: WeightFormat, floor: np.ndarray, fine: bool
+    weight: np.ndarray,
+    largest: np.ndarray,
+    form: WeightFormat,
+    floor: np.ndarray,
+    multiples: Multiples,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale of the grid that a row already lies on, and whether it lies on one that fits."""
     scale = largest / form.high
@@ -194,18 +211,16 @@ def _existing_grid(
         square = np.einsum("ij,ij->i", q, q)
         refitted = np.einsum("ij,ij->i", weight[rows], q) / np.where(square > 0, square, 1.0)
         refitted = np.where(square > 0, refitted, candidate[rows])
-        scale[rows] = refitted / _multiple(q, refitted, form, floor[rows]) if fine else refitted
+        factor = _factor(q, refitted, form, floor[rows])
+        scale[rows] = refitted / multiples.value(factor)
         exact[rows] = True
     return scale, exact & (scale >= floor * (1 - 1e-9))
 
 
-def _multiple(
-    q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray
-) -> np.ndarray:
-    """Largest factor 2^k of the integers of a row that the format and the scale's floor allow.
+def _factor(q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray) -> np.ndarray:
+    """Largest factor of the integers of a row that the format and the scale's floor allow.
 
-    A power of two divides the scale exactly, so that a sum of weights that equals the threshold
-    goes on equalling it. Sums that fit Loihi 1 go on fitting it.
+    Sums that fit Loihi 1 go on fitting it.
     """
     up, down = q.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0)
     total = np.abs(q).sum(axis=1)
@@ -214,8 +229,7 @@ def _multiple(
         bound = (value > 0) & (value <= limit)
         factor = np.where(bound, np.minimum(factor, limit // np.maximum(value, 1.0)), factor)
     held = np.floor(scale / np.where(floor > 0, floor, scale) * (1 + 1e-12))
-    factor = np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
-    return np.exp2(np.floor(np.log2(factor)))
+    return np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
 
 
 def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from ultralif_deploy.network import (
     Threshold,
     TropicalLIF,
     UltraDLIF,
+    most_spikes,
     words,
 )
 
@@ -33,7 +35,8 @@ class HardTrace:
 
     Attributes:
         logits: float64 [batch, class].
-        spikes: per spiking population, bool [time, batch, neuron].
+        spikes: per spiking population, bool [time, batch, neuron]; uint8 where a neuron may fire
+            more than once in a timestep.
         margins: per spiking population, v − θ before the reset, float64 [time, batch, neuron].
     """
 
@@ -67,11 +70,16 @@ def total_current(
 def run_population(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spikes and v − θ, both [time, batch, neuron], for a current of that shape."""
     step, state = stepper(neuron, current.shape[1:])
-    spikes = np.empty(current.shape, dtype=bool)
+    spikes = np.empty(current.shape, dtype=spike_type(neuron))
     margins = np.empty(current.shape)
     for t, now in enumerate(current):
         spikes[t], margins[t], state = step(now, state)
     return spikes, margins
+
+
+def spike_type(neuron: Neuron) -> np.dtype[Any]:
+    """What holds the spikes of one timestep."""
+    return np.dtype(np.uint8 if most_spikes(neuron) > 1 else bool)
 
 
 Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
@@ -175,10 +183,20 @@ def _fire_and_reset(
     if mode == "value":
         u = np.where(spike, reset, u)
     elif mode == "subtract":
+        if neuron.most_spikes > 1:
+            spike = _spike_count(neuron, u, spike)
         u = u - reset * spike
     elif mode == "immediate-subtract":
         u = whole - reset * spike
-    return spike, margin, u
+    return spike, margin, u if neuron.floor is None else np.maximum(u, neuron.floor)
+
+
+def _spike_count(neuron: LIF | CubaLIF, u: np.ndarray, fired: np.ndarray) -> np.ndarray:
+    """How often u passes θ, θ + R, θ + 2·R, …; of θ = R that is u/θ without its fraction."""
+    times = (u - (neuron.threshold - neuron.reset)) / neuron.reset
+    passed = np.floor(times) if neuron.inclusive else np.ceil(times) - 1
+    count: np.ndarray = np.where(fired, np.clip(passed, 1, neuron.most_spikes), 0).astype(np.uint8)
+    return count
 
 
 def _neighbours(v: np.ndarray, stride: int) -> np.ndarray:
@@ -213,9 +231,9 @@ def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
     steps, states, last = {}, {}, {}
     for p in network.populations:
         steps[p.name], states[p.name] = stepper(p.neuron, (batch, p.size))
-        last[p.name] = np.zeros((batch, p.size), dtype=bool)
+        last[p.name] = np.zeros((batch, p.size), dtype=spike_type(p.neuron))
     spiking = [p for p in network.populations if not isinstance(p.neuron, READOUTS)]
-    spikes = {p.name: np.empty((time, batch, p.size), dtype=bool) for p in spiking}
+    spikes = {p.name: np.empty((time, batch, p.size), spike_type(p.neuron)) for p in spiking}
     margins = {p.name: np.empty((time, batch, p.size)) for p in spiking}
     for t in range(time):
         now: dict[str, np.ndarray] = {INPUT: inputs[t]}

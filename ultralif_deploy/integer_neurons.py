@@ -10,8 +10,9 @@ import numpy as np
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_BITS, INT32_MAX, MEMBRANE_MAX
+from ultralif_deploy.fixed import DECAY_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.log_max import correction_table
+from ultralif_deploy.registers import PLAIN, Word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,12 +24,14 @@ class Rounding:
         unit: real value of one unit of the membrane, the threshold and the bias, [neuron].
         reaches: whether the membrane can reach the threshold at all, bool [neuron].
         decay_bits: fraction bits of leaky models' decays.
+        word: register of the membranes of LIF and CubaLIF.
     """
 
     name: str
     unit: np.ndarray
     reaches: np.ndarray
     decay_bits: int = DECAY_BITS
+    word: Word = PLAIN
 
     def nearest(self, values: np.ndarray, what: str, top: int = INT32_MAX) -> np.ndarray:
         """The nearest whole numbers of units.
@@ -58,6 +61,10 @@ class Rounding:
         limits = self.limits(neuron)
         limits = np.where(~self.reaches & (limits > top), float(top), limits)
         return self.within(limits, neuron.threshold, "threshold", top)
+
+    def floor(self, values: np.ndarray, top: int) -> np.ndarray:
+        """The nearest lower bounds; −`top` for those that its register cannot reach anyway."""
+        return np.maximum(np.rint(values / self.unit), -float(top))
 
     def within(
         self, integers: np.ndarray, values: np.ndarray, what: str, top: int = INT32_MAX
@@ -134,27 +141,32 @@ def _tropical(neuron: hard.TropicalLIF, rounding: Rounding, table: int) -> integ
     )
 
 
+def _firing(neuron: hard.LIF | hard.CubaLIF, rounding: Rounding) -> dict[str, Any]:
+    """Threshold, decay, reset and floor of a leaky membrane, and what holds it."""
+    word, floor = rounding.word, neuron.floor
+    top = largest_held(word.bits)
+    return {
+        "threshold": rounding.threshold(neuron, top),
+        "decay": _decay(rounding, neuron.tau),
+        "reset": rounding.nearest(neuron.reset, "reset", top),
+        "reset_mode": neuron.reset_mode,
+        "decay_bits": rounding.decay_bits,
+        "membrane_bits": word.bits,
+        "fraction_bits": word.fraction,
+        "most_spikes": neuron.most_spikes,
+        "floor": None if floor is None else rounding.floor(floor, top),
+    }
+
+
 def _lif(neuron: hard.LIF, rounding: Rounding, table: int) -> integer.Neuron:
     del table
-    return integer.LIF(
-        threshold=rounding.threshold(neuron, MEMBRANE_MAX),
-        decay=_decay(rounding, neuron.tau),
-        reset=rounding.nearest(neuron.reset, "reset", MEMBRANE_MAX),
-        reset_mode=neuron.reset_mode,
-        decay_bits=rounding.decay_bits,
-    )
+    return integer.LIF(**_firing(neuron, rounding))
 
 
 def _cuba_lif(neuron: hard.CubaLIF, rounding: Rounding, table: int) -> integer.Neuron:
     del table
-    return integer.CubaLIF(
-        threshold=rounding.threshold(neuron, MEMBRANE_MAX),
-        decay=_decay(rounding, neuron.tau),
-        synaptic_decay=_decay(rounding, neuron.synaptic_tau),
-        reset=rounding.nearest(neuron.reset, "reset", MEMBRANE_MAX),
-        reset_mode=neuron.reset_mode,
-        decay_bits=rounding.decay_bits,
-    )
+    synaptic = _decay(rounding, neuron.synaptic_tau)
+    return integer.CubaLIF(synaptic_decay=synaptic, **_firing(neuron, rounding))
 
 
 def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> integer.Neuron:

@@ -14,9 +14,9 @@ from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.network import Network
-from ultralif_deploy.program import Program
-from ultralif_deploy.registers import current_range, needs
-from ultralif_deploy.rounding import Row, largest_weights, rounding_table
+from ultralif_deploy.program import LIF, CubaLIF, Program
+from ultralif_deploy.registers import current_range, largest_weights, needs, word_of
+from ultralif_deploy.rounding import Row, rounding_table
 from ultralif_deploy.second_order import WordLengths
 
 YES, UNSURE, WITH_LOSSES, NO = "yes", "unsure", "with losses", "no"
@@ -119,8 +119,11 @@ def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
     high, asked_bits = weight_format(program.weight_format).high, program.weight_format
     for before, after in zip(network.populations, program.populations, strict=True):
         incoming = network.incoming(before.name)
-        currents = current_range(before, incoming, network.input.maximum)
-        least = needs(before, *currents, network.timesteps, WordLengths()).least_scale
+        currents = current_range(before, incoming, network.largest_sent)
+        asked, word = needs(before, *currents, network.timesteps, WordLengths()), word_of(after)
+        if isinstance(after.neuron, (LIF, CubaLIF)):
+            asked = asked.held_in(word)
+        least = asked.least_scale
         largest = largest_weights(incoming, before.size)
         forced = (least > largest / high * (1 + 1e-6)) & (largest > 0) & (after.scale >= least)
         if forced.any():
@@ -129,7 +132,7 @@ def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
             yield Finding(
                 "fewer-bits",
                 f"{before.name}: {int(forced.sum())} neurons hold their thresholds, resets and "
-                f"membrane in 24 bits only with weights of {bits:.1f} bits instead of "
+                f"membrane in {word.bits} bits only with weights of {bits:.1f} bits instead of "
                 f"{asked_bits}",
                 "",
                 NOTE,

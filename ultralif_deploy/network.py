@@ -9,7 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from ultralif_deploy.graph import Dense, Projection, check_structure, delayed_projections, frozen
+from ultralif_deploy.graph import (
+    INPUT,
+    Dense,
+    Projection,
+    check_structure,
+    delayed_projections,
+    frozen,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +72,10 @@ class UltraDLIF:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LIF:
-    """Leaky integrate and fire: v = τ·v + I; s = [v ≥ θ]; then the reset.
+    """Leaky integrate and fire: v = τ·v + I; s = [v ≥ θ]; then the reset; v = max(v, floor).
+
+    With `most_spikes` above 1, s is the number of times that v − R·(spikes so far) ≥ θ, and v
+    loses R·s.
 
     Attributes:
         threshold: θ, float64 [neuron].
@@ -73,6 +83,9 @@ class LIF:
         inclusive: fires at v = θ.
         reset: R of the reset, float64 [neuron].
         reset_mode: a key of `resets.RESETS`.
+        most_spikes: in one timestep; more than one with `subtract` and R > 0 alone.
+        floor: lower bound of the membrane after the reset, at most 0, float64 [neuron]; None for
+            none.
     """
 
     threshold: np.ndarray
@@ -80,6 +93,8 @@ class LIF:
     inclusive: bool
     reset: np.ndarray
     reset_mode: str = "value"
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +211,8 @@ class CubaLIF:
         inclusive: fires at v = θ.
         reset: R of the reset, float64 [neuron]; the synaptic current is never reset.
         reset_mode: a key of `resets.RESETS`.
+        most_spikes: as in LIF.
+        floor: as in LIF.
     """
 
     WORDS: ClassVar[int] = 2
@@ -206,6 +223,8 @@ class CubaLIF:
     inclusive: bool
     reset: np.ndarray
     reset_mode: str = "value"
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,6 +280,11 @@ Neuron = (
 def words(neuron: Neuron) -> int:
     """State words per neuron; they lie one after the other along the last axis of the state."""
     return getattr(neuron, "WORDS", 1)
+
+
+def most_spikes(neuron: Neuron) -> int:
+    """Most spikes of one neuron in one timestep."""
+    return getattr(neuron, "most_spikes", 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -335,6 +359,12 @@ class Network:
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Projections into a population."""
         return tuple(p for p in self.projections if p.target == name)
+
+    def largest_sent(self, source: str) -> int:
+        """Largest number that the input or a population sends in one timestep."""
+        if source == INPUT:
+            return self.input.maximum
+        return most_spikes(next(p.neuron for p in self.populations if p.name == source))
 
     def delayed(self) -> frozenset[str]:
         """Names of the projections that act one timestep later."""

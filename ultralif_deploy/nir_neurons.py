@@ -19,6 +19,7 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.fixed import MAX_SPIKES
 from ultralif_deploy.resets import RESETS
 
 FLOAT32_ERROR = 1e-6
@@ -45,6 +46,10 @@ class Conventions:
         synapse: an input is a `current` into the synapse, as NIR's equation says, or a `pulse`.
         read_out: neurons at the output are read by their `spikes`, or by their `membrane`, in which
             case they never fire.
+        max_spikes: most spikes of a neuron in one timestep; NIR says 1, Sinabs and Rockpool fire
+            as often as the membrane holds the threshold.
+        min_membrane: lower bound of membrane potentials after the reset, in the file's units; None
+            for none.
     """
 
     dt: float = 1e-4
@@ -53,8 +58,19 @@ class Conventions:
     fires: str = "above"
     synapse: str = "current"
     read_out: str = "spikes"
+    max_spikes: int = 1
+    min_membrane: float | None = None
 
     def __post_init__(self) -> None:
+        if not 1 <= self.max_spikes <= MAX_SPIKES:
+            raise UltralifError(f"max spikes {self.max_spikes}; expected 1 to {MAX_SPIKES}")
+        if self.max_spikes > 1 and self.reset_mode != "subtract":
+            raise UltralifError(
+                f"max spikes {self.max_spikes} with reset {self.reset_mode}; expected --reset "
+                "subtract: each spike takes its threshold from the membrane"
+            )
+        if self.min_membrane is not None and not np.isfinite(self.min_membrane):
+            raise UltralifError(f"min membrane {self.min_membrane}; expected a finite number")
         if not 0 < self.dt < float("inf"):
             raise UltralifError(f"dt = {self.dt}; expected seconds, above 0")
         for what, value, known in (
@@ -138,10 +154,26 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
         "late-value": reset - leak,
         "none": zero,
     }.get(how.reset_mode, threshold - reset)
-    arguments = (inclusive, amount, how.reset_mode)
+    if how.max_spikes > 1 and np.any(amount <= 0):
+        raise UltralifError(
+            f"{name}: a spike takes {amount.min():g} from the membrane, so that it fires without "
+            "end; expected v_threshold above v_reset with several spikes in one timestep"
+        )
+    floor = None if how.min_membrane is None else _floor(name, how.min_membrane, leak)
+    arguments = (inclusive, amount, how.reset_mode, how.max_spikes, floor)
     if isinstance(node, nir.CubaLIF):
         return Model(hard.CubaLIF(threshold - leak, keep, synaptic, *arguments), gain, zero)
     return Model(hard.LIF(threshold - leak, keep, *arguments), gain, zero)
+
+
+def _floor(name: str, bound: float, leak: np.ndarray) -> np.ndarray:
+    """The lower bound as seen from the membrane's rest, where the model's membrane is 0."""
+    if np.any(bound > leak):
+        raise UltralifError(
+            f"{name}: a lower bound of {bound:g} above the membrane's rest, {leak.min():g}; "
+            "expected --min-membrane of at most the rest"
+        )
+    return bound - leak
 
 
 def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:

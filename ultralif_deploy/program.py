@@ -14,9 +14,13 @@ from ultralif_deploy.fixed import (
     FRACTION_BITS,
     INT32_MAX,
     MAX_DECAY_BITS,
+    MAX_FRACTION_BITS,
+    MAX_MEMBRANE_BITS,
+    MAX_SPIKES,
     MEMBRANE_BITS,
     MEMBRANE_MAX,
     TABLE_MAX,
+    largest_held,
 )
 from ultralif_deploy.graph import (
     INPUT,
@@ -67,16 +71,22 @@ class TropicalLIF:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LIF:
-    """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 64·I + bias).
+    """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 2^f·I + bias), f = fraction_bits.
 
-    Fires iff v > threshold, then the reset. I is the sum of the projections alone.
+    Fires iff v > threshold, then the reset. I is the sum of the projections alone. With
+    `most_spikes` above 1 it fires again as long as v − reset·(spikes so far) > threshold.
 
     Attributes:
-        threshold: int32 [neuron], membrane units (64 to a current unit).
+        threshold: int32 [neuron], membrane units (2^f to a current unit).
         decay: int32 [neuron], 0 (no leak) to 2^decay_bits (no memory).
-        reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
+        reset: R of the reset, int32 [neuron] of `membrane_bits`, membrane units.
         reset_mode: a key of `resets.RESETS`.
         decay_bits: fraction bits of the decays, 12 to 24.
+        membrane_bits: width of the membrane, 24 to 32.
+        fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
+        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
+        floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
+            for none.
     """
 
     threshold: np.ndarray
@@ -84,6 +94,10 @@ class LIF:
     reset: np.ndarray
     reset_mode: str = "value"
     decay_bits: int = DECAY_BITS
+    membrane_bits: int = MEMBRANE_BITS
+    fraction_bits: int = FRACTION_BITS
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,18 +153,23 @@ class LogMaxLIF:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CubaLIF:
-    """Leaky with a synaptic current before the membrane; both words of 24 bits.
+    """Leaky with a synaptic current before the membrane.
 
-    i ← sat(leak(i, synaptic_decay) + 64·I + bias); v ← sat(leak(v, decay) + i); then as LIF.
-    The state holds all membranes, then all synaptic currents.
+    i ← sat(leak(i, synaptic_decay) + 2^f·I + bias); v ← sat(leak(v, decay) + i); then as LIF,
+    f = fraction_bits. The state holds all membranes, then all synaptic currents.
 
     Attributes:
-        threshold: int32 [neuron], membrane units (64 to a current unit).
+        threshold: int32 [neuron], membrane units (2^f to a current unit).
         decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
         synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
-        reset: R of the reset, int32 [neuron] of 24 bits, membrane units.
+        reset: R of the reset, int32 [neuron] of `membrane_bits`, membrane units.
         reset_mode: a key of `resets.RESETS`.
         decay_bits: fraction bits of both decays, 12 to 24.
+        membrane_bits: width of the membrane and of the synaptic current, 24 to 32.
+        fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
+        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
+        floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
+            for none.
     """
 
     WORDS: ClassVar[int] = 2
@@ -161,6 +180,10 @@ class CubaLIF:
     reset: np.ndarray
     reset_mode: str = "value"
     decay_bits: int = DECAY_BITS
+    membrane_bits: int = MEMBRANE_BITS
+    fraction_bits: int = FRACTION_BITS
+    most_spikes: int = 1
+    floor: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,7 +239,8 @@ READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
 """Models that never fire; the last population, and it alone, has one."""
 
 FINE = (*LEAKY, LogMaxLIF)
-"""Models whose membranes, thresholds and biases count in membrane units, 64 to a current unit."""
+"""Models whose membranes, thresholds and biases count in membrane units: 2^6 to a current unit, or
+2^fraction_bits where they have that."""
 
 PLAIN = (str, int)
 """Types of the fields of neuron models that hold for the whole population."""
@@ -225,7 +249,7 @@ PLAIN = (str, int)
 def parameter_arrays(neuron: Neuron) -> dict[str, np.ndarray]:
     """The arrays of a neuron model by name: one value per neuron, but for `table`."""
     values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
-    return {k: v for k, v in values.items() if not isinstance(v, PLAIN)}
+    return {k: v for k, v in values.items() if v is not None and not isinstance(v, PLAIN)}
 
 
 def structure(neuron: Neuron) -> dict[str, Any]:
@@ -267,13 +291,7 @@ class Population:
         if isinstance(self.neuron, LEAKY):
             _check_decays(self.name, self.neuron)
         if isinstance(self.neuron, (LIF, CubaLIF)):
-            if np.abs(self.neuron.reset.astype(np.int64)).max(initial=0) > MEMBRANE_MAX:
-                raise UltralifError(f"{self.name}: reset outside -{MEMBRANE_MAX} to {MEMBRANE_MAX}")
-            if self.neuron.reset_mode not in RESETS:
-                raise UltralifError(
-                    f"{self.name}: reset mode {self.neuron.reset_mode!r}; expected one of "
-                    f"{', '.join(RESETS)}"
-                )
+            _check_membrane(self.name, self.neuron)
         if isinstance(self.neuron, UltraDLIF) and self.neuron.form not in ("released", "paper"):
             raise UltralifError(
                 f"{self.name}: form {self.neuron.form!r}; expected released or paper"
@@ -308,7 +326,13 @@ class Population:
         if isinstance(self.neuron, SECOND_ORDER):
             return self.scale / (1 << self.neuron.shift.astype(np.int64))
         fine = isinstance(self.neuron, FINE)
-        return self.scale / (1 << FRACTION_BITS) if fine else self.scale
+        bits = getattr(self.neuron, "fraction_bits", FRACTION_BITS)
+        return self.scale / (1 << bits) if fine else self.scale
+
+    @property
+    def largest_sent(self) -> int:
+        """Largest number that it sends in one timestep."""
+        return getattr(self.neuron, "most_spikes", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,12 +401,11 @@ class Program:
     @cached_property
     def current_bounds(self) -> dict[str, int]:
         """Largest |I| of each population for any input, proved from the weights and biases."""
-        largest = {INPUT: self.input.maximum}
         bounds = {}
         for population in self.populations:
             total = np.abs(population.bias.astype(np.int64))
             for projection in self.incoming(population.name):
-                total = total + largest_sums(projection.map, largest.get(projection.source, 1))
+                total = total + largest_sums(projection.map, self.largest_sent(projection.source))
             bounds[population.name] = int(total.max(initial=0))
         return bounds
 
@@ -402,8 +425,11 @@ class Program:
     @cached_property
     def multiplies(self) -> frozenset[str]:
         """Names of the projections whose inputs can exceed 1: their operations multiply."""
-        graded = self.input.maximum > 1
-        return frozenset(p.name for p in self.projections if graded and p.source == INPUT)
+        return frozenset(p.name for p in self.projections if self.largest_sent(p.source) > 1)
+
+    def largest_sent(self, source: str) -> int:
+        """Largest number that the input or a population sends in one timestep."""
+        return self.input.maximum if source == INPUT else self.population(source).largest_sent
 
     @property
     def readout(self) -> Population:
@@ -479,6 +505,33 @@ def _check_decays(name: str, neuron: Leaky) -> None:
         decay = getattr(neuron, field_name, neuron.decay)
         if decay.min(initial=0) < 0 or decay.max(initial=0) > 1 << bits:
             raise UltralifError(f"{name}: {field_name.replace('_', ' ')} outside 0 to {1 << bits}")
+
+
+def _check_membrane(name: str, neuron: LIF | CubaLIF) -> None:
+    for what, bits, least, most in (
+        ("a membrane", neuron.membrane_bits, MEMBRANE_BITS, MAX_MEMBRANE_BITS),
+        ("membrane units with fractions", neuron.fraction_bits, FRACTION_BITS, MAX_FRACTION_BITS),
+    ):
+        if not least <= bits <= most:
+            raise UltralifError(f"{name}: {what} of {bits} bits; expected {least} to {most}")
+    top = largest_held(neuron.membrane_bits)
+    for what, values in (("reset", neuron.reset), ("floor", neuron.floor)):
+        if values is not None and np.abs(values.astype(np.int64)).max(initial=0) > top:
+            raise UltralifError(f"{name}: {what} outside -{top} to {top}")
+    if neuron.reset_mode not in RESETS:
+        raise UltralifError(
+            f"{name}: reset mode {neuron.reset_mode!r}; expected one of {', '.join(RESETS)}"
+        )
+    if not 1 <= neuron.most_spikes <= MAX_SPIKES:
+        raise UltralifError(
+            f"{name}: {neuron.most_spikes} spikes in one timestep; expected 1 to {MAX_SPIKES}"
+        )
+    subtracts = neuron.reset_mode == "subtract" and neuron.reset.min(initial=1) >= 1
+    if neuron.most_spikes > 1 and not subtracts:
+        raise UltralifError(
+            f"{name}: up to {neuron.most_spikes} spikes in one timestep; expected that each "
+            "subtracts at least 1 from the membrane"
+        )
 
 
 def _check_table(name: str, neuron: LogMaxLIF) -> None:

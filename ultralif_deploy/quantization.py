@@ -1,5 +1,6 @@
 """Network + calibration -> Program: integer weights, exact integer thresholds."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ from ultralif_deploy.channel_blocks import channel_blocks
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import FRACTION_BITS
+from ultralif_deploy.fixed import DECAY_BITS, MAX_MEMBRANE_BITS
 from ultralif_deploy.graph import INPUT, AnyMap, Identity, Projection
 from ultralif_deploy.grid import (
+    Multiples,
     WeightFormat,
     fit_scale,
     weight_format,
@@ -21,7 +23,16 @@ from ultralif_deploy.hard import run_population, total_current
 from ultralif_deploy.integer_neurons import Rounding, integer_neuron, is_fine
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.memory import assumed_moment, measured_moment, needed_decay_bits
-from ultralif_deploy.registers import Needs, current_range, needs
+from ultralif_deploy.registers import (
+    PLAIN,
+    Needs,
+    Word,
+    current_range,
+    largest_weights,
+    needs,
+    needs_wide_word,
+    wide_word,
+)
 from ultralif_deploy.second_order import WordLengths, second_order_neuron
 
 ONE_SCALE = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
@@ -74,14 +85,20 @@ def quantize(
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
         if isinstance(population.neuron, hard.GAINED) and np.any(population.neuron.gain != 1):
             raise UltralifError(f"{population.name}: gain left; apply fold-gain first")
-        currents = current_range(population, incoming, network.input.maximum)
+        currents = current_range(population, incoming, network.largest_sent)
         asked = needs(population, *currents, network.timesteps, lengths)
+        bits_of_decay = decay_bits or needed_decay_bits(population.neuron, network.timesteps)
+        plain = largest_weights(incoming, population.size) / form.high
+        wide = decay_bits != DECAY_BITS and needs_wide_word(
+            population.neuron, asked, plain, bits_of_decay
+        )
+        asked = asked.held_in(Word(MAX_MEMBRANE_BITS)) if wide else asked
         scale, maps = _quantize_weights(
             population, incoming, form, signals, network.timesteps, asked
         )
-        largest = _largest_current(population, maps, scale, network.input.maximum)
-        bits_of_decay = decay_bits or needed_decay_bits(population.neuron, network.timesteps)
-        rounding = Rounding(population.name, scale, asked.reaches, bits_of_decay)
+        word = wide_word(asked, scale) if wide else PLAIN
+        largest = _largest_current(population, maps, scale, network.largest_sent)
+        rounding = Rounding(population.name, scale, asked.reaches, bits_of_decay, word)
         quantized = _quantize_population(population, rounding, largest, lengths, table)
         populations.append(quantized)
         projections += maps
@@ -129,7 +146,7 @@ def _quantize_weights(
         moment,
         shared=shared,
         least=asked.least_scale.reshape(len(weight), -1).max(axis=1),
-        fine=not isinstance(neuron, (hard.Threshold, hard.Integrator, *hard.SECOND_ORDER)),
+        multiples=_multiples(neuron),
     )
     _check_weights_left(population.name, weight, q, scale, shared, asked)
     maps, start = [], 0
@@ -138,6 +155,19 @@ def _quantize_weights(
         maps.append(Projection(p.source, p.target, block.restored(q[:, start:stop])))
         start = stop
     return np.repeat(scale, population.size // len(scale)), maps
+
+
+def _multiples(neuron: hard.Neuron) -> Multiples:
+    """Which multiples of a grid keep what the neuron does, and make its unit smaller."""
+    if isinstance(neuron, (hard.Threshold, hard.Integrator, *hard.SECOND_ORDER)):
+        return Multiples.ONE
+    kept = [
+        value
+        for name in ("tau", "synaptic_tau")
+        if (value := getattr(neuron, name, None)) is not None
+    ]
+    breaks = any(np.all((value > 0) & (value < 1)) for value in kept)
+    return Multiples.ALL if breaks else Multiples.POWERS_OF_TWO
 
 
 def _check_weights_left(
@@ -184,7 +214,7 @@ def _quantize_population(
         model, unit = second_order_neuron(name, neuron, scale, largest, lengths)
         rounding = replace(rounding, unit=unit)
     else:
-        unit = scale / (1 << FRACTION_BITS) if is_fine(neuron) else scale
+        unit = scale / (1 << rounding.word.fraction) if is_fine(neuron) else scale
         rounding = replace(rounding, unit=unit)
         model = integer_neuron(neuron, rounding, table)
     bias = rounding.nearest(population.bias, "bias")
@@ -192,11 +222,14 @@ def _quantize_population(
 
 
 def _largest_current(
-    population: hard.Population, maps: list[Projection], scale: np.ndarray, maximum: int
+    population: hard.Population,
+    maps: list[Projection],
+    scale: np.ndarray,
+    sends: Callable[[str], int],
 ) -> np.ndarray:
     """Bound of the real |current| with bias, as quantized, [neuron], for any input."""
     rounded = [replace(p, map=_real(p.map, scale)) for p in maps]
-    low, high = current_range(population, rounded, maximum)
+    low, high = current_range(population, rounded, sends)
     return np.maximum(-low, high)
 
 

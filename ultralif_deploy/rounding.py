@@ -5,7 +5,7 @@ their unit. A row shows the entry that errs most, and the bound above which the 
 warning. That of weights is wide, because the bits that were asked for decide their error.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
-from ultralif_deploy.fixed import MEMBRANE_MAX
+from ultralif_deploy.fixed import MEMBRANE_BITS, largest_held
 from ultralif_deploy.graph import WEIGHTED, Conv2d, Projection
+from ultralif_deploy.registers import largest_weights
 
 BOUND = 1 / 64
 """Errors above this share of a parameter are warned of."""
@@ -78,18 +79,6 @@ def rounding_table(network: hard.Network, program: integer.Program) -> tuple[Row
     return tuple(rows)
 
 
-def largest_weights(incoming: Iterable[Projection], size: int) -> np.ndarray:
-    """Largest |weight| into each neuron, float64 [neuron]; an identity has weights of 1."""
-    largest = np.zeros(size)
-    for projection in incoming:
-        linear = projection.map
-        rows = np.ones((size, 1))
-        if isinstance(linear, WEIGHTED):
-            rows = np.abs(linear.weight.reshape(len(linear.weight), -1))
-        largest = np.maximum(largest, np.repeat(rows.max(axis=1), size // len(rows)))
-    return largest
-
-
 def _weights(before: Projection, after: Projection, target: integer.Population) -> Iterator[Row]:
     """The weights of one projection; an identity has none."""
     if not isinstance(after.map, WEIGHTED):
@@ -139,7 +128,9 @@ Entries = Callable[[hard.Population, integer.Population], tuple[Any, Any, Any]]
 """Meant, stored, and what the error is measured by, each [neuron]."""
 
 
-POTENTIALS = ("decay", "initial membrane potential", "reset", "threshold")
+POTENTIALS = (
+    *("decay", "initial membrane potential", "lower bound of the membrane", "reset", "threshold"),
+)
 """Parameters that are membrane potentials."""
 
 
@@ -160,8 +151,24 @@ def _threshold(before: hard.Population, after: integer.Population) -> tuple[Any,
     inclusive = getattr(neuron, "inclusive", False)
     stored = (made.threshold + (1.0 if inclusive else 0.0)) * after.membrane_unit  # type: ignore[union-attr]
     meant = neuron.threshold  # type: ignore[union-attr]
-    never = (made.threshold >= MEMBRANE_MAX) & (stored < meant)  # type: ignore[union-attr]
+    never = (made.threshold >= _held(made)) & (stored < meant)  # type: ignore[union-attr]
     return meant, np.where(never, meant, stored), np.abs(meant)
+
+
+def _floor(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+    """The lower bound of the membrane; one that no membrane can reach is none."""
+    assert isinstance(before.neuron, (hard.LIF, hard.CubaLIF))
+    assert isinstance(after.neuron, (integer.LIF, integer.CubaLIF))
+    meant, floor = before.neuron.floor, after.neuron.floor
+    assert meant is not None
+    assert floor is not None
+    stored = np.where(floor <= -_held(after.neuron), meant, floor * after.membrane_unit)
+    return meant, stored, np.abs(meant)
+
+
+def _held(neuron: integer.Neuron) -> int:
+    """Largest membrane that the register of a leaky model holds."""
+    return largest_held(getattr(neuron, "membrane_bits", MEMBRANE_BITS))
 
 
 def _leak(source: str, field: str) -> Entries:
@@ -202,6 +209,7 @@ _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {
         _leak("synaptic_tau", "synaptic_decay"),
     ),
     (object, "reset"): ("reset", _potential("reset", "reset")),
+    (object, "floor"): ("lower bound of the membrane", _floor),
     (object, "initial"): ("initial membrane potential", _potential("initial", "initial")),
     (object, "table"): ("largest correction of the maximum", _correction),
     (integer.TropicalLIF, "decay"): ("decay", _potential("decay", "decay")),

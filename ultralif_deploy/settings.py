@@ -29,7 +29,10 @@ SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
 """Neuron kinds whose integer models have two state words."""
 
 
-CONVENTIONS = ("dt", "reset", "discretization", "fires", "synapse", "read_out")
+CONVENTIONS = (
+    *("dt", "reset", "discretization", "fires", "synapse", "read_out"),
+    *("max_spikes", "min_membrane"),
+)
 """Settings that only NIR files of other tools need."""
 
 
@@ -61,6 +64,8 @@ class Settings:
         fires: above or at the threshold, for NIR files of other tools.
         synapse: current or pulse, for NIR files of other tools.
         read_out: spikes or membrane, for NIR files of other tools.
+        max_spikes: of a neuron in one timestep, for NIR files of other tools.
+        min_membrane: lower bound of membranes, for NIR files of other tools.
         decay_bits: fraction bits of leaky models' decays; None is as many as they need.
         strict: refuse to guess what changes the result.
     """
@@ -88,6 +93,8 @@ class Settings:
     fires: str | None = None
     synapse: str | None = None
     read_out: str | None = None
+    max_spikes: int | None = None
+    min_membrane: float | None = None
     decay_bits: int | None = None
     strict: bool = False
 

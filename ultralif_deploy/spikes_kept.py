@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.findings import FAILURE, Finding
-from ultralif_deploy.fixed import MEMBRANE_MAX
+from ultralif_deploy.fixed import largest_held
 from ultralif_deploy.program import LIF, CubaLIF, LogMaxLIF, Population, UltraDLIF
+from ultralif_deploy.registers import word_of
 
 KEPT_BOUND = 0.9
 """Precision or recall below this is warned of."""
 
 BOUNDED = (LIF, CubaLIF, UltraDLIF, LogMaxLIF)
-"""Models whose membranes saturate at 24 bits."""
+"""Models whose membranes saturate."""
 
 
 @dataclass(slots=True)
@@ -82,19 +83,18 @@ class SpikesKept:
         Args:
             population: of the program.
             threshold: θ of the float network [neuron].
-            expected: spikes of the float network, bool [time, batch, neuron].
+            expected: spikes of the float network, [time, batch, neuron].
             margins: v − θ of the float network before the reset, float64 of the same shape.
             spikes: of the program, uint8 of the same shape.
         """
         kept = self.populations.setdefault(population.name, Kept())
-        fired = spikes != 0
-        kept.wanted += int(np.count_nonzero(expected))
-        kept.found += int(np.count_nonzero(fired))
-        kept.both += int(np.count_nonzero(expected & fired))
+        kept.wanted += int(expected.sum(dtype=np.int64))
+        kept.found += int(spikes.sum(dtype=np.int64))
+        kept.both += int(np.minimum(expected, spikes).sum(dtype=np.int64))
         kept.ties += int(np.count_nonzero(margins == 0))
         if isinstance(population.neuron, BOUNDED):
             membrane = margins + threshold
-            top = MEMBRANE_MAX * population.membrane_unit
+            top = largest_held(word_of(population).bits) * population.membrane_unit
             beyond = membrane < -top
             if getattr(population.neuron, "reset_mode", "value") not in ("value", "late-value"):
                 beyond |= membrane > top
@@ -137,7 +137,7 @@ def _findings(name: str, kept: Kept) -> Iterator[Finding]:
     if kept.saturated:
         yield Finding(
             "saturated-membrane",
-            f"{name}: membrane potentials pass what a 24-bit membrane holds in {kept.saturated:,} "
+            f"{name}: membrane potentials pass what their register holds in {kept.saturated:,} "
             "updates",
             "use fewer weight bits, so that a unit of the membrane is larger",
         )

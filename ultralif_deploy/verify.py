@@ -109,7 +109,7 @@ def measure(
         _agree(tally, "integer_hard", PREDICTIONS, *choices)
         for name, spikes in integer.spikes.items():
             steps = len(spikes)
-            _agree(tally, "integer_hard", name, spikes != 0, hard.spikes[name])
+            _agree(tally, "integer_hard", name, spikes, hard.spikes[name])
             if name in soft_spikes:
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
             population = chain.program.population(name)

@@ -63,7 +63,7 @@ class Network(Samples):
     def projection(self, p):
         """Processes of a projection: synapses, and relays that wait for `delay` timesteps."""
         sent = self.source.s_out if p["source"] == "input" else self.cells[p["source"]].s_out
-        bits = self.described["message_bits"] if p["source"] == "input" else 0
+        bits = p["message_bits"]
         size = sent.shape[0]
         for _ in range(p["delay"]):
             relay = Sparse(weights=identity(size, dtype=int, format="csr"), num_message_bits=bits)

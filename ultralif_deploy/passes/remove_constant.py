@@ -31,6 +31,7 @@ from ultralif_deploy.network import (
     Population,
     Threshold,
     TropicalLIF,
+    most_spikes,
     per_neuron,
     select,
 )
@@ -61,7 +62,7 @@ def remove_constant(network: Network) -> Network:
     kept = {INPUT: np.ones(network.input.size, dtype=bool)}
     for p in network.populations:
         low, high = bounds[p.name]
-        constant = (high == 0) | ((low == 1) & (p.name not in late))
+        constant = (high == 0) | ((low == high) & (p.name not in late))
         kept[p.name] = ~_removable(network, p, constant)
     if all(mask.all() for mask in kept.values()):
         return network
@@ -84,14 +85,15 @@ def spike_bounds(network: Network) -> Bounds:
     """What every source sends at least and at most, for any input."""
     bounds = {INPUT: np.outer((0.0, network.input.maximum), np.ones(network.input.size))}
     for p in network.populations:
-        bounds[p.name] = np.outer((0.0, 1.0), np.ones(p.size))
+        bounds[p.name] = np.outer((0.0, most_spikes(p.neuron)), np.ones(p.size))
     changed = True
     while changed:
         changed = False
         for p in network.populations:
             lowest, highest = _membranes(p.neuron, *_currents(network, p, bounds))
             sent = np.maximum(bounds[p.name], [_fires(p, lowest), np.zeros(p.size)])
-            sent = np.minimum(sent, [np.ones(p.size), _fires(p, highest)])
+            most = most_spikes(p.neuron) * _fires(p, highest)
+            sent = np.minimum(sent, [np.ones(p.size), most])
             changed |= bool((sent != bounds[p.name]).any())
             bounds[p.name] = sent
     return bounds

@@ -75,11 +75,24 @@ class TropicalLIFModel(Neurons):
 
 
 class Leaky(Neurons):
-    """Reset modes of leaky membranes."""
+    """Words and reset modes of leaky membranes."""
+
+    def held(self, v):
+        """V in a word of the population."""
+        return sat(v, (1 << (self.structure["membrane_bits"] - 1)) - 1)
+
+    def drive(self, current):
+        """What comes in, in membrane units."""
+        return (current << self.structure["fraction_bits"]) + self.bias
+
+    def fire_and_reset(self, before, whole):
+        """Spikes and membranes, from the membrane of before and the unsaturated new one."""
+        spikes, after = self.fire(before, whole)
+        return spikes, np.maximum(after, self.floor)
 
     def fire(self, before, whole):
-        """Spikes and membranes, from the membrane of before and the unsaturated new one."""
-        mode, reset = self.structure["reset_mode"], self.reset
+        """The same without a floor."""
+        mode, reset, sat = self.structure["reset_mode"], self.reset, self.held
         held = before > self.threshold
         u = sat(whole)
         if mode == "late-value":
@@ -89,6 +102,10 @@ class Leaky(Neurons):
         spikes = u > self.threshold
         if mode == "value":
             return spikes, np.where(spikes, reset, u)
+        if (most := self.structure["most_spikes"]) > 1:
+            above = np.maximum(u - self.threshold, 0)
+            count = np.minimum(-(-above // reset), most)
+            return count, sat(u - count * reset)
         if mode == "subtract":
             return spikes, np.where(spikes, sat(u - reset), u)
         if mode == "immediate-subtract":
@@ -103,9 +120,10 @@ class LIFModel(Leaky):
     threshold: np.ndarray = array()
     decay: np.ndarray = array()
     reset: np.ndarray = array()
+    floor: np.ndarray = array()
 
     def update(self, current, v):
-        spikes, after = self.fire(v, self.leak(v, self.decay) + 64 * current + self.bias)
+        spikes, after = self.fire_and_reset(v, self.leak(v, self.decay) + self.drive(current))
         return spikes, (after,)
 
 
@@ -117,10 +135,11 @@ class CubaLIFModel(Leaky):
     decay: np.ndarray = array()
     synaptic_decay: np.ndarray = array()
     reset: np.ndarray = array()
+    floor: np.ndarray = array()
 
     def update(self, current, v, i):
-        i = sat(self.leak(i, self.synaptic_decay) + 64 * current + self.bias)
-        spikes, after = self.fire(v, self.leak(v, self.decay) + i)
+        i = self.held(self.leak(i, self.synaptic_decay) + self.drive(current))
+        spikes, after = self.fire_and_reset(v, self.leak(v, self.decay) + i)
         return spikes, (after, i)
 
 

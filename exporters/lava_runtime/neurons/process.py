@@ -1,5 +1,6 @@
 """Processes: a population with its synaptic sum as input and its spikes as output."""
 
+import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
@@ -12,7 +13,7 @@ class Population(AbstractProcess):
         state: int64 [words, neuron] before the first timestep.
         bias: int64 [neuron].
         parameters: int64 [neuron] each, and a model's own structure: `reset_mode`, `form`,
-            `stride`, `shift` or `decay_bits`.
+            `stride`, `shift`, `decay_bits`, `membrane_bits`, `fraction_bits` or `most_spikes`.
     """
 
     PARAMETERS = ()
@@ -26,8 +27,13 @@ class Population(AbstractProcess):
         self.state = Var(shape=state.shape, init=state)
         self.bias = Var(shape=neurons, init=bias)
         for name in self.PARAMETERS:
-            array = parameters[name]
+            array = parameters[name] if name in parameters else self.default(name, neurons)
             setattr(self, name, Var(shape=array.shape, init=array))
+
+    @staticmethod
+    def default(name, neurons):
+        """What a parameter is where the program has none: no membrane lies below the floor."""
+        return {"floor": np.full(neurons, -(1 << 31))}[name]
 
 
 class Threshold(Population):
@@ -43,15 +49,15 @@ class TropicalLIF(Population):
 
 
 class LIF(Population):
-    """v ← leak(v) + 64·I + bias, with one of the reset modes."""
+    """v ← leak(v) + 2^f·I + bias, with one of the reset modes."""
 
-    PARAMETERS = ("threshold", "decay", "reset")
+    PARAMETERS = ("threshold", "decay", "reset", "floor")
 
 
 class CubaLIF(Population):
-    """i ← leak(i) + 64·I + bias; v ← leak(v) + i, with one of the reset modes."""
+    """i ← leak(i) + 2^f·I + bias; v ← leak(v) + i, with one of the reset modes."""
 
-    PARAMETERS = ("threshold", "decay", "synaptic_decay", "reset")
+    PARAMETERS = ("threshold", "decay", "synaptic_decay", "reset", "floor")
 
 
 class UltraDLIF(Population):
