@@ -9,6 +9,7 @@ from ultralif_deploy.encode import (
     BLOCK,
     Encoder,
     fitting_encodings,
+    lacks_frames,
     largest_input,
 )
 from ultralif_deploy.errors import UltralifError
@@ -226,6 +227,28 @@ def test_largest_event_count_decides_the_input_range():
     assert Encoder("rate", 4).largest(x) == 1
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32, bool])
+def test_one_frame_without_an_axis_of_time(dtype):
+    x = np.random.default_rng(0).integers(0, 2 if dtype is bool else 300, (5, 2, 3, 4))
+    x = x.astype(dtype)
+    encoder = Encoder("events", 1, one_frame=True)
+    expected = np.minimum(x.astype(np.int64), 255).reshape(1, 5, 24).astype(np.uint8)
+    assert_array_equal(encoder.encode(x), expected, strict=True)
+    assert_array_equal(encoder.encode(x), Encoder("events", 1).encode(x[:, None]), strict=True)
+    assert encoder.saturated(x) == np.count_nonzero(x.astype(np.int64) > 255)
+    assert encoder.largest(x) == (1 if dtype is bool else 255)
+    last = Encoder("events", 1, one_frame=True, channels_last=True)
+    assert_array_equal(last.encode(np.moveaxis(x, 1, -1)), expected, strict=True)
+    assert Encoder(**last.as_dict()) == last
+    assert "one_frame" not in Encoder("events", 1).as_dict()
+
+
+def test_one_frame_is_one_timestep():
+    encoder = Encoder("events", 2, one_frame=True)
+    with pytest.raises(UltralifError, match="timesteps = 2 does not divide the 1 frames"):
+        encoder.encode(np.zeros((3, 2, 4, 4), np.uint8))
+
+
 def test_timesteps_must_divide_the_frames():
     with pytest.raises(UltralifError, match=r"timesteps = 4 does not divide the 6 frames .* of 6$"):
         Encoder("events", 4).encode(np.zeros((1, 6, 2), np.uint8))
@@ -300,6 +323,40 @@ def test_float_images_outside_the_unit_range(kind, bad):
 )
 def test_what_the_shape_says(shape, inputs, kinds):
     assert fitting_encodings(np.zeros(shape, np.uint8), inputs) == kinds
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "lacks"),
+    [
+        ((9, 2, 34, 34), 2312, True),
+        ((9, 34, 34, 2), 2312, True),
+        ((9, 2, 700), 1400, True),
+        ((9, 2, 34, 34), 1156, False),  # two frames of one channel
+        ((9, 2, 2, 34, 34), 2312, False),
+        ((9, 1, 34, 34), 1156, False),
+        ((9, 1, 34, 2), 68, False),  # one frame
+        ((9, 3, 32, 32), 3072, False),
+        ((9, 2), 2, False),
+    ],
+)
+def test_samples_that_lack_frames(shape, inputs, lacks):
+    assert lacks_frames(np.zeros(shape, np.uint8), inputs) is lacks
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32, np.float64, bool])
+@pytest.mark.parametrize("shape", [(9, 2, 4, 4), (9, 4, 4, 2), (9, 2, 16)])
+def test_whole_counts_of_two_polarities_are_events_at_one_timestep(dtype, shape):
+    x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
+    assert fitting_encodings(x, 32, 1) == ("events", "rate")
+    assert fitting_encodings(x, 32) == ("events", "rate")
+    assert fitting_encodings(x, 32, 2) == ("rate", "events")
+
+
+@pytest.mark.parametrize("bad", [0.5, -1.0])
+def test_two_channels_that_are_no_counts_are_images(bad):
+    x = np.ones((BLOCK + 1, 2, 2, 2), np.float32)
+    x[-1, 1, 1, 1] = bad
+    assert fitting_encodings(x, 8, 1) == ("rate", "events")
 
 
 def test_settings_as_plain_values():

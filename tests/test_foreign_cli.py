@@ -203,3 +203,48 @@ def named(directory: Path, name: str) -> Path:
     edges = [("input", "fc"), ("fc", name), (name, "output")]
     nir.write(directory / "model.nir", nir.NIRGraph(nodes, edges, type_check=False))
     return directory / "model.nir"
+
+
+def polarity_model(directory: Path) -> Path:
+    """Events of two polarities in a picture of 3 × 4, into one LIF layer of 3 classes."""
+    rng = np.random.default_rng(2)
+    nodes = {
+        "input": nir.Input(np.array([2, 3, 4])),
+        "flat": nir.Flatten({"input": np.array([2, 3, 4])}, start_dim=0, end_dim=-1),
+        "fc": nir.Linear(rng.normal(size=(3, 24))),
+        "last": nir.LIF(np.full(3, 1e-4), np.ones(3), np.zeros(3), np.full(3, 0.2)),
+        "output": nir.Output(np.array([3])),
+    }
+    path = directory / "polarities.nir"
+    nir.write(path, nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False))
+    return path
+
+
+def test_events_without_an_axis_of_time_run_as_one_timestep(tmp_path: Path) -> None:
+    model, rng = polarity_model(tmp_path), np.random.default_rng(3)
+    x, y = rng.integers(0, 4, (40, 2, 3, 4), dtype=np.uint8), rng.integers(0, 3, 40)
+    np.savez(tmp_path / "plain.npz", x_test=x, y_test=y)
+    np.savez(tmp_path / "framed.npz", x_test=x[:, None], y_test=y)
+    found = {}
+    for name in ("plain", "framed"):
+        how = ("--timesteps", 1, "--dt", 1e-4, "--on", "fast", "--certify", 5)
+        data = tmp_path / f"{name}.npz"
+        ultralif("verify", model, "--data", data, *how, "-o", tmp_path / name)
+        with np.load(tmp_path / name / "vectors.npz") as vectors:
+            found[name] = {key: vectors[key] for key in vectors.files}
+        again = ("simulate", tmp_path / name / "program.nir", "--data", data, "--json")
+        found[name]["predictions"] = np.array(ultralif(*again).json()["predictions"])
+    assert found["plain"].keys() == found["framed"].keys()
+    for key, values in found["plain"].items():
+        np.testing.assert_array_equal(values, found["framed"][key], strict=True)
+    assert any(np.array_equal(v, x[:5].reshape(1, 5, 24)) for v in found["plain"].values())
+
+
+def test_two_channels_for_many_timesteps_are_not_guessed_in_silence(tmp_path: Path) -> None:
+    model, x = polarity_model(tmp_path), np.full((9, 2, 3, 4), 255, np.uint8)
+    np.savez(tmp_path / "x.npz", x_test=x)
+    given = ("inspect", model, "--data", tmp_path / "x.npz", "--timesteps", 4)
+    findings = ultralif(*given, "--json").json()["findings"]
+    (found,) = (f for f in findings if "two polarities; images are assumed" in f["text"])
+    assert found["kind"] == "ambiguous"
+    assert "samples of shape (2, 3, 4)" in refused(*given, "--strict", "--dt", 1e-4)

@@ -13,6 +13,7 @@ from ultralif_deploy.samples import (
     warn_of_rounding,
     warn_of_saturation,
 )
+from ultralif_deploy.settings import Settings, settle_encoder
 
 
 def dataset(x):
@@ -93,3 +94,91 @@ def test_saturated_events_are_counted():
 )
 def test_channels_that_come_last(shape, last):
     assert channels_come_last(np.zeros(shape, np.uint8)) is last
+
+
+# Two channels without an axis of time
+
+COUNTS = np.random.default_rng(1).integers(0, 4, (9, 2, 4, 4)).astype(np.uint8)
+"""Event counts of two polarities, without an axis of time."""
+
+SPIKES = np.minimum(COUNTS, 1)
+
+
+def settled(x, option=None, told=1, default="rate", stored=None):
+    """The encoder, and the texts of what is ambiguous; T is told unless it is None."""
+    assumptions = Assumptions()
+    assumptions.add("timesteps", told or 10, "option" if told else "default")
+    encoder = settle_encoder(
+        Settings(encoding=option), stored or {}, dataset(x), 32, assumptions, default
+    )
+    return encoder, [f for f in assumptions.findings if f.kind == "ambiguous"]
+
+
+@pytest.mark.parametrize("default", ["rate", "constant", "events"])
+@pytest.mark.parametrize(
+    "x", [COUNTS, SPIKES, COUNTS * np.uint16(90), COUNTS.astype(np.float32)], ids=str
+)
+def test_counts_of_two_polarities_are_one_frame_of_events(x, default):
+    encoder, ambiguous = settled(x, default=default)
+    assert encoder == Encoder("events", 1, one_frame=True)
+    assert ambiguous == []
+
+
+@pytest.mark.parametrize("x", [SPIKES.astype(np.float32), SPIKES > 0], ids=["float", "bool"])
+def test_zeros_and_ones_may_be_pixels(x):
+    encoder, (finding,) = settled(x)
+    assert encoder == Encoder("events", 1, one_frame=True)
+    assert str(finding) == (
+        "d: samples of shape (2, 4, 4) are images of two channels, or one frame of events in two "
+        "polarities; event counts at T = 1 are assumed; --encoding events confirms it, --encoding "
+        "rate or constant reads images"
+    )
+    assert settled(x, "events") == (encoder, [])
+    assert settled(x, "rate") == (Encoder("rate", 1), [])
+    assert settled(x, stored={"encoding": "rate"}) == (Encoder("rate", 1), [])
+
+
+def test_counts_where_no_timesteps_are_told_say_that_there_is_one():
+    encoder, (finding,) = settled(COUNTS, told=None)
+    assert encoder == Encoder("events", 1, one_frame=True)
+    assert "event counts at T = 1 are assumed" in finding.text
+    assert settled(COUNTS, "events", told=None) == (encoder, [])
+
+
+@pytest.mark.parametrize("default", ["rate", "constant"])
+@pytest.mark.parametrize(
+    ("x", "told", "reads"),
+    [
+        (COUNTS * np.uint8(85), 4, "reads events"),
+        (COUNTS / np.float32(3), 1, "reads events stored as whole counts"),
+        (COUNTS / np.float32(3), None, "reads events stored as whole counts"),
+    ],
+    ids=["several timesteps", "fractions", "fractions, no timesteps told"],
+)
+def test_two_channels_that_are_likelier_images(x, told, reads, default):
+    encoder, findings = settled(x, told=told, default=default)
+    assert (encoder.kind, encoder.timesteps, encoder.one_frame) == (default, told or 10, False)
+    finding = findings[0]
+    assert "or one frame of events in two polarities; images are assumed" in finding.text
+    assert finding.remedy == (
+        f"--encoding {default} confirms it, --encoding events --timesteps 1 {reads}"
+    )
+    assert finding not in settled(x, default, told)[1]
+
+
+def test_one_frame_for_several_timesteps_is_refused():
+    with pytest.raises(UltralifError, match="timesteps = 4 does not divide the 1 frames"):
+        settled(COUNTS, "events", told=4)
+
+
+def test_timesteps_that_do_not_divide_the_frames_are_refused():
+    with pytest.raises(UltralifError, match="timesteps = 4 does not divide the 6 frames"):
+        settled(np.zeros((9, 6, 2, 4, 4), np.uint8), told=4)
+
+
+def test_images_and_frames_are_read_as_before():
+    pixels = bytes_up_to(255, (9, 32))
+    assert settled(pixels) == (Encoder("rate", 1), [])
+    assert settled(COUNTS[:, None]) == (Encoder("events", 1), [])
+    frames = bytes_up_to(3, (9, 2, 2, 4, 4))
+    assert settled(frames, told=2) == (Encoder("events", 2), [])

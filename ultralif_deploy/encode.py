@@ -39,6 +39,7 @@ class Encoder:
         seed: of the Bernoulli spikes (NumPy PCG64).
         channels_last: samples are [height, width, channel], or frames of that; the inputs are
             numbered channel first, as torch and NIR do.
+        one_frame: samples are one frame of events each, without an axis of time.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Encoder:
     normalize: str = "none"
     seed: int = 0
     channels_last: bool = False
+    one_frame: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:
@@ -74,11 +76,8 @@ class Encoder:
         return scale, per_value(-mean / std, inputs, self.normalize)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, in the order of the attributes; `channels_last` where it is so."""
-        plain = asdict(self)
-        if not self.channels_last:
-            del plain["channels_last"]
-        return plain
+        """Plain values, in the order of the attributes; of those that may be so, what is so."""
+        return {name: value for name, value in asdict(self).items() if value is not False}
 
     def largest(self, x: np.ndarray) -> int:
         """Largest input value to provide for: 1 for spikes, else 255."""
@@ -89,19 +88,18 @@ class Encoder:
 
     def saturated(self, x: np.ndarray) -> int:
         """How many event counts are above 255, and so held at it."""
-        frames = x.shape[1] // self.timesteps
         total = 0
         for i in range(0, len(x), BLOCK):
-            block = x[i : i + BLOCK]
-            flat = block.reshape(len(block), self.timesteps, frames, -1)
-            total += int(np.count_nonzero(flat.sum(axis=2, dtype=np.float64) > MOST_EVENTS))
+            sums = self._grouped(x[i : i + BLOCK]).sum(axis=2, dtype=np.float64)
+            total += int(np.count_nonzero(sums > MOST_EVENTS))
         return total
 
     def encode(self, x: np.ndarray, stream: tuple[int, ...] = (0,)) -> np.ndarray:
         """Encode samples [sample, …] as uint8 [time, sample, input].
 
         Args:
-            x: images uint8, bool or float in [0, 1], or event frames [sample, frame, …].
+            x: images uint8, bool or float in [0, 1], or event frames [sample, frame, …]; with
+                `one_frame`, [sample, …].
             stream: chooses the Bernoulli spikes beside the seed.
 
         Raises:
@@ -133,6 +131,22 @@ class Encoder:
         scale, offset = self.reading(values.shape[-1])
         return scale * values.astype(np.float64) + offset
 
+    def _grouped(self, x: np.ndarray) -> np.ndarray:
+        """Event data [sample, time, frame, …]: the frames of each timestep side by side."""
+        if self.one_frame:
+            x = x[:, None]
+        if x.ndim < 3:
+            raise UltralifError(
+                f"event data has shape {x.shape}; expected [sample, time, channel …]"
+            )
+        frames = x.shape[1]
+        if frames % self.timesteps:
+            raise UltralifError(
+                f"timesteps = {self.timesteps} does not divide the {frames} frames of the data; "
+                f"choose a divisor of {frames}"
+            )
+        return x.reshape(len(x), self.timesteps, frames // self.timesteps, *x.shape[2:])
+
     def _channels_first(self, x: np.ndarray, axis: int) -> np.ndarray:
         """Samples with their channels at an axis, where they come last."""
         return np.moveaxis(x, -1, axis) if self.channels_last else x
@@ -153,34 +167,35 @@ class Encoder:
 
     def _frames(self, x: np.ndarray) -> np.ndarray:
         """Event counts uint8 [sample, time, input], frames added up to `timesteps`."""
-        if x.ndim < 3:
-            raise UltralifError(
-                f"event data has shape {x.shape}; expected [sample, time, channel …]"
-            )
-        frames = x.shape[1]
-        if frames % self.timesteps:
-            raise UltralifError(
-                f"timesteps = {self.timesteps} does not divide the {frames} frames of the data; "
-                f"choose a divisor of {frames}"
-            )
+        grouped = self._grouped(x)
         if x.dtype == bool:
-            x = x.view(np.uint8)
-        if x.dtype.kind == "f" and (np.any(x != np.rint(x)) or x.min(initial=0) < 0):
+            grouped = grouped.view(np.uint8)
+        if not whole_counts(x):
             raise UltralifError("event data must be whole counts of at least 0")
-        x = self._channels_first(x, 2)
-        flat = x.reshape(len(x), self.timesteps, frames // self.timesteps, -1)
+        ordered = self._channels_first(grouped, 3)
+        flat = ordered.reshape(*ordered.shape[:3], -1)
         counts = flat.sum(axis=2, dtype=np.uint64)
         return np.minimum(counts, MOST_EVENTS).astype(np.uint8)
 
 
-def fitting_encodings(x: np.ndarray, inputs: int) -> tuple[str, ...]:
-    """Encodings that the samples' shape allows, the likelier first: `events`, `rate`, both, none.
+def fitting_encodings(x: np.ndarray, inputs: int, timesteps: int | None = None) -> tuple[str, ...]:
+    """Encodings that the samples allow, the likelier first: `events`, `rate`, both, none.
 
     Images have one value per input; event data has one per input and frame. A single frame of
     events has the shape of an image. It is taken for events where it has an axis of frames beside
     those of a picture, [sample, 1, polarity, height, width], an axis of two polarities,
-    [sample, 1, 2, …], or no picture's axes at all, [sample, 1, channel].
+    [sample, 1, 2, …], or no picture's axes at all, [sample, 1, channel]; and where it has an axis
+    of two polarities and none of frames (`lacks_frames`), if its values are whole counts and T
+    may be 1.
+
+    Args:
+        x: samples [sample, …].
+        inputs: of the network.
+        timesteps: T, where an option or the network's file tells it.
     """
+    if lacks_frames(x, inputs):
+        counted = timesteps in (None, 1) and whole_counts(x)
+        return ("events", "rate") if counted else ("rate", "events")
     images = int(np.prod(x.shape[1:])) == inputs
     events = x.ndim >= 3 and int(np.prod(x.shape[2:])) == inputs
     if images and events:
@@ -188,6 +203,28 @@ def fitting_encodings(x: np.ndarray, inputs: int) -> tuple[str, ...]:
         framed = x.ndim in (3, 5) or polarities
         return ("events", "rate") if framed else ("rate", "events")
     return ("rate",) if images else ("events",) if events else ()
+
+
+def lacks_frames(x: np.ndarray, inputs: int) -> bool:
+    """Whether samples may be one frame of events each, without an axis of time.
+
+    They have one value per input and an axis of two polarities: [sample, 2, …], or
+    [sample, height, width, 2].
+    """
+    polarities = (x.ndim in (3, 4) and x.shape[1] == 2) or (
+        x.ndim == 4 and x.shape[1] > 1 and x.shape[3] == 2
+    )
+    return polarities and int(np.prod(x.shape[1:])) == inputs
+
+
+def whole_counts(x: np.ndarray) -> bool:
+    """Whether all values are whole numbers of at least 0."""
+    if x.dtype.kind != "f":
+        return bool(x.min(initial=0) >= 0)
+    blocks = (x[i : i + BLOCK] for i in range(0, len(x), BLOCK))
+    return all(
+        block.min(initial=0) >= 0 and not np.any(block != np.rint(block)) for block in blocks
+    )
 
 
 def largest_input(encoder: Encoder, dataset: Dataset | None) -> int:

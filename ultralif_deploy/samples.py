@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ultralif_deploy.assumptions import Assumptions
+from ultralif_deploy.assumptions import AMBIGUOUS, Assumptions
 from ultralif_deploy.data import Dataset
-from ultralif_deploy.encode import MOST_EVENTS, Encoder
+from ultralif_deploy.encode import MOST_EVENTS, Encoder, whole_counts
 from ultralif_deploy.errors import UltralifError
 
 DARK = 25
@@ -53,7 +53,8 @@ def warn_of_saturation(encoder: Encoder, dataset: Dataset, assumptions: Assumpti
     """Say how many event counts are held at 255."""
     held = encoder.saturated(dataset.test.x)
     if held:
-        values = dataset.test.x.size // (dataset.test.x.shape[1] // encoder.timesteps)
+        frames = 1 if encoder.one_frame else dataset.test.x.shape[1] // encoder.timesteps
+        values = dataset.test.x.size // frames
         assumptions.warn(
             "saturated-events",
             f"{dataset.name}: {held:,} of {values:,} event counts are above {MOST_EVENTS} and are "
@@ -77,6 +78,41 @@ def warn_of_rounding(dataset: Dataset, assumptions: Assumptions) -> None:
             f"{dataset.name}: float pixels are rounded to 8 bits, by up to {error:.2g} of 1",
             "store the images as uint8, as the network will get them",
         )
+
+
+def warn_of_polarities(
+    dataset: Dataset, kind: str, timesteps: int | None, assumptions: Assumptions
+) -> None:
+    """Say that two channels without an axis of time can be read in two ways, if they can.
+
+    Whole numbers of an integer type are counts of events at T = 1; bool and floats of 0 and 1
+    alone may be black and white pixels, and any samples are images as well where T is not known.
+
+    Args:
+        dataset: samples [sample, 2, …] or [sample, height, width, 2].
+        kind: the encoding that was taken.
+        timesteps: T, where an option or the network's file tells it.
+        assumptions: gets the warning.
+    """
+    x = dataset.test.x
+    pixels = x.dtype.kind in "fb" and x.max() <= 1
+    if kind == "events" and timesteps == 1 and not pixels:
+        return
+    taken = "event counts at T = 1" if kind == "events" else "images"
+    assumptions.warn(
+        AMBIGUOUS,
+        f"{dataset.name}: samples of shape {x.shape[1:]} are images of two channels, or one frame "
+        f"of events in two polarities; {taken} are assumed",
+        _confirming(kind, whole_counts(x)),
+    )
+
+
+def _confirming(kind: str, counts: bool) -> str:
+    """The option that keeps what was taken, and how to have the other reading."""
+    if kind == "events":
+        return "--encoding events confirms it, --encoding rate or constant reads images"
+    others = "--encoding events --timesteps 1 reads events"
+    return f"--encoding {kind} confirms it, {others}{'' if counts else ' stored as whole counts'}"
 
 
 def channels_come_last(x: np.ndarray) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.loading import check_labels
-from ultralif_deploy.encode import Encoder, fitting_encodings, largest_input
+from ultralif_deploy.encode import Encoder, fitting_encodings, lacks_frames, largest_input
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import TABLE_MAX
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
@@ -15,6 +15,7 @@ from ultralif_deploy.program import Program
 from ultralif_deploy.samples import (
     channels_come_last,
     check_pixels,
+    warn_of_polarities,
     warn_of_rounding,
     warn_of_saturation,
 )
@@ -288,10 +289,12 @@ def settle_encoder(
         UltralifError: settings and data that contradict each other.
     """
     shaped: dict[str, Any] = {}
-    entries = assumptions.as_dict()
+    entry = assumptions.as_dict()["timesteps"]
+    timesteps = int(entry["value"])
+    told = None if entry["source"] == "default" else timesteps
     fitting: tuple[str, ...] = ()
     if dataset is not None:
-        fitting = fitting_encodings(dataset.test.x, inputs)
+        fitting = fitting_encodings(dataset.test.x, inputs, told)
         if not fitting:
             raise UltralifError(
                 f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]}; the network takes "
@@ -307,11 +310,14 @@ def settle_encoder(
             f"{'event frames' if fitting[0] == 'events' else 'images'}; encoding {kind} does not "
             "fit"
         )
+    one_frame = dataset is not None and lacks_frames(dataset.test.x, inputs)
+    if one_frame and assumptions.as_dict()["encoding"]["source"] in ("data", "default"):
+        assert dataset is not None
+        warn_of_polarities(dataset, kind, told, assumptions)
     if dataset is not None and kind != "events":
         check_pixels(dataset, assumptions)
-    timesteps = int(entries["timesteps"]["value"])
-    if kind == "events" and dataset is not None and entries["timesteps"]["source"] == "default":
-        timesteps = dataset.test.x.shape[1]
+    if kind == "events" and dataset is not None and told is None:
+        timesteps = 1 if one_frame else dataset.test.x.shape[1]
         assumptions.add("timesteps", timesteps, "data")
     for name, value, fits in (
         ("gain", settings.gain, kind == "rate"),
@@ -319,7 +325,7 @@ def settle_encoder(
     ):
         if value is not None and not fits:
             raise UltralifError(f"--{name} {value}: {kind} encoding has no such setting")
-    encoder = Encoder(kind, timesteps)
+    encoder = Encoder(kind, timesteps, one_frame=one_frame and kind == "events")
     if kind == "rate":
         gain = assumptions.choose("gain", settings.gain, stored, {}, encoder.gain, kind=float)
         encoder = replace(encoder, gain=gain)
