@@ -14,10 +14,12 @@ from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.delays import Delay
 from ultralif_deploy.encode import Encoder, largest_input
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
+from ultralif_deploy.nir_delays import meant_delays
 from ultralif_deploy.nir_graph import read_graph
 from ultralif_deploy.nir_import import import_nir
 from ultralif_deploy.nir_linear import values
@@ -52,6 +54,7 @@ class NetworkSource:
         encoder: of the inputs.
         assumptions: every setting with its source.
         decay_bits: of leaky models; None is as many as they need.
+        delays: of connections, as the file means them.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class NetworkSource:
     encoder: Encoder
     assumptions: Assumptions
     decay_bits: int | None = None
+    delays: tuple[Delay, ...] = ()
 
 
 def open_network(path: str | Path, settings: Settings) -> NetworkSource:
@@ -107,7 +111,10 @@ def open_network(path: str | Path, settings: Settings) -> NetworkSource:
         raise UltralifError(f"{path}: {error}") from error
     if dataset is not None:
         check_classes(dataset, network.populations[-1].size)
-    return NetworkSource(Path(path), network, dataset, encoder, assumptions, settings.decay_bits)
+    delays = meant_delays(graph, how.dt, network.populations[-1].name)
+    return NetworkSource(
+        Path(path), network, dataset, encoder, assumptions, settings.decay_bits, delays
+    )
 
 
 def measure_network(
@@ -194,7 +201,17 @@ def network_report(
     command: str | None,
 ) -> dict[str, Any]:
     """The content of report.json for a network of another tool."""
-    report = gathered(source, network, program, measured, compared, energy, program_sha256, command)
+    report = gathered(
+        source,
+        network,
+        program,
+        measured,
+        compared,
+        energy,
+        program_sha256,
+        command,
+        delays=source.delays,
+    )
     return report | {"network": {"file": source.path.name}}
 
 

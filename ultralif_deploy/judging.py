@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.delays import Delay
 from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.grid import weight_format
@@ -40,6 +41,7 @@ def judgement(
     exact: bool,
     annealed: bool = False,
     trainable: bool = False,
+    delays: tuple[Delay, ...] = (),
 ) -> dict[str, Any]:
     """The verdict with its findings, the gravest first, and the table of parameters.
 
@@ -51,8 +53,9 @@ def judgement(
         exact: whether all back ends agree.
         annealed: whether the network was annealed.
         trainable: whether training samples are at hand.
+        delays: of connections, as the file means them.
     """
-    rows, rounded = rounding_findings(network, program)
+    rows, rounded = rounding_findings(network, program, delays)
     accuracy = measured["accuracy"]
     lost = accuracy_findings(measured, program.readout.size, annealed, trainable)
     findings = [*assumed, *lost, *measured["findings"], *rounded]
@@ -92,9 +95,11 @@ def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> s
     return UNSURE if found else YES
 
 
-def rounding_findings(network: Network, program: Program) -> tuple[tuple[Row, ...], list[Finding]]:
+def rounding_findings(
+    network: Network, program: Program, delays: tuple[Delay, ...] = ()
+) -> tuple[tuple[Row, ...], list[Finding]]:
     """The table of what was meant and stored, and what in it is worth a word."""
-    rows = rounding_table(network, program)
+    rows = rounding_table(network, program, delays)
     found = [_too_far(row) for row in rows if row.exceeds]
     return rows, [*found, *_fewer_bits(network, program)]
 
@@ -105,10 +110,13 @@ def _too_far(row: Row) -> Finding:
         remedy = "its threshold, reset or temperature is too large beside its weights"
     if "leak" in row.parameter:
         remedy = "wider decays hold it (--decay-bits)"
+    if row.parameter == "delay":
+        remedy = "delays are whole timesteps (--dt)"
+    where = "" if row.neuron is None else f" of neuron {row.neuron}"
     assert row.bound is not None
     return Finding(
         "parameter-error",
-        f"{row.name}: {row.parameter} of neuron {row.neuron} is {row.stored:.6g} instead of "
+        f"{row.name}: {row.parameter}{where} is {row.stored:.6g} instead of "
         f"{row.meant:.6g}, {100 * row.relative:.2g} % off, more than {100 * row.bound:.2g} %",
         remedy,
     )

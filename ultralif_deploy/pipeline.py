@@ -32,6 +32,7 @@ from ultralif_deploy.settings import Settings, Source
 from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.sources import (
     certify_source,
+    delays_of,
     hard_network,
     open_program,
     open_source,
@@ -220,7 +221,7 @@ def quantize_checkpoint(
     hard, program = program_of(trained, source, bits, skip_passes)
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
-    rows, rounded = rounding_findings(hard, program)
+    rows, rounded = rounding_findings(hard, program, delays_of(source))
     return {
         "program": describe_program(program),
         "parameters_stored": [row.as_dict() for row in rows],

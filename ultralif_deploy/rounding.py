@@ -13,6 +13,7 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
+from ultralif_deploy.delays import Delay, stored_delays
 from ultralif_deploy.fixed import MEMBRANE_BITS, largest_held
 from ultralif_deploy.graph import WEIGHTED, Conv2d, Projection
 from ultralif_deploy.registers import largest_weights
@@ -27,7 +28,7 @@ larger error means a neuron without weights."""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parameter of a population, or the weights of a projection.
+    """One parameter of a population, or the weights or the delay of a projection.
 
     Attributes:
         name: of the population, or `source->target`.
@@ -37,9 +38,9 @@ class Row:
         error: |meant − stored|, the largest of all entries.
         relative: the error as a share of what it is measured by: for weights the neuron's largest
             weight; for membrane potentials that, the threshold or the value itself, the largest
-            of them; for others the value itself.
+            of them; for delays a timestep; for others the value itself.
         bound: of `relative`, above which a warning is due; None where none is stated.
-        neuron: that has the entry.
+        neuron: that has the entry; None for a delay.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Row:
     error: float
     relative: float
     bound: float | None
-    neuron: int
+    neuron: int | None
 
     @property
     def exceeds(self) -> bool:
@@ -61,12 +62,15 @@ class Row:
         return asdict(self)
 
 
-def rounding_table(network: hard.Network, program: integer.Program) -> tuple[Row, ...]:
+def rounding_table(
+    network: hard.Network, program: integer.Program, delays: tuple[Delay, ...] = ()
+) -> tuple[Row, ...]:
     """Meant, stored and error of everything that was rounded.
 
     Args:
         network: what was quantized, after the passes.
         program: what became of it.
+        delays: of connections, as the file means them.
     """
     rows: list[Row] = []
     for before, after in zip(network.populations, program.populations, strict=True):
@@ -76,6 +80,9 @@ def rounding_table(network: hard.Network, program: integer.Program) -> tuple[Row
             rows += _weights(was, became, after)
         largest = largest_weights(network.incoming(before.name), before.size)
         rows += _parameters(before, after, largest)
+    for delay, stored in stored_delays(program, delays).items():
+        error = abs(delay.meant - stored)
+        rows.append(Row(delay.name, "delay", delay.meant, stored, error, error, BOUND, None))
     return tuple(rows)
 
 

@@ -9,6 +9,7 @@ from ultralif_deploy.anneal import AnnealOptions, calibration_values
 from ultralif_deploy.assumptions import AMBIGUOUS, Assumptions
 from ultralif_deploy.certificate import Comparison, certify
 from ultralif_deploy.data import Dataset
+from ultralif_deploy.delays import Delay
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir
@@ -99,7 +100,7 @@ def rounded(
     findings = list(source.assumptions.findings)
     rows: tuple[Row, ...] = ()
     try:
-        rows, more = rounding_findings(*program_of(trained, source, bits))
+        rows, more = rounding_findings(*program_of(trained, source, bits), delays_of(source))
         findings += more
     except UltralifError as error:
         findings.append(Finding("refused", str(error), severity=FAILURE))
@@ -162,6 +163,11 @@ def refuse_annealing(source: NetworkSource, options: AnnealOptions | None) -> No
             f"{source.path}: a NIR network spikes hard already, so there is nothing to anneal; use "
             "quantize or verify"
         )
+
+
+def delays_of(source: Source | NetworkSource) -> tuple[Delay, ...]:
+    """Delays of connections as a file means them; a checkpoint has none."""
+    return source.delays if isinstance(source, NetworkSource) else ()
 
 
 def required_data(source: Source | NetworkSource) -> Dataset:

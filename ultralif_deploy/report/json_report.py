@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.certificate import Comparison
+from ultralif_deploy.delays import Delay
 from ultralif_deploy.grid import weight_format
 from ultralif_deploy.judging import judgement
 from ultralif_deploy.network import Network
@@ -59,6 +60,7 @@ def gathered(
     command: str | None,
     *,
     annealed: bool = False,
+    delays: tuple[Delay, ...] = (),
 ) -> dict[str, Any]:
     """What every report holds, whatever the program was made from.
 
@@ -80,6 +82,7 @@ def gathered(
             exact=all(result.exact for result in compared.results.values()),
             annealed=annealed,
             trainable=dataset.train is not None,
+            delays=delays,
         ),
         "energy": energy,
         "assumed": source.assumptions.as_dict(),

@@ -35,8 +35,9 @@ def parameters_section(report: dict[str, Any]) -> Section:
     words = (
         "Each row shows the entry that errs most, in the units of the network after its passes: "
         "gains are folded into the weights. Relative errors are shares of the neuron's largest "
-        "weight, of its threshold, or of the parameter itself. The bound of weights is wide: the "
-        "bits that were asked for decide their error.",
+        "weight, of its threshold, or of the parameter itself; delays are in timesteps, and so are "
+        "their errors. The bound of weights is wide: the bits that were asked for decide their "
+        "error.",
     )
     table = Table("Meant, stored and error", named, rows)
     return Section("parameters", "Parameters", (words,), tables=(table,))
