@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ultralif_deploy import checkpoint
+from ultralif_deploy import checkpoint, checkpoint_file
 from ultralif_deploy.anneal import AnnealOptions, calibration_values, fine_tune
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.checkpoint_names import released_key
@@ -46,7 +46,7 @@ def soft_network(
     if not path.exists():
         network = SoftNetwork(architecture, seed)
         fit(network, train, encoder, constant_plan(epochs))
-        checkpoint.save(path, network, {"epoch": epochs}, settings(encoder))
+        checkpoint_file.save(path, network, {"epoch": epochs}, settings(encoder))
     return checkpoint.load(path).network
 
 
@@ -62,7 +62,7 @@ def annealed_network(
     if not path.exists():
         options = AnnealOptions(epochs=epochs, bits=bits)
         annealed = fine_tune(network, train, encoder, options, directory=path.parent)
-        checkpoint.save(path, annealed, {"epoch": epochs}, settings(encoder))
+        checkpoint_file.save(path, annealed, {"epoch": epochs}, settings(encoder))
     return checkpoint.load(path).network
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.backends import load_on
-from ultralif_deploy.checkpoint import read_tensors
+from ultralif_deploy.checkpoint_file import read_tensors
 from ultralif_deploy.graph import INPUT
 from ultralif_deploy.hard import HardTrace, run_hard, run_population, stepper, total_current
 from ultralif_deploy.passes import apply_passes

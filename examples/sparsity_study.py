@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy import checkpoint
+from ultralif_deploy import checkpoint, checkpoint_file
 from ultralif_deploy.anneal import calibration_values
 from ultralif_deploy.backends import load_on
 from ultralif_deploy.data import Split, load_dataset
@@ -42,7 +42,7 @@ def trained(
         network = SoftNetwork(Architecture((inputs, 64, 10), "ultratplif"))
         fit(network, train, encoder, constant_plan(epochs), sparsity=sparsity)
         settings = encoder.as_dict() | {"encoding": encoder.kind}
-        checkpoint.save(path, network, {"epoch": epochs}, settings)
+        checkpoint_file.save(path, network, {"epoch": epochs}, settings)
     return checkpoint.load(path).network
 
 

@@ -91,7 +91,7 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
     """Train one soft network and deploy it in each way that `rows` ask for."""
     import torch
 
-    from ultralif_deploy.checkpoint import save
+    from ultralif_deploy.checkpoint_file import save
     from ultralif_deploy.models import Architecture
     from ultralif_deploy.training import constant_plan, fit
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ultralif_deploy import checkpoint
+from ultralif_deploy import checkpoint_file
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.training import constant_plan, evaluate, fit
 
-PACKAGED = Path(checkpoint.__file__).parent / "data" / "digits_ultraplif.pt"
+PACKAGED = Path(checkpoint_file.__file__).parent / "data" / "digits_ultraplif.pt"
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         "normalize": encoder.normalize,
     }
     record = {"best_acc": accuracy, "epoch": arguments.epochs, "spike_rate": rate}
-    checkpoint.save(arguments.output, network, record, settings)
+    checkpoint_file.save(arguments.output, network, record, settings)
     size = arguments.output.stat().st_size
     print(f"{arguments.output}: {100 * accuracy:.2f} % soft, spike rate {rate:.3f}, {size} bytes")
 

@@ -9,7 +9,7 @@ import pytest
 from commands import DEMO
 
 import ultralif_deploy as ul
-from ultralif_deploy import checkpoint
+from ultralif_deploy import checkpoint_file
 from ultralif_deploy.anneal import calibration_values
 from ultralif_deploy.data import Split
 from ultralif_deploy.models import Architecture
@@ -69,7 +69,7 @@ def test_batch_norm_networks_are_mended(shared: Callable[[str], Path], tmp_path:
     train, test = mnist(shared)
     network = two_layers("ultratlif", train, 15)
     path, data_path = tmp_path / "net.pt", tmp_path / "mnist.npz"
-    checkpoint.save(path, network, {}, {"timesteps": 4, "normalize": "mnist"})
+    checkpoint_file.save(path, network, {}, {"timesteps": 4, "normalize": "mnist"})
     np.savez(data_path, x_train=train.x, y_train=train.y, x_test=test.x, y_test=test.y)
     settings = ul.Settings(data=data_path)
     fine_tuned = ul.deploy(

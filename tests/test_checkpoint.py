@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import checkpoint, files
-from ultralif_deploy.checkpoint import SETTINGS_KEY, load, save
+from ultralif_deploy import checkpoint_file, files
+from ultralif_deploy.checkpoint import load
+from ultralif_deploy.checkpoint_file import SETTINGS_KEY, save
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.models import Architecture, SoftNetwork
 
@@ -212,7 +213,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         temporary.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.torch, "save", full)
+    monkeypatch.setattr(checkpoint_file.torch, "save", full)
     with pytest.raises(UltralifError, match=r"net\.pt: cannot be written \(No space left"):
         save(path, network("ultratplif"), {}, {})
     assert path.read_bytes() == before
@@ -274,7 +275,7 @@ def test_zip_bomb(tmp_path, monkeypatch):
         archive.writestr("archive/data/99", bytes(8 << 20))
     assert path.stat().st_size < 100_000
     monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 4 << 20)
-    monkeypatch.setattr(checkpoint.torch, "load", None)  # would raise TypeError
+    monkeypatch.setattr(checkpoint_file.torch, "load", None)  # would raise TypeError
     assert "bytes of contents; at most 4,194,304 are read" in refused(path)
 
 

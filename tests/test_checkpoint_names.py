@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 from strategies import seeds
 
 from ultralif_deploy.architectures import Architecture
-from ultralif_deploy.checkpoint import load, save
+from ultralif_deploy.checkpoint import load
+from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.checkpoint_names import released_key, released_name
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError

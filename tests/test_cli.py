@@ -13,7 +13,7 @@ from ultralif_deploy import cli_options
 from ultralif_deploy.backends import BACK_ENDS, EXPORTERS
 from ultralif_deploy.encode import ENCODINGS
 from ultralif_deploy.exporters.nir import FLAVOURS, read_nir
-from ultralif_deploy.neurons import RELEASED
+from ultralif_deploy.neuron_kinds import RELEASED
 from ultralif_deploy.normalization import NORMALIZATIONS
 from ultralif_deploy.passes import PASSES, REQUIRED
 from ultralif_deploy.second_order_checkpoint import NEURONS as SECOND_ORDER

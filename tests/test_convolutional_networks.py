@@ -6,7 +6,8 @@ import torch
 from comparisons import assert_same_trace, neurons_left
 
 from ultralif_deploy.anneal import AnnealOptions, fine_tune
-from ultralif_deploy.checkpoint import load, save
+from ultralif_deploy.checkpoint import load
+from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.data import Split, load_dataset
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError

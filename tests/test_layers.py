@@ -97,12 +97,15 @@ ORDER = [
     {"network", "program", "grid", "data", "composition"},
     {"hard_second_order", "second_order", "encode"},
     {"hard", "neurons"},
+    {"baseline_neurons"},
+    {"neuron_kinds"},
     {"passes", "architectures", "channel_blocks"},
     {"memory"},
     {"registers"},
     {"integer_neurons"},
     {"quantization", "models", "layout", "checkpoint_names"},
-    {"hardening", "checkpoint"},
+    {"hardening", "checkpoint_file"},
+    {"checkpoint"},
     {"loop_quantization", "second_order_checkpoint"},
     {"training"},
     {"reestimation"},
@@ -134,9 +137,12 @@ WITH_TORCH = {
     f"{PACKAGE}.{m}"
     for m in (
         "neurons",
+        "baseline_neurons",
+        "neuron_kinds",
         "architectures",
         "models",
         "checkpoint",
+        "checkpoint_file",
         "checkpoint_names",
         "training",
         "anneal",
@@ -188,7 +194,7 @@ def dotted(node):
 @pytest.mark.parametrize("name", FILES)
 def test_untrusted_files_cannot_run_code(name):
     assert not {"pickle", "dill", "joblib", "marshal", "shelve"} & imports(name) or (
-        name == f"{PACKAGE}.checkpoint"  # for the exception that it catches
+        name == f"{PACKAGE}.checkpoint_file"  # for the exception that it catches
     )
     for call in calls(name):
         called = dotted(call.func)
@@ -199,7 +205,7 @@ def test_untrusted_files_cannot_run_code(name):
         if called in {"np.load", "numpy.load"}:
             assert given.get("allow_pickle") == "False", where
         if called == "torch.load":
-            assert name == f"{PACKAGE}.checkpoint", where
+            assert name == f"{PACKAGE}.checkpoint_file", where
             assert given.get("weights_only") == "True", where
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.ImportFrom) and node.module == "torch":
@@ -208,7 +214,7 @@ def test_untrusted_files_cannot_run_code(name):
 
 def test_torch_load_is_called_in_one_place():
     places = [name for name in FILES for call in calls(name) if dotted(call.func) == "torch.load"]
-    assert places == [f"{PACKAGE}.checkpoint"]
+    assert places == [f"{PACKAGE}.checkpoint_file"]
 
 
 @pytest.mark.parametrize(

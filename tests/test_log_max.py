@@ -13,7 +13,8 @@ from numpy.testing import assert_array_equal
 from ultralif_deploy import cli_options
 from ultralif_deploy import network as hard
 from ultralif_deploy import program as integer
-from ultralif_deploy.checkpoint import MEMBRANES, load, save
+from ultralif_deploy.checkpoint import MEMBRANES, load
+from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir

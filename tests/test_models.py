@@ -5,14 +5,15 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ultralif_deploy.checkpoint import load, save
+from ultralif_deploy.checkpoint import load
+from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.checkpoint_names import released_key, released_name
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.hard import run_hard
 from ultralif_deploy.hardening import READOUT, harden
 from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.neurons import ABLATION, RELEASED, default_theta
+from ultralif_deploy.neuron_kinds import ABLATION, RELEASED, default_theta
 from ultralif_deploy.passes import apply_passes
 
 CHECKPOINT = "golden/ultratplif2_bn_T6_seed11.pt"

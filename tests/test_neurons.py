@@ -8,8 +8,8 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import neurons
-from ultralif_deploy.neurons import ABLATION, RELEASED, default_theta
+from ultralif_deploy import baseline_neurons, neurons
+from ultralif_deploy.neuron_kinds import ABLATION, RELEASED, default_theta
 
 GOLDEN = {
     "ultralif": neurons.UltraLIF,
@@ -19,10 +19,10 @@ GOLDEN = {
     "ultradlif_released": neurons.UltraDLIF,
     "ultradlif_paper": neurons.PaperUltraDLIF,
     "ultradplif_paper": neurons.PaperUltraDPLIF,
-    "lif": neurons.LIF,
-    "dspike": neurons.DSpike,
-    "sigmalif": neurons.SigmaLIF,
-    "adalif": neurons.AdaLIF,
+    "lif": baseline_neurons.LIF,
+    "dspike": baseline_neurons.DSpike,
+    "sigmalif": baseline_neurons.SigmaLIF,
+    "adalif": baseline_neurons.AdaLIF,
     "hard_ultralif": neurons.UltraLIF,
     "hard_ultralif_theta1": neurons.UltraLIF,
     "hard_growing": neurons.UltraPLIF,
@@ -148,14 +148,14 @@ def test_paper_ring_with_learned_leak_by_hand():
 
 
 def test_hard_lif_by_hand():
-    neuron = set_parameters(neurons.LIF(0.5, 0.5))
+    neuron = set_parameters(baseline_neurons.LIF(0.5, 0.5))
     spikes, v = trajectory(neuron, column([0.25, 0.25, 0.3125, -1, 0.75]), 0.0)
     assert spikes[:, 0].tolist() == [0, 0, 1, 0, 0]
     assert v[:, 0].tolist() == [0.25, 0.375, 0, -1, 0.25]
 
 
 def test_soft_lif_by_hand():
-    neuron = set_parameters(neurons.LIF(0.5, 0.5))
+    neuron = set_parameters(baseline_neurons.LIF(0.5, 0.5))
     spikes, v = trajectory(neuron, column([0.5, 0.25 + math.log(3) / 10]))
     # σ(0) leaves 0.25; 0.125 + 0.25 + …: 10(v − θ) = log 3 − 1.25
     second = 1 / (1 + math.exp(1.25) / 3)
@@ -164,7 +164,7 @@ def test_soft_lif_by_hand():
 
 
 def test_learned_decay_and_threshold_by_hand():
-    neuron = set_parameters(neurons.FullPLIF(0.5, 0.9), _tau=0.0, _thresh=math.log(3))
+    neuron = set_parameters(baseline_neurons.FullPLIF(0.5, 0.9), _tau=0.0, _thresh=math.log(3))
     spikes, v = trajectory(neuron, column([0.5, 0.625, 0]), 0.0)
     # τ = ½, θ = σ(log 3) = 0.75: 0.5, then 0.875 fires, then 0
     assert spikes[:, 0].tolist() == [0, 1, 0]
@@ -172,20 +172,20 @@ def test_learned_decay_and_threshold_by_hand():
 
 
 def test_sigmalif_by_hand():
-    neuron = set_parameters(neurons.SigmaLIF(0.0, 0.5), _log_eps=math.log(2))
+    neuron = set_parameters(baseline_neurons.SigmaLIF(0.0, 0.5), _log_eps=math.log(2))
     spikes, _ = trajectory(neuron, column([2 * math.log(3)]))
     np.testing.assert_allclose(spikes[:, 0], [0.75], rtol=0, atol=1e-15)
 
 
 def test_dspike_by_hand():
-    neuron = set_parameters(neurons.DSpike(0.5, 0.9), _b=math.log(math.expm1(4)))
+    neuron = set_parameters(baseline_neurons.DSpike(0.5, 0.9), _b=math.log(math.expm1(4)))
     spikes, _ = trajectory(neuron, [[0.0, 0.5, 1.0, -7.0, 7.0]])
     # x = v: 0 at 0, ½ at the threshold, 1 at 1; clipped outside; the guard 1e-8 costs 1e-8.
     np.testing.assert_allclose(spikes[0], [0, 0.5, 1, 0, 1], rtol=0, atol=1.1e-8)
 
 
 def test_adaptive_threshold_by_hand():
-    neuron = set_parameters(neurons.AdaLIF(0.5, 0.9))
+    neuron = set_parameters(baseline_neurons.AdaLIF(0.5, 0.9))
     spikes, _ = trajectory(neuron, column([0.5, 0.505, 0.515, 0.505]), 0.0)
     # b: 0.1 after the first spike, 0.09 after the silence, then 0.181: θ 0.5, 0.51, 0.509, 0.5181
     # but v = 0.9·0.505 + 0.515 in the third timestep.
@@ -194,14 +194,14 @@ def test_adaptive_threshold_by_hand():
 
 @pytest.mark.parametrize(("log_epsilon", "epsilon"), [(-9.0, 0.1), (9.0, 20.0), (0.0, 1.0)])
 def test_epsilon_is_clamped(log_epsilon, epsilon):
-    for kind in (neurons.UltraLIF, neurons.UltraDLIF, neurons.SigmaLIF):
+    for kind in (neurons.UltraLIF, neurons.UltraDLIF, baseline_neurons.SigmaLIF):
         neuron = set_parameters(kind(0.0, 0.9), _log_eps=log_epsilon)
         assert neuron.temperature().item() == pytest.approx(epsilon, rel=1e-15)
 
 
 @pytest.mark.parametrize(("raw", "k"), [(-9.0, 0.5), (90.0, 50.0)])
 def test_dspike_slope_is_clipped(raw, k):
-    neuron = set_parameters(neurons.DSpike(0.5, 0.9), _b=raw)
+    neuron = set_parameters(baseline_neurons.DSpike(0.5, 0.9), _b=raw)
     assert neuron.temperature().item() == pytest.approx(1 / k, rel=1e-15)
 
 

@@ -34,7 +34,7 @@ from ultralif_deploy.network import (
     TropicalLIF,
     dense,
 )
-from ultralif_deploy.neurons import RELEASED
+from ultralif_deploy.neuron_kinds import RELEASED
 from ultralif_deploy.passes import (
     PASSES,
     REQUIRED,

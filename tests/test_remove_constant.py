@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from strategies import inputs_for, seeds
 
 import ultralif_deploy as ul
-from ultralif_deploy.checkpoint import save
+from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import Encoder

@@ -21,7 +21,7 @@ from test_nir import assert_same_program
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.backends import load_on
-from ultralif_deploy.checkpoint import read_tensors
+from ultralif_deploy.checkpoint_file import read_tensors
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir import read_nir, write_nir
 from ultralif_deploy.graph import Dense

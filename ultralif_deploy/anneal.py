@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ultralif_deploy.checkpoint import read_tensors, save
+from ultralif_deploy.checkpoint_file import read_tensors, save
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import Encoder
 from ultralif_deploy.grid import weight_format

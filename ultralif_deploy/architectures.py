@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT
-from ultralif_deploy.neurons import ABLATION, RELEASED, SoftNeuron, UltraLIF
+from ultralif_deploy.neuron_kinds import ABLATION, RELEASED
+from ultralif_deploy.neurons import SoftNeuron, UltraLIF
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 

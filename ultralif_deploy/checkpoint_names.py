@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultralif_deploy.architectures import Architecture
-from ultralif_deploy.neurons import RELEASED
+from ultralif_deploy.neuron_kinds import RELEASED
 
 DISENTANGLED = "_ds"
 """Mark that belongs to the neuron kind, wherever it stands in the key."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ultralif_deploy import baseline_neurons as baseline
 from ultralif_deploy import network as hard
 from ultralif_deploy import neurons as soft
 from ultralif_deploy.architectures import BatchNorm, Branch, Stage
@@ -109,12 +110,12 @@ def _model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.N
         threshold, tau = spread(neuron.theta, "threshold"), spread(neuron.tau(), "tau")
         form = "released" if isinstance(neuron, soft.UltraDLIF) else "paper"
         return hard.UltraDLIF(threshold, tau, form, inclusive=True, stride=stride)
-    if isinstance(neuron, soft.AdaLIF):
+    if isinstance(neuron, baseline.AdaLIF):
         kept = spread(neuron.adaptation_decay, "adaptation")
         jump = neuron.adaptation * (1 - kept)
         threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
         return hard.AdaLIF(threshold, tau, kept, jump, inclusive=True)
-    if isinstance(neuron, soft.LIF):
+    if isinstance(neuron, baseline.LIF):
         threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
         return hard.LIF(threshold, tau, inclusive=True, reset=zero)
     raise UltralifError(f"{name}: {type(neuron).__name__} has no hard model")

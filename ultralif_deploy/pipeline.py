@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ultralif_deploy import checkpoint as checkpoints
+from ultralif_deploy import checkpoint_file as checkpoints
 from ultralif_deploy.anneal import STATE_FILE, AnnealOptions, fine_tune
 from ultralif_deploy.authors import compare_with_file, file_accuracy
 from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on

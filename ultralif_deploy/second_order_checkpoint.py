@@ -17,7 +17,8 @@ from torch import Tensor
 
 from ultralif_deploy import network as hard
 from ultralif_deploy.assumptions import Assumptions
-from ultralif_deploy.checkpoint import MAX_TIMESTEPS, split_state, state_keys
+from ultralif_deploy.checkpoint import MAX_TIMESTEPS
+from ultralif_deploy.checkpoint_file import split_state, state_keys
 from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.graph import INPUT, AnyMap, Dense, Projection

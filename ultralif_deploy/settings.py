@@ -168,7 +168,8 @@ def _load(
     path: Path, settings: Settings, dataset: Dataset | None
 ) -> tuple["Checkpoint | HardCheckpoint", str]:
     """The network of a file, found from its keys, and how its inputs are encoded by default."""
-    from ultralif_deploy.checkpoint import load, read_tensors
+    from ultralif_deploy.checkpoint import load
+    from ultralif_deploy.checkpoint_file import read_tensors
     from ultralif_deploy.second_order_checkpoint import is_second_order, read_second_order
 
     content = read_tensors(path)
