@@ -245,7 +245,7 @@ def test_one_frame_without_an_axis_of_time(dtype):
 
 def test_one_frame_is_one_timestep():
     encoder = Encoder("events", 2, one_frame=True)
-    with pytest.raises(UltralifError, match="timesteps = 2 does not divide the 1 frames"):
+    with pytest.raises(UltralifError, match="timesteps = 2 for samples that are one frame of"):
         encoder.encode(np.zeros((3, 2, 4, 4), np.uint8))
 
 

@@ -167,7 +167,7 @@ def test_two_channels_that_are_likelier_images(x, told, reads, default):
 
 
 def test_one_frame_for_several_timesteps_is_refused():
-    with pytest.raises(UltralifError, match="timesteps = 4 does not divide the 1 frames"):
+    with pytest.raises(UltralifError, match="timesteps = 4 for samples that are one frame of"):
         settled(COUNTS, "events", told=4)
 
 

@@ -133,6 +133,11 @@ class Encoder:
 
     def _grouped(self, x: np.ndarray) -> np.ndarray:
         """Event data [sample, time, frame, …]: the frames of each timestep side by side."""
+        if self.one_frame and self.timesteps != 1:
+            raise UltralifError(
+                f"timesteps = {self.timesteps} for samples that are one frame of events each; "
+                "expected 1"
+            )
         if self.one_frame:
             x = x[:, None]
         if x.ndim < 3:
