@@ -48,7 +48,7 @@ def stored_delays(program: Program, delays: tuple[Delay, ...]) -> dict[Delay, in
 def _lags(
     source: str, target: str, incoming: dict[str, list[Projection]], late: frozenset[str]
 ) -> set[int]:
-    """Timesteps from a source to a target, over populations that repeat what they hear."""
+    """Timesteps from a source to a target, over populations that repeat what comes in."""
     found = set()
     for last in incoming.get(target, ()):
         here, lag = last, int(last.name in late)

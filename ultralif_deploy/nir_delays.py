@@ -6,7 +6,7 @@ import numpy as np
 from ultralif_deploy.delays import Delay
 from ultralif_deploy.graph import INPUT
 from ultralif_deploy.nir_graph import Nodes, Sources, inlined, inner_port
-from ultralif_deploy.nir_import import _plain
+from ultralif_deploy.nir_import import population_name
 from ultralif_deploy.nir_neurons import POPULATIONS
 
 Meant = dict[tuple[str, int], tuple[float, float]]
@@ -32,7 +32,7 @@ def meant_delays(graph: nir.NIRGraph, dt: float, readout: str) -> tuple[Delay, .
             for (source, whole), bounds in _arriving(target, nodes, sources, dt, sent).items():
                 meant = max(bounds, key=lambda one: abs(one - whole))
                 if meant != 0:
-                    found.append(Delay(source, readout if ends else _plain(target), meant))
+                    found.append(Delay(source, readout if ends else population_name(target), meant))
     return tuple(found)
 
 
@@ -53,7 +53,7 @@ def _sent(name: str, nodes: Nodes, sources: Sources, dt: float, sent: dict[str, 
     if name not in sent:
         node = nodes[name]
         if isinstance(node, POPULATIONS):
-            sent[name] = {(_plain(name), 0): (0.0, 0.0)}
+            sent[name] = {(population_name(name), 0): (0.0, 0.0)}
         elif isinstance(node, nir.Input) and not inner_port(name, node):
             sent[name] = {(INPUT, 0): (0.0, 0.0)}
         else:

@@ -86,8 +86,11 @@ def _network(
             read_out += "_"
         arriving[read_out] = Arriving(hard.Integrator(), out.terms, out.bias)
     return assembled(
-        {_plain(name): one.renamed({start: INPUT}, _plain) for name, one in arriving.items()},
-        _plain(read_out),
+        {
+            population_name(name): one.renamed({start: INPUT}, population_name)
+            for name, one in arriving.items()
+        },
+        population_name(read_out),
         math.prod(signals.shape(start)),
         timesteps,
         read,
@@ -109,7 +112,7 @@ def _read_by_membrane(nodes: Nodes, sources: Sources) -> Nodes:
     return nodes | {name: read_by_membrane(name, nodes[name])}
 
 
-def _plain(name: str) -> str:
+def population_name(name: str) -> str:
     """A node's name without the marks that population names reserve."""
     plain = name.replace("/", ".").replace("->", "-")
     return f"{plain}_" if plain == INPUT else plain
