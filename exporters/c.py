@@ -14,7 +14,6 @@ import numpy as np
 from ultralif_deploy.files import directory_written_whole
 from ultralif_deploy.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import (
     FORMAT_VERSION,
     LEAKY,
@@ -23,6 +22,7 @@ from ultralif_deploy.program import (
     Threshold,
     structure,
 )
+from ultralif_deploy.weight_format import weight_format
 
 SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "c_templates"

@@ -14,10 +14,10 @@ import numpy as np
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c import narrowest, spikes_offset
 from ultralif_deploy.graph import WEIGHTED, Conv2d, Dense
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators.events import count_events
 from ultralif_deploy.simulators.trace import Trace
+from ultralif_deploy.weight_format import weight_format
 
 SOURCE, BATCH = "ultralif_program.c", Path(__file__).parent / "c_batch.c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")

@@ -17,10 +17,10 @@ from scipy import sparse
 
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.graph import INPUT
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Population, Program
 from ultralif_deploy.simulators.chips import Chip
 from ultralif_deploy.simulators.sparse_rows import sparse_rows
+from ultralif_deploy.weight_format import weight_format
 
 WORD, HEADER, DELAY_BITS = 64, 10, 6
 

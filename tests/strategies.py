@@ -21,10 +21,10 @@ from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.hard import run_population
 from ultralif_deploy.resets import RESETS
 from ultralif_deploy.simulators import reference
+from ultralif_deploy.weight_format import weight_format
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")

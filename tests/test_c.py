@@ -20,10 +20,10 @@ from ultralif_deploy import read_nir
 from ultralif_deploy.backends import EXPORTERS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters import c as exporter
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.program import Program
 from ultralif_deploy.simulators import c_runner
 from ultralif_deploy.simulators.c_runner import Compiled, compile_c
+from ultralif_deploy.weight_format import weight_format
 
 pytestmark = requires("c")
 

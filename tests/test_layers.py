@@ -56,7 +56,7 @@ BACK_END_MAY_SEE = {
         "program",
         "fixed",
         "exact_ranges",
-        "grid",
+        "weight_format",
         "graph",
         "files",
         "errors",
@@ -92,7 +92,7 @@ def test_back_ends_see_the_program_and_their_own_package(name):
 ORDER = [
     {"errors", "findings", "moments"},
     {"fixed", "exact_ranges", "files", "assumptions", "resets", "normalization"},
-    {"convolution", "npz"},
+    {"convolution", "npz", "weight_format"},
     {"graph", "data.loading", "integer_second_order", "log_max"},
     {"network", "program", "grid", "data", "composition"},
     {"hard_second_order", "second_order", "encode"},

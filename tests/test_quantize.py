@@ -17,11 +17,12 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.grid import fit_scale, round_to_grid, weight_format
+from ultralif_deploy.grid import fit_scale, round_to_grid
 from ultralif_deploy.integer_neurons import integer_threshold
 from ultralif_deploy.moments import Moment, second_moment
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization import quantize
+from ultralif_deploy.weight_format import weight_format
 
 # Thresholds
 

@@ -20,11 +20,11 @@ from torch import Tensor
 from ultralif_deploy.checkpoint_file import read_tensors, save
 from ultralif_deploy.data import Split
 from ultralif_deploy.encode import Encoder
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.loop_quantization import LoopQuantizer
 from ultralif_deploy.models import SoftNetwork
 from ultralif_deploy.reestimation import reestimate, reestimate_batch_norm, stop_growth
 from ultralif_deploy.training import Epoch, EpochResult, fit, hold_out, real_inputs
+from ultralif_deploy.weight_format import weight_format
 
 CALIBRATION_SAMPLES = 500
 CALIBRATION_STREAM = 3

@@ -13,12 +13,12 @@ import numpy as np
 from ultralif_deploy.delays import Delay
 from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings import FAILURE, NOTE, WARNING, Finding
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.network import Network
 from ultralif_deploy.program import LIF, CubaLIF, Program
 from ultralif_deploy.registers import current_range, largest_weights, needs, word_of
 from ultralif_deploy.rounding import Row, rounding_table
 from ultralif_deploy.second_order import WordLengths
+from ultralif_deploy.weight_format import weight_format
 
 YES, UNSURE, WITH_LOSSES, NO = "yes", "unsure", "with losses", "no"
 

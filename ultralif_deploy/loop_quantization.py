@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from ultralif_deploy.architectures import BatchNorm
 from ultralif_deploy.fixed import FRACTION_BITS
-from ultralif_deploy.grid import WeightFormat, fit_scale
+from ultralif_deploy.grid import fit_scale
 from ultralif_deploy.hardening import folds_bias, shares_scale
 from ultralif_deploy.models import SoftNetwork, added, fire, first_signals, stage_current
 from ultralif_deploy.moments import Moment, second_moment
+from ultralif_deploy.weight_format import WeightFormat
 
 MOMENT_ROWS = 20_000
 """Rows of a convolution's inputs from which second moments are estimated."""

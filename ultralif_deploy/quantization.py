@@ -13,12 +13,7 @@ from ultralif_deploy.encode import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.fixed import DECAY_BITS, MAX_MEMBRANE_BITS
 from ultralif_deploy.graph import INPUT, AnyMap, Identity, Projection
-from ultralif_deploy.grid import (
-    Multiples,
-    WeightFormat,
-    fit_scale,
-    weight_format,
-)
+from ultralif_deploy.grid import Multiples, fit_scale
 from ultralif_deploy.hard import run_population, total_current
 from ultralif_deploy.integer_neurons import Rounding, integer_neuron, is_fine
 from ultralif_deploy.log_max import DEFAULT_ENTRIES
@@ -34,6 +29,7 @@ from ultralif_deploy.registers import (
     wide_word,
 )
 from ultralif_deploy.second_order import WordLengths, second_order_neuron
+from ultralif_deploy.weight_format import WeightFormat, weight_format
 
 ONE_SCALE = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
 """Models whose neurons are compared with each other or share a table."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from ultralif_deploy.energy.chips import ChipEvents, ChipRun
 from ultralif_deploy.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.integer_second_order import SECOND_ORDER
 from ultralif_deploy.program import (
     LEAKY,
@@ -27,6 +26,7 @@ from ultralif_deploy.program import (
 )
 from ultralif_deploy.simulators.synapses import currents, synapses
 from ultralif_deploy.simulators.trace import EventCounts, Trace, join_counts
+from ultralif_deploy.weight_format import weight_format
 
 
 @dataclass(frozen=True, slots=True, eq=False)

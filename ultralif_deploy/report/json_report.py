@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.certificate import Comparison
 from ultralif_deploy.delays import Delay
-from ultralif_deploy.grid import weight_format
 from ultralif_deploy.judging import judgement
 from ultralif_deploy.network import Network
 from ultralif_deploy.program import Program
 from ultralif_deploy.settings import Source
+from ultralif_deploy.weight_format import weight_format
 
 if TYPE_CHECKING:
     from ultralif_deploy.foreign import NetworkSource
