@@ -65,6 +65,12 @@ def test_every_delay_has_a_row_in_timesteps():
     ]
 
 
+@pytest.mark.parametrize("steps", [(3 - OFF, 3 + OFF / 2), (3 + OFF / 2, 3 - OFF)])
+def test_the_delay_that_errs_most_is_shown(steps):
+    made = graph("input>a>d>b>output", a=fires(), b=fires(), d=late(*steps))
+    assert delay_rows(made) == [row("a->b", 3 - OFF, 3, OFF)]
+
+
 def test_delays_of_the_input_to_the_output_and_in_a_cycle():
     made = graph(
         *("input>d>a>e>output", "a>f>a"), a=fires(), d=late(2, 2), e=late(4, 4), f=late(5, 5)
