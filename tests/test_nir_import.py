@@ -364,6 +364,12 @@ class Strange(nir.NIRNode):
             "d: a Delay behind a bias",
         ),
         (
+            lambda: graph(
+                "input>a>d>output", a=nir.LI(full(4), full(1), full(0)), d=nir.Delay(full(2))
+            ),
+            "a: does not spike but drives readout",
+        ),
+        (
             lambda: graph("input>d>a>output", d=nir.Delay(full(10**6)), a=if_node()),
             "d: delays of 1e.06 to 1e.06 timesteps",
         ),

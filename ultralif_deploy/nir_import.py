@@ -78,7 +78,11 @@ def _network(
     (start,) = signals.ends(nir.Input)
     (end,) = signals.ends(nir.Output)
     out = signals.arriving(end)
-    direct = [source for (source, delay), one in out.terms.items() if isinstance(one, Identity)]
+    direct = [
+        source
+        for (source, delay), one in out.terms.items()
+        if delay == 0 and isinstance(one, Identity)
+    ]
     read_out = direct[0] if len(out.terms) == 1 and len(direct) == 1 else None
     if read_out not in arriving or not isinstance(arriving[read_out].neuron, hard.READOUTS):
         read_out = "readout"
