@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ultralif_deploy.cli import main as ultralif
+from ultralif_deploy.cli.commands import main as ultralif
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- reference -->\n", "<!-- /reference -->\n"

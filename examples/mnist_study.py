@@ -20,21 +20,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ultralif_deploy import checkpoint, checkpoint_file
-from ultralif_deploy.anneal import AnnealOptions, calibration_values, fine_tune
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.checkpoint_names import released_key
 from ultralif_deploy.data import Split, load_dataset
-from ultralif_deploy.encode import Encoder
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.network import Network
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.program import Program
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.reestimation import reestimate_batch_norm, stop_growth
-from ultralif_deploy.training import constant_plan, evaluate, fit
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.soft import checkpoint, checkpoint_file
+from ultralif_deploy.soft.anneal import AnnealOptions, calibration_values, fine_tune
+from ultralif_deploy.soft.checkpoint_names import released_key
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.reestimation import reestimate_batch_norm, stop_growth
+from ultralif_deploy.soft.training import constant_plan, evaluate, fit
+from ultralif_deploy.verify.backends import load_on
 
 FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
 

@@ -24,16 +24,22 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy import network as hard
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.checkpoint_file import read_tensors
-from ultralif_deploy.graph import INPUT
-from ultralif_deploy.hard import HardTrace, run_hard, run_population, stepper, total_current
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import (
+    HardTrace,
+    run_hard,
+    run_population,
+    stepper,
+    total_current,
+)
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.second_order import WordLengths, second_order_neuron, state_unit
-from ultralif_deploy.second_order_checkpoint import read_second_order
-from ultralif_deploy.simulators.second_order import KERNELS
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.second_order import WordLengths, second_order_neuron, state_unit
+from ultralif_deploy.readers.second_order import read_second_order
+from ultralif_deploy.simulators.fast.second_order import KERNELS
+from ultralif_deploy.soft.checkpoint_file import read_tensors
+from ultralif_deploy.verify.backends import load_on
 
 NETWORKS = {"SiLIF": "silif_ssc.pth", "C-SiLIF": "csilif_ssc.pth"}
 CHANNELS, STEPS = 140, 100

@@ -15,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy import checkpoint, checkpoint_file
-from ultralif_deploy.anneal import calibration_values
-from ultralif_deploy.backends import load_on
 from ultralif_deploy.data import Split, load_dataset
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.program import Program
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.training import constant_plan, evaluate, fit
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.soft import checkpoint, checkpoint_file
+from ultralif_deploy.soft.anneal import calibration_values
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.training import constant_plan, evaluate, fit
+from ultralif_deploy.verify.backends import load_on
 
 DEVICES = ("paper-proxy", "cmos45", "yan2024", "loihi1", "loihi1-sanafe")
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 import ultralif_deploy as ul
-from ultralif_deploy.anneal import calibration_values
+from ultralif_deploy.soft.anneal import calibration_values
 
 HIDDEN = (128, 128)
 CLASSES = 10
@@ -91,9 +91,9 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
     """Train one soft network and deploy it in each way that `rows` ask for."""
     import torch
 
-    from ultralif_deploy.checkpoint_file import save
-    from ultralif_deploy.models import Architecture
-    from ultralif_deploy.training import constant_plan, fit
+    from ultralif_deploy.soft.checkpoint_file import save
+    from ultralif_deploy.soft.network import Architecture
+    from ultralif_deploy.soft.training import constant_plan, fit
 
     torch.set_num_threads(1)
     data = options.output / f"{name}.npz"

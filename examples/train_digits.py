@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ultralif_deploy import checkpoint_file
 from ultralif_deploy.data import load_dataset
-from ultralif_deploy.encode import Encoder
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.training import constant_plan, evaluate, fit
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.soft import checkpoint_file
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 
 PACKAGED = Path(checkpoint_file.__file__).parent / "data" / "digits_ultraplif.pt"
 

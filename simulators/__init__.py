@@ -6,6 +6,6 @@ import os
 # cannot write an identifier of the machine to the home directory.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from ultralif_deploy.simulators.trace import EventCounts, Executable, Trace
+from ultralif_deploy.program.trace import EventCounts, Executable, Trace
 
 __all__ = ["EventCounts", "Executable", "Trace"]

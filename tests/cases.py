@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from conftest import shared_file
 
-from ultralif_deploy.network import Network
-from ultralif_deploy.nir_import import import_nir
-from ultralif_deploy.nir_neurons import Conventions
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.neurons import Conventions
 
 CASES: dict[str, Conventions] = {
     "threshold-beyond-membrane": Conventions(),

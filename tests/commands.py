@@ -7,7 +7,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from ultralif_deploy.cli import main
+from ultralif_deploy.cli.commands import main
 from ultralif_deploy.data import loading
 
 DEMO = Path(loading.__file__).parent / "digits_ultraplif.pt"

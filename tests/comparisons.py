@@ -20,16 +20,17 @@ from second_order_strategies import second_order_parameters
 from strategies import KINDS, MODES, decays, inputs_for, networks, programs, seeds
 
 import ultralif_deploy
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
-from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_BITS, largest_held
-from ultralif_deploy.hard import run_hard
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import PASSES, apply_passes
-from ultralif_deploy.program import Population, Program
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.resets import RESETS
-from ultralif_deploy.simulators import Executable, Trace, reference
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_BITS, largest_held
+from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.simulators import Executable, Trace
+from ultralif_deploy.simulators.reference import simulator as reference
 
 EXAMPLES = 200
 SPEC = Path(ultralif_deploy.__file__).parent / "PROGRAM.md"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ultralif_deploy.graph import Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Neuron, Population, Program
+from ultralif_deploy.program.graph import Dense, Projection
+from ultralif_deploy.program.program import Input, Integrator, Neuron, Population, Program
 
 Links = list[tuple[str, str]]
 

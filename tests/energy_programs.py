@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ultralif_deploy.backends import load_on
 from ultralif_deploy.energy.counts import EventCounter, Events
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.estimate import Estimate, estimate
-from ultralif_deploy.graph import INPUT, Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.verify.backends import load_on
 
 PJ = 1e-12
 INPUTS = np.array([[[1, 0]], [[0, 1]], [[1, 1]]], dtype=np.uint8)

@@ -4,10 +4,10 @@ from comparisons import assert_same_trace, holds
 from hypothesis import strategies as st
 from strategies import inputs_for
 
-from ultralif_deploy.backends import load_on
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.program import Program, executed_arrays, weights_digest
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.verify.backends import load_on
 
 
 def equal_where_not_refused(

@@ -7,8 +7,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program import (
+from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program.program import (
     LIF,
     Input,
     Integrator,

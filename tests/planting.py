@@ -11,7 +11,7 @@ from types import ModuleType
 
 numbers = itertools.count()
 
-PLAIN = ("from ultralif_deploy.simulators.compiled import jit", "jit = lambda f: f")
+PLAIN = ("from ultralif_deploy.simulators.native.compiled import jit", "jit = lambda f: f")
 """The change that makes a module's kernels plain Python."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ultralif_deploy.backends import BACK_ENDS
+from ultralif_deploy.verify.backends import BACK_ENDS
 
 IN_THIS_ENVIRONMENT = tuple(name for name in BACK_ENDS if not name.startswith(("lava", "netx")))
 

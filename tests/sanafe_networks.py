@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from counted_networks import Links, assembled, matrices, with_zeros
 
-from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.graph import INPUT, Projection
-from ultralif_deploy.program import LIF, Integrator, Neuron, Population, Program, Threshold
-from ultralif_deploy.simulators import loihi, reference
-from ultralif_deploy.simulators.chips import chip
-from ultralif_deploy.simulators.loihi_stock import registers
-from ultralif_deploy.simulators.placement import fan_out_by_core
-from ultralif_deploy.simulators.trace import Trace
+from ultralif_deploy.chips import chip
+from ultralif_deploy.chips.placement import fan_out_by_core
+from ultralif_deploy.chips.registers import registers
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, Projection
+from ultralif_deploy.program.program import LIF, Integrator, Neuron, Population, Program, Threshold
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.loihi import simulator as loihi
+from ultralif_deploy.simulators.reference import simulator as reference
 
 PYTHON = "ULTRALIF_SANAFE_PYTHON"
 PROCESS = Path(__file__).with_name("sanafe_process.py")

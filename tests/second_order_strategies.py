@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
-from ultralif_deploy.fixed import INT32_MAX, MAX_COEFFICIENT_BITS, MAX_SHIFT, MAX_STATE_BITS
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.fixed import INT32_MAX, MAX_COEFFICIENT_BITS, MAX_SHIFT, MAX_STATE_BITS
 
 SPIKING = ("silif", "csilif", "adalif")
 """Kinds that fire."""

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from second_order_strategies import MODELS as SECOND_ORDER
 from second_order_strategies import hard_second_order, second_order_model
 
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
-from ultralif_deploy.graph import INPUT, Dense, Identity, LinearMap, Projection
-from ultralif_deploy.hard import run_population
-from ultralif_deploy.resets import RESETS
-from ultralif_deploy.simulators import reference
-from ultralif_deploy.weight_format import weight_format
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.running import run_population
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
+from ultralif_deploy.program.graph import INPUT, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.simulators.reference import simulator as reference
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")
@@ -317,13 +317,14 @@ def _integer_neuron(
             return integer.LeakyIntegrator(decay, bits)
         if kind == "cubali":
             return integer.CubaLI(decay, synaptic, bits)
+        reset_mode = str(rng.choice(list(RESETS)))
+        many, most, floor = False, 1, None
         if kind in ("lif", "cubalif"):
             word = WORDS[rng.integers(len(WORDS))]
             top = largest_held(word[0])
-        reset_mode = str(rng.choice(list(RESETS)))
-        many = reset_mode == "subtract" and rng.random() < 0.4
-        most = int(rng.choice((2, 3, 255))) if many else 1
-        floor = any_of((0, -1, -64, 65, top, -top)) if rng.random() < 0.15 else None
+            many = reset_mode == "subtract" and rng.random() < 0.4
+            most = int(rng.choice((2, 3, 255))) if many else 1
+            floor = any_of((0, -1, -64, 65, top, -top)) if rng.random() < 0.15 else None
         resets = any_of((0, 0, 1, -1, 64, top, -top))
         stride = int(rng.integers(1, size, endpoint=True))
         table, shift = _table(rng, mode, 64 * current + bias)

@@ -9,12 +9,12 @@ import pytest
 from commands import DEMO
 
 import ultralif_deploy as ul
-from ultralif_deploy import checkpoint_file
-from ultralif_deploy.anneal import calibration_values
 from ultralif_deploy.data import Split
-from ultralif_deploy.models import Architecture
-from ultralif_deploy.neurons import UltraPLIF
-from ultralif_deploy.training import constant_plan, evaluate, fit
+from ultralif_deploy.soft import checkpoint_file
+from ultralif_deploy.soft.anneal import calibration_values
+from ultralif_deploy.soft.network import Architecture
+from ultralif_deploy.soft.neurons import UltraPLIF
+from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 
 SEEDS = range(5)
 """Spikes of the test digits, so that one sample of 450 does not decide."""

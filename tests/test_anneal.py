@@ -8,26 +8,27 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import anneal
-from ultralif_deploy.anneal import (
+from ultralif_deploy.data import Split, load_dataset
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program.graph import Dense
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.soft import anneal
+from ultralif_deploy.soft.anneal import (
     STATE_FILE,
     AnnealOptions,
     calibration_values,
     fine_tune,
     schedule,
 )
-from ultralif_deploy.data import Split, load_dataset
-from ultralif_deploy.encode import Encoder
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import Dense
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.reestimation import fitted_thresholds, reestimate, reestimate_batch_norm
-from ultralif_deploy.simulators import fast, reference
-from ultralif_deploy.training import EpochResult, constant_plan, evaluate, fit, hold_out
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.reestimation import fitted_thresholds, reestimate, reestimate_batch_norm
+from ultralif_deploy.soft.training import EpochResult, constant_plan, evaluate, fit, hold_out
 
 ENCODER = Encoder("rate", 2, seed=5)
 QUICK = AnnealOptions(epochs=4, batch_size=50)

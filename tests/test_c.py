@@ -17,13 +17,13 @@ from second_order_strategies import SPIKING
 from strategies import FORMATS, inputs_for, programs
 
 from ultralif_deploy import read_nir
-from ultralif_deploy.backends import EXPORTERS
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters import c as exporter
-from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import c_runner
-from ultralif_deploy.simulators.c_runner import Compiled, compile_c
-from ultralif_deploy.weight_format import weight_format
+from ultralif_deploy.exporters.c import writer as exporter
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.simulators.runners import c as c_runner
+from ultralif_deploy.simulators.runners.c import Compiled, compile_c
+from ultralif_deploy.verify.backends import EXPORTERS
 
 pytestmark = requires("c")
 

@@ -9,11 +9,11 @@ from commands import refused, ultralif
 from conftest import shared_file
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.nir_neurons import Conventions
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import fast
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.simulators.fast import simulator as fast
 
 OPTIONS = {
     "norse-default-export": ("--dt", 1e-6),

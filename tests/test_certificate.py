@@ -13,13 +13,13 @@ import pytest
 from commands import DEMO, array_of, refused, ultralif
 from requirements import available, requires
 
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.certificate import check_certificate, first_difference
 from ultralif_deploy.errors import CheckFailed, UltralifError
-from ultralif_deploy.exporters.nir import read_nir
-from ultralif_deploy.exports import checksums
-from ultralif_deploy.program import executed_arrays, weights_digest
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.program.program import executed_arrays, weights_digest
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.verify.backends import load_on
+from ultralif_deploy.verify.certificate import check_certificate, first_difference
+from ultralif_deploy.verify.exports import checksums
 
 CERTIFIED = available(("reference", "fast", "c"))
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import checkpoint_file, files
-from ultralif_deploy.checkpoint import load
-from ultralif_deploy.checkpoint_file import SETTINGS_KEY, save
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.models import Architecture, SoftNetwork
+from ultralif_deploy.io import files
+from ultralif_deploy.soft import checkpoint_file
+from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, save
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
 
 
 def network(kind="ultratlif", widths=(4, 3, 2), **options):

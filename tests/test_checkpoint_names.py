@@ -7,19 +7,19 @@ from comparisons import holds
 from numpy.testing import assert_array_equal
 from strategies import seeds
 
-from ultralif_deploy.architectures import Architecture
-from ultralif_deploy.checkpoint import load
-from ultralif_deploy.checkpoint_file import save
-from ultralif_deploy.checkpoint_names import released_key, released_name
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import SoftNetwork
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import reference
-from ultralif_deploy.training import real_inputs
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.soft.architectures import Architecture
+from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.checkpoint_names import released_key, released_name
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.training import real_inputs
 
 NAMES = {
     "ultratlif_T10_seed0": ("ultratlif", 10, 1, ""),

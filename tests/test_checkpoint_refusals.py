@@ -6,9 +6,9 @@ import pytest
 import torch
 from test_checkpoint import network, refused, state, written
 
-from ultralif_deploy.checkpoint import MAX_TIMESTEPS, load
-from ultralif_deploy.checkpoint_file import SETTINGS_KEY, read_tensors
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.soft.checkpoint import MAX_TIMESTEPS, load
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ import pytest
 from commands import DEMO, refused, ultralif
 from requirements import available
 
-from ultralif_deploy import cli_options
-from ultralif_deploy.backends import BACK_ENDS, EXPORTERS
-from ultralif_deploy.encode import ENCODINGS
-from ultralif_deploy.exporters.nir import FLAVOURS, read_nir
-from ultralif_deploy.neuron_kinds import RELEASED
-from ultralif_deploy.normalization import NORMALIZATIONS
+from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.cli.commands import main
+from ultralif_deploy.data.encoders import ENCODINGS
+from ultralif_deploy.data.normalization import NORMALIZATIONS
+from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
 from ultralif_deploy.passes import PASSES, REQUIRED
-from ultralif_deploy.second_order_checkpoint import NEURONS as SECOND_ORDER
+from ultralif_deploy.readers.second_order import NEURONS as SECOND_ORDER
+from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS
 
 REPORT_KEYS = {
     "accuracy": (
@@ -177,7 +178,7 @@ def test_readable_output_names_the_result(deployed: Path) -> None:
     assert "95 % interval" in outcome.out
 
 
-@pytest.mark.parametrize("command", sorted(__import__("ultralif_deploy.cli").cli.main.commands))
+@pytest.mark.parametrize("command", sorted(main.commands))
 def test_help_has_an_example(command: str) -> None:
     outcome = ultralif(command, "--help")
     assert outcome.code == 0
@@ -200,7 +201,7 @@ def test_option_lists_are_those_of_the_code() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, ultralif_deploy.cli as c; c.main(['--help'], standalone_mode=False);"
+        "import sys, ultralif_deploy.cli.commands as c; c.main(['--help'], standalone_mode=False);"
         "print([m for m in ('torch', 'numpy', 'numba', 'rich', 'nir') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,8 +10,9 @@ import torch
 from click.testing import CliRunner
 from commands import DEMO, refused, ultralif
 
-from ultralif_deploy import pipeline, sources
-from ultralif_deploy.cli import main
+from ultralif_deploy import pipeline
+from ultralif_deploy.cli.commands import main
+from ultralif_deploy.sources import opening as sources
 
 ANNEAL = ("anneal", DEMO, "--data", "digits", "--epochs", 3)
 
@@ -79,7 +80,12 @@ def test_a_terminal_without_greek(encoding: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is missing")
 def test_output_that_cannot_be_written() -> None:
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-c", "from ultralif_deploy.cli import main; main()", "--help"]
+        command = [
+            sys.executable,
+            "-c",
+            "from ultralif_deploy.cli.commands import main; main()",
+            "--help",
+        ]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (2, "Error: output: No space left on device\n")
 

@@ -10,7 +10,7 @@ NO_PLACE = """
 import tempfile
 def refused(*_, **__): raise OSError("read-only file system")
 tempfile.TemporaryFile = refused
-from ultralif_deploy.cli import main
+from ultralif_deploy.cli.commands import main
 main()
 """
 
@@ -25,6 +25,6 @@ def test_simulates_without_a_place_for_compiled_code(tmp_path) -> None:
 
 
 def test_onnxruntime_reports_to_nobody() -> None:
-    code = "import os, ultralif_deploy.backends; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    code = "import os, ultralif_deploy.verify.backends; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"

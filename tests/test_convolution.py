@@ -10,11 +10,11 @@ from numpy.testing import assert_array_equal
 from planting import copy_of
 from strategies import convolutions, seeds
 
-from ultralif_deploy import composition
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.convolution import Conv2d, average_pool
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import Dense, Identity
+from ultralif_deploy.network import composition
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.program.convolution import Conv2d, average_pool
+from ultralif_deploy.program.graph import Dense, Identity
 
 images = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
 
@@ -128,7 +128,7 @@ BUGS = {
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_bugs_in_products_are_found(bug):
-    planted = copy_of("ultralif_deploy.composition", BUGS[bug])
+    planted = copy_of("ultralif_deploy.network.composition", BUGS[bug])
 
     def product(parts):
         mine = [planted.Diagonal(p.weight) if isinstance(p, Diagonal) else p for p in parts]

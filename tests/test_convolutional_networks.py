@@ -5,21 +5,22 @@ import pytest
 import torch
 from comparisons import assert_same_trace, neurons_left
 
-from ultralif_deploy.anneal import AnnealOptions, fine_tune
-from ultralif_deploy.checkpoint import load
-from ultralif_deploy.checkpoint_file import save
 from ultralif_deploy.data import Split, load_dataset
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.graph import Conv2d
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
+from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import fast, reference
-from ultralif_deploy.training import constant_plan, evaluate, fit, real_inputs
+from ultralif_deploy.program.graph import Conv2d
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.training import constant_plan, evaluate, fit, real_inputs
 
 ENCODER = Encoder("constant", 2)
 

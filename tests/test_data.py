@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import files
 from ultralif_deploy.data import Split, load_dataset
 from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io import files
 
 
 @pytest.fixture

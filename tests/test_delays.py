@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from commands import ultralif
 
-from ultralif_deploy.delays import Delay, stored_delays
-from ultralif_deploy.graph import Identity, Projection
-from ultralif_deploy.judging import rounding_findings
-from ultralif_deploy.nir_delays import meant_delays
-from ultralif_deploy.nir_import import import_nir
-from ultralif_deploy.nir_neurons import Conventions
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.rounding import Row, rounding_table
+from ultralif_deploy.program.delays import Delay, stored_delays
+from ultralif_deploy.program.graph import Identity, Projection
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.rounding import Row, rounding_table
+from ultralif_deploy.readers.nir.delays import meant_delays
+from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.verify.judging import rounding_findings
 
 OFF = 2.0**-11
 """Timesteps by which some delays here miss a whole one; exact in float64, within the tolerance."""

@@ -5,15 +5,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ultralif_deploy.data import Dataset, Split
-from ultralif_deploy.encode import (
+from ultralif_deploy.data.encoders import (
     BLOCK,
     Encoder,
     fitting_encodings,
     lacks_frames,
     largest_input,
 )
+from ultralif_deploy.data.normalization import NORMALIZATIONS, normalization
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.normalization import NORMALIZATIONS, normalization
 
 
 def images(count=30, pixels=5, seed=0):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from energy_programs import INPUTS, PJ, counted, on, picojoules, program
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.energy import chips
 from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
 from ultralif_deploy.energy.devices import SHIPPED, load_device
@@ -15,8 +14,9 @@ from ultralif_deploy.energy.estimate import estimate
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.energy.models.rows import CAUSES
 from ultralif_deploy.energy.report import energy_csv, energy_report
-from ultralif_deploy.graph import INPUT, Dense, Projection
-from ultralif_deploy.program import LIF, Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.program import LIF, Input, Integrator, Population, Program, Threshold
 
 # Models
 

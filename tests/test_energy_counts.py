@@ -6,10 +6,10 @@ from energy_programs import counted, program
 from hypothesis import strategies as st
 from strategies import inputs_for, programs
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.energy.counts import full_fan_out
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.simulators import loihi
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.simulators.loihi import simulator as loihi
 
 
 def test_counts_by_hand() -> None:

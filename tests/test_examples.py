@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from requirements import available
 
-from ultralif_deploy import checkpoint
 from ultralif_deploy.data import loading
+from ultralif_deploy.soft import checkpoint
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DIGITS = loading.EMBEDDED["digits"]

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from commands import refused, ultralif
 
-from ultralif_deploy import backends, exports
-from ultralif_deploy.backends import BackEnd
 from ultralif_deploy.errors import Missing, Refused, UltralifError
-from ultralif_deploy.files import (
+from ultralif_deploy.io.files import (
     CHECKSUMS_FILE,
     copy_modules,
     directory_written_whole,
     sha256_file,
 )
-from ultralif_deploy.program import Program
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.verify import backends, exports
+from ultralif_deploy.verify.backends import BackEnd
 
 
 def write(directory: Path, text: str) -> None:

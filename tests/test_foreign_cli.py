@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from commands import DEMO, refused, ultralif
 
-from ultralif_deploy import cli_options
-from ultralif_deploy.exporters.nir import read_nir
-from ultralif_deploy.nir_neurons import DISCRETIZATIONS
-from ultralif_deploy.resets import RESETS
+from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.readers.nir.neurons import DISCRETIZATIONS
 
 
 @pytest.fixture(scope="module")

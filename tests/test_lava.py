@@ -15,12 +15,13 @@ from second_order_strategies import SPIKING
 from strategies import programs
 
 from ultralif_deploy import read_nir
-from ultralif_deploy.backends import EXPORTERS, load_on, load_written
 from ultralif_deploy.errors import Refused, UltralifError
-from ultralif_deploy.graph import INPUT, Conv2d, Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import lava_runner, reference
-from ultralif_deploy.simulators.trace import run_in_steps
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Projection
+from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.trace import run_in_steps
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.runners import lava as lava_runner
+from ultralif_deploy.verify.backends import EXPORTERS, load_on, load_written
 
 FLAVOURS = ("lava", "lava-loihi1", "lava-custom")
 

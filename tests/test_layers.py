@@ -41,139 +41,78 @@ def own_imports(name):
     return {m for m in imports(name) if m.startswith(PACKAGE + ".")}
 
 
+def room(name):
+    """The folder, or the file beside the folders, that a module lies in."""
+    return name.split(".")[1] if "." in name else ""
+
+
 def test_every_module_is_looked_at():
-    assert {f"{PACKAGE}.{m}" for m in ("program", "passes.fold_bias", "simulators.fast")} <= set(
-        FILES
-    )
-    assert f"{PACKAGE}.exporters.nir" in FILES
-    assert f"{PACKAGE}.program" in imports(f"{PACKAGE}.simulators.fast")
-    assert len(FILES) > 40
+    some = ("program.program", "passes.fold_bias", "simulators.fast.simulator", "cli.commands")
+    assert {f"{PACKAGE}.{m}" for m in some} <= set(FILES)
+    assert f"{PACKAGE}.exporters.nir.programs" in FILES
+    assert f"{PACKAGE}.program.program" in imports(f"{PACKAGE}.simulators.fast.simulator")
+    assert {room(name) for name in FILES} == {"", *ROOMS}
 
 
-BACK_END_MAY_SEE = {
-    f"{PACKAGE}.{module}"
-    for module in (
-        "program",
-        "fixed",
-        "exact_ranges",
-        "weight_format",
-        "graph",
-        "files",
-        "errors",
-        "resets",
-    )
-}
-MAY_SEE_TOO = {
-    f"{PACKAGE}.{module}": {f"{PACKAGE}.{other}" for other in others}
-    for module, others in {
-        "simulators.c_runner": ("exporters.c",),
-        "simulators.onnx_runner": ("exporters.onnx",),
-        "simulators.lava_runner": ("exporters.lava", "exporters.netx"),
-        **dict.fromkeys(
-            ("exporters.lava", "exporters.netx"),
-            ("simulators.chips", "simulators.loihi_stock", "simulators.placement"),
-        ),
-    }.items()
-}
-"""What runs an exported form sees its exporter; forms for one chip share its registers."""
-BACK_ENDS = [
-    name for name in FILES if name.startswith((f"{PACKAGE}.exporters", f"{PACKAGE}.simulators"))
-]
+ROOMS = (
+    *("errors", "io", "program", "chips", "exporters", "findings", "data", "network", "passes"),
+    *("quantization", "simulators", "energy", "soft", "readers", "verify", "sources", "report"),
+    *("pipeline", "cli"),
+)
+"""All rooms in the order of what they see: a module sees its own room and those before it."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_downstream_is_imported_upstream(name):
+    for seen in own_imports(name):
+        assert ROOMS.index(room(seen)) <= ROOMS.index(room(name)), f"{name} imports {seen}"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    done = set()
+
+    def follow(name, path):
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for seen in own_imports(name) & set(FILES):
+                follow(seen, (*path, name))
+            done.add(name)
+
+    for name in FILES:
+        follow(name, ())
+
+
+BACK_ENDS = [name for name in FILES if room(name) in ("exporters", "simulators")]
 
 
 @pytest.mark.parametrize("name", BACK_ENDS)
-def test_back_ends_see_the_program_and_their_own_package(name):
-    own = ".".join(name.split(".")[:2])
-    seen = {m for m in own_imports(name) if m != own and not m.startswith(own + ".")}
-    assert seen <= BACK_END_MAY_SEE | MAY_SEE_TOO.get(name, set())
+def test_back_ends_see_the_program_and_their_own_room(name):
+    runs_exports = name.startswith(f"{PACKAGE}.simulators.runners.")
+    others = ("exporters",) if runs_exports else ()
+    allowed = {"errors", "io", "program", "chips", room(name), *others}
+    assert {room(m) for m in own_imports(name)} <= allowed
     assert "torch" not in {m.split(".")[0] for m in imports(name)}
 
 
-ORDER = [
-    {"errors", "findings", "moments"},
-    {"fixed", "exact_ranges", "files", "assumptions", "resets", "normalization"},
-    {"convolution", "npz", "weight_format"},
-    {"graph", "data.loading", "integer_second_order", "log_max"},
-    {"network", "program", "grid", "data", "composition"},
-    {"hard_second_order", "second_order", "encode"},
-    {"hard", "neurons"},
-    {"baseline_neurons"},
-    {"neuron_kinds"},
-    {"passes", "architectures", "channel_blocks"},
-    {"memory"},
-    {"registers"},
-    {"integer_neurons"},
-    {"quantization", "models", "layout", "checkpoint_names"},
-    {"hardening", "checkpoint_file"},
-    {"checkpoint"},
-    {"loop_quantization", "second_order_checkpoint"},
-    {"training"},
-    {"reestimation"},
-    {"anneal"},
-]
-"""Layers of the road from checkpoint to program; a module sees those before its own."""
+WITHOUT_TORCH = ROOMS[: ROOMS.index("soft")]
 
 
-def rank(module):
-    short = module.removeprefix(PACKAGE + ".")
-    short = "passes" if short.startswith("passes") else short
-    ranks = [i for i, layer in enumerate(ORDER) if short in layer]
-    return ranks[0] if ranks else None
+@pytest.mark.parametrize("name", [n for n in FILES if room(n) in WITHOUT_TORCH])
+def test_torch_is_imported_left_of_the_network_alone(name):
+    assert not {"torch", "snntorch"} & {m.split(".")[0] for m in imports(name)}
 
 
-@pytest.mark.parametrize("layer", range(len(ORDER)))
-def test_nothing_downstream_is_imported_upstream(layer):
-    members = [name for name in FILES if rank(name) == layer]
-    assert members
-    for name in members:
-        for seen in own_imports(name):
-            if "passes" in name and "passes" in seen:
-                continue
-            assert rank(seen) is not None, f"{name} imports {seen}"
-            assert rank(seen) < layer, f"{name} imports {seen}"
-
-
-WITH_TORCH = {
-    f"{PACKAGE}.{m}"
-    for m in (
-        "neurons",
-        "baseline_neurons",
-        "neuron_kinds",
-        "architectures",
-        "models",
-        "checkpoint",
-        "checkpoint_file",
-        "checkpoint_names",
-        "training",
-        "anneal",
-        "reestimation",
-        "layout",
-        "loop_quantization",
-        "second_order_checkpoint",
-        "hardening",
-    )
-}
-
-
-def test_torch_is_imported_left_of_the_network_alone():
-    def at_the_top(name):
-        body = TREES[name].body
-        names = {a.name for n in body if isinstance(n, ast.Import) for a in n.names}
-        names |= {n.module for n in body if isinstance(n, ast.ImportFrom)}
-        return {m.split(".")[0] for m in names} >= {"torch"} or bool(names & WITH_TORCH)
-
-    for name in BACK_ENDS + [n for n in FILES if rank(n) is not None]:
-        assert at_the_top(name) == (name in WITH_TORCH), name
-
-
-MODULES = ("program", "network", "hard", "passes", "quantization", "simulators", "exporters")
+MODULES = (
+    *("program.program", "network.network", "network.running", "passes", "quantization.quantize"),
+    *("simulators", "exporters", "energy", "sources.settings", "cli.commands"),
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_importing_does_not_load_torch(module):
     code = (
         f"import sys, {PACKAGE}.{module}\n"
-        "print([m for m in ('torch', 'matplotlib', 'rich', 'click') if m in sys.modules])"
+        "print([m for m in ('torch', 'matplotlib', 'rich') if m in sys.modules])"
     )
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
@@ -194,7 +133,7 @@ def dotted(node):
 @pytest.mark.parametrize("name", FILES)
 def test_untrusted_files_cannot_run_code(name):
     assert not {"pickle", "dill", "joblib", "marshal", "shelve"} & imports(name) or (
-        name == f"{PACKAGE}.checkpoint_file"  # for the exception that it catches
+        name == f"{PACKAGE}.soft.checkpoint_file"  # for the exception that it catches
     )
     for call in calls(name):
         called = dotted(call.func)
@@ -205,7 +144,7 @@ def test_untrusted_files_cannot_run_code(name):
         if called in {"np.load", "numpy.load"}:
             assert given.get("allow_pickle") == "False", where
         if called == "torch.load":
-            assert name == f"{PACKAGE}.checkpoint_file", where
+            assert name == f"{PACKAGE}.soft.checkpoint_file", where
             assert given.get("weights_only") == "True", where
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.ImportFrom) and node.module == "torch":
@@ -214,7 +153,7 @@ def test_untrusted_files_cannot_run_code(name):
 
 def test_torch_load_is_called_in_one_place():
     places = [name for name in FILES for call in calls(name) if dotted(call.func) == "torch.load"]
-    assert places == [f"{PACKAGE}.checkpoint_file"]
+    assert places == [f"{PACKAGE}.soft.checkpoint_file"]
 
 
 @pytest.mark.parametrize(
@@ -234,11 +173,19 @@ def test_what_these_checks_look_for_is_found(monkeypatch, text, message):
 
 
 def test_a_wrong_import_is_found(monkeypatch):
-    name = f"{PACKAGE}.simulators.fast"
-    monkeypatch.setitem(TREES, name, ast.parse("from ultralif_deploy.network import Network"))
+    name = f"{PACKAGE}.simulators.fast.simulator"
+    network = ast.parse("from ultralif_deploy.network.network import Network")
+    monkeypatch.setitem(TREES, name, network)
     with pytest.raises(AssertionError):
-        test_back_ends_see_the_program_and_their_own_package(name)
-    name = f"{PACKAGE}.graph"
-    monkeypatch.setitem(TREES, name, ast.parse("def f():\n    import ultralif_deploy.program"))
+        test_back_ends_see_the_program_and_their_own_room(name)
+    name = f"{PACKAGE}.program.graph"
+    monkeypatch.setitem(TREES, name, ast.parse("def f():\n    import ultralif_deploy.cli.options"))
     with pytest.raises(AssertionError):
-        test_nothing_downstream_is_imported_upstream(rank(name))
+        test_nothing_downstream_is_imported_upstream(name)
+    program = ast.parse("from ultralif_deploy.program.program import Program")
+    monkeypatch.setitem(TREES, name, program)
+    with pytest.raises(AssertionError):
+        test_no_module_imports_itself_by_way_of_others()
+    monkeypatch.setitem(TREES, name, ast.parse("def f():\n    import torch"))
+    with pytest.raises(AssertionError):
+        test_torch_is_imported_left_of_the_network_alone(name)

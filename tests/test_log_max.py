@@ -10,23 +10,23 @@ from comparisons import holds
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import cli_options
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
-from ultralif_deploy.checkpoint import MEMBRANES, load
-from ultralif_deploy.checkpoint_file import save
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir import read_nir
-from ultralif_deploy.fixed import FRACTION_BITS, MEMBRANE_MAX
-from ultralif_deploy.hard import run_hard, run_population
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.log_max import correction_table, exact_correction
-from ultralif_deploy.models import Architecture, SoftNetwork
+from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.log_max import correction_table, exact_correction
+from ultralif_deploy.network.running import run_hard, run_population
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.rounding import rounding_table
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.fixed import FRACTION_BITS, MEMBRANE_MAX
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.rounding import rounding_table
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.soft.checkpoint import MEMBRANES, load
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
 
 temperatures = st.one_of(st.floats(0, 300), st.floats(300, MEMBRANE_MAX))
 

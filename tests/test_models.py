@@ -5,16 +5,16 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ultralif_deploy.checkpoint import load
-from ultralif_deploy.checkpoint_file import save
-from ultralif_deploy.checkpoint_names import released_key, released_name
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import READOUT, harden
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.neuron_kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.checkpoint_names import released_key, released_name
+from ultralif_deploy.soft.hardening import READOUT, harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
 
 CHECKPOINT = "golden/ultratplif2_bn_T6_seed11.pt"
 

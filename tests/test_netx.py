@@ -16,12 +16,10 @@ from lava_comparisons import equal_where_not_refused
 from numpy.testing import assert_array_equal
 from strategies import programs
 
-from ultralif_deploy.backends import EXPORTERS, load_on, load_written
-from ultralif_deploy.certificate import first_difference
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.files import sha256_file
-from ultralif_deploy.graph import INPUT, AnyMap, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program import (
+from ultralif_deploy.io.files import sha256_file
+from ultralif_deploy.program.graph import INPUT, AnyMap, Conv2d, Dense, Identity, Projection
+from ultralif_deploy.program.program import (
     LIF,
     CubaLIF,
     Input,
@@ -34,7 +32,10 @@ from ultralif_deploy.program import (
     executed_arrays,
     weights_digest,
 )
-from ultralif_deploy.simulators import lava_runner, reference
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.runners import lava as lava_runner
+from ultralif_deploy.verify.backends import EXPORTERS, load_on, load_written
+from ultralif_deploy.verify.certificate import first_difference
 
 Stage = tuple[AnyMap, Neuron, Any]
 """Weights, neurons and their bias."""

@@ -24,12 +24,13 @@ from hypothesis import strategies as st
 from requirements import import_or_skip
 from strategies import MODES, inputs_for, programs
 
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.energy.counts import full_fan_out
-from ultralif_deploy.graph import INPUT, WEIGHTED, Dense, Projection
-from ultralif_deploy.program import Program, Threshold
-from ultralif_deploy.simulators import fast, reference
-from ultralif_deploy.simulators.trace import Trace
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Projection
+from ultralif_deploy.program.program import Program, Threshold
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 INSTALL = "pip install --no-deps neurobench==2.3.0 tqdm"
 BATCH = 4

@@ -8,8 +8,8 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy import baseline_neurons, neurons
-from ultralif_deploy.neuron_kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.soft import baseline_neurons, neurons
+from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
 
 GOLDEN = {
     "ultralif": neurons.UltraLIF,

@@ -15,11 +15,11 @@ from numpy.testing import assert_array_equal
 from strategies import inputs_for, programs
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.exporters.nir_nodes import CUSTOM, FLAVOURS
-from ultralif_deploy.graph import Dense
-from ultralif_deploy.program import Program, executed_arrays, structure
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.exporters.nir.nodes import CUSTOM, FLAVOURS
+from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.program.graph import Dense
+from ultralif_deploy.program.program import Program, executed_arrays, structure
+from ultralif_deploy.simulators.reference import simulator as reference
 
 
 def assert_same_program(actual: Program, expected: Program) -> None:

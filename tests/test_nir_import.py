@@ -13,16 +13,17 @@ from planting import copy_of
 from strategies import seeds
 from torch import nn
 
-from ultralif_deploy import nir_import
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.network import Input
-from ultralif_deploy.nir_import import import_nir
-from ultralif_deploy.nir_neurons import Conventions
-from ultralif_deploy.nir_order import update_order
+from ultralif_deploy.network.network import Input
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.readers.nir import network as nir_import
+from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.readers.nir.order import update_order
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 STEP = Conventions(dt=1.0)
 
@@ -427,7 +428,7 @@ BUGS = {
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_bugs_in_the_equations_are_found(bug, monkeypatch):
-    planted = copy_of("ultralif_deploy.nir_neurons", BUGS[bug])
+    planted = copy_of("ultralif_deploy.readers.nir.neurons", BUGS[bug])
     monkeypatch.setattr(nir_import, "model_of", planted.model_of)
     with pytest.raises(AssertionError):
         equations_hold()

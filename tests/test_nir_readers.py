@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from readers import READERS, import_reader, run_reader
 
-from ultralif_deploy.exporters.nir import write_nir
-from ultralif_deploy.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.exporters.nir.programs import write_nir
+from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.simulators.reference import simulator as reference
 
 INPUTS, FIRST, SECOND, CLASSES = 9, 14, 10, 10
 TIME, BATCH = 25, 20

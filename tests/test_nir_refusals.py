@@ -15,11 +15,11 @@ import pytest
 from nir_files import METADATA, NODES, Edit, added, changed, every_kind, put
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters import nir_file
-from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.files import MAX_UNPACKED_BYTES
-from ultralif_deploy.graph import INPUT, Identity, Projection
-from ultralif_deploy.program import (
+from ultralif_deploy.exporters.nir import file as nir_file
+from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.io.files import MAX_UNPACKED_BYTES
+from ultralif_deploy.program.graph import INPUT, Identity, Projection
+from ultralif_deploy.program.program import (
     FORMAT_VERSION,
     Input,
     Integrator,

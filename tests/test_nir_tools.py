@@ -7,12 +7,13 @@ from frameworks import double_spikes, run_recorded, snntorch_graph
 from numpy.testing import assert_array_equal
 from torch import nn
 
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.nir_import import import_nir
-from ultralif_deploy.nir_neurons import Conventions
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 # Real files
 

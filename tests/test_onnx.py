@@ -20,13 +20,14 @@ from second_order_strategies import SPIKING
 from strategies import MODES, inputs_for, programs
 
 from ultralif_deploy import read_nir
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters import onnx as exporter
-from ultralif_deploy.exporters.onnx import OPSET, SEQUENCE, STEP, write_onnx
-from ultralif_deploy.program import Program, executed_arrays, weights_digest
-from ultralif_deploy.simulators import onnx_runner, reference
-from ultralif_deploy.simulators.onnx_runner import OnOnnxruntime
+from ultralif_deploy.exporters.onnx import writer as exporter
+from ultralif_deploy.exporters.onnx.writer import OPSET, SEQUENCE, STEP, write_onnx
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.runners import onnx as onnx_runner
+from ultralif_deploy.simulators.runners.onnx import OnOnnxruntime
 
 Run = Callable[[None, dict[str, np.ndarray]], list[np.ndarray]]
 
@@ -168,7 +169,7 @@ def test_a_changed_initializer_changes_digest_and_result() -> None:
         onnx_runner.load(program, directory / "onnx")
 
 
-NEURONS = "ultralif_deploy.exporters.onnx_neurons"
+NEURONS = "ultralif_deploy.exporters.onnx.neurons"
 PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "inclusive threshold": (
         'return p.current + p.bias > p.parameters["threshold"], ()',
@@ -206,7 +207,9 @@ PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 def test_planted_bugs_are_found(bug: str) -> None:
     old, new, kinds = PLANTED[bug]
     changed = copy_of(NEURONS, (old, new))
-    writer = copy_of("ultralif_deploy.exporters.onnx", update=changed.update, Update=changed.Update)
+    writer = copy_of(
+        "ultralif_deploy.exporters.onnx.writer", update=changed.update, Update=changed.Update
+    )
     readouts = ("leaky_sum",) if kinds == SPIKING else ("integrator",)
     drawn = programs(kinds=kinds, readouts=readouts)
     with pytest.raises(AssertionError):

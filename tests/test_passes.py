@@ -17,15 +17,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from strategies import KINDS, inputs_for, networks, seeds
 
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.convolution import Conv2d, average_pool
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import WEIGHTED, Identity, Projection
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.network import (
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import (
     Input,
     Integrator,
     Network,
@@ -34,7 +29,7 @@ from ultralif_deploy.network import (
     TropicalLIF,
     dense,
 )
-from ultralif_deploy.neuron_kinds import RELEASED
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import (
     PASSES,
     REQUIRED,
@@ -44,6 +39,11 @@ from ultralif_deploy.passes import (
     fold_bias,
 )
 from ultralif_deploy.passes.savings import pass_savings
+from ultralif_deploy.program.convolution import Conv2d, average_pool
+from ultralif_deploy.program.graph import WEIGHTED, Identity, Projection
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.neuron_kinds import RELEASED
 
 SUBSETS = [(), ("fold-bias",), ("elide-membrane",), ("fold-bias", "collapse-constant")]
 

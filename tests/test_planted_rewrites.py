@@ -11,11 +11,11 @@ from comparisons import (
 from planting import copy_of
 from strategies import KINDS
 
-from ultralif_deploy import network as hard
+from ultralif_deploy.network import network as hard
 
 
 def test_an_unchanged_copy_passes_the_comparisons():
-    neurons = copy_of("ultralif_deploy.integer_neurons")
+    neurons = copy_of("ultralif_deploy.quantization.neurons")
     threshold_is_exact(neurons.integer_threshold, planted=True)
     quantization_is_lossless(quantize_with(neurons), examples=20, planted=True)
 
@@ -23,7 +23,7 @@ def test_an_unchanged_copy_passes_the_comparisons():
 def quantize_with(neurons):
     """`quantize` by a copy of the module that makes integers of neurons."""
     names = {name: getattr(neurons, name) for name in ("integer_neuron", "Rounding", "is_fine")}
-    return copy_of("ultralif_deploy.quantization", **names).quantize
+    return copy_of("ultralif_deploy.quantization.quantize", **names).quantize
 
 
 THRESHOLDS = {
@@ -41,7 +41,7 @@ THRESHOLDS = {
 
 @pytest.mark.parametrize("bug", THRESHOLDS)
 def test_bugs_in_the_integer_threshold_are_found(bug):
-    module = copy_of("ultralif_deploy.integer_neurons", THRESHOLDS[bug])
+    module = copy_of("ultralif_deploy.quantization.neurons", THRESHOLDS[bug])
     with pytest.raises(AssertionError):
         threshold_is_exact(module.integer_threshold, planted=True)
     if bug not in ("float division", "rounded"):
@@ -57,7 +57,7 @@ QUANTIZE = {
 
 @pytest.mark.parametrize("bug", QUANTIZE)
 def test_bugs_in_quantize_are_found(bug):
-    module = copy_of("ultralif_deploy.quantization", QUANTIZE[bug])
+    module = copy_of("ultralif_deploy.quantization.quantize", QUANTIZE[bug])
     with pytest.raises(AssertionError):
         quantization_is_lossless(module.quantize, planted=True)
 

@@ -19,10 +19,10 @@ def planted(name, *changes):
 
 def test_unchanged_copies_pass_the_comparisons():
     for compresses in (True, False):
-        places_are_found(planted("vectors").appender(compresses))
-    event_sums_are_exact(planted("spike_rows"))
-    counts_are_exact(planted("tally"))
-    chains_are_exact(planted("event_chain"))
+        places_are_found(planted("native.vectors").appender(compresses))
+    event_sums_are_exact(planted("fast.spike_rows"))
+    counts_are_exact(planted("fast.tally"))
+    chains_are_exact(planted("fast.event_chain"))
 
 
 PLACES = {
@@ -46,7 +46,7 @@ PLACES = {
 
 @pytest.mark.parametrize("bug", PLACES)
 def test_bugs_in_the_places_are_found(bug):
-    vectors = planted("vectors", PLACES[bug])
+    vectors = planted("native.vectors", PLACES[bug])
 
     def both_ways():
         for compresses in (True, False):
@@ -78,7 +78,7 @@ SUMS = {
 @pytest.mark.parametrize("bug", SUMS)
 def test_bugs_in_the_event_sums_are_found(bug):
     with pytest.raises(AssertionError):
-        event_sums_are_exact(planted("spike_rows", SUMS[bug]))
+        event_sums_are_exact(planted("fast.spike_rows", SUMS[bug]))
 
 
 COUNTS = {
@@ -104,7 +104,7 @@ COUNTS = {
 @pytest.mark.parametrize("bug", COUNTS)
 def test_bugs_in_the_counts_are_found(bug):
     with pytest.raises(AssertionError):
-        counts_are_exact(planted("tally", COUNTS[bug]))
+        counts_are_exact(planted("fast.tally", COUNTS[bug]))
 
 
 CHAIN = {
@@ -126,4 +126,4 @@ CHAIN = {
 @pytest.mark.parametrize("bug", CHAIN)
 def test_bugs_in_the_event_chain_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_are_exact(planted("event_chain", CHAIN[bug]))
+        chains_are_exact(planted("fast.event_chain", CHAIN[bug]))

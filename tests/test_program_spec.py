@@ -13,11 +13,12 @@ from comparisons import (
     step_follows_spec,
 )
 
-from ultralif_deploy import fixed, program
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.program import fixed, program
+from ultralif_deploy.program.graph import Dense, Identity, Projection
+from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 
 def test_every_neuron_model_has_a_block():

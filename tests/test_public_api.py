@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 import ultralif_deploy as ul
-import ultralif_deploy.cli
+import ultralif_deploy.cli.commands
 import ultralif_deploy.pipeline
 
 

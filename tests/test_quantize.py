@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import FORMATS, KINDS, inputs_for, networks, seeds
 
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.encode import Encoder
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import DECAY_ONE, FRACTION_BITS
-from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.grid import fit_scale, round_to_grid
-from ultralif_deploy.integer_neurons import integer_threshold
-from ultralif_deploy.moments import Moment, second_moment
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.weight_format import weight_format
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
+from ultralif_deploy.program.graph import Dense, Identity, Projection
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.quantization.grid import fit_scale, round_to_grid
+from ultralif_deploy.quantization.moments import Moment, second_moment
+from ultralif_deploy.quantization.neurons import integer_threshold
+from ultralif_deploy.quantization.quantize import quantize
 
 # Thresholds
 

@@ -7,19 +7,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from strategies import seeds
 
-from ultralif_deploy import integer_neurons, quantization
-from ultralif_deploy import network as hard
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import INT32_MAX, largest_held
-from ultralif_deploy.graph import Dense
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.memory import gain, needed_decay_bits
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.registers import PLAIN, current_range, needs, word_of
-from ultralif_deploy.resets import RESETS
-from ultralif_deploy.second_order import WordLengths
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.program.fixed import INT32_MAX, largest_held
+from ultralif_deploy.program.graph import Dense
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.quantization import neurons as integer_neurons
+from ultralif_deploy.quantization import quantize as quantization
+from ultralif_deploy.quantization.memory import gain, needed_decay_bits
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.registers import PLAIN, current_range, needs, word_of
+from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 KINDS = ("lif", "cubalif", "released", "paper", "logmax", "tropical")
 LEAKY = KINDS[:-1]

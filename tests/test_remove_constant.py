@@ -11,15 +11,9 @@ from numpy.testing import assert_array_equal
 from strategies import inputs_for, seeds
 
 import ultralif_deploy as ul
-from ultralif_deploy.checkpoint_file import save
-from ultralif_deploy.convolution import Conv2d
 from ultralif_deploy.data import Split
-from ultralif_deploy.encode import Encoder
-from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.hardening import harden
-from ultralif_deploy.models import Architecture, SoftNetwork
-from ultralif_deploy.network import (
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.network.network import (
     LIF,
     Input,
     Integrator,
@@ -30,10 +24,16 @@ from ultralif_deploy.network import (
     UltraDLIF,
     dense,
 )
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.passes.remove_constant import remove_constant, spike_bounds
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.verify import Chain, measure
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import Dense, Identity, Projection
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.verify.measuring import Chain, measure
 
 NEVER, FREE, ALWAYS = (0, 0), (0, 1), (1, 1)
 

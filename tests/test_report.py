@@ -14,10 +14,8 @@ import pytest
 from commands import DEMO, ultralif
 from conftest import shared_file
 
-from ultralif_deploy.findings import Finding
-from ultralif_deploy.judging import NO, YES, verdict, within_allowed
-from ultralif_deploy.printable import shortened
-from ultralif_deploy.raster import NEURONS, TIMESTEPS, sample_raster
+from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.html import render_html
 from ultralif_deploy.report.html.charts import linear_axis, log_axis, rows_figure
 from ultralif_deploy.report.html.page import Column, across, columns, number
@@ -34,6 +32,8 @@ from ultralif_deploy.report.words import (
     signed,
     whole,
 )
+from ultralif_deploy.verify.judging import NO, YES, verdict, within_allowed
+from ultralif_deploy.verify.raster import NEURONS, TIMESTEPS, sample_raster
 
 VERIFY = (
     "verify",

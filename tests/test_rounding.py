@@ -8,10 +8,14 @@ from comparisons import holds
 from hypothesis import strategies as st
 from strategies import KINDS, inputs_for, networks
 
-from ultralif_deploy import network as hard
-from ultralif_deploy.findings import FAILURE, NOTE, Finding
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.judging import (
+from ultralif_deploy.findings.findings import FAILURE, NOTE, Finding
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.rounding import BOUND, rounding_table
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.verify.judging import (
     NO,
     UNSURE,
     WITH_LOSSES,
@@ -20,11 +24,7 @@ from ultralif_deploy.judging import (
     judgement,
     verdict,
 )
-from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.rounding import BOUND, rounding_table
-from ultralif_deploy.simulators import fast
-from ultralif_deploy.spikes_kept import Kept, SpikesKept
+from ultralif_deploy.verify.spikes_kept import Kept, SpikesKept
 
 
 def lif_network(tau=0.9, threshold=1.0, timesteps=50):

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from ultralif_deploy.assumptions import Assumptions
 from ultralif_deploy.data import Dataset, Split
-from ultralif_deploy.encode import Encoder
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.samples import (
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.data.samples import (
     channels_come_last,
     check_pixels,
     warn_of_rounding,
     warn_of_saturation,
 )
-from ultralif_deploy.settings import Settings, settle_encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.sources.settings import Settings, settle_encoder
 
 
 def dataset(x):

@@ -34,8 +34,8 @@ from sanafe_networks import (
 )
 
 from ultralif_deploy.energy.devices import load_device
-from ultralif_deploy.graph import INPUT
-from ultralif_deploy.program import Population
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.program import Population
 
 CONSTANTS = {
     "operations": "synaptic_operation",

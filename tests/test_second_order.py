@@ -18,15 +18,16 @@ from planting import PLAIN, copy_of
 from second_order_strategies import MODELS, SPIKING
 from strategies import KINDS, programs, seeds
 
-from ultralif_deploy import network as hard
-from ultralif_deploy import program as integer
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.fixed import INT32_MAX, clip, rounded
-from ultralif_deploy.graph import INPUT, Dense, Projection
-from ultralif_deploy.hard import run_hard, run_population
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.second_order import WordLengths
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard, run_population
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.fixed import INT32_MAX, clip, rounded
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 READOUTS = ("integrator", "leaky_sum")
 
@@ -163,7 +164,7 @@ def test_extreme_updates_do_not_wrap(kind: str, seed: int) -> None:
     spikes, after = reference.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
     found, fired = state[None].copy(), np.zeros((1, 1, size), dtype=np.uint8)
     now = current[None, None].astype(np.int32)
-    module = importlib.import_module("ultralif_deploy.simulators.second_order")
+    module = importlib.import_module("ultralif_deploy.simulators.fast.second_order")
     given_ = [parameters[f.name] for f in fields(model)]
     if kind == "leaky_sum":
         module.leaky_sum(now, bias, *given_, found)
@@ -329,15 +330,15 @@ def test_gain_left_over_is_refused() -> None:
 
 
 def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
-    module = copy_of("ultralif_deploy.simulators.reference_second_order", *changes, **replaced)
+    module = copy_of("ultralif_deploy.simulators.reference.second_order", *changes, **replaced)
     return copy_of(
-        "ultralif_deploy.simulators.reference", second_order_step=module.second_order_step
+        "ultralif_deploy.simulators.reference.simulator", second_order_step=module.second_order_step
     )
 
 
 def planted_fast(*changes: tuple[str, str]) -> ModuleType:
-    module = copy_of("ultralif_deploy.simulators.second_order", PLAIN, *changes)
-    return copy_of("ultralif_deploy.simulators.fast", second_order=module)
+    module = copy_of("ultralif_deploy.simulators.fast.second_order", PLAIN, *changes)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", second_order=module)
 
 
 def concerned(bug: str) -> tuple[str, ...]:
@@ -364,7 +365,7 @@ FIXED = {
 
 @pytest.mark.parametrize("bug", FIXED)
 def test_arithmetic_bugs_are_found(bug: str) -> None:
-    fixed = copy_of("ultralif_deploy.fixed", FIXED[bug])
+    fixed = copy_of("ultralif_deploy.program.fixed", FIXED[bug])
     module = planted_reference(rounded=fixed.rounded, clip=fixed.clip)
     models = [m for m in SPECIFIED if spec_name(m) in MODELS]
     with pytest.raises(AssertionError):
@@ -461,7 +462,7 @@ FAST = {
 
 @pytest.mark.parametrize("bug", FAST)
 def test_bugs_in_the_fast_simulator_are_found(bug: str) -> None:
-    module = copy_of("ultralif_deploy.simulators.fast", FAST[bug])
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, drawn=drawn(), planted=True)
 

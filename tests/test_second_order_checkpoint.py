@@ -19,16 +19,16 @@ from second_order_strategies import SPIKING
 from strategies import programs
 from test_nir import assert_same_program
 
-from ultralif_deploy import network as hard
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.checkpoint_file import read_tensors
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.graph import Dense
-from ultralif_deploy.hard import run_hard
+from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.second_order_checkpoint import HardCheckpoint, read_second_order
+from ultralif_deploy.program.graph import Dense
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.readers.second_order import HardCheckpoint, read_second_order
+from ultralif_deploy.soft.checkpoint_file import read_tensors
+from ultralif_deploy.verify.backends import load_on
 
 STEPS = 30
 

@@ -11,12 +11,12 @@ from numpy.testing import assert_array_equal
 
 from ultralif_deploy import load_on, quantize
 from ultralif_deploy.errors import Refused, UltralifError
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.nir_import import import_nir
-from ultralif_deploy.nir_neurons import Conventions
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.program import LIF, Population, Program
-from ultralif_deploy.rounding import rounding_table
+from ultralif_deploy.program.program import LIF, Population, Program
+from ultralif_deploy.quantization.rounding import rounding_table
+from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.neurons import Conventions
 
 WEIGHT = np.array([[1.5, -1.0, 0.75, 0.0], [-0.75, 0.5, 2.25, -0.5], [0.25, 0.25, -1.25, 2.5]])
 INPUTS = np.array(

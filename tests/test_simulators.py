@@ -15,10 +15,9 @@ from vector_comparisons import (
     places_are_found,
 )
 
-from ultralif_deploy.backends import load_on
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import Dense, Identity, Projection
-from ultralif_deploy.program import (
+from ultralif_deploy.program.graph import Dense, Identity, Projection
+from ultralif_deploy.program.program import (
     LIF,
     Input,
     Integrator,
@@ -28,16 +27,12 @@ from ultralif_deploy.program import (
     UltraDLIF,
     executed_arrays,
 )
-from ultralif_deploy.simulators import (
-    event_chain,
-    fast,
-    products,
-    reference,
-    spike_rows,
-    tally,
-    vectors,
-)
-from ultralif_deploy.simulators.trace import Reporting, run_in_steps
+from ultralif_deploy.program.trace import Reporting, run_in_steps
+from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, tally
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.native import vectors
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.verify.backends import load_on
 
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
 

@@ -11,10 +11,11 @@ from torch import nn
 
 from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.hard import run_hard
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.quantization import quantize
-from ultralif_deploy.simulators import fast, reference
+from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.reference import simulator as reference
 
 KINDS = ("leaky", "synaptic", "all to all", "one to one")
 NEURONS = (snn.Leaky, snn.Synaptic, snn.RLeaky)
@@ -89,7 +90,7 @@ HARD = {
 
 @pytest.mark.parametrize("bug", HARD)
 def test_bugs_in_the_resets_are_found(bug):
-    planted = copy_of("ultralif_deploy.hard", HARD[bug])
+    planted = copy_of("ultralif_deploy.network.running", HARD[bug])
     nets = [
         drawn(seed, kind, mechanism, late)
         for seed in range(2)

@@ -16,11 +16,12 @@ from strategies import seeds
 from torch import nn
 from torch.nn import functional
 
-from ultralif_deploy import from_snntorch, snntorch_reading
+from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.hard import run_hard
-from ultralif_deploy.network import LeakyIntegrator
-from ultralif_deploy.nir_linear import Signal, added
+from ultralif_deploy.network.network import LeakyIntegrator
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.readers.nir.linear import Signal, added
+from ultralif_deploy.readers.snntorch import reading as snntorch_reading
 
 
 def leaky(hidden=True, threshold=0.3, **options):
@@ -261,17 +262,17 @@ def test_what_the_first_timestep_does_not_show_is_found_out_by_the_spikes():
 
 def plant(monkeypatch, module, name, change):
     """Put a function with a bug where it is used."""
-    made = copy_of(f"ultralif_deploy.{module}", change, Signal=Signal)
-    for user in ("snntorch_reading", "snntorch_check", "trace_functions"):
-        if hasattr(importlib.import_module(f"ultralif_deploy.{user}"), name):
-            monkeypatch.setattr(f"ultralif_deploy.{user}.{name}", getattr(made, name))
+    made = copy_of(f"ultralif_deploy.readers.{module}", change, Signal=Signal)
+    for user in ("snntorch.reading", "snntorch.check", "modules.functions"):
+        if hasattr(importlib.import_module(f"ultralif_deploy.readers.{user}"), name):
+            monkeypatch.setattr(f"ultralif_deploy.readers.{user}.{name}", getattr(made, name))
 
 
 def test_silent_populations_are_compared_by_driving_them(monkeypatch):
     module = Function(torch.clone, quiet=True)
     from_snntorch(module, (4,))
     change = ("keep = np.clip(", "keep = 0.5 * np.clip(")
-    plant(monkeypatch, "snntorch_neurons", "population_of", change)
+    plant(monkeypatch, "snntorch.neurons", "population_of", change)
     with pytest.raises(UltralifError, match="lif, driven alone: neuron"):
         from_snntorch(module, (4,))
 
@@ -283,19 +284,19 @@ def drop_terms(name, signals):
 
 PLANTED = {
     "reset forgotten": (
-        *("snntorch_neurons", "population_of"),
+        *("snntorch.neurons", "population_of"),
         ('return "late-subtract" if late', 'return "none" if late'),
     ),
     "decay forgotten": (
-        *("snntorch_neurons", "population_of"),
+        *("snntorch.neurons", "population_of"),
         ("keep = np.clip(", "keep = 0.9 * np.clip("),
     ),
     "bias forgotten": (
-        *("nir_linear", "transformed"),
+        *("nir.linear", "transformed"),
         ("bias = bias + np.repeat(", "bias = bias + 0 * np.repeat("),
     ),
     "alpha forgotten": (
-        *("snntorch_neurons", "population_of"),
+        *("snntorch.neurons", "population_of"),
         ("synaptic = np.clip(", "synaptic = 0.5 * np.clip("),
     ),
 }
@@ -318,7 +319,7 @@ def test_a_skip_that_is_dropped_is_found(quiet, monkeypatch):
         with torch.no_grad():
             module.fc1.bias.fill_(-9)
     from_snntorch(module, (9,))
-    monkeypatch.setattr("ultralif_deploy.trace_functions.added", drop_terms)
+    monkeypatch.setattr("ultralif_deploy.readers.modules.functions.added", drop_terms)
     with pytest.raises(UltralifError, match=r"lif2|out"):
         from_snntorch(module, (9,))
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ultralif_deploy.simulators.workers import Workers
+from ultralif_deploy.simulators.native.workers import Workers
 
 
 def test_every_thread_works_and_all_have_finished() -> None:

@@ -11,9 +11,9 @@ import numba
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from ultralif_deploy.graph import INPUT, Dense, Projection
-from ultralif_deploy.program import Input, Integrator, Population, Program, Threshold
-from ultralif_deploy.simulators import reference
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.simulators.reference import simulator as reference
 
 
 def event_sums_are_exact(spike_rows: Any) -> None:

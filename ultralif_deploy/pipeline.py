@@ -5,32 +5,28 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ultralif_deploy import checkpoint_file as checkpoints
-from ultralif_deploy.anneal import STATE_FILE, AnnealOptions, fine_tune
-from ultralif_deploy.authors import compare_with_file, file_accuracy
-from ultralif_deploy.backends import BACK_ENDS, EXPORTERS, back_end, load_on
-from ultralif_deploy.certificate import JUDGE, PROGRAM_FILE, check_certificate
 from ultralif_deploy.data import Split
-from ultralif_deploy.encode import BLOCK, Encoder
+from ultralif_deploy.data.encoders import BLOCK, Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import CheckFailed, UltralifError
-from ultralif_deploy.exporters.nir import read_nir, write_nir
-from ultralif_deploy.files import output_directory, sha256_file
-from ultralif_deploy.foreign import NetworkSource
-from ultralif_deploy.foreign_deploy import deploy_network
-from ultralif_deploy.judging import refuse_doubts, rounding_findings
-from ultralif_deploy.models import SoftNetwork
-from ultralif_deploy.network import Network
+from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.io.files import output_directory, sha256_file
+from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
-from ultralif_deploy.program import Program
-from ultralif_deploy.progress import Progress
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report, describe_program
-from ultralif_deploy.settings import Settings, Source
-from ultralif_deploy.simulators.trace import Trace, join_traces, run_in_steps
-from ultralif_deploy.sources import (
+from ultralif_deploy.soft import checkpoint_file as checkpoints
+from ultralif_deploy.soft.anneal import STATE_FILE, AnnealOptions, fine_tune
+from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.training import EpochResult
+from ultralif_deploy.sources.foreign import NetworkSource
+from ultralif_deploy.sources.foreign_deploy import deploy_network
+from ultralif_deploy.sources.opening import (
     certify_source,
     delays_of,
     hard_network,
@@ -40,8 +36,12 @@ from ultralif_deploy.sources import (
     refuse_annealing,
     required_data,
 )
-from ultralif_deploy.training import EpochResult
-from ultralif_deploy.verify import Chain, measure
+from ultralif_deploy.sources.settings import Settings, Source
+from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
+from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end, load_on
+from ultralif_deploy.verify.certificate import JUDGE, PROGRAM_FILE, check_certificate
+from ultralif_deploy.verify.judging import refuse_doubts, rounding_findings
+from ultralif_deploy.verify.measuring import Chain, measure
 
 ANNEALED_FILE = "annealed.pt"
 CERTIFIED_SAMPLES = 200

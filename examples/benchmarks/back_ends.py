@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from measuring import Run, convolutional, lif_mlp, mlp, seconds, small_mlp, spikes
 
-from ultralif_deploy.backends import BACK_ENDS, load_on
 from ultralif_deploy.errors import Missing, Refused
-from ultralif_deploy.program import Program
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.verify.backends import BACK_ENDS, load_on
 
 JUDGE = "reference"
 NETWORKS: dict[str, Callable[[int], Program]] = {

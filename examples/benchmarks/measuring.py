@@ -5,9 +5,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.graph import INPUT, AnyMap, Dense, Projection
-from ultralif_deploy.program import LIF, Input, Integrator, Neuron, Population, Program, Threshold
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Projection
+from ultralif_deploy.program.program import (
+    LIF,
+    Input,
+    Integrator,
+    Neuron,
+    Population,
+    Program,
+    Threshold,
+)
 
 INPUTS, HIDDEN, CLASSES, TIMESTEPS, RATE = 784, 128, 10, 10, 0.1
 

@@ -20,8 +20,8 @@ import torch
 from measuring import CLASSES, INPUTS, TIMESTEPS, Run, mlp, seconds, spikes
 from onnx import TensorProto, helper, numpy_helper
 
-from ultralif_deploy.backends import load_on
-from ultralif_deploy.program import Program
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.verify.backends import load_on
 
 
 def parts(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

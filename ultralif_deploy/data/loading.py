@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.files import readable_file
-from ultralif_deploy.npz import read_npz
+from ultralif_deploy.io.files import readable_file
+from ultralif_deploy.io.npz import read_npz
 
 EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.program import Program
-from ultralif_deploy.simulators import loihi
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.simulators.loihi import simulator as loihi
 
 CHIPS = {"loihi1": loihi.load1}
 """Chips whose placed runs say how many messages and hops there were, by name."""

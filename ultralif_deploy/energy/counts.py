@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.energy.chips import ChipEvents, ChipRun
-from ultralif_deploy.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
-from ultralif_deploy.integer_second_order import SECOND_ORDER
-from ultralif_deploy.program import (
+from ultralif_deploy.program.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
+from ultralif_deploy.program.program import (
     LEAKY,
     LIF,
     CubaLIF,
@@ -24,9 +23,10 @@ from ultralif_deploy.program import (
     Threshold,
     UltraDLIF,
 )
-from ultralif_deploy.simulators.synapses import currents, synapses
-from ultralif_deploy.simulators.trace import EventCounts, Trace, join_counts
-from ultralif_deploy.weight_format import weight_format
+from ultralif_deploy.program.second_order import SECOND_ORDER
+from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.simulators.fast.synapses import currents, synapses
 
 
 @dataclass(frozen=True, slots=True, eq=False)

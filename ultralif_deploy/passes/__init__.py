@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import Network
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.collapse_constant import collapse_constant
 from ultralif_deploy.passes.elide_membrane import elide_membrane
 from ultralif_deploy.passes.fold_bias import fold_bias

@@ -7,7 +7,7 @@ its first current, and the mean over T timesteps is the first current.
 
 from dataclasses import replace
 
-from ultralif_deploy.network import Integrator, Network, Threshold
+from ultralif_deploy.network.network import Integrator, Network, Threshold
 
 
 def collapse_constant(network: Network) -> Network:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.network import Network, Population, Threshold, TropicalLIF
+from ultralif_deploy.network.network import Network, Population, Threshold, TropicalLIF
 
 
 def elide_membrane(network: Network) -> Network:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.network import Network, Population, Threshold, TropicalLIF, per_neuron
+from ultralif_deploy.network.network import Network, Population, Threshold, TropicalLIF, per_neuron
 
 
 def fold_bias(network: Network) -> Network:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.graph import Projection
-from ultralif_deploy.network import GAINED, Network, Population, per_neuron
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import GAINED, Network, Population, per_neuron
+from ultralif_deploy.program.graph import Projection
 
 
 def fold_gain(network: Network) -> Network:

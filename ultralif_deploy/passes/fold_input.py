@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.graph import INPUT
-from ultralif_deploy.network import Network, per_neuron
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Network, per_neuron
+from ultralif_deploy.program.graph import INPUT
 
 
 def fold_input(network: Network) -> Network:

@@ -7,10 +7,10 @@ and summed kernels (see `composition._convolutions`); pooling before a matrix re
 
 from dataclasses import replace
 
-from ultralif_deploy.composition import Composed, Diagonal
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.graph import Projection
-from ultralif_deploy.network import Network
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.graph import Projection
 
 
 def fold_linear(network: Network) -> Network:

@@ -22,9 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.convolution import Conv2d
-from ultralif_deploy.graph import INPUT, WEIGHTED, Dense, Identity, Projection
-from ultralif_deploy.network import (
+from ultralif_deploy.network.network import (
     LIF,
     Network,
     Neuron,
@@ -35,6 +33,8 @@ from ultralif_deploy.network import (
     per_neuron,
     select,
 )
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Identity, Projection
 
 SLACK = 2.0**-32
 """Float64 sums of up to 2^20 terms err by less than this share of the sum of their magnitudes."""

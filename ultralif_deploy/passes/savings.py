@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ultralif_deploy.composition import Composed, Diagonal
-from ultralif_deploy.graph import WEIGHTED, AnyMap
-from ultralif_deploy.network import Network
+from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program.graph import WEIGHTED, AnyMap
 
 
 def pass_savings(network: Network, skip: Iterable[str] = ()) -> list[dict[str, Any]]:

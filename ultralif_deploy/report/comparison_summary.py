@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ultralif_deploy.comparison import SAMPLES
-from ultralif_deploy.printable import printable, shortened
+from ultralif_deploy.io.printable import printable, shortened
+from ultralif_deploy.report.comparison import SAMPLES
 from ultralif_deploy.report.terminal import titled
 from ultralif_deploy.report.words import (
     Format,

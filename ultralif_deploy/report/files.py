@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.energy.report import energy_csv
-from ultralif_deploy.files import write_json, write_text
+from ultralif_deploy.io.files import write_json, write_text
 from ultralif_deploy.report.html import render_html
 
 REPORT_FILE, PAGE_FILE, ENERGY_FILE = "report.json", "report.html", "energy.csv"

@@ -7,11 +7,11 @@ import torch
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ultralif_deploy.composition import Composed
+from ultralif_deploy.network.composition import Composed
+from ultralif_deploy.readers.second_order import HardCheckpoint
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import percent, rate, weights_in_words
-from ultralif_deploy.second_order_checkpoint import HardCheckpoint
-from ultralif_deploy.settings import Source
+from ultralif_deploy.sources.settings import Source
 
 
 def inspection(source: Source) -> dict[str, Any]:

@@ -3,16 +3,16 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ultralif_deploy.certificate import Comparison
-from ultralif_deploy.delays import Delay
-from ultralif_deploy.judging import judgement
-from ultralif_deploy.network import Network
-from ultralif_deploy.program import Program
-from ultralif_deploy.settings import Source
-from ultralif_deploy.weight_format import weight_format
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.delays import Delay
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.sources.settings import Source
+from ultralif_deploy.verify.certificate import Comparison
+from ultralif_deploy.verify.judging import judgement
 
 if TYPE_CHECKING:
-    from ultralif_deploy.foreign import NetworkSource
+    from ultralif_deploy.sources.foreign import NetworkSource
 
 VERSION = 1
 

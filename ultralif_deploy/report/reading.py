@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.files import read_json, readable_file
-from ultralif_deploy.printable import shortened
+from ultralif_deploy.io.files import read_json, readable_file
+from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.report.json_report import VERSION
 

@@ -10,7 +10,7 @@ from typing import Any
 from ultralif_deploy.energy.chips import CHIPS
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.files import readable_file
+from ultralif_deploy.io.files import readable_file
 
 HERE = Path(__file__).parent
 SHIPPED = tuple(sorted(path.stem for path in HERE.glob("*.toml")))

@@ -4,7 +4,7 @@ import math
 
 from ultralif_deploy.energy.counts import Events, PopulationEvents, ProjectionEvents
 from ultralif_deploy.energy.models.rows import Row, total
-from ultralif_deploy.graph import Conv2d
+from ultralif_deploy.program.graph import Conv2d
 
 SIZES = {"sram_8k": 8 << 13, "sram_32k": 32 << 13, "sram_1m": 1 << 23}
 """Bits of the memories whose cost is published, one access of 64 bits each."""

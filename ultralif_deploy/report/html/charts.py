@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ultralif_deploy.printable import shortened
+from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.html.page import Figure, Mark, across, mark
 
 LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24

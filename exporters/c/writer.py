@@ -1,0 +1,274 @@
+"""A program as C99: one header, one source file and a self-test with golden vectors.
+
+The code has no heap, no floating point and no recursion; networks of threshold units on spikes have
+no multiplication. Weights below 8 bits are packed. PROGRAM.md is what it implements.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ultralif_deploy.io.files import directory_written_whole
+from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
+from ultralif_deploy.program.program import (
+    FORMAT_VERSION,
+    LEAKY,
+    Population,
+    Program,
+    Threshold,
+    structure,
+)
+from ultralif_deploy.program.weight_format import weight_format
+
+SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
+TEMPLATES = Path(__file__).parent / "templates"
+PER_LINE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Golden vectors.
+
+    Attributes:
+        inputs: uint8 [time, sample, input].
+        spikes: by population, uint8 [time, sample, neuron].
+        logits: int64 [sample, class].
+    """
+
+    inputs: np.ndarray
+    spikes: dict[str, np.ndarray]
+    logits: np.ndarray
+
+
+def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, ...]:
+    """Write the program and a self-test on `vectors`.
+
+    Raises:
+        UltralifError: nothing can be written there.
+    """
+    context = _context(program)
+    texts = {
+        HEADER: _render("ultralif_program.h.j2", context),
+        SOURCE: _render("ultralif_program.c.j2", context),
+        SELFTEST: _render("selftest.c.j2", _selftest(context, vectors)),
+    }
+    with directory_written_whole(directory) as temporary:
+        for name, text in texts.items():
+            (temporary / name).write_text(text + "\n", encoding="utf-8")
+    return tuple(directory / name for name in texts)
+
+
+def identifiers(program: Program) -> dict[str, str]:
+    """Populations and projections by name, as C identifiers without the prefix."""
+    names = {p.name: f"p{i}" for i, p in enumerate(program.populations)}
+    return names | {p.name: f"w{i}" for i, p in enumerate(program.projections)}
+
+
+def transposed(linear: Dense | Conv2d) -> np.ndarray:
+    """Weights as stored, the targets that one spike drives last.
+
+    Dense: [source, target]. Conv2d: [channel, kernel row, kernel column, output of the group].
+    """
+    if isinstance(linear, Dense):
+        return linear.weight.T
+    outer, inner = linear.weight.shape[0] // linear.groups, linear.weight.shape[1]
+    grouped = linear.weight.reshape(linear.groups, outer, inner, *linear.kernel)
+    return grouped.transpose(0, 2, 3, 4, 1).reshape(-1, *linear.kernel, outer)
+
+
+def pack(rows: np.ndarray, bits: int) -> np.ndarray:
+    """Rows of integers int8 [..., n] as bytes uint8 [..., ⌈n·bits/8⌉], the first value lowest."""
+    if bits == 8:
+        return rows
+    low = (rows[..., None].astype(np.uint8) >> np.arange(bits, dtype=np.uint8)) & 1
+    flat = low.reshape(*rows.shape[:-1], -1)
+    return np.packbits(flat, axis=-1, bitorder="little")
+
+
+def state_words(population: Population) -> int:
+    """Words of 32 bits that a population keeps from one timestep to the next."""
+    memoryless = isinstance(population.neuron, Threshold)
+    return 0 if memoryless else population.words * population.size
+
+
+def spikes_offset(program: Program) -> int:
+    """Bytes of the state before the first population's spikes: currents and membranes."""
+    widest = max(p.size for p in program.populations)
+    return 4 * (widest + sum(state_words(p) for p in program.populations))
+
+
+def narrowest(values: np.ndarray) -> np.dtype[Any]:
+    """The narrowest signed type that holds all values."""
+    return np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1))
+
+
+def _render(template: str, context: dict[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    return environment.get_template(template).render(context)
+
+
+def _context(program: Program) -> dict[str, Any]:
+    bits, ids = weight_format(program.weight_format).stored_bits, identifiers(program)
+    arrays: list[dict[str, Any]] = []
+    populations = [_population(program, p, ids, arrays) for p in program.populations]
+    weight_bytes = 0
+    for p in program.projections:
+        if not isinstance(p.map, (Dense, Conv2d)):
+            continue
+        rows = pack(transposed(p.map), bits)
+        weight_bytes += rows.nbytes
+        arrays.append(_array(ids[p.name], rows, p.name))
+        if isinstance(p.map, Conv2d):
+            arrays += _taps(ids[p.name], p.map)
+    spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
+    models = {type(p.neuron).__name__ for p in program.populations}
+    leaks = {p.neuron.decay_bits for p in program.populations if isinstance(p.neuron, LEAKY)}
+    rounded = models & {"SiLIF", "CSiLIF", "AdaLIF", "LeakySum"}
+    graded = bool(program.multiplies)
+    return {
+        "input_size": program.input.size,
+        "maximum": program.input.maximum,
+        "classes": program.readout.size,
+        "timesteps": program.timesteps,
+        "format_version": FORMAT_VERSION,
+        "bits": bits,
+        "mask": (1 << bits) - 1,
+        "sign": 1 << (bits - 1),
+        "packed": bits < 8,
+        "graded": graded,
+        "value_parameter": ", int32_t value" if graded else "",
+        "widest": max(p.size for p in program.populations),
+        "ram_bytes": spikes_offset(program) + -(-spikes // 4) * 4,
+        "const_bytes": sum(a["bytes"] for a in arrays),
+        "weight_bytes": weight_bytes,
+        "arrays": arrays,
+        "populations": populations,
+        "uses": {
+            "leak": DECAY_BITS in leaks,
+            "wide_leak": leaks - {DECAY_BITS},
+            "rounded": rounded,
+            "clip": leaks or rounded or "LogMaxLIF" in models,
+        },
+    }
+
+
+def _population(
+    program: Program, population: Population, ids: dict[str, str], arrays: list[dict[str, Any]]
+) -> dict[str, Any]:
+    values = {"bias": population.bias, **population.parameters()}
+    for name, array in values.items():
+        narrow = array.astype(narrowest(array))
+        note = f"{population.name}: {name}"
+        arrays.append(_array(f"{ids[population.name]}_{name}", narrow, note))
+    plain = structure(population.neuron)
+    return {
+        "id": ids[population.name],
+        "name": population.name,
+        "model": type(population.neuron).__name__,
+        "size": population.size,
+        "words": state_words(population),
+        "spikes": population.spikes,
+        "mode": plain.get("reset_mode"),
+        "form": plain.get("form"),
+        "stride": plain.get("stride"),
+        "shift": plain.get("shift"),
+        "decay_bits": plain.get("decay_bits"),
+        "top": largest_held(plain.get("membrane_bits", MEMBRANE_BITS)),
+        "unit": 1 << plain.get("fraction_bits", FRACTION_BITS),
+        "most_spikes": population.largest_sent,
+        "floor": "floor" in values,
+        "entries": len(values.get("table", ())),
+        "incoming": [_incoming(p, ids) for p in program.incoming(population.name)],
+    }
+
+
+def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, Any]:
+    from_input = projection.source == INPUT
+    entry: dict[str, Any] = {
+        "id": ids[projection.name],
+        "name": projection.name,
+        "from_input": from_input,
+        "sent": "inputs" if from_input else f"state->{ids[projection.source]}_spikes",
+    }
+    linear = projection.map
+    if isinstance(linear, Identity):
+        return entry | {"kind": "identity"}
+    if isinstance(linear, Dense):
+        return entry | {"kind": "dense", "sources": linear.source_size}
+    assert isinstance(linear, Conv2d)
+    channels, height, width = linear.input_shape
+    out, rows, columns = linear.output_shape
+    return entry | {
+        "kind": "conv",
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "tall": linear.kernel[0],
+        "wide": linear.kernel[1],
+        "outer": out // linear.groups,
+        "plane": rows * columns,
+    }
+
+
+def _taps(name: str, conv: Conv2d) -> list[dict[str, Any]]:
+    """Where an input row or column lands through each tap of the kernel, −1 for nowhere."""
+    _, height, width = conv.input_shape
+    out, rows, columns = conv.output_shape
+
+    def reached(axis: int, length: int, targets: int, apart: int) -> np.ndarray:
+        taps = np.arange(conv.kernel[axis]) * conv.dilation[axis]
+        position = np.arange(length)[:, None] + conv.padding[axis] - taps
+        target, rest = np.divmod(position, conv.stride[axis])
+        inside = (rest == 0) & (target >= 0) & (target < targets)
+        return np.where(inside, target * apart, -1).astype(np.int32)
+
+    inner, outer = conv.weight.shape[1], out // conv.groups
+    first = np.arange(conv.input_shape[0]) // inner * outer * rows * columns
+    return [
+        _array(f"{name}_rows", reached(0, height, rows, columns)),
+        _array(f"{name}_columns", reached(1, width, columns, 1)),
+        _array(f"{name}_first", first.astype(np.int32)),
+    ]
+
+
+def _array(name: str, values: np.ndarray, note: str | None = None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "note": note,
+        "type": f"{values.dtype.name}_t",
+        "shape": "".join(f"[{n}]" for n in values.shape),
+        "initializer": _initializer(values),
+        "bytes": values.nbytes,
+    }
+
+
+def _initializer(values: np.ndarray) -> str:
+    """The braced contents of a C array."""
+    if values.ndim > 1:
+        return ",\n".join(f"{{\n{_initializer(v)}\n}}" for v in values)
+    # The literal -2147483648 is no int32_t in C: the number is taken first, then its sign.
+    numbers = ["(-2147483647 - 1)" if v == -(1 << 31) else str(v) for v in values.tolist()]
+    lines = (", ".join(numbers[i : i + PER_LINE]) for i in range(0, len(numbers), PER_LINE))
+    return ",\n".join(lines)
+
+
+def _selftest(context: dict[str, Any], vectors: Vectors) -> dict[str, Any]:
+    def by_sample(values: np.ndarray) -> str:
+        return _initializer(values.transpose(1, 0, 2))
+
+    spiking = [p for p in context["populations"] if p["spikes"]]
+    return {
+        "samples": vectors.inputs.shape[1],
+        "timesteps": vectors.inputs.shape[0],
+        "inputs": by_sample(vectors.inputs),
+        "logits": _initializer(vectors.logits),
+        "spiking": [{**p, "vectors": by_sample(vectors.spikes[p["name"]])} for p in spiking],
+    }

@@ -1,0 +1,219 @@
+"""A program as a folder that runs by itself where Lava is installed.
+
+`network.json` and `network.npz` describe the processes, `run.py` builds and runs them. A flavour
+says how populations are expressed:
+
+- `lava`: stock neurons in Loihi's registers where those are exact, custom processes elsewhere.
+- `lava-loihi1`: stock neurons alone, with decay 4095 at most and the half-unit guard, which the
+  registers of Loihi 1 are known to hold; anything else is refused.
+- `lava-custom`: custom processes alone.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.chips import Chip, chip
+from ultralif_deploy.chips.placement import pipeline_delays, pipeline_depths, refuse_wide_inputs
+from ultralif_deploy.chips.registers import GUARDED, ONE, registers
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.io.files import copy_modules, directory_written_whole
+from ultralif_deploy.program.fixed import DECAY_ONE
+from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
+from ultralif_deploy.program.program import (
+    Integrator,
+    Population,
+    Program,
+    Projection,
+    Threshold,
+    structure,
+)
+
+RUNTIME = Path(__file__).parent / "runtime"
+RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
+MESSAGE_BITS = 8
+CONVOLUTION_MAX = 127
+
+Cell = tuple[dict[str, Any], dict[str, np.ndarray]]
+"""What `network.json` and `network.npz` hold of a population."""
+
+
+def write_lava(program: Program, directory: Path) -> tuple[Path, ...]:
+    """Write flavour `lava`.
+
+    Raises:
+        Refused: spikes must come back sooner than Lava's processes let them.
+    """
+    return _write(program, directory, "lava", _stock_or_custom)
+
+
+def write_lava_loihi1(program: Program, directory: Path) -> tuple[Path, ...]:
+    """Write flavour `lava-loihi1`.
+
+    Raises:
+        Refused: a population needs more than Loihi 1's registers are known to hold.
+    """
+    refuse_wide_inputs(program, _limits("lava-loihi1"))
+    return _write(program, directory, "lava-loihi1", _guarded)
+
+
+def write_lava_custom(program: Program, directory: Path) -> tuple[Path, ...]:
+    """Write flavour `lava-custom`.
+
+    Raises:
+        Refused: spikes must come back sooner than Lava's processes let them.
+    """
+    return _write(program, directory, "lava-custom", _custom)
+
+
+def refuse_wide_convolutions(program: Program, flavour: str) -> None:
+    """Check that Lava's convolutions hold their own sizes.
+
+    Raises:
+        Refused: naming the projection.
+    """
+    for p in program.projections:
+        if isinstance(p.map, Conv2d):
+            conv = p.map
+            sizes = (*conv.kernel, *conv.stride, *conv.padding, *conv.dilation, conv.groups)
+            if max(sizes) > CONVOLUTION_MAX:
+                raise Refused(
+                    f"{flavour}: {p.name}: a convolution with kernel {conv.kernel}, stride "
+                    f"{conv.stride}, padding {conv.padding}, dilation {conv.dilation} and "
+                    f"{conv.groups} groups; Lava keeps each in 8 bits, limit {CONVOLUTION_MAX}; "
+                    "use fewer groups, or --on loihi2"
+                )
+
+
+def _write(
+    program: Program,
+    directory: Path,
+    flavour: str,
+    express: Callable[[Program, Population, Chip], Cell],
+) -> tuple[Path, ...]:
+    refuse_wide_convolutions(program, flavour)
+    limits = _limits(flavour)
+    depths = pipeline_depths(program, limits)
+    delays = pipeline_delays(program, depths, limits)
+    populations: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+    for p in program.populations:
+        described, own = express(program, p, limits)
+        loops = any(q.name in program.delayed for q in program.incoming(p.name))
+        populations.append(
+            {
+                "name": p.name,
+                "size": p.size,
+                "depth": depths[p.name],
+                "spikes": p.spikes,
+                "remembers": loops or not isinstance(p.neuron, Threshold),
+                "arrays": list(own),
+                **described,
+            }
+        )
+        arrays |= {f"{p.name}.{name}": array for name, array in own.items()}
+    projections = [
+        _projection(p, delays[p.name], p.name in program.delayed)
+        | {"message_bits": MESSAGE_BITS if program.largest_sent(p.source) > 1 else 0}
+        for p in program.projections
+    ]
+    arrays |= {
+        f"{p.name}.weight": p.map.weight for p in program.projections if isinstance(p.map, WEIGHTED)
+    }
+    network = {
+        "flavour": flavour,
+        "populations": populations,
+        "projections": projections,
+    }
+    with directory_written_whole(directory) as temporary:
+        copy_modules(RUNTIME, temporary)
+        text = json.dumps(network, indent=1) + "\n"
+        (temporary / NETWORK).write_text(text, encoding="utf-8")
+        np.savez(temporary / ARRAYS, **arrays)
+        files = sorted(f.relative_to(temporary) for f in temporary.rglob("*") if f.is_file())
+    return tuple(directory / file for file in files)
+
+
+def _projection(p: Projection, delay: int, loop: bool) -> dict[str, Any]:
+    described = {
+        "name": p.name,
+        "source": p.source,
+        "target": p.target,
+        "delay": delay,
+        "loop": loop,
+        "kind": "dense" if isinstance(p.map, Dense) else "identity",
+    }
+    if isinstance(p.map, Conv2d):
+        described |= {
+            "kind": "conv",
+            "input_shape": list(p.map.input_shape),
+            "stride": list(p.map.stride),
+            "padding": list(p.map.padding),
+            "dilation": list(p.map.dilation),
+            "groups": p.map.groups,
+        }
+    return described
+
+
+def _custom(program: Program, p: Population, limits: Chip) -> Cell:
+    del program, limits
+    own = {"bias": p.bias, **p.parameters()}
+    own["state"] = np.broadcast_to(own.pop("initial", 0), (p.words, p.size))
+    described = {"process": type(p.neuron).__name__, "structure": structure(p.neuron)}
+    return described, {name: array.astype(np.int64) for name, array in own.items()}
+
+
+def _stock(program: Program, p: Population, limits: Chip) -> Cell:
+    made = registers(program, p, limits)
+    own = {"threshold": made.threshold, "decay": made.decay, "mantissa": made.mantissa}
+    described = {"process": "stock", "exponent": made.exponent, "logit_unit": logit_unit(p)}
+    return described, own
+
+
+def stock_registers(program: Program, network: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Registers of the stock neurons of a `network.json`, by `population.register`, int64 [neuron].
+
+    Raises:
+        Refused: there are none for the program, which may have more timesteps than the network's.
+    """
+    limits = _limits(network["flavour"])
+    return {
+        f"{p.name}.{name}": array
+        for p, described in zip(program.populations, network["populations"], strict=True)
+        if described["process"] == "stock"
+        for name, array in _stock(program, p, limits)[1].items()
+    }
+
+
+def _limits(flavour: str) -> Chip:
+    return replace(chip("loihi1"), name=flavour)
+
+
+def logit_unit(p: Population) -> int:
+    """Membrane units to a unit of a stock read-out's logits.
+
+    An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
+    """
+    return ONE if isinstance(p.neuron, Integrator) else 1
+
+
+def _stock_or_custom(program: Program, p: Population, limits: Chip) -> Cell:
+    try:
+        return _stock(program, p, limits)
+    except Refused:
+        return _custom(program, p, limits)
+
+
+def _guarded(program: Program, p: Population, limits: Chip) -> Cell:
+    described, own = _stock(program, p, limits)
+    if (own["decay"] == DECAY_ONE).any():
+        raise Refused(
+            f"{limits.name}: {p.name}: decay 4096, which the chip's register is not known to hold; "
+            f"4095 is exact while membranes stay within {GUARDED} weight units; use fewer bits or "
+            "fewer inputs per neuron"
+        )
+    return described, own

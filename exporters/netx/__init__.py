@@ -1,0 +1,1 @@
+"""Programs as lava-dl network exchange files."""

@@ -1,0 +1,1 @@
+"""Programs as NIR files and back."""

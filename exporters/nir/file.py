@@ -1,0 +1,182 @@
+"""Untrusted HDF5 files: everything that could hurt is refused before a byte is unpacked.
+
+A tiny HDF5 file can declare terabytes of zeros, inflate one chunk beyond its declared size, loop,
+nest without end, name files outside itself, use one long text many times, or trap HDF5 itself.
+"""
+
+import math
+import mmap
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.files import check_unpacked_size
+
+MAX_DEPTH = 32
+"""Groups within groups; a program has 4, and subgraphs add 2 each."""
+
+MAX_OBJECTS = 20_000
+MAX_TEXTS = 100_000
+MAX_TEXT_BYTES = 16 << 20
+
+WIDEST_VALUE_BYTES = 8
+"""Weights are checked as int64, so every number counts as at least this much."""
+
+DEFLATE_RATIO = 1032
+"""Deflate expands by at most this; HDF5 inflates a stored chunk to its end before it looks."""
+
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+COMPRESSION = (1, 32000)
+
+_HEAP = b"GCOL\x01\0\0\0"
+
+Texts = dict[tuple[str, ...], str]
+
+
+def check_hdf5(path: Path) -> Texts:
+    """Refuse a file that is not HDF5, that reaches outside itself, or that unpacks to too much.
+
+    Args:
+        path: a regular file.
+
+    Returns:
+        Every single text in the file by its path, so that types can be looked at before reading.
+
+    Raises:
+        UltralifError: naming the file and the object.
+    """
+    check_unpacked_size(path, path.stat().st_size)
+    try:
+        _check_heaps(path)
+        with h5py.File(path, "r") as file:
+            return _check_objects(path, file)
+    except UltralifError:
+        raise
+    except Exception as error:
+        if zipfile.is_zipfile(path):
+            raise UltralifError(
+                f"{path}: a zip archive, as checkpoints are; expected a NIR file: quantize or "
+                "deploy a checkpoint first"
+            ) from error
+        # h5py answers damaged content with whatever HDF5 or NumPy happened to trip over.
+        raise UltralifError(
+            f"{path}: not an HDF5 file, or truncated or damaged ({error}); write it again"
+        ) from error
+
+
+def _check_heaps(path: Path) -> None:
+    """Refuse text heaps whose entries do not lead forward: HDF5 follows them for ever.
+
+    A heap is GCOL, version 1, 3 zeros, its size uint64; then entries of index uint16, 6 other
+    bytes, size uint64 and the text, padded to 8 bytes; index 0 is the free rest, header included.
+    Source: HDF5 File Format Specification 3.0, III.E.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        entries = 0
+        start = data.find(_HEAP)
+        while start >= 0:
+            position, end = start + 16, start + _uint64(data, start + 8)
+            while position + 16 <= end:
+                index, size = data[position : position + 2], _uint64(data, position + 8)
+                step = 16 + -(-size // 8) * 8 if any(index) else size
+                entries += 1
+                if step == 0 or position + step > end or entries > MAX_TEXTS:
+                    raise UltralifError(
+                        f"{path}: a damaged heap of texts at byte {start}; write the file again"
+                    )
+                position += step
+            start = data.find(_HEAP, start + 1)
+
+
+def _uint64(data: mmap.mmap, position: int) -> int:
+    return int.from_bytes(data[position : position + 8], "little")
+
+
+def _check_objects(path: Path, file: h5py.File) -> Texts:
+    texts: Texts = {}
+    total = largest_chunk = text_count = text_bytes = 0
+    for name, dataset in _datasets(path, file):
+        where = f"{path}: {'/'.join(name)!r}"
+        if dataset.shape is None:
+            raise UltralifError(f"{where} is an empty dataset; expected values")
+        _check_storage(where, dataset)
+        chunk = math.prod(dataset.chunks or (0,))
+        values = max(math.prod(dataset.shape), chunk)
+        total += values * max(WIDEST_VALUE_BYTES, dataset.dtype.itemsize)
+        if dataset.chunks:
+            largest_chunk = max(largest_chunk, _largest_stored_chunk(dataset))
+        # Inflating needs the largest chunk's worth beside what is kept.
+        check_unpacked_size(path, total + DEFLATE_RATIO * largest_chunk)
+        if dataset.dtype.kind == "S" and dataset.shape == ():
+            texts[name] = dataset[()].decode("utf-8")
+        if dataset.dtype.kind == "O":
+            text_count += values
+            if text_count > MAX_TEXTS:
+                raise UltralifError(f"{where}: more than {MAX_TEXTS:,} texts; too many for a NIR")
+            # One at a time: many entries may share one long text.
+            for index in np.ndindex(dataset.shape):
+                text = dataset[index]
+                text_bytes += len(text)
+                if text_bytes > MAX_TEXT_BYTES:
+                    raise UltralifError(
+                        f"{where}: texts of more than {MAX_TEXT_BYTES:,} bytes; too long for a NIR"
+                    )
+                if dataset.shape == ():
+                    texts[name] = text.decode("utf-8")
+    return texts
+
+
+def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5py.Dataset]]:
+    """Every dataset by its path. No recursion: depth and number are limited instead."""
+    groups: list[tuple[tuple[str, ...], h5py.Group]] = [((), file)]
+    seen = 0
+    while groups:
+        above, group = groups.pop()
+        for key in group:
+            name = (*above, key)
+            where = f"{path}: {'/'.join(name)!r}"
+            seen += 1
+            if seen > MAX_OBJECTS or len(name) > MAX_DEPTH:
+                raise UltralifError(
+                    f"{where}: more than {MAX_OBJECTS:,} objects or {MAX_DEPTH} levels; no NIR "
+                    "graph is like this"
+                )
+            # Asked before opening: opening would follow the link.
+            link = group.get(key, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise UltralifError(
+                    f"{where} is a {type(link).__name__}; only plain datasets and groups are read"
+                )
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                groups.append((name, item))
+            elif isinstance(item, h5py.Dataset):
+                yield name, item
+            else:
+                raise UltralifError(f"{where} is a {type(item).__name__}; expected a dataset")
+
+
+def _check_storage(where: str, dataset: h5py.Dataset) -> None:
+    """Refuse storage outside the file, value types that NIR has not, and stacked compression."""
+    properties = dataset.id.get_create_plist()
+    if dataset.is_virtual or properties.get_external_count():
+        raise UltralifError(f"{where} takes its values from another file; expected them inside")
+    text = h5py.check_string_dtype(dataset.dtype) is not None
+    if not text and dataset.dtype.kind not in "biuf":
+        raise UltralifError(f"{where} holds {dataset.dtype}; expected numbers or text")
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    if any(f not in FILTERS for f in filters) or sum(f in COMPRESSION for f in filters) > 1:
+        raise UltralifError(
+            f"{where}: stored with HDF5 filters {filters}; expected at most one compression and "
+            f"only {', '.join(FILTERS.values())}"
+        )
+
+
+def _largest_stored_chunk(dataset: h5py.Dataset) -> int:
+    sizes = [0]
+    dataset.id.chunk_iter(lambda chunk: sizes.append(chunk.size))
+    return max(sizes)

@@ -1,0 +1,1 @@
+"""Exact and fast on a CPU."""

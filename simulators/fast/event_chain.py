@@ -1,0 +1,182 @@
+"""Chains of threshold units, event by event, all layers of a few rows at a time (Numba).
+
+A row is one timestep of one sample. Without memory all rows are alike: threads take samples in
+small blocks until none is left, and what passes between the layers of a block stays in the cache.
+Each thread is outside the interpreter's lock from its first block to its last, so that threads
+never wait for each other.
+"""
+
+import numpy as np
+
+from ultralif_deploy.program.fixed import INT32_MAX
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.simulators.fast.row_graph import expressible, limits
+from ultralif_deploy.simulators.fast.spike_rows import (
+    BLOCK,
+    HALF,
+    find_events,
+    fire_tile,
+    scratch,
+    tiled,
+    untiled,
+)
+from ultralif_deploy.simulators.fast.tally import costs, exact_within, tally
+from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.vectors import LANES, Rows, move
+from ultralif_deploy.simulators.native.workers import take, workers
+
+ALONE = 1 << 18
+"""Values of input that one thread has done before a second one is awake."""
+
+_NO_LINES = np.empty(0, dtype=np.uint16)
+
+
+class EventChain:
+    """A program laid out for `run_chain`.
+
+    Args:
+        program: one that `runs` accepts.
+    """
+
+    def __init__(self, program: Program) -> None:
+        *hidden, readout = (p.map for p in program.projections)
+        spiking = program.populations[:-1]
+        self.spiking = [p.name for p in spiking]
+        self.names = [p.name for p in program.projections]
+        self.sizes = np.array([program.input.size, *(p.size for p in spiking)])
+        self.widths = -(-self.sizes // LANES) * LANES
+        self.lines = np.concatenate([tiled(m.matrix()).reshape(-1) for m in hidden] or [_NO_LINES])
+        self.limits = np.full(self.widths[1:].sum(), INT32_MAX, dtype=np.int32)
+        for at, p in zip(self._starts(), spiking, strict=True):
+            self.limits[at : at + p.size] = limits(p.bias, p.parameters()["threshold"])
+        prices = [costs([m.fan_out()], m.source_size) for m in hidden]
+        # The read-out only adds up, so its weights are one more thing that a spike costs.
+        prices.append(costs([readout.fan_out(), *readout.matrix()], readout.source_size))
+        self.classes = program.readout.size
+        self.cost = np.concatenate([price.reshape(-1) for price in prices])
+        self.segment = exact_within(self.cost)
+        self.readout_bias = program.readout.bias.astype(np.int64)
+
+    def _starts(self) -> np.ndarray:
+        """Where each spiking population's limits begin."""
+        return np.cumsum(self.widths[1:]) - self.widths[1:]
+
+    def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Weights int8 by projection and limits int32 by population, read back."""
+        weights, start = {}, 0
+        for name, sources, neurons, width in zip(
+            self.names, self.sizes, self.sizes[1:], self.widths[1:], strict=False
+        ):
+            stop = start + sources * width // 2
+            tiles = self.lines[start:stop].reshape(-1, sources, HALF)
+            weights[name], start = untiled(tiles, neurons), stop
+        readout = self.cost[-self.classes * self.widths[-1] :].reshape(self.classes, -1)
+        weights[self.names[-1]] = readout[:, : self.sizes[-1]].astype(np.int8)
+        places = zip(self.spiking, self._starts(), self.sizes[1:], strict=True)
+        return weights, {name: self.limits[at : at + size] for name, at, size in places}
+
+    def run(
+        self, inputs: np.ndarray, record: bool, threads: int
+    ) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray] | None]:
+        """Run inputs uint8 [time, batch, input], contiguous.
+
+        Returns:
+            Logits int64 [batch, class]; counts int64 [layer, 2, batch], spikes into each
+            projection and its operations; the largest input; and the spikes uint8
+            [time, batch, neuron] by population, if recorded.
+        """
+        time, batch, _ = inputs.shape
+        signal = inputs.reshape(-1)
+        events = 2 * len(self.names)
+        counts = np.zeros((events + self.classes, batch), dtype=np.int64)
+        spikes = np.empty(time * batch * self.sizes[1:].sum() if record else 0, dtype=np.uint8)
+        progress = np.zeros(1, dtype=np.int64)
+        highest: list[int] = []
+        network = self.sizes, self.widths, self.lines, self.limits, self.cost, self.segment
+
+        def work() -> None:
+            highest.append(run_chain(signal, time, *network, progress, counts, spikes))
+
+        if threads > 1 and inputs.size > ALONE:
+            workers().together(work)
+        else:
+            work()
+        logits = counts[events:].T + time * self.readout_bias
+        fired = self._split(spikes, time, batch) if record else None
+        return logits, counts[:events].reshape(-1, 2, batch), max(highest), fired
+
+    def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
+        """What `run_chain` recorded, by population."""
+        fired, start = {}, 0
+        for name, size in zip(self.spiking, self.sizes[1:], strict=True):
+            stop = start + time * batch * size
+            fired[name], start = spikes[start:stop].reshape(time, batch, size), stop
+        return fired
+
+
+def runs(program: Program) -> bool:
+    """Whether a program is a chain of threshold units on spikes."""
+    return expressible(program) and program.input.maximum == 1
+
+
+@jit
+def run_chain(  # type: ignore[no-untyped-def]
+    signal, time, sizes, widths, lines, limits, cost, segment, progress, counts, spikes
+):
+    """Run the samples that `progress` hands out; returns the largest input among them.
+
+    Args:
+        signal: uint8 [time · batch · input], 0 or 1.
+        time: timesteps.
+        sizes: int64 [layer], neurons of the input and of each spiking population.
+        widths: int64 [layer], the same in whole tiles.
+        lines: uint16, the tiles into all spiking populations (`spike_rows.tiled`), in order.
+        limits: int32, of all spiking populations, padded to whole tiles.
+        cost: int32, of the input and all spiking populations (`tally.costs`); the last has the
+            weights of the read-out as well.
+        segment: as for `tally`.
+        progress: int64 [1], samples handed out.
+        counts: int64 [2 · layer + class, batch], added to: spikes and operations of each layer,
+            then the sums of the read-out.
+        spikes: uint8, [time · batch · neuron] of all spiking populations, or empty.
+    """
+    counters, batch = counts.shape
+    size, last = sizes[0], len(sizes) - 1
+    widest = widths.max()
+    length = max(1, min(time, BLOCK))
+    together = BLOCK // length
+    events, bounds = scratch(widest)
+    fired = np.empty(BLOCK * widest, dtype=np.uint8)
+    highest = np.uint8(0)
+    while True:
+        sample = take(progress, together)
+        if sample >= batch:
+            return highest
+        samples = min(together, batch - sample)
+        for start in range(0, time, length):
+            steps = min(length, time - start)
+            rows = samples * steps
+            place = (start * batch + sample) * size
+            source, heard = signal, Rows(place, samples, size, steps, batch * size, size)
+            counted = 2 if last > 0 else counters
+            top = tally(signal, heard, cost, 0, segment, counts, 0, counted, sample)
+            highest = max(highest, top)
+            line, limit, price, recorded = 0, 0, 2 * widths[0], 0
+            for layer in range(1, last + 1):
+                find_events(source, heard, events, bounds)
+                width = widths[layer]
+                for at in range(0, width, LANES):
+                    for r in range(rows):
+                        begin, end, place = bounds[r], bounds[r + 1], r * width + at
+                        fire_tile(lines, line, events, begin, end, limits, limit, fired, place)
+                    line, limit = line + sizes[layer - 1], limit + LANES
+                source, heard = fired, Rows(0, samples, steps * width, steps, width, width)
+                counted = 2 if layer < last else counters - 2 * last
+                tally(fired, heard, cost, price, segment, counts, 2 * layer, counted, sample)
+                price += 2 * width
+                if len(spikes) > 0:
+                    neurons = sizes[layer]
+                    for r in range(rows):
+                        row = (start + r % steps) * batch + sample + r // steps
+                        move(fired, r * width, spikes, recorded + row * neurons, neurons)
+                    recorded += time * batch * neurons

@@ -1,0 +1,31 @@
+"""Event counts from recorded spikes, for back ends that do not count by themselves."""
+
+import numpy as np
+
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import EventCounts
+
+
+def count_events(
+    program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarray]
+) -> EventCounts:
+    """Count synaptic operations and spikes as PROGRAM.md defines them.
+
+    Args:
+        program: what ran.
+        inputs: uint8 [time, batch, input].
+        spikes: per spiking population uint8 [time, batch, neuron].
+    """
+    time, batch, _ = inputs.shape
+    sent = {INPUT: inputs, **spikes}
+    operations = {}
+    for p in program.projections:
+        fan_out = p.map.fan_out()
+        acting = sent[p.source][: time - 1] if p.name in program.delayed else sent[p.source]
+        total = np.zeros(batch, dtype=np.int64)
+        for now in acting:  # one timestep at a time: the products have 64 bits
+            total += (now != 0) @ fan_out
+        operations[p.name] = total
+    fired = {k: np.count_nonzero(v, axis=(0, 2)).astype(np.int64) for k, v in sent.items()}
+    return EventCounts(batch, time, operations, fired, program.multiplies)

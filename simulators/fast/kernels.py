@@ -1,0 +1,199 @@
+"""Compiled inner loops of the fast simulator (Numba). All integers are exact.
+
+Shapes: T timesteps, B samples, I inputs, N neurons.
+"""
+
+import numpy as np
+
+from ultralif_deploy.program import fixed
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.simulators.native.compiled import jit
+
+leak = jit(fixed.leak)
+saturate = jit(fixed.saturate)
+saturate_readout = jit(fixed.saturate_readout)
+spike_count = jit(fixed.spike_count)
+FRACTION_BITS = fixed.FRACTION_BITS
+
+
+VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len(RESETS))
+"""Positions in `RESETS`; from `LATE_VALUE` on, a spike acts on the following timestep."""
+
+
+@jit
+def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
+    """Spikes of threshold units: I + bias > limit."""
+    time, batch, size = current.shape
+    for t in range(time):
+        for b in range(batch):
+            for n in range(size):
+                spikes[t, b, n] = np.int64(current[t, b, n]) + bias[n] > limit[n]
+
+
+@jit
+def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore[no-untyped-def]
+    """Max-plus LIF; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                u = max(v[b, n] - decay[n], np.int64(current[t, b, n]) + bias[n])
+                fired = u > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = reset[n] if fired else u
+
+
+@jit
+def synapse(current, bias, decay, bits, fraction, i):  # type: ignore[no-untyped-def]
+    """The synaptic current after this timestep, int64, not saturated."""
+    return leak(i, np.int64(decay), bits) + (np.int64(current) << fraction) + bias
+
+
+@jit
+def held(v, top):  # type: ignore[no-untyped-def]
+    """A membrane in a word that holds ±top."""
+    return min(max(v, -top), top)
+
+
+@jit
+def fire(mode, before, total, limit, reset, top, most, floor):  # type: ignore[no-untyped-def]
+    """Spikes of a leaky neuron, and its membrane after the reset.
+
+    Args:
+        mode: position in `RESETS`.
+        before: membrane before this timestep.
+        total: leaked membrane plus what comes in, not saturated.
+        limit: threshold.
+        reset: R.
+        top: largest membrane that its word holds.
+        most: spikes in one timestep at most.
+        floor: lower bound of the membrane after the reset.
+    """
+    u = total
+    if mode >= LATE_VALUE and before > limit:
+        u = reset if mode == LATE_VALUE else total - reset
+    u = held(u, top)
+    fired = np.int64(u > limit)
+    if mode == VALUE and fired:
+        u = reset
+    elif mode == SUBTRACT and fired:
+        if most > 1:
+            fired = spike_count(u - limit, reset, most)
+        u = held(u - fired * reset, top)
+    elif mode == IMMEDIATE_SUBTRACT:
+        u = held(total - reset if fired else total, top)
+    return fired, max(u, floor)
+
+
+@jit
+def lif(  # type: ignore[no-untyped-def]
+    current, bias, limit, decay, bits, reset, floor, mode, fraction, top, most, v, spikes
+):
+    """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << fraction) + bias[n]
+                total = leak(v[b, n], np.int64(decay[n]), bits) + drive
+                spikes[t, b, n], v[b, n] = fire(
+                    mode, v[b, n], total, limit[n], reset[n], top, most, floor[n]
+                )
+
+
+@jit
+def cuba_lif(  # type: ignore[no-untyped-def]
+    current,
+    bias,
+    limit,
+    decay,
+    synaptic_decay,
+    bits,
+    reset,
+    floor,
+    mode,
+    fraction,
+    top,
+    most,
+    v,
+    spikes,
+):
+    """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                i = v[b, size + n]
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, fraction, i)
+                i = held(i, top)
+                v[b, size + n] = i
+                total = leak(v[b, n], np.int64(decay[n]), bits) + i
+                spikes[t, b, n], v[b, n] = fire(
+                    mode, v[b, n], total, limit[n], reset[n], top, most, floor[n]
+                )
+
+
+@jit
+def leaky_integrator(current, bias, decay, bits, v):  # type: ignore[no-untyped-def]
+    """Read-out; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + drive)
+
+
+@jit
+def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-untyped-def]
+    """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                i = v[b, size + n]
+                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, FRACTION_BITS, i)
+                i = saturate_readout(i)
+                v[b, size + n] = i
+                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)
+
+
+@jit
+def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  # type: ignore[no-untyped-def]
+    """Ring of leaky neurons; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    u = np.empty(size, dtype=np.int64)
+    left = (np.arange(size) - stride) % size
+    right = (np.arange(size) + stride) % size
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = leak(v[b, n], np.int64(decay[n]), bits)
+                if not released:
+                    kept = max(kept, v[b, left[n]], v[b, right[n]])
+                u[n] = saturate(kept + drive)
+            for n in range(size):
+                compared = u[n]
+                if released:
+                    compared = max(compared, u[left[n]], u[right[n]])
+                fired = compared > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = 0 if fired else u[n]
+
+
+@jit
+def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: ignore[no-untyped-def]
+    """Soft maximum from a table; v int64 [B, N] is the state, changed in place."""
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = v[b, n] - decay[n]
+                entry = abs(kept - drive) >> shift
+                extra = table[entry] if entry < len(table) else 0
+                u = saturate(max(kept, drive) + extra)
+                fired = u > limit[n]
+                spikes[t, b, n] = fired
+                v[b, n] = 0 if fired else u

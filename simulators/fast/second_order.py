@@ -1,0 +1,89 @@
+"""Compiled updates of the models with two state words (Numba). All integers are exact.
+
+Shapes: T timesteps, B samples, N neurons. Arguments: current int32 [T, B, N]; state int64 [B, 2N],
+the first words and then the second, changed in place; spikes uint8 [T, B, N]; all others int64 [N].
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.program import fixed
+from ultralif_deploy.program.program import AdaLIF, CSiLIF, SiLIF
+from ultralif_deploy.simulators.native.compiled import jit
+
+rounded = jit(fixed.rounded)
+clip = jit(fixed.clip)
+
+
+@jit
+def silif(  # type: ignore[no-untyped-def]
+    current, bias, threshold, reset, alpha, beta, a, b, shift, fraction, width, state, spikes
+):
+    """SiLIF: words u and w."""
+    time, batch, size = current.shape
+    for k in range(batch):
+        for t in range(time):
+            for n in range(size):
+                u, w = state[k, n], state[k, size + n]
+                s = np.int64(u > threshold[n])
+                w = clip(rounded(beta[n] * w + a[n] * u, fraction[n]) + b[n] * s, width[n])
+                kept = rounded(alpha[n] * (u - reset[n] * s + w), fraction[n])
+                drive = (np.int64(current[t, k, n]) << shift[n]) + bias[n]
+                u = clip(kept - w + drive, width[n])
+                spikes[t, k, n] = u > threshold[n]
+                state[k, n], state[k, size + n] = u, w
+
+
+@jit
+def csilif(  # type: ignore[no-untyped-def]
+    current, bias, threshold, reset, real, imaginary, shift, fraction, width, state, spikes
+):
+    """C-SiLIF: words Re u and Im u."""
+    time, batch, size = current.shape
+    for k in range(batch):
+        for t in range(time):
+            for n in range(size):
+                x, y = state[k, n], state[k, size + n]
+                r = x - reset[n] * np.int64(x > threshold[n])
+                drive = (np.int64(current[t, k, n]) << shift[n]) + bias[n]
+                x = clip(rounded(real[n] * r - imaginary[n] * y, fraction[n]) + drive, width[n])
+                y = clip(rounded(imaginary[n] * r + real[n] * y, fraction[n]), width[n])
+                spikes[t, k, n] = x > threshold[n]
+                state[k, n], state[k, size + n] = x, y
+
+
+@jit
+def adalif(  # type: ignore[no-untyped-def]
+    current, bias, threshold, alpha, beta, jump, shift, fraction, width, state, spikes
+):
+    """AdaLIF: words v and what the threshold has risen by."""
+    time, batch, size = current.shape
+    for k in range(batch):
+        for t in range(time):
+            for n in range(size):
+                v, c = state[k, n], state[k, size + n]
+                drive = (np.int64(current[t, k, n]) << shift[n]) + bias[n]
+                v = clip(rounded(alpha[n] * v, fraction[n]) + drive, width[n])
+                fired = v > threshold[n] + c
+                c = rounded(beta[n] * c, fraction[n]) + jump[n] * np.int64(fired)
+                spikes[t, k, n] = fired
+                state[k, n] = 0 if fired else v
+                state[k, size + n] = clip(c, width[n])
+
+
+@jit
+def leaky_sum(current, bias, alpha, shift, fraction, width, state):  # type: ignore[no-untyped-def]
+    """Leaky read-out: words Σ u and u."""
+    time, batch, size = current.shape
+    for k in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, k, n]) << shift[n]) + bias[n]
+                u = clip(rounded(alpha[n] * state[k, size + n], fraction[n]) + drive, width[n])
+                state[k, size + n] = u
+                state[k, n] += u
+
+
+KERNELS: dict[type, Any] = {SiLIF: silif, CSiLIF: csilif, AdaLIF: adalif}
+"""Kernels of the models that spike; their parameters come in the order of the model's fields."""

@@ -1,0 +1,381 @@
+"""Exact and fast on a CPU: event-driven kernels or integer matrix products, whichever is faster.
+
+For each projection and share of active inputs both ways are timed once on the user's own spikes;
+they give the same integers, so the choice changes nothing but the time. Populations run over all
+timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
+has two further forms for all its layers together, event by event (`event_chain.py`) and one graph
+of matrix products (`row_graph.py`), timed against the others.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.program.fixed import largest_held
+from ultralif_deploy.program.graph import INPUT, Identity, Projection
+from ultralif_deploy.program.program import (
+    LIF,
+    CubaLI,
+    CubaLIF,
+    LeakyIntegrator,
+    LeakySum,
+    LogMaxLIF,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
+from ultralif_deploy.simulators.fast import event_chain, kernels, second_order
+from ultralif_deploy.simulators.fast.event_chain import EventChain
+from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, limits
+from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
+from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
+from ultralif_deploy.simulators.native.workers import cores, workers
+
+CHUNK_VALUES = 1 << 22
+"""Signals of one population handled at once by one thread: few and long chunks, because threads
+that meet at the interpreter's lock between them wait for each other."""
+
+TIMED_ROWS = 256
+"""Fewer rows (timesteps · samples · positions) say nothing about speed; they go to events."""
+
+SHARE_SAMPLES = 16
+"""Samples whose share of active values stands for all."""
+
+
+def load(program: Program) -> "Fast":
+    """Make a program ready to run."""
+    return Fast(program)
+
+
+MODES = {name: position for position, name in enumerate(RESETS)}
+"""Reset modes as the kernels number them."""
+
+Counters = dict[tuple[str, bool], np.ndarray]
+"""Int64 [1 + projection, batch] by source and whether one timestep later: spikes, then operations
+of each outgoing projection."""
+
+
+Form = Callable[[np.ndarray, bool], Trace]
+"""A way to run inputs uint8 [time, batch, input], contiguous; whether to record spikes."""
+
+
+class Fast:
+    """A program with its weights laid out for the kernels."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.synapses: dict[str, Synapses] = {}
+        for p in program.projections:
+            if (made := synapses(p.map, program.largest_sent(p.source))) is not None:
+                self.synapses[p.name] = made
+        self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
+        self.parameters = {
+            p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
+            for p in program.populations
+        }
+        # By source, and whether one timestep later: projections, and what spikes add to `Counters`.
+        self.outgoing = {
+            (source, False): self._costs(source, delayed=False)
+            for source in (INPUT, *(p.name for p in program.populations if p.spikes))
+        }
+        for p in program.projections:
+            if p.name in program.delayed:
+                self.outgoing[p.source, True] = self._costs(p.source, delayed=True)
+        self.threads = cores()
+        self.chain = EventChain(program) if event_chain.runs(program) else None
+        self.graph = _row_graph(program)
+        self.forms: list[Form] = [self._by_population]
+        self.forms += [] if self.chain is None else [self._by_events]
+        self.forms += [] if self.graph is None else [self._by_graph]
+        self.fastest: dict[int, Form] = {}
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """The integers that `run` uses, read back from the layouts of every form.
+
+        Where the forms differ the values come back as −1, so that no digest of theirs can hold.
+        """
+        arrays = {name: s.weights() for name, s in self.synapses.items()}
+        held = [form.executed() for form in (self.chain, self.graph) if form is not None]
+        for weights, _ in held:
+            for name, weight in weights.items():
+                if not np.array_equal(weight, arrays[name]):
+                    arrays[name] = np.full_like(weight, -1)
+        arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
+        for name, parameters in self.parameters.items():
+            arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
+        for _, found in held:
+            for name, limit in found.items():
+                threshold = arrays[f"{name}.threshold"]
+                if not np.array_equal(limit, limits(self.bias[name], threshold)):
+                    arrays[f"{name}.threshold"] = np.full_like(threshold, -1)
+        return arrays
+
+    def describe(self) -> dict[str, Any]:
+        """Nothing beside the program itself."""
+        return {}
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input], on all cores."""
+        self.program.check_input_shape(inputs)
+        return self._run(self._choose(inputs), inputs, record)
+
+    def _run(self, form: Form, inputs: np.ndarray, record: bool) -> Trace:
+        """One form, in chunks of samples on all cores."""
+        batch = inputs.shape[1]
+        length = batch if form == self._by_events else self._chunk(inputs)
+        if length >= batch:
+            return form(np.ascontiguousarray(inputs), record)
+        chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
+        traces: list[Trace | None] = [None] * len(chunks)
+        waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next
+
+        def work() -> None:
+            for i, chunk in waiting:
+                traces[i] = form(np.ascontiguousarray(chunk), record)
+
+        workers().together(work)
+        return join_traces([trace for trace in traces if trace is not None])
+
+    def _chunk(self, inputs: np.ndarray) -> int:
+        """Samples that one thread handles at once."""
+        steps, batch, _ = inputs.shape
+        widest = max(self.program.input.size, *(p.size for p in self.program.populations))
+        most = max(1, CHUNK_VALUES // max(1, steps * widest))
+        return max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
+
+    def _choose(self, inputs: np.ndarray) -> Form:
+        """The fastest form for this share of active inputs, timed once on a chunk for each core."""
+        steps, batch, _ = inputs.shape
+        if len(self.forms) == 1 or steps * batch < TIMED_ROWS:
+            return self._by_population if self.chain is None else self._by_events
+        octave = _octave(inputs)
+        if octave not in self.fastest:
+            some = inputs[:, : self._chunk(inputs) * self.threads]
+            taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.forms]
+            self.fastest[octave] = self.forms[int(np.argmin(taken))]
+        return self.fastest[octave]
+
+    def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All layers of a chain at once, event by event; shares samples out to threads itself."""
+        assert self.chain is not None
+        logits, counts, highest, fired = self.chain.run(inputs, record, self.threads)
+        self.program.check_largest_input(highest)
+        sources = [INPUT, *self.chain.spiking]
+        counters = {(source, False): row for source, row in zip(sources, counts, strict=True)}
+        return Trace(logits, self._counts(inputs, counters), fired)
+
+    def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All layers of a chain at once, as matrix products."""
+        assert self.graph is not None
+        counters = self._counters(inputs)
+        logits, fired = self.graph.run(inputs)
+        for name, spikes in fired.items():
+            count(spikes, *self.outgoing[name, False][1:], counters[name, False])
+        return Trace(logits, self._counts(inputs, counters), fired if record else None)
+
+    def _by_population(self, inputs: np.ndarray, record: bool) -> Trace:
+        """One population after the other."""
+        program = self.program
+        batch = inputs.shape[1]
+        spiking = [p for p in program.populations if p.spikes]
+        counters = self._counters(inputs)
+        states = {p.name: _initial(p, batch) for p in program.populations}
+        recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
+        last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
+        for block in _blocks(inputs, bool(program.delayed)):
+            now = {INPUT: block}
+            for population in program.populations:
+                name = population.name
+                current = self._current(population, now, last)
+                if population.spikes:
+                    now[name] = self._fire(population, current, states[name])
+                else:
+                    self._read_out(population, current, states[name])
+            for (source, delayed), (_, cost, segment) in self.outgoing.items():
+                if source != INPUT:
+                    signal = (last if delayed else now)[source]
+                    count(signal, cost, segment, counters[source, delayed])
+            for name, parts in recorded.items():
+                parts.append(now[name])
+            last = now
+        kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
+        counts = self._counts(inputs, counters)
+        logits = states[program.readout.name][:, : program.readout.size]
+        return Trace(np.ascontiguousarray(logits), counts, kept)
+
+    def _counters(self, inputs: np.ndarray) -> Counters:
+        """Counters of a chunk of inputs, which are counted; refuses values above the maximum."""
+        counters = {
+            key: np.zeros((len(cost), inputs.shape[1]), dtype=np.int64)
+            for key, (_, cost, _) in self.outgoing.items()
+        }
+        highest = count(inputs, *self.outgoing[INPUT, False][1:], counters[INPUT, False])
+        self.program.check_largest_input(highest)
+        return counters
+
+    def _counts(self, inputs: np.ndarray, counters: Counters) -> EventCounts:
+        return EventCounts(
+            inputs.shape[1],
+            inputs.shape[0],
+            {
+                name: counters[key][1 + row]
+                for key, (names, *_) in self.outgoing.items()
+                for row, name in enumerate(names)
+            },
+            {source: count[0] for (source, delayed), count in counters.items() if not delayed},
+            self.program.multiplies,
+        )
+
+    def _costs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray, int]:
+        """Projections from a source, what its spikes add to `Counters`, and how far exactly."""
+        program = self.program
+        projections = [
+            p
+            for p in program.projections
+            if p.source == source and (p.name in program.delayed) == delayed
+        ]
+        size = program.input.size if source == INPUT else program.population(source).size
+        cost = costs([p.map.fan_out() for p in projections], size)
+        return [p.name for p in projections], cost, exact_within(cost)
+
+    def _current(
+        self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Sum of the projections, int32 [time, batch, neuron]."""
+        total: np.ndarray | None = None
+        for projection in self.program.incoming(population.name):
+            delayed = projection.name in self.program.delayed
+            term = self._project(projection, (last if delayed else now)[projection.source])
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
+        """Current int32 [time, batch, neuron] of one projection."""
+        if isinstance(projection.map, Identity):
+            return signal.astype(np.int32)
+        forms = self.synapses[projection.name]
+
+        def events() -> np.ndarray:
+            return forms.events(signal)
+
+        def product() -> np.ndarray:
+            return forms.product(signal)
+
+        return _by_faster(forms, signal, events, product)
+
+    def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
+        spikes = np.empty(current.shape, dtype=np.uint8)
+        neuron, p = population.neuron, self.parameters[population.name]
+        if type(neuron) in second_order.KERNELS:
+            kernel = second_order.KERNELS[type(neuron)]
+            kernel(current, self.bias[population.name], *p.values(), state, spikes)
+            return spikes
+        arguments = (current, self.bias[population.name], p["threshold"])
+        if isinstance(neuron, Threshold):
+            kernels.threshold(*arguments, spikes)
+        elif isinstance(neuron, TropicalLIF):
+            kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
+        elif isinstance(neuron, LIF):
+            decay = p["decay"], neuron.decay_bits
+            kernels.lif(*arguments, *decay, *_firing(neuron, p), state, spikes)
+        elif isinstance(neuron, UltraDLIF):
+            released = neuron.form == "released"
+            decay = p["decay"], neuron.decay_bits
+            kernels.ultradlif(*arguments, *decay, released, neuron.stride, state, spikes)
+        elif isinstance(neuron, CubaLIF):
+            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
+            kernels.cuba_lif(*arguments, *decays, *_firing(neuron, p), state, spikes)
+        elif isinstance(neuron, LogMaxLIF):
+            kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
+        return spikes
+
+    def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:
+        """Add a block of currents int32 [time, batch, neuron] to the read-out's state in place."""
+        p, bias = self.parameters[population.name], self.bias[population.name]
+        neuron = population.neuron
+        if isinstance(neuron, LeakySum):
+            words = p["shift"], p["coefficient_bits"], p["state_bits"]
+            second_order.leaky_sum(current, bias, p["alpha"], *words, state)
+        elif isinstance(neuron, LeakyIntegrator):
+            kernels.leaky_integrator(current, bias, p["decay"], neuron.decay_bits, state)
+        elif isinstance(neuron, CubaLI):
+            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
+            kernels.cuba_li(current, bias, *decays, state)
+        else:
+            state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
+
+
+def _firing(neuron: LIF | CubaLIF, p: dict[str, np.ndarray]) -> tuple[Any, ...]:
+    """What the kernels of leaky models take between decays and state."""
+    top = largest_held(neuron.membrane_bits)
+    floor = p.get("floor", np.full(len(p["reset"]), -top))
+    mode = MODES[neuron.reset_mode]
+    return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
+
+
+def _row_graph(program: Program) -> RowGraph | None:
+    if not expressible(program):
+        return None
+    try:
+        return RowGraph(program)
+    except ImportError:
+        return None
+
+
+def _by_faster(
+    forms: Synapses,
+    signal: np.ndarray,
+    events: Callable[[], np.ndarray],
+    product: Callable[[], np.ndarray],
+) -> np.ndarray:
+    """The result of the form that is faster at this share of active inputs, timed once."""
+    rows = signal.shape[0] * signal.shape[1] * forms.positions
+    if forms.only_events or rows < TIMED_ROWS:
+        return events()
+    octave = _octave(signal)
+    if octave not in forms.faster:
+        forms.faster[octave] = _seconds(events) < _seconds(product)
+    return events() if forms.faster[octave] else product()
+
+
+def _octave(signal: np.ndarray) -> int:
+    """Logarithm of the share of values that are not 0, of the first timestep of some samples."""
+    some = signal[0, :SHARE_SAMPLES]
+    return int(np.log2(max(np.count_nonzero(some) / some.size, 1e-4)))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Best of two timings after a first call, which may compile."""
+    work()
+    best = np.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _initial(population: Population, batch: int) -> np.ndarray:
+    """State before the first timestep, int64 [batch, words · neuron]."""
+    v = np.zeros((batch, population.words * population.size), dtype=np.int64)
+    if isinstance(population.neuron, TropicalLIF):
+        v += population.neuron.initial
+    return v
+
+
+def _blocks(inputs: np.ndarray, stepwise: bool) -> Iterator[np.ndarray]:
+    """All timesteps at once, or one after the other."""
+    if not stepwise:
+        yield inputs
+        return
+    for t in range(len(inputs)):
+        yield inputs[t : t + 1]

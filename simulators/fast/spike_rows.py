@@ -1,0 +1,251 @@
+"""Binary spikes times int8 weights, event by event, in the processor's vector registers (Numba).
+
+A row is one timestep of one sample. Comparing 64 values at once with 0 gives a bit mask, and its
+bits give the indices of the spikes; each spike then adds one line of weights, 64 neurons wide, to
+sums that stay in registers.
+
+Neurons are handled tile by tile for a block of rows, because the weights of one tile, and not of
+all, fit the first cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.vectors import (
+    INT32,
+    INT64,
+    LANES,
+    Rows,
+    append_places,
+    load,
+    nonzero_mask,
+    pointers,
+    splat,
+    store,
+)
+
+HALF = LANES // 2
+"""Neurons whose weights are the low bytes of a tile's words; the others' are the high bytes."""
+
+OFFSET = 128
+"""Added to int8 weights, so that a byte holds them without a sign."""
+
+GROUP = 256
+"""Events whose weights provably add up within 16 bits: 256·255 < 2^16."""
+
+BLOCK = 64
+"""Rows whose events are kept while the tiles go by."""
+
+WORDS = ir.VectorType(ir.IntType(16), HALF)
+SUMS = ir.VectorType(INT32, HALF)
+
+
+def tiled(weight: np.ndarray) -> np.ndarray:
+    """Weights int8 [neuron, source] as the kernels read them, uint16 [tile, source, HALF].
+
+    Weight + 128 of neuron n of a tile is the low byte of word n, of neuron HALF + n the high byte.
+    """
+    neurons, sources = weight.shape
+    tiles = -(-neurons // LANES)
+    padded = np.zeros((tiles * LANES, sources), dtype=np.uint16)
+    padded[:neurons] = weight.astype(np.int16) + OFFSET
+    low, high = padded.reshape(tiles, 2, HALF, sources).transpose(1, 0, 3, 2)
+    return np.ascontiguousarray(low | high << np.uint16(8))
+
+
+def untiled(tiles: np.ndarray, neurons: int) -> np.ndarray:
+    """The inverse of `tiled`, int8."""
+    halves = np.stack([tiles & 0xFF, tiles >> 8], axis=1).transpose(0, 1, 3, 2)
+    weight = halves.reshape(-1, tiles.shape[1])[:neurons]
+    return (weight.astype(np.int16) - OFFSET).astype(np.int8)
+
+
+def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
+    """Event-driven projection of binary spikes, int32 [time, batch, neuron].
+
+    Args:
+        signal: uint8 [time, batch, source], 0 or 1.
+        tiles: weights as `tiled` makes them.
+        neurons: how many there are without padding.
+    """
+    time, batch, size = signal.shape
+    current = np.empty((time * batch, len(tiles) * LANES), dtype=np.int32)
+    add_spikes(signal.reshape(-1), size, tiles.reshape(-1), current)
+    return np.ascontiguousarray(current[:, :neurons]).reshape(time, batch, neurons)
+
+
+def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> list[Any]:
+    """Sums of the weights that some events meet, int32 of neurons 0 to HALF − 1 and of the others.
+
+    Words add up as they are, modulo 2^16, and their high bytes a second time by themselves;
+    256 times the one taken from the other leaves the sum of the low bytes, below 2^16 itself.
+
+    Args:
+        builder: LLVM's.
+        lines: where the tile's lines of HALF words begin.
+        events: where the line of each event stands, uint32.
+        start: first event.
+        stop: behind the last event.
+    """
+    eight = WORDS([8] * HALF)
+    offsets = builder.mul(builder.sub(stop, start), INT64(-OFFSET))
+    base = splat(builder, builder.trunc(offsets, INT32), SUMS)
+    totals = [cgutils.alloca_once_value(builder, base) for _ in range(2)]
+    words, high = (cgutils.alloca_once(builder, WORDS) for _ in range(2))
+
+    def add(event: Any) -> None:
+        line = builder.zext(builder.load(builder.gep(events, [event])), INT64)
+        found = load(builder, lines, builder.mul(line, INT64(HALF)), WORDS)
+        builder.store(builder.add(builder.load(words), found), words)
+        builder.store(builder.add(builder.load(high), builder.lshr(found, eight)), high)
+
+    with cgutils.for_range_slice(builder, start, stop, INT64(GROUP), inc=True) as (first, _):
+        most = builder.add(first, INT64(GROUP))
+        end = builder.select(builder.icmp_signed("<", most, stop), most, stop)
+        builder.store(WORDS(None), words)
+        builder.store(WORDS(None), high)
+        odd = builder.and_(builder.sub(end, first), INT64(1))
+        pairs = builder.sub(end, odd)
+        with cgutils.for_range_slice(builder, first, pairs, INT64(2), inc=True) as (event, _):
+            add(event)
+            add(builder.add(event, INT64(1)))
+        with builder.if_then(builder.trunc(odd, ir.IntType(1))):
+            add(pairs)
+        above = builder.load(high)
+        below = builder.sub(builder.load(words), builder.shl(above, eight))
+        for total, sums in zip(totals, (below, above), strict=True):
+            builder.store(builder.add(builder.load(total), builder.zext(sums, SUMS)), total)
+    return [builder.load(total) for total in totals]
+
+
+@intrinsic
+def sum_tile(
+    typing: Any, weight: Any, line: Any, events: Any, start: Any, stop: Any, current: Any, at: Any
+) -> Any:
+    """Put the sums of a tile, of the events from `start` to below `stop`, at current[at:].
+
+    Args:
+        typing: Numba's.
+        weight: uint16, one axis; lines as `tiled` makes them.
+        line: the tile's first.
+        events: uint32, one axis; the source of each event.
+        start: first event.
+        stop: behind the last event.
+        current: int32, one axis.
+        at: of the tile's first neuron.
+    """
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        weights, found, out = pointers(context, builder, signature, arguments, 0, 2, 5)
+        _, line, _, start, stop, _, at = arguments
+        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
+            store(builder, sums, out, builder.add(at, INT64(half * HALF)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(weight, index, events, index, index, current, index), generate
+
+
+@intrinsic
+def fire_tile(
+    typing: Any,
+    weight: Any,
+    line: Any,
+    events: Any,
+    start: Any,
+    stop: Any,
+    limit: Any,
+    neuron: Any,
+    spikes: Any,
+    at: Any,
+) -> Any:
+    """Put whether the sums of a tile exceed limit[neuron:] at spikes[at:], uint8.
+
+    The other arguments are those of `sum_tile`.
+    """
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        weights, found, limits, out = pointers(context, builder, signature, arguments, 0, 2, 5, 7)
+        _, line, _, start, stop, _, neuron, _, at = arguments
+        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
+            limit = load(builder, limits, builder.add(neuron, INT64(half * HALF)), SUMS)
+            fired = builder.icmp_signed(">", sums, limit)
+            bytes_ = builder.zext(fired, ir.VectorType(ir.IntType(8), HALF))
+            store(builder, bytes_, out, builder.add(at, INT64(half * HALF)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    kinds = (weight, index, events, index, index, limit, index, spikes, index)
+    return types.void(*kinds), generate
+
+
+@jit
+def scratch(sources):  # type: ignore[no-untyped-def]
+    """Memory for the events of a block of rows, and for their bounds."""
+    return np.empty(BLOCK * sources + LANES, np.uint32), np.empty(BLOCK + 1, np.int64)
+
+
+@jit
+def find_events(signal, rows, events, bounds):  # type: ignore[no-untyped-def]
+    """Sources of the values that are not 0 of some rows, each row's in order.
+
+    Args:
+        signal: uint8, one axis.
+        rows: `Rows`, at most BLOCK.
+        events: uint32, of `scratch`, overwritten.
+        bounds: int64, of `scratch`, overwritten; row r has events bounds[r] to below bounds[r + 1].
+    """
+    size = rows.size
+    rest = size % LANES
+    found, row = 0, 0
+    bounds[0] = 0
+    for outer in range(rows.outer):
+        for inner in range(rows.inner):
+            place = rows.start + outer * rows.outer_step + inner * rows.inner_step
+            for first in range(0, size - rest, LANES):
+                found = append_places(nonzero_mask(signal, place + first), first, events, found)
+            if rest > 0:
+                mask = np.uint64(0)
+                if size > LANES:  # the last vector, without those that it shares
+                    first = size - LANES
+                    mask = nonzero_mask(signal, place + first)
+                    mask &= ~np.uint64(0) << np.uint64(LANES - rest)
+                else:
+                    first = 0
+                    for i in range(size):
+                        mask |= np.uint64(signal[place + i] != 0) << np.uint64(i)
+                found = append_places(mask, first, events, found)
+            row += 1
+            bounds[row] = found
+
+
+@jit
+def add_spikes(signal, size, lines, current):  # type: ignore[no-untyped-def]
+    """Sums of the weights that the spikes of each row meet.
+
+    Args:
+        signal: uint8 [row · size], 0 or 1.
+        size: sources.
+        lines: uint16, one axis; tiles as `tiled` makes them.
+        current: int32 [row, tile · LANES], overwritten.
+    """
+    rows, width = current.shape
+    sums = current.reshape(-1)
+    events, bounds = scratch(size)
+    for top in range(0, rows, BLOCK):
+        block = min(BLOCK, rows - top)
+        find_events(signal, Rows(top * size, 1, 0, block, size, size), events, bounds)
+        for at in range(0, width, LANES):
+            line = at // LANES * size
+            for r in range(block):
+                place = (top + r) * width + at
+                sum_tile(lines, line, events, bounds[r], bounds[r + 1], sums, place)

@@ -1,0 +1,138 @@
+"""A projection's weights in the two forms that `fast` chooses from; both give the same integers.
+
+Events: one spike reads the weights that it meets. Product: all inputs meet all weights, in the
+processor's matrix units; a convolution gathers the patches that its kernel sees first.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from ultralif_deploy.program.graph import AnyMap, Conv2d, Dense
+from ultralif_deploy.simulators.fast import conv_kernels, spike_rows
+from ultralif_deploy.simulators.fast.products import integer_product
+
+PATCH_BYTES = 1 << 22
+"""Patches gathered at once: small enough to stay in cache."""
+
+
+class Synapses(Protocol):
+    """A weighted projection."""
+
+    faster: dict[int, bool]
+    """Whether events are faster, by octave of the share of active inputs, as timed."""
+
+    only_events: bool
+    """There is no product form."""
+
+    positions: int
+    """Rows of the product for each row of a signal."""
+
+    def weights(self) -> np.ndarray:
+        """The integers as stored, read back from both forms; −1 where they differ."""
+
+    def events(self, signal: np.ndarray) -> np.ndarray:
+        """Current int32 [time, batch, target] of a signal uint8 [time, batch, source]."""
+
+    def product(self, signal: np.ndarray) -> np.ndarray:
+        """The same by a matrix product."""
+
+
+def currents(forms: Synapses, signal: np.ndarray) -> np.ndarray:
+    """Current int32 [time, batch, target] in whichever form a map has."""
+    signal = np.ascontiguousarray(signal)
+    return forms.events(signal) if forms.only_events else forms.product(signal)
+
+
+def synapses(linear: AnyMap, largest: int) -> Synapses | None:
+    """Both forms of a map for inputs of 0 to `largest`; None for an identity."""
+    if isinstance(linear, Dense):
+        return DenseSynapses(linear, largest)
+    if isinstance(linear, Conv2d):
+        return ConvSynapses(linear, largest)
+    return None
+
+
+class DenseSynapses:
+    """A weight matrix."""
+
+    def __init__(self, linear: Dense, largest: int) -> None:
+        self.faster: dict[int, bool] = {}
+        self.only_events, self.positions = False, 1
+        self.neurons = len(linear.weight)
+        self.tiles = spike_rows.tiled(linear.weight)
+        self.multiply = integer_product(linear.weight.T, largest)
+        self.binary = largest == 1
+
+    def weights(self) -> np.ndarray:
+        """Read back; the product form by multiplying it with unit vectors."""
+        by_product = self.multiply(np.eye(self.tiles.shape[1], dtype=np.uint8)).T
+        by_event = spike_rows.untiled(self.tiles, self.neurons)
+        return by_event if np.array_equal(by_product, by_event) else np.full_like(by_event, -1)
+
+    def events(self, signal: np.ndarray) -> np.ndarray:
+        """Spikes read rows of weights; graded inputs multiply instead."""
+        if not self.binary:
+            return self.product(signal)
+        return spike_rows.currents(signal, self.tiles, self.neurons)
+
+    def product(self, signal: np.ndarray) -> np.ndarray:
+        """Rows (timestep, sample) times the matrix."""
+        rows = self.multiply(signal.reshape(-1, signal.shape[2]))
+        return rows.reshape(*signal.shape[:2], self.neurons)
+
+
+class ConvSynapses:
+    """A convolution; groups have events alone."""
+
+    def __init__(self, linear: Conv2d, largest: int) -> None:
+        self.linear = linear
+        self.faster: dict[int, bool] = {}
+        self.only_events = linear.groups > 1
+        self.positions = linear.output_shape[1] * linear.output_shape[2]
+        out, inner, *kernel = linear.weight.shape
+        grouped = linear.weight.reshape(linear.groups, -1, inner, *kernel)
+        # [group, input channel, kernel row, kernel column, output channel]
+        self.by_source = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
+        self.multiply = integer_product(linear.weight.reshape(out, -1).T, largest)
+        self.geometry = np.array(
+            [
+                *linear.input_shape,
+                *linear.output_shape,
+                *linear.stride,
+                *linear.padding,
+                *linear.dilation,
+            ]
+        )
+
+    def weights(self) -> np.ndarray:
+        """Read back; the product form by multiplying it with unit vectors."""
+        shape = self.linear.weight.shape
+        found = self.by_source.transpose(0, 4, 1, 2, 3).reshape(shape)
+        if self.only_events:
+            return found
+        by_product = self.multiply(np.eye(found[0].size, dtype=np.uint8)).T.reshape(shape)
+        return found if np.array_equal(found, by_product) else np.full_like(found, -1)
+
+    def events(self, signal: np.ndarray) -> np.ndarray:
+        """Every value that is not 0 is added where the kernel puts it."""
+        current = np.zeros((*signal.shape[:2], self.linear.target_size), dtype=np.int32)
+        conv_kernels.add_events(signal, self.by_source, self.geometry, current)
+        return current
+
+    def product(self, signal: np.ndarray) -> np.ndarray:
+        """Patches times the kernel, a few rows at a time."""
+        channels, height, width = self.linear.output_shape
+        flat = signal.reshape(-1, signal.shape[2])
+        current = np.empty((len(flat), channels, height * width), dtype=np.int32)
+        values = self.linear.weight[0].size
+        step = max(1, PATCH_BYTES // (height * width * values))
+        for start in range(0, len(flat), step):
+            rows = flat[start : start + step]
+            patches = np.zeros((len(rows), height * width, values), dtype=np.uint8)
+            conv_kernels.gather(rows, self.geometry, self.linear.kernel, patches)
+            found = self.multiply(patches.reshape(-1, values))
+            conv_kernels.channels_first(
+                found.reshape(len(rows), -1, channels), current[start : start + step]
+            )
+        return current.reshape(*signal.shape[:2], self.linear.target_size)

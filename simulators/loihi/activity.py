@@ -1,0 +1,154 @@
+"""What the cores of a placed program did: operations, updates, messages, hops and time."""
+
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.chips.placement import Placement, fan_out_by_core
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.program import Program
+
+
+class Activity:
+    """Totals over all samples run so far.
+
+    An update is active where a synaptic sum other than 0 arrived or the neuron fired, and moved
+    where the neuron was not at rest: its membrane or bias is not 0, or a synapse was read for it.
+    A message is a spike sent to one core. Hops are those between routers on the chip's mesh,
+    east-west and north-south; inputs enter at the edge and count none; messages between chips
+    count apart. The time of a timestep is that of the slowest core, its operations and updates one
+    after the other, and the barrier; transport between routers is not in it.
+    """
+
+    def __init__(self, program: Program, placement: Placement) -> None:
+        self.placement = placement
+        self.samples = 0
+        self.messages = self.between_chips = self.moved = 0
+        self.hops = np.zeros(2, dtype=np.int64)  # east-west, north-south
+        self.synaptic_operations = np.zeros(placement.cores, dtype=np.int64)
+        self.active = np.zeros(placement.cores, dtype=np.int64)
+        self.inactive = np.zeros(placement.cores, dtype=np.int64)
+        self.seconds = 0.0
+        self.timesteps = 0
+        self.longest_ns = 0.0
+        self._updates: dict[int, np.ndarray] = {}  # chip timestep: active [batch, core]
+        self.routes = [
+            _Route(program, placement, q.source, q.target, q.name) for q in program.projections
+        ]
+
+    def updated(self, population: str, now: int, active: np.ndarray) -> None:
+        """Neurons bool [batch, neuron] that were active in a timestep of the chip."""
+        placed = self.placement.populations[population]
+        first = np.searchsorted(placed.core, np.arange(placed.cores))
+        row = self._updates.setdefault(
+            now, np.zeros((len(active), self.placement.cores), dtype=np.int64)
+        )
+        columns = slice(placed.first_core, placed.first_core + placed.cores)
+        row[:, columns] += np.add.reduceat(active, first, axis=1, dtype=np.int64)
+
+    def ran(self, sent: dict[str, np.ndarray]) -> None:
+        """Count what the spikes [time, batch, neuron] of a run caused."""
+        time, batch, _ = sent[INPUT].shape
+        last = max(p.depth for p in self.placement.populations.values())
+        work = np.zeros((time + last, batch, self.placement.cores), dtype=np.int64)
+        for route in self.routes:
+            late = self.placement.delays[route.name] + 1
+            late += 0 if route.source == INPUT else self.placement.populations[route.source].depth
+            for t in range(time):
+                fired = (sent[route.source][t] != 0).astype(np.int64)
+                if t + late < len(work):
+                    work[t + late][:, route.columns] += fired @ route.operations
+                self.messages += int((fired @ route.messages).sum())
+                self.hops += (fired @ route.hops).sum(axis=0)
+                self.between_chips += int((fired @ route.between_chips).sum())
+        self.samples += batch
+        self.synaptic_operations += work.sum(axis=(0, 1))
+        self._time(work, batch)
+        self._updates = {}
+
+    def _time(self, work: np.ndarray, batch: int) -> None:
+        limits = self.placement.chip.limits
+        sizes = np.concatenate([np.bincount(p.core) for p in self.placement.populations.values()])
+        none = np.zeros((batch, self.placement.cores), dtype=np.int64)
+        known = limits.get("synaptic_operation_ns") is not None
+        for now, done in enumerate(work):
+            active = self._updates.get(now, none)
+            # All neurons of a core are updated in every timestep of the chip.
+            inactive = sizes - active
+            self.active += active.sum(axis=0)
+            self.inactive += inactive.sum(axis=0)
+            if known:
+                cost = done * limits["synaptic_operation_ns"]
+                cost = cost + active * limits["update_active_ns"]
+                cost = cost + inactive * limits["update_inactive_ns"]
+                step = cost.max(axis=1) + self._barrier_ns()
+                self.seconds += float(step.sum()) * 1e-9
+                self.longest_ns = max(self.longest_ns, float(step.max()))
+        self.timesteps += len(work) * batch
+
+    def _barrier_ns(self) -> float:
+        """Between those of 1 and 32 tiles, by the tiles in use."""
+        limits, chip = self.placement.chip.limits, self.placement.chip
+        tiles = min(32, -(-self.placement.cores // chip.need("tile_cores")))
+        least, most = limits["barrier_least_ns"], limits["barrier_most_ns"]
+        assert least is not None
+        assert most is not None
+        return least + (most - least) * (tiles - 1) / 31
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report: totals, the worst core, and time where its constants are published."""
+        known = self.seconds > 0
+        return {
+            "samples": self.samples,
+            "synaptic_operations": int(self.synaptic_operations.sum()),
+            "synaptic_operations_of_worst_core": int(self.synaptic_operations.max()),
+            "updates_active": int(self.active.sum()),
+            "updates_inactive": int(self.inactive.sum()),
+            "messages": self.messages,
+            "hops": int(self.hops.sum()),
+            "messages_between_chips": self.between_chips,
+            "chip_timesteps": self.timesteps,
+            "mean_timestep_ns": self.seconds * 1e9 / self.timesteps if known else None,
+            "longest_timestep_ns": self.longest_ns if known else None,
+        }
+
+
+class _Route:
+    """One projection: what a spike of each source costs, int64 [source] or [source, core].
+
+    `hops` is [source, 2], east-west and north-south.
+    """
+
+    def __init__(
+        self, program: Program, placement: Placement, source: str, target: str, name: str
+    ) -> None:
+        self.name, self.source = name, source
+        there = placement.populations[target]
+        self.columns = slice(there.first_core, there.first_core + there.cores)
+        self.operations = fan_out_by_core(placement.synapses[name], there.core, there.cores)
+        reached = (self.operations > 0).astype(np.int64)
+        self.messages = reached.sum(axis=1)
+        self.hops = np.zeros((len(reached), 2), dtype=np.int64)
+        self.between_chips = np.zeros(len(reached), dtype=np.int64)
+        if source != INPUT:
+            here = placement.populations[source]
+            mine = here.first_core + here.core
+            theirs = there.first_core + np.arange(there.cores)
+            apart = mine[:, None] // placement.chip.need("cores") != theirs // placement.chip.need(
+                "cores"
+            )
+            within = (reached * ~apart)[:, :, None]
+            self.hops = (within * _distance(placement, mine, theirs)).sum(axis=1)
+            self.between_chips = (reached * apart).sum(axis=1)
+
+
+def _distance(placement: Placement, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Steps between the routers of two sets of cores, int64 [mine, theirs, 2]: EW and NS."""
+    chip = placement.chip
+
+    def position(core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        tile = core % chip.need("cores") // chip.need("tile_cores")
+        return np.divmod(tile, chip.need("mesh_width"))
+
+    (y, x), (down, across) = position(mine), position(theirs)
+    return np.stack([np.abs(x[:, None] - across), np.abs(y[:, None] - down)], axis=2)

@@ -1,0 +1,209 @@
+"""Populations as Loihi 2 neuron programs: PROGRAM.md's updates in words of 24 bits.
+
+Only what provably stays within 24 bits is taken. A neuron program sees its own state and its own
+synaptic sum, so that models which read their neighbours' membranes are refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultralif_deploy.chips import Chip
+from ultralif_deploy.chips.words import refuse_wide_words
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program.fixed import (
+    DECAY_BITS,
+    DECAY_ONE,
+    FRACTION_BITS,
+    INT32_MAX,
+    MEMBRANE_MAX,
+)
+from ultralif_deploy.program.program import (
+    LIF,
+    CubaLI,
+    CubaLIF,
+    Integrator,
+    LeakyIntegrator,
+    LogMaxLIF,
+    Population,
+    Program,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+
+ONE = 1 << FRACTION_BITS
+
+Words = tuple[np.ndarray, ...]
+"""State words, int64 [batch, neuron] each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Microcode:
+    """One population's neuron program.
+
+    Attributes:
+        population: whose.
+        parameters: int64 [neuron] by name, and the bias.
+        note: how the model is expressed.
+    """
+
+    population: Population
+    parameters: dict[str, np.ndarray]
+    note: str = "neuron program"
+
+    def start(self, batch: int) -> np.ndarray:
+        """State before the first timestep, int64 [batch, words·neuron]."""
+        p = self.population
+        state = np.zeros((batch, p.words * p.size), dtype=np.int64)
+        return state + self.parameters.get("initial", 0)
+
+    def step(self, state: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spikes bool [batch, neuron] and state after synaptic sums a."""
+        p = self.population
+        words = tuple(np.split(state, p.words, axis=1))
+        spikes, after = UPDATES[type(p.neuron)](self, words, a)
+        return spikes, np.concatenate(after, axis=1)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.parameters[name]
+
+
+def microcode(program: Program, population: Population, chip: Chip) -> Microcode:
+    """The neuron program of a population.
+
+    Raises:
+        Refused: it needs its neighbours, or more than 24 bits.
+    """
+    refuse_wide_words(population, chip)
+    neuron = population.neuron
+    top = (1 << (chip.need("membrane_bits") - 1)) - 1
+    if type(neuron) not in UPDATES:
+        why = (
+            "a neuron cannot read its neighbours' membranes"
+            if isinstance(neuron, UltraDLIF)
+            else "widths of the chip's products, which it needs, are not published"
+        )
+        raise Refused(f"{chip.name}: {population.name}: {type(neuron).__name__}: {why}")
+    reach = _reach(program, population)
+    if reach > top:
+        raise Refused(
+            f"{chip.name}: {population.name}: {type(neuron).__name__} may reach {reach}; limit "
+            f"{top} (24 bits); use fewer bits, inputs per neuron or timesteps"
+        )
+    arrays = {"bias": population.bias, **population.parameters()}
+    return Microcode(population, {k: v.astype(np.int64) for k, v in arrays.items()})
+
+
+def _reach(program: Program, population: Population) -> int:
+    """Largest magnitude that a word of a population's state or its synaptic sum may take."""
+    neuron, bound = population.neuron, program.current_bounds[population.name]
+    if isinstance(neuron, Integrator):
+        return program.timesteps * bound
+    if isinstance(neuron, (LeakyIntegrator, CubaLI)):
+        # Each timestep adds at most ONE·bound to the synaptic current, and that to the membrane.
+        steps = program.timesteps
+        return ONE * bound * (steps * (steps + 1) // 2 if isinstance(neuron, CubaLI) else steps)
+    if isinstance(neuron, TropicalLIF):
+        arrays = (neuron.initial, neuron.reset)
+        start = max(int(np.abs(a.astype(np.int64)).max()) for a in arrays)
+        growth = max(0, -int(neuron.decay.min()))
+        return max(start, bound) + program.timesteps * growth
+    return bound
+
+
+def _leak(v: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    kept: np.ndarray = np.sign(v) * ((np.abs(v) * (DECAY_ONE - decay)) >> DECAY_BITS)
+    return kept
+
+
+def _sat(v: np.ndarray, top: int = MEMBRANE_MAX) -> np.ndarray:
+    return np.clip(v, -top, top)
+
+
+def _silent(v: np.ndarray) -> np.ndarray:
+    return np.zeros(v.shape, dtype=bool)
+
+
+Result = tuple[np.ndarray, Words]
+
+
+def _threshold(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    return a + m["bias"] > m["threshold"], words
+
+
+def _tropical(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    u = np.maximum(words[0] - m["decay"], a + m["bias"])
+    spikes = u > m["threshold"]
+    return spikes, (np.where(spikes, m["reset"], u),)
+
+
+def _lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    w = _leak(words[0], m["decay"]) + ONE * a + m["bias"]
+    spikes, after = _fire_and_reset(m, words[0], w)
+    return spikes, (after,)
+
+
+def _cuba_lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    current = _sat(_leak(words[1], m["synaptic_decay"]) + ONE * a + m["bias"])
+    spikes, after = _fire_and_reset(m, words[0], _leak(words[0], m["decay"]) + current)
+    return spikes, (after, current)
+
+
+def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes and membranes by reset mode, as PROGRAM.md's table has them."""
+    neuron = m.population.neuron
+    assert isinstance(neuron, (LIF, CubaLIF))
+    mode, threshold, reset = neuron.reset_mode, m["threshold"], m["reset"]
+    held = v > threshold
+    late = np.broadcast_to(reset, w.shape) if mode == "late-value" else _sat(w - reset)
+    delayed = mode in ("late-value", "late-subtract", "immediate-subtract")
+    u = np.where(held, late, _sat(w)) if delayed else _sat(w)
+    spikes = u > threshold
+    if mode == "value":
+        return spikes, np.where(spikes, reset, u)
+    if mode == "subtract":
+        return spikes, np.where(spikes, _sat(u - reset), u)
+    if mode == "immediate-subtract":
+        return spikes, np.where(spikes, _sat(w - reset), _sat(w))
+    return spikes, u
+
+
+def _log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    neuron = m.population.neuron
+    assert isinstance(neuron, LogMaxLIF)
+    kept, drive = words[0] - m["decay"], ONE * a + m["bias"]
+    entry, table = np.abs(kept - drive) >> neuron.shift, m["table"]
+    inside = entry < len(table)
+    correction = np.where(inside, table[np.where(inside, entry, 0)], 0)
+    u = _sat(np.maximum(kept, drive) + correction)
+    spikes = u > m["threshold"]
+    return spikes, (np.where(spikes, 0, u),)
+
+
+def _integrator(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    return _silent(a), (words[0] + a + m["bias"],)
+
+
+def _leaky_integrator(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    u = _leak(words[0], m["decay"]) + ONE * a + m["bias"]
+    return _silent(a), (_sat(u, INT32_MAX),)
+
+
+def _cuba_li(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    current = _sat(_leak(words[1], m["synaptic_decay"]) + ONE * a + m["bias"], INT32_MAX)
+    u = _sat(_leak(words[0], m["decay"]) + current, INT32_MAX)
+    return _silent(a), (u, current)
+
+
+UPDATES: dict[type, Callable[[Microcode, Words, np.ndarray], Result]] = {
+    Threshold: _threshold,
+    TropicalLIF: _tropical,
+    LIF: _lif,
+    CubaLIF: _cuba_lif,
+    LogMaxLIF: _log_max,
+    Integrator: _integrator,
+    LeakyIntegrator: _leaky_integrator,
+    CubaLI: _cuba_li,
+}

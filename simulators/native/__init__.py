@@ -1,0 +1,1 @@
+"""Compiled code, vector instructions and threads of the fast simulator."""

@@ -1,0 +1,1 @@
+"""The judge: PROGRAM.md in plain Python."""

@@ -1,0 +1,62 @@
+"""The judge's updates of the models with two state words: PROGRAM.md line by line."""
+
+from ultralif_deploy.program.fixed import clip, rounded
+from ultralif_deploy.program.program import AdaLIF, CSiLIF, LeakySum, SiLIF
+
+Integers = list[int]
+
+
+def second_order_step(
+    neuron: SiLIF | CSiLIF | AdaLIF | LeakySum,
+    parameters: dict[str, Integers],
+    bias: Integers,
+    current: Integers,
+    state: Integers,
+) -> tuple[Integers, Integers]:
+    """One timestep of one population: (spikes, next state), as `reference.step`."""
+    size = len(current)
+    spikes, first, second = [], [], []
+    for n in range(size):
+        p = {name: values[n] for name, values in parameters.items()}
+        drive = (current[n] << p["shift"]) + bias[n]
+        if isinstance(neuron, SiLIF):
+            fired, *words = _silif(p, drive, state[n], state[size + n])
+        elif isinstance(neuron, CSiLIF):
+            fired, *words = _csilif(p, drive, state[n], state[size + n])
+        elif isinstance(neuron, AdaLIF):
+            fired, *words = _adalif(p, drive, state[n], state[size + n])
+        else:
+            fired, *words = _leaky_sum(p, drive, state[n], state[size + n])
+        spikes.append(int(fired))
+        first.append(words[0])
+        second.append(words[1])
+    return spikes, first + second
+
+
+def _silif(p: dict[str, int], drive: int, u: int, w: int) -> tuple[bool, int, int]:
+    s = int(u > p["threshold"])
+    w = rounded(p["beta"] * w + p["a"] * u, p["coefficient_bits"]) + p["b"] * s
+    w = clip(w, p["state_bits"])
+    kept = rounded(p["alpha"] * (u - p["reset"] * s + w), p["coefficient_bits"])
+    u = clip(kept - w + drive, p["state_bits"])
+    return u > p["threshold"], u, w
+
+
+def _csilif(p: dict[str, int], drive: int, x: int, y: int) -> tuple[bool, int, int]:
+    r = x - p["reset"] * int(x > p["threshold"])
+    x = rounded(p["real"] * r - p["imaginary"] * y, p["coefficient_bits"]) + drive
+    y = rounded(p["imaginary"] * r + p["real"] * y, p["coefficient_bits"])
+    x, y = clip(x, p["state_bits"]), clip(y, p["state_bits"])
+    return x > p["threshold"], x, y
+
+
+def _adalif(p: dict[str, int], drive: int, v: int, c: int) -> tuple[bool, int, int]:
+    v = clip(rounded(p["alpha"] * v, p["coefficient_bits"]) + drive, p["state_bits"])
+    fired = v > p["threshold"] + c
+    c = rounded(p["beta"] * c, p["coefficient_bits"]) + p["jump"] * int(fired)
+    return fired, 0 if fired else v, clip(c, p["state_bits"])
+
+
+def _leaky_sum(p: dict[str, int], drive: int, total: int, u: int) -> tuple[bool, int, int]:
+    u = clip(rounded(p["alpha"] * u, p["coefficient_bits"]) + drive, p["state_bits"])
+    return False, total + u, u

@@ -1,0 +1,1 @@
+"""Running exported forms: C, ONNX, Lava and netx."""

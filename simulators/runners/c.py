@@ -1,0 +1,159 @@
+"""Runs exported C: compiles the files, calls them by ctypes, reads the weights from the object."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import Missing, UltralifError
+from ultralif_deploy.exporters.c.writer import narrowest, spikes_offset
+from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.simulators.fast.events import count_events
+
+SOURCE, BATCH = "ultralif_program.c", Path(__file__).parent / "c_batch.c"
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+TIME_LIMIT_S = 600
+
+
+def compiler() -> str | None:
+    """Path of the C compiler: $CC, else cc, gcc or clang."""
+    return next(
+        filter(None, map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang"))), None
+    )
+
+
+def missing() -> Missing | None:
+    """The C compiler, where there is none."""
+    return None if compiler() else Missing("a C compiler", "apt-get install -y gcc libc6-dev")
+
+
+def compile_c(arguments: Iterable[object]) -> None:
+    """Call the compiler with strict warnings.
+
+    Raises:
+        UltralifError: it does not compile.
+    """
+    command = [compiler() or "cc", *STRICT, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode:
+        lines = done.stderr.splitlines()
+        first = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
+        raise UltralifError(f"c: does not compile: {first}")
+
+
+def load(program: Program, directory: Path, optimization: str = "-O2") -> "Compiled":
+    """Compile `ultralif_program.c` of a directory.
+
+    Raises:
+        UltralifError: a file is missing or does not compile.
+    """
+    return Compiled(program, directory, optimization)
+
+
+class Compiled:
+    """The exported source as a shared library."""
+
+    def __init__(self, program: Program, directory: Path, optimization: str) -> None:
+        self.program = program
+        self.directory = directory
+        with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+            path = Path(temporary) / "program.so"
+            sources = (f"-I{directory}", directory / SOURCE, BATCH)
+            compile_c((optimization, "-shared", "-fPIC", *sources, "-o", path))
+            self.library = ctypes.CDLL(str(path))
+        self.code_bytes = _code_bytes(directory)
+        self.spiking = [p for p in program.populations if p.spikes]
+        offsets = spikes_offset(program) + np.cumsum([0, *(p.size for p in self.spiking)])
+        self.offsets = offsets[:-1].astype(np.uint32)
+        self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """Weights, biases and parameters, read from the compiled library and unpacked."""
+        program, arrays = self.program, {}
+        bits = weight_format(program.weight_format).stored_bits
+        for i, p in enumerate(program.projections):
+            if isinstance(p.map, WEIGHTED):
+                arrays[p.name] = self._weights(f"w{i}", p.map, bits)
+        for i, population in enumerate(program.populations):
+            for name, array in {"bias": population.bias, **population.parameters()}.items():
+                arrays[f"{population.name}.{name}"] = self._integers(f"p{i}_{name}", array)
+        return arrays
+
+    def describe(self) -> dict[str, Any]:
+        """Bytes of state, and of code and constants as compiled for size on this machine."""
+        return {"ram_bytes": int(self.library.ultralif_ram_bytes()), **self.code_bytes}
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input], one sample after the other."""
+        inputs = np.ascontiguousarray(self.program.check_inputs(inputs))
+        time, batch, _ = inputs.shape
+        logits = np.zeros((batch, self.program.readout.size), dtype=np.int32)
+        spikes = {p.name: np.empty((time, batch, p.size), dtype=np.uint8) for p in self.spiking}
+        pointers = (ctypes.c_void_p * max(1, len(spikes)))(
+            *(a.ctypes.data for a in spikes.values())
+        )
+        self.library.ultralif_batch(
+            ctypes.c_void_p(inputs.ctypes.data),
+            ctypes.c_uint32(time),
+            ctypes.c_uint32(batch),
+            ctypes.c_void_p(logits.ctypes.data),
+            ctypes.c_uint32(len(spikes)),
+            ctypes.c_void_p(self.offsets.ctypes.data),
+            ctypes.c_void_p(self.sizes.ctypes.data),
+            pointers,
+        )
+        counts = count_events(self.program, inputs, spikes)
+        return Trace(logits.astype(np.int64), counts, spikes if record else None)
+
+    def _read(self, name: str, dtype: np.dtype[Any], count: int) -> np.ndarray:
+        kind: type[ctypes.Array[Any]] = np.ctypeslib.as_ctypes_type(dtype) * count
+        return np.array(kind.in_dll(self.library, f"ultralif_{name}"), dtype=np.int64)
+
+    def _weights(self, name: str, linear: Dense | Conv2d, bits: int) -> np.ndarray:
+        """Weights in the program's order."""
+        if isinstance(linear, Dense):
+            rows, targets = linear.source_size, linear.target_size
+        else:
+            targets = linear.weight.shape[0] // linear.groups
+            rows = linear.input_shape[0] * linear.kernel[0] * linear.kernel[1]
+        stored = -(-targets * bits // 8)
+        packed = self._read(name, np.dtype(np.uint8), rows * stored).reshape(rows, stored)
+        unpacked = np.unpackbits(packed.astype(np.uint8), axis=1, bitorder="little")
+        digits = unpacked[:, : targets * bits].reshape(rows, targets, bits).astype(np.int64)
+        weight = digits @ (1 << np.arange(bits)) - (digits[..., -1] << bits)
+        if isinstance(linear, Dense):
+            return weight.T
+        inner = linear.weight.shape[1]
+        grouped = weight.reshape(linear.groups, inner, *linear.kernel, targets)
+        return grouped.transpose(0, 4, 1, 2, 3).reshape(linear.weight.shape)
+
+    def _integers(self, name: str, expected: np.ndarray) -> np.ndarray:
+        """Parameters, in the type that the exporter chose."""
+        return self._read(name, narrowest(expected), len(expected))
+
+
+def _code_bytes(directory: Path) -> dict[str, int]:
+    """Sections of the program alone, compiled for size; empty without the tool `size`."""
+    if shutil.which("size") is None:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+        path = Path(temporary) / "program.o"
+        compile_c(("-Os", "-fno-pic", "-c", directory / SOURCE, "-o", path))
+        run = subprocess.run(["size", "-A", path], capture_output=True, text=True, check=True)
+    sections = {
+        parts[0]: int(parts[1])
+        for line in run.stdout.splitlines()
+        if len(parts := line.split()) == 3 and parts[1].isdigit()
+    }
+    constant = sum(size for name, size in sections.items() if name.startswith(".rodata"))
+    code = sum(size for name, size in sections.items() if name.startswith(".text"))
+    return {"code_bytes": code, "const_bytes": constant, "flash_bytes": code + constant}

@@ -1,0 +1,210 @@
+"""Runs exported folders of Lava and of lava-dl, with the Python that can import them."""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import Missing, UltralifError
+from ultralif_deploy.exporters.lava.writer import NETWORK, RUN, RUNTIME, stock_registers
+from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, layer_registers
+from ultralif_deploy.program.graph import WEIGHTED
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.fast.events import count_events
+
+PYTHON = "ULTRALIF_LAVA_PYTHON"
+START_S, TIMESTEP_S = 120, 0.2
+"""Time limit of a run: a start, and what a timestep may take at most."""
+POLL_S = 0.2
+"""How often a run's output is read for its progress."""
+LAVA, LAVA_DL = "import lava_compat, lava.proc.lif.process", "import lava_dl"
+INSTALL = (
+    "python -m venv lava-env && lava-env/bin/pip install --no-deps --ignore-requires-python "
+    "lava-nc==0.10.0 && lava-env/bin/pip install 'numpy<2.4' 'asteval>=0.9.31,<0.10' "
+    "'networkx<=2.8.7' scipy scikit-learn && export ULTRALIF_LAVA_PYTHON=$PWD/lava-env/bin/python"
+)
+INSTALL_NETX = (
+    f"{INSTALL} && lava-env/bin/pip install --no-deps --ignore-requires-python lava-dl==0.6.0 && "
+    "lava-env/bin/pip install h5py"
+)
+
+
+def lava_python() -> str:
+    """The Python that runs Lava: $ULTRALIF_LAVA_PYTHON, else this one."""
+    python = os.environ.get(PYTHON) or sys.executable
+    # Runs have working directories of their own; links of an environment must not be followed.
+    return os.path.abspath(python) if os.path.dirname(python) else python
+
+
+@functools.cache
+def _imports(python: str, code: str) -> bool:
+    path = os.pathsep.join(map(str, (RUNTIME, NETX_RUNTIME)))
+    try:
+        done = subprocess.run(
+            [python, "-c", code],
+            capture_output=True,
+            timeout=START_S,
+            env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def missing() -> Missing | None:
+    """Lava, where the chosen Python cannot import it."""
+    if _imports(lava_python(), LAVA):
+        return None
+    return Missing(f"lava-nc 0.10 in {lava_python()} (set --lava-python or {PYTHON})", INSTALL)
+
+
+def missing_netx() -> Missing | None:
+    """Lava and lava-dl's loader, where the chosen Python cannot import them."""
+    if _imports(lava_python(), LAVA_DL):
+        return None
+    tool = f"lava-dl 0.6 with lava-nc 0.10 and h5py in {lava_python()}"
+    return Missing(f"{tool} (set --lava-python or {PYTHON})", INSTALL_NETX)
+
+
+def load(program: Program, directory: Path) -> "Lava":
+    """An exported folder of Lava's processes."""
+    return Lava(program, directory, stock_registers)
+
+
+def load_netx(program: Program, directory: Path) -> "Lava":
+    """An exported folder of a network exchange file."""
+    return Lava(program, directory, lambda meant, _: layer_registers(meant))
+
+
+class Lava:
+    """A folder that `run.py` runs in a process of its own.
+
+    Args:
+        program: that the folder expresses.
+        directory: the folder.
+        configured: the registers of stock neurons by `population.register`, of a program and
+            what `network.json` holds.
+
+    Attributes:
+        on_sample: called during a run with the number of samples done.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        directory: Path,
+        configured: Callable[[Program, dict[str, Any]], dict[str, np.ndarray]],
+    ) -> None:
+        self.program = program
+        self.configured = configured
+        self.on_sample: Callable[[int], None] = lambda samples: None
+        self.directory = directory.resolve()
+        self.network = json.loads((directory / NETWORK).read_text("utf-8"))
+        self.held: dict[str, np.ndarray] | None = None
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """Weights and parameters as Lava's processes held them; registers as ~x where they differ.
+
+        A stock neuron's registers do not say the program's parameters; they are compared with those
+        that were meant.
+        """
+        if self.held is None:
+            self.run(np.zeros((1, 0, self.program.input.size), dtype=np.uint8))
+        assert self.held is not None
+        configured = self.configured(self.program, self.network)
+        arrays: dict[str, np.ndarray] = {}
+        for q in self.program.projections:
+            if isinstance(q.map, WEIGHTED):
+                arrays[q.name] = self.held[f"{q.name}.weight"]
+        for p, described in zip(self.program.populations, self.network["populations"], strict=True):
+            wanted = {"bias": p.bias, **p.parameters()}
+            if described["process"] == "stock":
+                registers = [f"{p.name}.{name}" for name in described["arrays"]]
+                same = all(np.array_equal(self.held[key], configured[key]) for key in registers)
+                arrays |= {f"{p.name}.{k}": a if same else ~a for k, a in wanted.items()}
+                continue
+            for name in wanted:
+                held = self.held[f"{p.name}.{'state' if name == 'initial' else name}"]
+                arrays[f"{p.name}.{name}"] = held.reshape(wanted[name].shape)
+        return arrays
+
+    def describe(self) -> dict[str, Any]:
+        """How every population is expressed."""
+        return {"processes": {p["name"]: p["process"] for p in self.network["populations"]}}
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input].
+
+        Raises:
+            Refused: more timesteps than the program's, which stock neurons do not hold.
+            UltralifError: Lava failed or took too long.
+        """
+        inputs = self.program.check_inputs(inputs)
+        steps, batch, _ = inputs.shape
+        if steps > self.program.timesteps:  # the proofs of width are for the program's own
+            self.configured(replace(self.program, timesteps=steps), self.network)
+        with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+            given, found = Path(temporary) / "inputs.npy", Path(temporary) / "outputs.npz"
+            np.save(given, inputs)
+            latest = max(p["depth"] for p in self.network["populations"])
+            self._call(given, found, START_S + TIMESTEP_S * batch * (steps + latest))
+            with np.load(found, allow_pickle=False) as file:
+                outputs = dict(file)
+        self.held = {
+            name.removeprefix("executed."): array
+            for name, array in outputs.items()
+            if name.startswith("executed.")
+        }
+        spikes = {p.name: outputs[f"spikes.{p.name}"] for p in self.program.populations if p.spikes}
+        counts = count_events(self.program, inputs, spikes)
+        return Trace(outputs["logits"], counts, spikes if record else None)
+
+    def _call(self, given: Path, found: Path, limit_s: float) -> None:
+        command = [lava_python(), str(self.directory / RUN), str(given), str(found)]
+        printed, errors = (given.parent / name for name in ("printed.txt", "errors.txt"))
+        with (
+            printed.open("w") as output,
+            errors.open("w") as error,
+            # Lava starts processes of its own: all of them are ended together.
+            subprocess.Popen(
+                command, stdout=output, stderr=error, cwd=given.parent, start_new_session=True
+            ) as process,
+        ):
+            end = time.monotonic() + limit_s
+            try:
+                while process.poll() is None and time.monotonic() < end:
+                    time.sleep(POLL_S)
+                    self._tell(printed)
+            finally:
+                with contextlib.suppress(ProcessLookupError):  # where all have ended
+                    os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode or not found.is_file():
+            why = _exception(errors) or f"exit code {process.returncode}"
+            if time.monotonic() >= end:
+                why = f"no result within {limit_s:.0f} s; use fewer samples"
+            raise UltralifError(f"{self.network['flavour']}: {why}")
+
+    def _tell(self, printed: Path) -> None:
+        done = re.findall(r"^(\d+) of \d+ samples$", printed.read_text("utf-8", "replace"), re.M)
+        if done:
+            self.on_sample(int(done[-1]))
+
+
+def _exception(errors: Path) -> str | None:
+    """The last exception that a process of Lava printed."""
+    text = errors.read_text("utf-8", "replace")
+    lines = re.findall(r"^[\w.]*(?:Error|Exception)\b.*$", text, re.MULTILINE)
+    return lines[-1] if lines else None

@@ -1,0 +1,87 @@
+"""Runs exported ONNX with onnxruntime; the weights are read from the files' initializers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.onnx.writer import SEQUENCE, STEP
+from ultralif_deploy.program.graph import WEIGHTED, Conv2d
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.fast.events import count_events
+
+
+def load(program: Program, directory: Path) -> "OnOnnxruntime":
+    """Make `sequence.onnx` of a directory ready.
+
+    Raises:
+        UltralifError: a file is missing or onnxruntime does not take it.
+    """
+    return OnOnnxruntime(program, directory)
+
+
+class OnOnnxruntime:
+    """`sequence.onnx` in an onnxruntime session on all cores."""
+
+    def __init__(self, program: Program, directory: Path) -> None:
+        self.program = program
+        try:
+            self.models = {name: onnx.load(directory / name) for name in (STEP, SEQUENCE)}
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            self.session = onnxruntime.InferenceSession(
+                self.models[SEQUENCE].SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        except Exception as error:  # onnxruntime and protobuf raise their own kinds
+            line = str(error).splitlines()[0]
+            raise UltralifError(f"{directory}: onnxruntime cannot load it ({line})") from error
+        self.spiking = [p.name for p in program.populations if p.spikes]
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """Weights, biases and parameters in both graphs; −1 where the two graphs differ."""
+        step, sequence = (constants(self.models[name].graph) for name in (STEP, SEQUENCE))
+        arrays: dict[str, np.ndarray] = {}
+
+        def take(name: str) -> np.ndarray:
+            if name in step and not np.array_equal(step[name], sequence[name]):
+                return np.full_like(sequence[name], -1)
+            return sequence[name]
+
+        for p in self.program.projections:
+            if isinstance(p.map, WEIGHTED):
+                weight = take(f"weight/{p.name}")
+                arrays[p.name] = weight if isinstance(p.map, Conv2d) else weight.T
+        for population in self.program.populations:
+            for name in ("bias", *population.parameters()):
+                arrays[f"{population.name}.{name}"] = take(f"{name}/{population.name}")
+        return arrays
+
+    def describe(self) -> dict[str, Any]:
+        """Size and opset of the file that runs."""
+        model = self.models[SEQUENCE]
+        return {"opset": model.opset_import[0].version, "model_bytes": model.ByteSize()}
+
+    def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input], all samples at once."""
+        inputs = np.ascontiguousarray(self.program.check_inputs(inputs))
+        *spikes, logits = self.session.run(None, {"input": inputs})
+        recorded = dict(zip(self.spiking, spikes, strict=True))
+        counts = count_events(self.program, inputs, recorded)
+        return Trace(logits, counts, recorded if record else None)
+
+
+def constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """Initializers of a graph and of the graphs inside it, by name."""
+    found = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                found |= constants(attribute.g)
+    return found

@@ -1,0 +1,291 @@
+"""Where a program's neurons lie on a chip's cores, and what each core then holds.
+
+A population is cut into equal runs of neurons, one per core, into as few cores as its limits allow.
+Synapses lie with their targets. An input axon is a source that reaches a core; its synapses take
+64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits for n synapses (nengo-loihi's
+`SynapseConfig.bits_per_axon`, with one header of 10 bits). Convolutions are stored synapse by
+synapse. Every projection takes one timestep, so that a population at depth d of the pipeline acts d
+timesteps late; skip projections get a synaptic delay that makes up for it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ultralif_deploy.chips import Chip
+from ultralif_deploy.chips.sparse_rows import sparse_rows
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.program.weight_format import weight_format
+
+WORD, HEADER, DELAY_BITS = 64, 10, 6
+
+MOST_SYNAPSES = 40_000_000
+"""More than this the simulator itself does not hold in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One population on its cores.
+
+    Attributes:
+        depth: timesteps that it acts late.
+        first_core: its cores are consecutive.
+        core: per neuron the core, counted from `first_core`, int64 [neuron].
+        synapse_bits, state_bits, input_axons, output_axons: per core, int64 [core].
+    """
+
+    depth: int
+    first_core: int
+    core: np.ndarray
+    synapse_bits: np.ndarray
+    state_bits: np.ndarray
+    input_axons: np.ndarray
+    output_axons: np.ndarray
+
+    @property
+    def cores(self) -> int:
+        """How many cores."""
+        return len(self.synapse_bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A whole program on a chip.
+
+    Attributes:
+        chip: whose limits hold.
+        populations: by name, in order.
+        delays: synaptic delay of every projection, in timesteps.
+        synapses: per projection the weights, int32 CSR [source, target].
+    """
+
+    chip: Chip
+    populations: dict[str, Placed]
+    delays: dict[str, int]
+    synapses: dict[str, sparse.csr_array]
+
+    @property
+    def cores(self) -> int:
+        """Cores in all."""
+        return sum(p.cores for p in self.populations.values())
+
+    @property
+    def chips(self) -> int:
+        """Chips in all."""
+        return -(-self.cores // self.chip.need("cores"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report; per population the figures are those of its fullest core."""
+        memory = self.chip.need("synapse_bits")
+        rows = {
+            name: {
+                "cores": p.cores,
+                "neurons_per_core": int(np.bincount(p.core).max()),
+                "memory_bits": int((p.synapse_bits + p.state_bits).max()),
+                "memory_share": float((p.synapse_bits + p.state_bits).max() / memory),
+                "input_axons": int(p.input_axons.max()),
+                "output_axons": int(p.output_axons.max()),
+                "depth": p.depth,
+            }
+            for name, p in self.populations.items()
+        }
+        return {
+            "chip": self.chip.name,
+            "chips": self.chips,
+            "cores": self.cores,
+            "worst_core": max(rows, key=lambda name: rows[name]["memory_share"]),
+            "populations": rows,
+            "delays": {name: delay for name, delay in self.delays.items() if delay},
+        }
+
+
+def place(program: Program, chip: Chip) -> Placement:
+    """Place a program.
+
+    Raises:
+        Refused: it does not fit; the message says what, the limit, the need and the way out.
+    """
+    depths = pipeline_depths(program, chip)
+    delays = pipeline_delays(program, depths, chip)
+    synapses = _synapses(program, chip)
+    cutter = _Cutter(program, chip, delays, synapses)
+    cuts = cutter.cut()
+    placed, first = {}, 0
+    for name, cut in cuts.items():
+        placed[name] = Placed(depths[name], first, *cut)
+        first += cutter.cores[name]
+    made = Placement(chip, placed, delays, synapses)
+    if made.chips > chip.need("chips"):
+        raise Refused(
+            f"{chip.name}: needs {made.cores} cores; {chip.need('chips')} chips have "
+            f"{chip.need('chips') * chip.need('cores')}; use fewer bits or smaller populations"
+        )
+    return made
+
+
+def refuse_wide_inputs(program: Program, chip: Chip) -> None:
+    """Check that the chip's spikes can carry the inputs.
+
+    Raises:
+        Refused: they cannot.
+    """
+    if program.input.maximum > chip.need("input_maximum"):
+        raise Refused(
+            f"{chip.name}: inputs up to {program.input.maximum}; spikes carry at most "
+            f"{chip.need('input_maximum')}; encode by rate"
+        )
+
+
+def pipeline_depths(program: Program, chip: Chip) -> dict[str, int]:
+    """Timesteps that every population acts after the input; the input's is 0.
+
+    Raises:
+        Refused: spikes must come back sooner than the pipeline lets them.
+    """
+    depths = {INPUT: 0} | {p.name: 1 for p in program.populations}
+    for _ in depths:
+        changed = False
+        for p in program.projections:
+            least = depths[p.source] + (0 if p.name in program.delayed else 1)
+            if depths[p.target] < least:
+                depths[p.target], changed = least, True
+        if not changed:
+            return depths
+    name = next(p.name for p in program.projections if p.name in program.delayed)
+    raise Refused(
+        f"{chip.name}: {name}: spikes must come back after one timestep, but every projection "
+        "takes one; only a population's projection onto itself can be that fast"
+    )
+
+
+def pipeline_delays(program: Program, depths: dict[str, int], chip: Chip) -> dict[str, int]:
+    """Synaptic delay of every projection, so that all that a population receives is aligned.
+
+    Raises:
+        Refused: a delay beyond the chip's longest.
+    """
+    delays = {}
+    for p in program.projections:
+        late = 0 if p.name in program.delayed else 1
+        delays[p.name] = depths[p.target] - depths[p.source] - late
+        if delays[p.name] > chip.need("delay"):
+            raise Refused(
+                f"{chip.name}: {p.name}: needs a delay of {delays[p.name]} timesteps; limit "
+                f"{chip.need('delay')}; use fewer layers between its ends"
+            )
+    return delays
+
+
+def _synapses(program: Program, chip: Chip) -> dict[str, sparse.csr_array]:
+    counts = {p.name: int(p.map.fan_out().sum()) for p in program.projections}
+    least = weight_format(program.weight_format).stored_bits
+    available = chip.need("chips") * chip.need("cores") * chip.need("synapse_bits")
+    if sum(counts.values()) * least > available or sum(counts.values()) > MOST_SYNAPSES:
+        worst = max(counts, key=lambda name: counts[name])
+        most = min(available // least, MOST_SYNAPSES)
+        raise Refused(
+            f"{chip.name}: {sum(counts.values())} synapses, most of them in {worst}; at most "
+            f"{most} fit; use a smaller network or, below that, fewer bits"
+        )
+    return {p.name: sparse_rows(p.map) for p in program.projections}
+
+
+Cut = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""The arrays of a `Placed`, in its order."""
+
+
+class _Cutter:
+    """Cuts populations into the fewest cores that keep every limit."""
+
+    def __init__(
+        self,
+        program: Program,
+        chip: Chip,
+        delays: dict[str, int],
+        synapses: dict[str, sparse.csr_array],
+    ) -> None:
+        self.program, self.chip, self.delays, self.synapses = program, chip, delays, synapses
+        neurons = chip.need("neurons")
+        self.cores = {p.name: -(-p.size // neurons) for p in program.populations}
+
+    def cut(self) -> dict[str, Cut]:
+        """All populations; more cores of a target mean more output axons of its sources."""
+        cuts: dict[str, Cut] = {}
+        settled = False
+        while not settled:
+            settled = True
+            for population in reversed(self.program.populations):
+                cuts[population.name] = self._measured(population)
+                while (exceeded := self._exceeded(cuts[population.name])) is not None:
+                    settled = False
+                    self._add_cores(population, *exceeded)
+                    cuts[population.name] = self._measured(population)
+        return {p.name: cuts[p.name] for p in self.program.populations}
+
+    def _add_cores(self, population: Population, what: str, need: int, limit: int) -> None:
+        cores = self.cores[population.name]
+        if cores == population.size:
+            raise Refused(
+                f"{self.chip.name}: {population.name}: one neuron alone needs {need} {what} of a "
+                f"core; limit {limit}; use fewer bits, fewer inputs per neuron or fewer targets"
+            )
+        # Half of what proportion asks for, so that no more cores than needed are taken.
+        self.cores[population.name] = min(
+            population.size, max(cores + 1, cores * need // (2 * limit))
+        )
+
+    def _core(self, name: str) -> np.ndarray:
+        """Core of every neuron, equal runs."""
+        size = self.program.population(name).size
+        return np.arange(size) * self.cores[name] // size
+
+    def _measured(self, population: Population) -> Cut:
+        core, cores = self._core(population.name), self.cores[population.name]
+        per_core = np.bincount(core, minlength=cores)
+        index_bits = max(1, math.ceil(math.log2(max(2, int(per_core.max())))))
+        weight_bits = weight_format(self.program.weight_format).stored_bits
+        bits, axons = np.zeros(cores, dtype=np.int64), np.zeros(cores, dtype=np.int64)
+        for p in self.program.incoming(population.name):
+            reached = fan_out_by_core(self.synapses[p.name], core, cores)
+            each = weight_bits + index_bits + (DELAY_BITS if self.delays[p.name] else 0)
+            bits += (-(-(HEADER + reached * each) // WORD) * WORD * (reached > 0)).sum(axis=0)
+            axons += (reached > 0).sum(axis=0)
+        outgoing = np.zeros(cores, dtype=np.int64)
+        for p in self.program.projections:
+            if p.source == population.name:
+                there = self._core(p.target)
+                reached = fan_out_by_core(self.synapses[p.name], there, self.cores[p.target])
+                outgoing += np.bincount(core, (reached > 0).sum(axis=1), cores).astype(np.int64)
+        state = per_core * population.words * (self.chip.limit("state_bits") or 0)
+        return core, bits, state, axons, outgoing
+
+    def _exceeded(self, made: Cut) -> tuple[str, int, int] | None:
+        """The first limit that the fullest core breaks: what, need, limit."""
+        core, bits, state, axons, outgoing = made
+        needs = {
+            "neurons": ("neurons", np.bincount(core)),
+            "synapse_bits": ("bits of memory", bits + state),
+            "input_axons": ("input axons", axons),
+            "output_axons": ("output axons", outgoing),
+        }
+        for name, (what, per_core) in needs.items():
+            limit, need = self.chip.limit(name), int(per_core.max())
+            if limit is not None and need > limit:
+                return what, need, limit
+        return None
+
+
+def fan_out_by_core(synapses: sparse.csr_array, core: np.ndarray, cores: int) -> np.ndarray:
+    """Synapses of every source in every core, int64 [source, core]."""
+    ones = np.ones(synapses.nnz, dtype=np.int64)
+    present = sparse.csr_array((ones, synapses.indices, synapses.indptr), shape=synapses.shape)
+    member = sparse.csr_array(
+        (np.ones(len(core), dtype=np.int64), core, np.arange(len(core) + 1)),
+        shape=(len(core), cores),
+    )
+    return (present @ member).toarray()

@@ -1,0 +1,239 @@
+"""Populations as stock Loihi 1 neurons, in their registers and their fixed-point arithmetic.
+
+One timestep of a compartment, as Lava's bit-accurate LIF model defines it, with the synaptic sum a
+in weight units and the current's decay at 4096, which clears it exactly:
+
+    v ← clip(sgn(v)·⌊|v|·(4096 − dv) / 4096⌋ + wrap(64·a) + mantissa·2^exponent, ±(2^23 − 1))
+    fires iff v > 64·threshold; then v ← 0
+
+wrap keeps 24 bits of two's complement; programs whose sums could reach that are refused.
+Weights are stored doubled at exponent −1, because mixed-sign weights of 8 bits are even.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultralif_deploy.chips import Chip
+from ultralif_deploy.chips.words import refuse_wide_words
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
+from ultralif_deploy.program.graph import INPUT, largest_sums
+from ultralif_deploy.program.program import (
+    LIF,
+    Integrator,
+    LeakyIntegrator,
+    Population,
+    Program,
+    Threshold,
+)
+
+ONE = 1 << FRACTION_BITS
+CURRENT_RANGE = 1 << 24
+GUARDED = 2047
+"""Largest |membrane| in weight units at which decay 4095 leaves less than half a unit behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """What one population's cores are configured with.
+
+    Attributes:
+        threshold: mantissa, in weight units, int64 [neuron].
+        decay: dv of 0 to 4096, int64 [neuron].
+        mantissa: of the bias, int64 [neuron].
+        exponent: of the bias.
+        never_fires: whether it is a read-out.
+        note: how the model is expressed.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    mantissa: np.ndarray
+    exponent: int
+    never_fires: bool
+    note: str
+
+    @property
+    def bias(self) -> np.ndarray:
+        """mantissa·2^exponent, membrane units, int64 [neuron]."""
+        return self.mantissa << self.exponent
+
+    def start(self, batch: int) -> np.ndarray:
+        """Membranes before the first timestep, int64 [batch, neuron]."""
+        return np.zeros((batch, len(self.decay)), dtype=np.int64)
+
+    def step(self, v: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spikes bool and membranes int64 [batch, neuron] after synaptic sums a."""
+        u = np.sign(v) * ((np.abs(v) * (DECAY_ONE - self.decay)) >> 12)
+        drive = (ONE * a + CURRENT_RANGE // 2) % CURRENT_RANGE - CURRENT_RANGE // 2
+        u = np.clip(u + drive + self.bias, -MEMBRANE_MAX, MEMBRANE_MAX)
+        spikes = u > ONE * self.threshold
+        return spikes, np.where(spikes, 0, u)
+
+
+def registers(
+    program: Program, population: Population, chip: Chip, exponent: int | None = None
+) -> Registers:
+    """Registers that make a population's stock neurons do what the program says.
+
+    Args:
+        program: that holds the population.
+        population: to express.
+        chip: whose limits hold.
+        exponent: of all biases, where the target fixes it.
+
+    Raises:
+        Refused: there are none.
+    """
+    refuse_wide_words(population, chip)
+    sums = _sums(program, population)
+    if sums.max() > chip.need("accumulator"):
+        raise _refused(
+            chip,
+            population,
+            f"synaptic sums reach {sums.max()}",
+            chip.need("accumulator"),
+            "use fewer bits or fewer inputs per neuron",
+        )
+    made = _of_model(program, population, chip, sums, exponent)
+    for what, values, limit in (
+        ("bias mantissas reach", made.mantissa, "bias_mantissa"),
+        ("thresholds reach", made.threshold, "threshold"),
+    ):
+        most = int(np.abs(values).max())
+        if most > chip.need(limit):
+            raise _refused(chip, population, f"{what} {most}", chip.need(limit), "use fewer bits")
+    profiles = len(set(zip(made.threshold.tolist(), made.decay.tolist(), strict=True)))
+    if profiles > chip.need("profiles"):
+        raise _refused(
+            chip,
+            population,
+            f"{profiles} different thresholds and decays",
+            chip.need("profiles"),
+            "learn one threshold and decay per layer",
+        )
+    return made
+
+
+def _sums(program: Program, population: Population) -> np.ndarray:
+    """Largest |a| of the synaptic sums, in weight units, int64 [neuron]."""
+    sums = np.zeros(population.size, dtype=np.int64)
+    for p in program.incoming(population.name):
+        sums += largest_sums(p.map, program.input.maximum if p.source == INPUT else 1)
+    return sums
+
+
+def _of_model(
+    program: Program, population: Population, chip: Chip, sums: np.ndarray, exponent: int | None
+) -> Registers:
+    neuron = population.neuron
+    if isinstance(neuron, Threshold):
+        return _threshold(population, neuron, int(sums.max()), exponent)
+    exponents = range(chip.need("bias_exponent") + 1) if exponent is None else (exponent,)
+    if isinstance(neuron, LIF):
+        return _lif(population, neuron, chip, exponents)
+    if isinstance(neuron, (Integrator, LeakyIntegrator)):
+        return _readout(program, population, neuron, chip, sums, exponents)
+    raise Refused(
+        f"{chip.name}: {population.name}: stock neurons have no {type(neuron).__name__}; "
+        "use lava, which takes every model, or a network that elides to threshold units"
+    )
+
+
+def _threshold(
+    population: Population, neuron: Threshold, bound: int, exponent: int | None
+) -> Registers:
+    """A unit without memory: I + bias > θ as v > V0 with the bias V0 − θ.
+
+    Decay 4095 leaves sgn(v)·(|v| >> 12) behind, less than the half unit that the bias is lowered
+    by, while |v| is within 2047 units. Beyond that, or where half a unit has no bias, decay 4096 is
+    used, which clears the membrane.
+    """
+    least = neuron.threshold.astype(np.int64) - population.bias  # fires iff I > least
+    least = np.clip(least, -bound - 1, bound)
+    shared = max(1, int(least.max() + least.min()) // 2)
+    if exponent is None and bound + int(np.abs(shared - least).max()) <= GUARDED:
+        mantissa, exponent, decay = 2 * (shared - least) - 1, FRACTION_BITS - 1, DECAY_ONE - 1
+        note = "threshold unit, decay 4095 and a bias lowered by half a unit"
+    else:
+        mantissa, exponent, decay = shared - least, FRACTION_BITS, DECAY_ONE
+        note = "threshold unit, decay 4096 (that the chip's register holds it is unverified)"
+    whole = np.full(population.size, shared)
+    return Registers(whole, np.full(population.size, decay), mantissa, exponent, False, note)
+
+
+def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[int]) -> Registers:
+    if neuron.reset_mode != "value" or neuron.reset.any():
+        raise Refused(
+            f"{chip.name}: {population.name}: reset {neuron.reset_mode}"
+            f"{' to other values than 0' if neuron.reset_mode == 'value' else ''}; stock neurons "
+            "reset to 0; use loihi2 or lava"
+        )
+    if (neuron.threshold % ONE).any():
+        raise Refused(
+            f"{chip.name}: {population.name}: thresholds of fractions of a weight unit; stock "
+            f"neurons compare with multiples of {ONE}; use loihi2 or lava"
+        )
+    mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip, exponents)
+    threshold = neuron.threshold.astype(np.int64) // ONE
+    if threshold.min() < 1:
+        raise _refused(
+            chip, population, f"a threshold of {threshold.min()}", 1, "use a positive threshold"
+        )
+    return Registers(
+        threshold, neuron.decay.astype(np.int64), mantissa, exponent, False, "stock LIF"
+    )
+
+
+def _readout(
+    program: Program,
+    population: Population,
+    neuron: Integrator | LeakyIntegrator,
+    chip: Chip,
+    sums: np.ndarray,
+    exponents: Iterable[int],
+) -> Registers:
+    """A membrane that never passes the largest threshold."""
+    bias = population.bias.astype(np.int64)
+    if isinstance(neuron, Integrator):
+        decay, bias = np.zeros(population.size, dtype=np.int64), bias * ONE
+    else:
+        decay = neuron.decay.astype(np.int64)
+    reach = int((sums - (-np.abs(bias) // ONE)).max())  # the bias in weight units, rounded up
+    limit = chip.need("threshold")
+    if program.timesteps * reach > limit:
+        raise _refused(
+            chip,
+            population,
+            f"logits may reach {program.timesteps * reach}",
+            limit,
+            "use fewer bits or timesteps",
+        )
+    mantissa, exponent = _bias(bias, population, chip, exponents)
+    never = np.full(population.size, limit)
+    return Registers(never, decay, mantissa, exponent, True, "stock LIF that never fires")
+
+
+def _bias(
+    bias: np.ndarray, population: Population, chip: Chip, exponents: Iterable[int]
+) -> tuple[np.ndarray, int]:
+    """Mantissas and the exponent that give biases in membrane units exactly."""
+    for exponent in exponents:
+        mantissa = bias >> exponent
+        exact = np.array_equal(mantissa << exponent, bias)
+        if exact and np.abs(mantissa).max(initial=0) <= chip.need("bias_mantissa"):
+            return mantissa, exponent
+    raise _refused(
+        chip,
+        population,
+        f"biases up to {int(np.abs(bias).max())} membrane units that no "
+        f"mantissa and exponent hold exactly; mantissa",
+        chip.need("bias_mantissa"),
+        "use fewer bits",
+    )
+
+
+def _refused(chip: Chip, population: Population, need: str, limit: int, way_out: str) -> Refused:
+    return Refused(f"{chip.name}: {population.name}: {need}; limit {limit}; {way_out}")

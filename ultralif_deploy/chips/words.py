@@ -1,0 +1,37 @@
+"""What Loihi's neurons have no room for, on stock neurons and in neuron programs alike."""
+
+from ultralif_deploy.chips import Chip
+from ultralif_deploy.errors import Refused
+from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS
+from ultralif_deploy.program.program import LEAKY, LIF, CubaLIF, Population
+
+
+def refuse_wide_words(population: Population, chip: Chip) -> None:
+    """Check that decays and membranes fit the registers, and that one spike is all that is sent.
+
+    Raises:
+        Refused: they do not.
+    """
+    neuron, where = population.neuron, f"{chip.name}: {population.name}"
+    narrow = (
+        f"quantize with --decay-bits {DECAY_BITS}, and see the error in the table of parameters"
+    )
+    if isinstance(neuron, LEAKY) and neuron.decay_bits > DECAY_BITS:
+        raise Refused(f"{where}: decays of {neuron.decay_bits} bits; limit {DECAY_BITS}; {narrow}")
+    if not isinstance(neuron, (LIF, CubaLIF)):
+        return
+    if (neuron.membrane_bits, neuron.fraction_bits) != (MEMBRANE_BITS, FRACTION_BITS):
+        raise Refused(
+            f"{where}: membranes of {neuron.membrane_bits} bits with {neuron.fraction_bits} "
+            f"fraction bits; limits {MEMBRANE_BITS} and {FRACTION_BITS}; {narrow}"
+        )
+    if neuron.most_spikes > 1:
+        raise Refused(
+            f"{where}: up to {neuron.most_spikes} spikes of a neuron in one timestep; limit 1; "
+            "train with one spike in a timestep, or use c, onnx or lava-custom"
+        )
+    if neuron.floor is not None:
+        raise Refused(
+            f"{where}: a lower bound of the membrane; no register holds one; train without "
+            "it, or use c, onnx or lava-custom"
+        )

@@ -1,0 +1,393 @@
+"""The command `ultralif`; heavy modules are imported by the command that needs them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ultralif_deploy.cli import options, running
+
+if TYPE_CHECKING:
+    from ultralif_deploy.sources.settings import Settings
+
+
+@click.group(cls=running.Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ultralif-deploy")
+def main() -> None:
+    """Turn a trained UltraLIF network into a proved integer spiking program.
+
+    Example: ultralif deploy checkpoint.pt --data digits --anneal -o out
+    """
+
+
+@main.command()
+@options.output_option("ultralif-demo")
+@options.json_option
+@options.bits_option
+def demo(output: Path, as_json: bool, bits: str) -> None:
+    """Deploy the embedded network on the embedded digits.
+
+    Example: ultralif demo
+    """
+    from ultralif_deploy.data import loading
+    from ultralif_deploy.sources.settings import Settings
+
+    checkpoint = Path(loading.__file__).parent / "digits_ultraplif.pt"
+    annealing = running.annealing(bits=bits)
+    _deploy(checkpoint, output, Settings(data="digits"), as_json, bits=bits, anneal=annealing)
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.nir_options
+@options.bits_option
+@options.decay_bits_option
+@options.strict_option
+@click.option("--anneal", is_flag=True, help="Anneal first, with the data's training samples.")
+@options.anneal_options
+@options.gap_option
+@options.certify_option
+@options.back_ends_option
+@options.lava_option
+@options.device_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def deploy(
+    checkpoint: Path,
+    bits: str,
+    anneal: bool,
+    epochs: int,
+    learning_rate: float,
+    sparsity: float,
+    max_gap: float | None,
+    certify: int,
+    back_ends: str | None,
+    device: str,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Checkpoint to integer program, proved, measured and exported.
+
+    Example: ultralif deploy ultratplif_T10_seed0.pt --data digits --anneal -o out
+    """
+    _deploy(
+        checkpoint,
+        output,
+        running.settings(given),
+        as_json,
+        bits=bits,
+        anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
+        max_gap=max_gap,
+        certified_samples=certify,
+        back_ends=running.back_ends(back_ends),
+        devices=running.names(device),
+        skip_passes=skip_passes,
+    )
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.nir_options
+@options.bits_option
+@options.decay_bits_option
+@options.strict_option
+@options.json_option
+def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
+    """Show what a checkpoint, a NIR file or a program holds.
+
+    What a file does not say is marked with where it comes from: option, file name or default.
+    What would be stored of every parameter with so many bits stands beside what is meant.
+
+    Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
+    ultralif inspect model.nir --dt 0.001
+    """
+    from ultralif_deploy.report.inspection import inspection_summary, program_summary
+    from ultralif_deploy.report.network_summary import network_inspection
+    from ultralif_deploy.sources.opening import describe
+
+    found = describe(checkpoint, running.settings(given), bits)
+    summaries = {
+        "program": program_summary,
+        "architecture": inspection_summary,
+        "populations": network_inspection,
+    }
+    summary = next(summary for key, summary in summaries.items() if key in found)
+    running.show(found, as_json, summary)
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.nir_options
+@options.anneal_options
+@click.option("--bits", type=click.Choice(options.BITS), help="Quantize in the loop to this.")
+@click.option("--unlabelled", is_flag=True, help="Leave labels unused: imitate the soft network.")
+@options.output_option("ultralif-out")
+@options.json_option
+def anneal(
+    checkpoint: Path,
+    epochs: int,
+    learning_rate: float,
+    sparsity: float,
+    bits: str | None,
+    unlabelled: bool,
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Anneal ε to 0 and write annealed.pt.
+
+    An interrupted run goes on where it stopped.
+
+    Example: ultralif anneal checkpoint.pt --data digits --epochs 20 --bits 4 -o out
+    """
+    from ultralif_deploy.pipeline import anneal_checkpoint
+    from ultralif_deploy.report.inspection import anneal_summary
+
+    annealing = running.annealing(epochs, learning_rate, sparsity, bits)
+    settings = running.settings(given)
+    result = anneal_checkpoint(
+        checkpoint, output, settings, annealing, running.progress(), use_labels=not unlabelled
+    )
+    running.show(result, as_json, anneal_summary)
+
+
+@main.command()
+@options.checkpoint_argument
+@options.data_options
+@options.model_options
+@options.nir_options
+@options.bits_option
+@options.decay_bits_option
+@options.strict_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def quantize(
+    checkpoint: Path,
+    bits: str,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Quantize a checkpoint or a NIR file; writes program.nir.
+
+    A checkpoint is hardened first, as it is. With --data the clipping of the weights is chosen on
+    its training samples.
+
+    Examples: ultralif quantize annealed.pt --data digits --bits 4 -o out;
+    ultralif quantize model.nir --timesteps 100 -o out
+    """
+    from ultralif_deploy.pipeline import quantize_checkpoint
+    from ultralif_deploy.report.inspection import program_summary
+
+    result = quantize_checkpoint(checkpoint, output, running.settings(given), bits, skip_passes)
+    running.show(result, as_json, program_summary)
+
+
+@main.command()
+@options.program_argument
+@click.option(
+    "--to",
+    "targets",
+    default="nir",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help=f"Forms to write: {', '.join(('nir', *options.EXPORTERS))}.",
+)
+@click.option(
+    "--flavour",
+    type=click.Choice(options.FLAVOURS),
+    default="lif",
+    show_default=True,
+    help="How NIR says a threshold unit.",
+)
+@options.output_option("ultralif-out")
+@options.json_option
+def export(program: Path, targets: str, flavour: str, output: Path, as_json: bool) -> None:
+    """Write a program in the form that other tools read.
+
+    Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
+    """
+    from ultralif_deploy.pipeline import export_program
+    from ultralif_deploy.report.inspection import exports_summary
+
+    result = export_program(program, running.names(targets), output, flavour)
+    running.show(result, as_json, exports_summary)
+
+
+@main.command()
+@options.program_argument
+@options.data_options
+@options.nir_options
+@options.foreign_bits_option
+@click.option(
+    "--on",
+    "back_end",
+    type=click.Choice(options.BACK_ENDS),
+    default="fast",
+    show_default=True,
+    help="Simulator, or what runs an exported form.",
+)
+@options.lava_option
+@options.json_option
+def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
+    """Run a program on data: logits, accuracy and event counts.
+
+    Another tool's NIR file is quantized first.
+
+    Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
+    """
+    from ultralif_deploy.pipeline import simulate_program
+    from ultralif_deploy.report.inspection import simulation_summary
+
+    result = simulate_program(program, back_end, running.settings(given), running.progress(), bits)
+    running.show(result, as_json, simulation_summary, indent=None)
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check a certificate again instead.",
+)
+@options.data_options
+@options.model_options
+@options.nir_options
+@options.bits_option
+@options.decay_bits_option
+@options.strict_option
+@options.gap_option
+@options.certify_option
+@options.back_ends_option
+@options.lava_option
+@options.skip_pass_option
+@options.output_option("ultralif-out")
+@options.json_option
+def verify(
+    checkpoint: Path | None,
+    certificate: Path | None,
+    bits: str,
+    max_gap: float | None,
+    certify: int,
+    back_ends: str | None,
+    skip_passes: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Measure soft, hard and integer; prove the back ends equal.
+
+    A NIR file of another tool is measured float against integer. Leaves program.nir,
+    certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate,
+    runs everything that a certificate claims again.
+
+    Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
+    ultralif verify model.nir --data spikes.npz -o out;
+    ultralif verify --certificate out/certificate.json
+    """
+    if (checkpoint is None) == (certificate is None):
+        raise click.UsageError("give a CHECKPOINT or --certificate FILE")
+    if certificate is not None:
+        from ultralif_deploy.pipeline import recheck
+        from ultralif_deploy.report.inspection import certificate_summary
+
+        result = recheck(certificate, running.progress())
+        running.show(result, as_json, certificate_summary)
+        return
+    assert checkpoint is not None
+    _deploy(
+        checkpoint,
+        output,
+        running.settings(given),
+        as_json,
+        bits=bits,
+        max_gap=max_gap,
+        certified_samples=certify,
+        back_ends=running.back_ends(back_ends),
+        skip_passes=skip_passes,
+    )
+
+
+@main.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@options.json_option
+def compare(first: Path, second: Path, as_json: bool) -> None:
+    """Put two deployments side by side.
+
+    Accuracy, spike rates, operations, energy and sizes. FIRST and SECOND are report.json files, or
+    the directories that hold them (-o of deploy and verify); differences are second minus first.
+
+    Example: ultralif compare eight-bits four-bits
+    """
+    from ultralif_deploy.report.comparison import compare_reports
+    from ultralif_deploy.report.comparison_summary import comparison_summary
+
+    compared = compare_reports(first, second)
+    running.show(compared, as_json, comparison_summary)
+
+
+@main.command()
+@options.lava_option
+@options.json_option
+def doctor(as_json: bool) -> None:
+    """Say which back ends can run here.
+
+    For each that cannot, the line that installs what is missing.
+
+    Example: ultralif doctor
+    """
+    from ultralif_deploy.cli.doctor import diagnosis
+    from ultralif_deploy.report.inspection import diagnosis_summary
+
+    found = diagnosis()
+    running.show(found, as_json, diagnosis_summary)
+
+
+@main.command()
+@options.program_argument
+@options.data_options
+@options.nir_options
+@options.foreign_bits_option
+@options.device_option
+@options.json_option
+def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
+    """Count a program's events on data and estimate joules.
+
+    Devices' constants are published ones, each with its source. Another tool's NIR file is
+    quantized first.
+
+    Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
+    """
+    from ultralif_deploy.pipeline import program_energy
+    from ultralif_deploy.report.terminal import energy_tables
+
+    result = program_energy(
+        program, running.names(device), running.settings(given), running.progress(), bits
+    )
+    running.show(result, as_json, energy_tables)
+
+
+def _deploy(
+    checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
+) -> None:
+    from ultralif_deploy.pipeline import deploy as run
+    from ultralif_deploy.report.network_summary import network_summary
+    from ultralif_deploy.report.terminal import deployment_summary
+
+    typed = click.get_current_context().meta[running.COMMAND]
+    report = run(checkpoint, output, settings, progress=running.progress(), command=typed, **how)
+    summary = deployment_summary if "checkpoint" in report else network_summary
+    running.show(report, as_json, lambda found: summary(found, str(output)))

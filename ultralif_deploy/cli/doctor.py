@@ -1,0 +1,19 @@
+"""What can run here, and what is missing for the rest."""
+
+from importlib.metadata import version
+from typing import Any
+
+from ultralif_deploy.verify.backends import BACK_ENDS
+
+
+def diagnosis() -> dict[str, Any]:
+    """Per back end whether it can run, the tool that is missing and the line that installs it."""
+    states = {}
+    for name, back_end in BACK_ENDS.items():
+        missing = back_end.missing()
+        states[name] = {
+            "available": missing is None,
+            "tool": None if missing is None else missing.tool,
+            "install": None if missing is None else missing.install,
+        }
+    return {"ultralif_deploy": version("ultralif-deploy"), "backends": states}

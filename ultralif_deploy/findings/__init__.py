@@ -1,0 +1,1 @@
+"""What was assumed, and what speaks against the result."""

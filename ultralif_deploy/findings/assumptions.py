@@ -1,0 +1,81 @@
+"""Settings that a file cannot hold, and where each value came from."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings.findings import Finding
+
+T = TypeVar("T", int, float, str, bool)
+
+AMBIGUOUS = "ambiguous"
+"""Kind of the findings that `--strict` refuses: a default that changes the result."""
+
+
+class Assumptions:
+    """A record {name: {value, source}}; sources: option, checkpoint, file name, data, default.
+
+    Attributes:
+        findings: what is uncertain about these values, the first noticed first.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, Any]] = {}
+        self.findings: list[Finding] = []
+
+    def warn(self, kind: str, text: str, remedy: str = "") -> None:
+        """Record a warning; see `Finding` for the arguments."""
+        self.findings.append(Finding(kind, text, remedy))
+
+    def add(self, name: str, value: Any, source: str) -> None:
+        """Record a value and its source."""
+        self._entries[name] = {"value": value, "source": source}
+
+    def warn_of_default(self, name: str, text: str, confirm: str) -> None:
+        """Record that a setting which changes the result was guessed, if it was.
+
+        Args:
+            name: of the setting.
+            text: why it had to be.
+            confirm: the option that settles it, with the value that was taken.
+        """
+        entry = self._entries[name]
+        if entry["source"] == "default":
+            self.warn(AMBIGUOUS, f"{text}; {entry['value']} is assumed", f"{confirm} confirms it")
+
+    def choose(
+        self,
+        name: str,
+        option: T | None,
+        stored: Mapping[str, Any],
+        hints: Mapping[str, Any],
+        default: T,
+        *,
+        kind: type[T],
+        hint_source: str = "file name",
+    ) -> T:
+        """Take the first of option, stored setting, hint and default; record which.
+
+        Raises:
+            UltralifError: a stored value has the wrong type.
+        """
+        sources = (
+            (option, "option"),
+            (stored.get(name), "checkpoint"),
+            (hints.get(name), hint_source),
+            (default, "default"),
+        )
+        value, source = next((value, source) for value, source in sources if value is not None)
+        accepted = (int, float) if kind is float else kind
+        if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+            raise UltralifError(f"{name} = {value!r} ({source}); expected {kind.__name__}")
+        try:
+            chosen = kind(value)
+        except OverflowError as error:
+            raise UltralifError(f"{name} ({source}) is too large for a {kind.__name__}") from error
+        self.add(name, chosen, source)
+        return chosen
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """The record, in the order in which the values were chosen."""
+        return dict(self._entries)

@@ -1,0 +1,1 @@
+"""Files and terminals: whole files, safe archives, printable text, progress."""

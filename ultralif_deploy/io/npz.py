@@ -1,0 +1,55 @@
+"""Reading .npz files, which are never trusted."""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.files import check_unpacked_size, check_zip_archive, readable_file
+
+
+def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Read arrays of numbers by name: those of `names` that the file holds, or all.
+
+    Raises:
+        UltralifError: no such file, a damaged one, Python objects, or arrays whose headers declare
+            more than the file holds.
+    """
+    path = readable_file(path)
+    check_zip_archive(path, "a .npz file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            present = {n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")}
+            if names is not None:
+                present &= set(names)
+            for name in sorted(present):
+                _check_header(path, archive, f"{name}.npy")
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in sorted(present)}
+    except UltralifError:
+        raise
+    except Exception as error:  # zipfile and numpy raise many kinds on damaged files
+        raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
+
+
+def _check_header(path: Path, archive: zipfile.ZipFile, name: str) -> None:
+    """Compare the size that an array's header declares with what the archive holds."""
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read: Any = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise UltralifError(f"{path}: {name} holds Python objects; expected numbers")
+    count = 1
+    for length in shape:
+        count *= int(length)
+    check_unpacked_size(path, count * dtype.itemsize)
+    if count * dtype.itemsize > archive.getinfo(name).file_size:
+        raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")

@@ -1,0 +1,1 @@
+"""The hard network in float64, its maps, and running it."""

@@ -1,0 +1,1 @@
+"""The integer program, its maps and its arithmetic; PROGRAM.md is the specification."""

@@ -1,0 +1,1 @@
+"""Network -> Program: scales, registers, integers, and what rounding costs."""

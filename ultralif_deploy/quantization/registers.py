@@ -1,0 +1,296 @@
+"""What the registers of the integer models must hold, and the smallest scale that follows.
+
+A register holds whole units, so it holds real values of up to top · unit, and the unit follows from
+the scale S of a neuron's weights: S for TropicalLIF, S/2^f in a word of f fraction bits for LIF,
+CubaLIF, UltraDLIF and LogMaxLIF. Words have 24 bits and f = 6, as Loihi's, but where
+`needs_wide_word` says otherwise. A value beyond the register would be clipped, so S must be at
+least value · (units per current unit) / top. Where the weights alone would give a smaller scale,
+they must do with fewer bits.
+
+What must be held: thresholds that a membrane can reach, resets, decays and temperatures that are
+membrane potentials, and the membrane itself as far as HEADROOM times these: down where inhibition
+pushes it, and up where a reset by subtraction or no reset lets it stay above the threshold.
+
+A current between `low` and `high` pushes a membrane that keeps τ of itself to at most
+max(high, 0) · (1 + τ + τ² + … + τ^(T − 1)) in T timesteps, and likewise down.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.program import program as integer
+from ultralif_deploy.program.fixed import (
+    DECAY_BITS,
+    FRACTION_BITS,
+    INT32_MAX,
+    MAX_FRACTION_BITS,
+    MAX_MEMBRANE_BITS,
+    MEMBRANE_BITS,
+    largest_held,
+)
+from ultralif_deploy.program.graph import WEIGHTED, Projection
+from ultralif_deploy.quantization.memory import gain
+from ultralif_deploy.quantization.second_order import WordLengths, readout_unit, state_unit
+
+HEADROOM = 2.0
+"""A membrane below −2θ is far from its next spike; a run that goes there all the same is counted
+and reported by `verify`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A register of leaky models.
+
+    Attributes:
+        bits: its width, sign included.
+        fraction: its fraction bits.
+    """
+
+    bits: int = MEMBRANE_BITS
+    fraction: int = FRACTION_BITS
+
+    @property
+    def top(self) -> float:
+        """Whole current units that it holds above any threshold."""
+        return float((largest_held(self.bits) >> self.fraction) - 1)
+
+    @property
+    def bias_top(self) -> float:
+        """Current units that a bias of 32 bits in its units holds; half of them are left free."""
+        return float(1 << (30 - self.fraction))
+
+
+PLAIN = Word()
+"""Loihi's."""
+
+NARROW = 4
+"""Where a word of 24 bits asks for weights coarser than this many steps, a wider one is taken."""
+
+TROPICAL_TOP = float(INT32_MAX // 2)
+"""Current units that a membrane of 32 bits holds, and as much again for roundings."""
+
+NO_TOP = np.inf
+"""For models that keep nothing that a scale must fit."""
+
+SMALL = 1 / 64
+"""Inputs that move a membrane by less than this share of what it must hold may be lost."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needs:
+    """What one population asks of its registers.
+
+    Attributes:
+        reaches: whether a membrane can reach its threshold for some input, bool [neuron].
+        values: largest magnitude to be held, real, float64 [neuron].
+        top: current units that the register holds.
+        bias: largest magnitude of the bias, real, float64 [neuron].
+        bias_top: current units that the bias may have.
+        swing: how far inputs can move a membrane, by their currents and the memory, [neuron].
+    """
+
+    reaches: np.ndarray
+    values: np.ndarray
+    top: float
+    swing: np.ndarray
+    bias: np.ndarray | float = 0.0
+    bias_top: float = np.inf
+
+    def held_in(self, word: Word) -> "Needs":
+        """The same of another word."""
+        return replace(self, top=word.top, bias_top=word.bias_top)
+
+    @property
+    def driven(self) -> np.ndarray:
+        """Whether inputs decide what the neuron does, bool [neuron]."""
+        driven: np.ndarray = self.reaches & (self.swing > SMALL * self.values)
+        return driven
+
+    @property
+    def least_scale(self) -> np.ndarray:
+        """Smallest real value of a current unit with which all of it fits, float64 [neuron]."""
+        least: np.ndarray = np.maximum(self.values / self.top, self.bias / self.bias_top)
+        return least
+
+
+def needs(
+    population: hard.Population,
+    low: np.ndarray,
+    high: np.ndarray,
+    timesteps: int,
+    lengths: WordLengths,
+) -> Needs:
+    """What a population asks of its registers.
+
+    Args:
+        population: float64.
+        low: bound of its currents with bias from below, [neuron].
+        high: the same from above.
+        timesteps: T of one inference.
+        lengths: of the words of second-order models.
+    """
+    neuron, moved = population.neuron, high - low
+    low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    if isinstance(neuron, hard.SECOND_ORDER):
+        return _second_order(neuron, np.maximum(-low, high), lengths)
+    asked = _NEEDS[type(neuron)](neuron, low, high, timesteps)
+    return replace(asked, swing=asked.swing * moved, bias=np.abs(population.bias))
+
+
+def word_of(population: integer.Population) -> Word:
+    """The register of a leaky population of a program."""
+    neuron = population.neuron
+    wide = isinstance(neuron, (integer.LIF, integer.CubaLIF))
+    return Word(neuron.membrane_bits, neuron.fraction_bits) if wide else PLAIN  # type: ignore[union-attr]
+
+
+def needs_wide_word(
+    neuron: hard.Neuron, asked: Needs, plain_scale: np.ndarray, decay_bits: int
+) -> bool:
+    """Whether a population is given a membrane of 32 bits.
+
+    A leak loses up to one membrane unit in every timestep, which adds up where it is slow; and a
+    threshold far above the weights leaves them few steps.
+
+    Args:
+        neuron: of the population.
+        asked: of a plain word.
+        plain_scale: what its weights alone would take, [neuron].
+        decay_bits: of its leaks.
+    """
+    if not isinstance(neuron, (hard.LIF, hard.CubaLIF)):
+        return False
+    narrow = asked.driven & (asked.least_scale > NARROW * plain_scale)
+    return decay_bits > DECAY_BITS or bool(narrow.any())
+
+
+def wide_word(asked: Needs, scale: np.ndarray) -> Word:
+    """The word of 32 bits with the most fraction bits in which everything fits at a scale."""
+    words = [Word(MAX_MEMBRANE_BITS, f) for f in range(MAX_FRACTION_BITS, FRACTION_BITS, -1)]
+    fits = (w for w in words if np.all(asked.held_in(w).least_scale <= scale * (1 + 1e-9)))
+    return next(fits, Word(MAX_MEMBRANE_BITS))
+
+
+def current_range(
+    population: hard.Population, incoming: Iterable[Projection], sends: Callable[[str], int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the current with bias [neuron]; `sends` says the largest number of a source."""
+    low, high = population.bias.copy(), population.bias.copy()
+    for projection in incoming:
+        sent = np.full(projection.map.source_size, float(sends(projection.source)))
+        falling = _part(projection, np.minimum, sent)
+        low, high = low + falling, high + _part(projection, np.maximum, sent)
+    return low, high
+
+
+def largest_weights(incoming: Iterable[Projection], size: int) -> np.ndarray:
+    """Largest |weight| into each neuron, float64 [neuron]; an identity has weights of 1."""
+    largest = np.zeros(size)
+    for projection in incoming:
+        linear = projection.map
+        rows = np.ones((size, 1))
+        if isinstance(linear, WEIGHTED):
+            rows = np.abs(linear.weight.reshape(len(linear.weight), -1))
+        largest = np.maximum(largest, np.repeat(rows.max(axis=1), size // len(rows)))
+    return largest
+
+
+def _part(projection: Projection, of: Callable[..., Any], sent: np.ndarray) -> np.ndarray:
+    """Currents by the weights of one sign alone."""
+    linear: Any = projection.map
+    if not isinstance(linear, WEIGHTED):
+        return linear.apply(sent) if of is np.maximum else np.zeros(linear.target_size)
+    result: np.ndarray = replace(linear, weight=of(linear.weight, 0)).apply(sent)
+    return result
+
+
+def _second_order(neuron: hard.SecondOrder, largest: np.ndarray, lengths: WordLengths) -> Needs:
+    """Weights finer than the state's unit would be lost in it, so one unit must be held."""
+    if isinstance(neuron, hard.LeakySum):
+        unit = readout_unit(neuron, largest, lengths)
+    else:
+        unit = state_unit(neuron, lengths)
+    return Needs(np.ones(largest.shape, dtype=bool), unit, 1.0, np.zeros(largest.shape))
+
+
+def _nothing(neuron: Any, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    """Models without memory need none; 32-bit read-outs are checked against their bounds later."""
+    del neuron, timesteps
+    return Needs(
+        np.ones(low.shape, dtype=bool), np.zeros_like(low + high), NO_TOP, np.ones(low.shape)
+    )
+
+
+def _tropical(neuron: hard.TropicalLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    del low, timesteps
+    highest = np.maximum(high, np.maximum(neuron.initial, neuron.reset))
+    reaches = (neuron.decay < 0) | (highest >= neuron.threshold)
+    values = _largest(neuron.decay, neuron.reset, neuron.initial, reaches * neuron.threshold)
+    return Needs(reaches, values, TROPICAL_TOP, np.ones(values.shape), bias_top=TROPICAL_TOP)
+
+
+def _lif(neuron: hard.LIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    return _leaky(neuron, gain(neuron.tau, timesteps), low, high)
+
+
+def _cuba(neuron: hard.CubaLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    through = gain(neuron.synaptic_tau, timesteps) * gain(neuron.tau, timesteps)
+    return _leaky(neuron, through, low, high)
+
+
+def _leaky(
+    neuron: hard.LIF | hard.CubaLIF, through: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> Needs:
+    highest, lowest = high * through, -low * through
+    reaches = np.maximum(highest, neuron.reset) >= neuron.threshold
+    fixed = _largest(reaches * neuron.threshold, neuron.reset)
+    if neuron.most_spikes > 1:
+        fixed = np.maximum(fixed, np.minimum(highest, neuron.reset * (neuron.most_spikes + 1)))
+    if neuron.floor is not None:
+        fixed = np.where(lowest >= -neuron.floor, np.maximum(fixed, -neuron.floor), fixed)
+        lowest = np.minimum(lowest, -neuron.floor)
+    stays = neuron.reset_mode not in ("value", "late-value")
+    moved = np.maximum(lowest, highest) if stays else lowest
+    values = np.maximum(fixed, np.minimum(moved, HEADROOM * fixed))
+    return Needs(reaches, values, PLAIN.top, through, bias_top=PLAIN.bias_top)
+
+
+def _ring(neuron: hard.UltraDLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    through = gain(neuron.tau, timesteps) if neuron.form == "released" else float(timesteps)
+    highest, lowest = float((high * through).max()), float((-low * through).max())
+    reaches = highest >= neuron.threshold
+    fixed = _largest(reaches * neuron.threshold)
+    values = np.maximum(fixed, np.minimum(lowest, HEADROOM * fixed))
+    swing = np.ones(values.shape) * through
+    return Needs(reaches, values, PLAIN.top, swing, bias_top=PLAIN.bias_top)
+
+
+def _log_max(neuron: hard.LogMaxLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+    del high, timesteps
+    reaches = np.ones(low.shape, dtype=bool)  # a soft maximum of two equal values is above both
+    fixed = _largest(neuron.threshold, neuron.decay, np.full(low.shape, neuron.epsilon))
+    values = np.maximum(fixed, np.minimum(-low, HEADROOM * fixed))
+    swing = np.ones(values.shape)
+    return Needs(reaches, values, PLAIN.top, swing, bias_top=PLAIN.bias_top)
+
+
+def _largest(*values: np.ndarray) -> np.ndarray:
+    largest: np.ndarray = np.max(np.abs(np.stack(values)), axis=0)
+    return largest
+
+
+_NEEDS: dict[type, Callable[..., Needs]] = {
+    hard.Threshold: _nothing,
+    hard.Integrator: _nothing,
+    hard.LeakyIntegrator: _nothing,
+    hard.CubaLI: _nothing,
+    hard.TropicalLIF: _tropical,
+    hard.LIF: _lif,
+    hard.CubaLIF: _cuba,
+    hard.UltraDLIF: _ring,
+    hard.LogMaxLIF: _log_max,
+}

@@ -1,0 +1,1 @@
+"""Networks from elsewhere: each reader makes a `Network`."""

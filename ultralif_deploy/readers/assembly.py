@@ -1,0 +1,152 @@
+"""From neurons and what arrives at them to a Network: order, delay lines, projections."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.readers.nir.order import update_order
+
+HALF = 0.5
+"""Threshold of a unit that repeats spikes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A population by its neuron and what arrives there.
+
+    Attributes:
+        neuron: model.
+        terms: linear map by (source, delay in timesteps).
+        bias: added at every timestep, float64 [neuron].
+    """
+
+    neuron: hard.Neuron
+    terms: Mapping[tuple[str, int], LinearMap]
+    bias: np.ndarray
+
+    def renamed(self, names: Mapping[str, str], otherwise: Callable[[str], str]) -> "Arriving":
+        """The same with other names for the sources."""
+        terms = {(names.get(s) or otherwise(s), d): one for (s, d), one in self.terms.items()}
+        return replace(self, terms=terms)
+
+
+def assembled(
+    arriving: Mapping[str, Arriving],
+    readout: str,
+    inputs: int,
+    timesteps: int,
+    read: hard.Input,
+) -> hard.Network:
+    """The network of populations that hear each other.
+
+    A delay of d timesteps is a chain of d populations that repeat what they hear, each updated
+    before its source, so that it hears the timestep before. An edge back has a delay of one.
+
+    Args:
+        arriving: populations by name.
+        readout: name of the one that is read.
+        inputs: size of the input.
+        timesteps: T of one inference.
+        read: how integer inputs are read; its size is replaced.
+
+    Raises:
+        UltralifError: naming a population that cannot be expressed.
+    """
+    silent = {n for n, a in arriving.items() if isinstance(a.neuron, hard.READOUTS)}
+    for name, one in arriving.items():
+        for source, _ in one.terms:
+            if source in silent:
+                raise UltralifError(
+                    f"{source}: does not spike but drives {name}; expected neurons that do not "
+                    "spike at the output alone"
+                )
+    for name in silent - {readout}:
+        raise UltralifError(f"{name}: does not spike and is not the output; expected it there")
+    at_once = {
+        name: {s for s, delay in one.terms if delay == 0 and s != INPUT}
+        for name, one in arriving.items()
+    }
+    heard = [name for name, one in arriving.items() if (INPUT, 0) in one.terms]
+    order = [name for name in update_order(at_once, heard) if name != readout]
+    lines = _delay_lines(arriving, inputs, read)
+    projections = [projection for line in lines for projection in line.projections]
+    for name, one in arriving.items():
+        for (source, delay), linear in one.terms.items():
+            sender = source if delay == 0 else _line_name(source, delay)
+            memoryless = isinstance(one.neuron, (hard.Threshold, hard.Integrator))
+            plain = memoryless and len(one.terms) == 1 and source != INPUT
+            projections.append(_projection(sender, name, linear, plain=plain))
+    populations = [p for line in lines for p in line.populations]
+    populations += [
+        hard.Population(
+            name,
+            len(arriving[name].bias),
+            arriving[name].neuron,
+            hard.per_neuron(arriving[name].bias, len(arriving[name].bias), f"{name}: bias"),
+        )
+        for name in (*order, readout)
+    ]
+    sums = isinstance(arriving[readout].neuron, hard.Integrator)
+    return hard.Network(
+        replace(read, size=inputs),
+        tuple(populations),
+        tuple(projections),
+        timesteps,
+        timesteps if sums else 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A delay line: populations in the order of their updates, and what leads to each."""
+
+    populations: tuple[hard.Population, ...]
+    projections: tuple[Projection, ...]
+
+
+def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: hard.Input) -> list[_Line]:
+    longest: dict[str, int] = {}
+    for one in arriving.values():
+        for source, delay in one.terms:
+            longest[source] = max(longest.get(source, 0), delay)
+    lines = []
+    for source, delay in longest.items():
+        if delay == 0:
+            continue
+        first = 1
+        if source == INPUT:
+            first = 0  # the input is never heard late, so a population repeats it
+            if read.maximum > 1 or not read.plain:
+                raise UltralifError(
+                    "a Delay on inputs other than spikes; expected spikes, or the Delay behind "
+                    "the first neurons"
+                )
+        size = inputs if source == INPUT else len(arriving[source].bias)
+        made, projections = [], []
+        before = source
+        for d in range(first, delay + 1):
+            name = _line_name(source, d)
+            unit = hard.Threshold(hard.per_neuron(HALF, size, name), inclusive=False)
+            made.append(hard.Population(name, size, unit, hard.per_neuron(0.0, size, name)))
+            projections.append(Projection(before, name, Identity(size)))
+            before = name
+        lines.append(_Line(tuple(reversed(made)), tuple(projections)))
+    return lines
+
+
+def _line_name(source: str, delay: int) -> str:
+    return f"{'spikes of the input' if source == INPUT else source}, {delay} later"
+
+
+def _projection(source: str, target: str, linear: LinearMap, *, plain: bool) -> Projection:
+    """A projection; an identity stays one only where its unit scale costs no precision."""
+    if isinstance(linear, Identity) and not plain:
+        size = linear.size
+        linear = Conv2d(np.ones((size, 1, 1, 1)), (size, 1, 1), groups=size)
+    if isinstance(linear, Dense):
+        return hard.dense(source, target, linear.weight)
+    return Projection(source, target, linear)

@@ -1,0 +1,160 @@
+"""What the `forward` of a torch module computes, recorded while it runs.
+
+A recorder follows real tensors: each that depends on the input has a meaning (`trace_meanings`).
+Layers that a reader knows are leaves; every other function of torch is looked at one by one
+(`trace_functions`). What a framework's neurons mean is the reader's to say.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, resolve_name
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.readers.modules.functions import KEEPING, Call, flat, meanings_of
+from ultralif_deploy.readers.modules.meanings import Meaning, Unknown
+from ultralif_deploy.readers.nir.linear import Signal
+
+Leaf = Callable[["Recorder", str, nn.Module, tuple[Any, ...], Any], None]
+"""Gives a known layer's call its meaning: recorder, name, layer, all arguments, result."""
+
+VALUES = frozenset(
+    (
+        *("item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__"),
+        *("__index__", "__contains__", "equal", "allclose", "is_nonzero"),
+    )
+)
+"""Functions that take values out of tensors, where nothing can follow them."""
+
+CHANGED = "a value is changed in place; expected a new one, as y = x + 1"
+
+
+class Float64(TorchFunctionMode):
+    """Whatever a function of torch makes in float32 is made in float64."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run a function."""
+        result = func(*args, **(kwargs or {}))
+        return _in_float64(_name(func), args, result)
+
+
+class Recorder(Float64):
+    """Follows tensors through functions of torch and through the leaves of a module in float64.
+
+    Args:
+        module: whose leaves are followed.
+        leaf_of: what gives a layer's calls their meaning; None for layers that are looked into.
+
+    Attributes:
+        signals: signals found so far.
+        refusal: the first, even where `forward` itself catches it.
+    """
+
+    def __init__(self, module: nn.Module, leaf_of: Callable[[nn.Module], Leaf | None]) -> None:
+        super().__init__()
+        self.signals = 0
+        self.refusal: UltralifError | None = None
+        self._meanings: dict[int, tuple[Tensor, int, Meaning]] = {}
+        self._depth = 0
+        self._hooks: list[Any] = []
+        for name, layer in module.named_modules():
+            leaf = leaf_of(layer)
+            if leaf is not None:
+                self._hooks += self._hooked(name or "layer", layer, leaf)
+
+    def close(self) -> None:
+        """Take the hooks off the module."""
+        for handle in self._hooks:
+            handle.remove()
+
+    def mean(self, tensor: Any, meaning: Meaning) -> None:
+        """Give a tensor its meaning; it is kept alive, so that its identity stays its own."""
+        if isinstance(tensor, Tensor):
+            self.signals += isinstance(meaning, Signal)
+            self._meanings[id(tensor)] = (tensor, tensor._version, meaning)
+
+    def meaning(self, value: Any) -> Meaning | None:
+        """What a value means; None for constants."""
+        found = self._meanings.get(id(value)) if isinstance(value, Tensor) else None
+        if found is None:
+            return None
+        tensor, version, meaning = found  # views of one memory share their version
+        return meaning if tensor._version == version else Unknown(CHANGED)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run a function, and follow what it gives.
+
+        Raises:
+            UltralifError: values are taken out of a tensor that depends on the input.
+        """
+        kwargs = kwargs or {}
+        known = {}
+        if self._depth == 0:
+            known = {id(v): m for v in flat((args, kwargs)) if (m := self.meaning(v)) is not None}
+        name = _name(func)
+        if known and name in VALUES:
+            raise self._refused(
+                f"forward takes values out of tensors by {name}(), and may decide by them; "
+                "expected the same functions whatever the values are"
+            )
+        before = _before(name, args, known) if known else args
+        result = super().__torch_function__(func, types, args, kwargs)
+        if known:
+            for tensor, meaning in meanings_of(Call(func, name, before, kwargs, result, known)):
+                self.mean(tensor, meaning)
+        return result
+
+    def _refused(self, why: str) -> UltralifError:
+        error = UltralifError(why)
+        self.refusal = self.refusal or error
+        return error
+
+    def _hooked(self, name: str, layer: nn.Module, leaf: Leaf) -> list[Any]:
+        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+            self._depth += 1
+
+        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+            self._depth -= 1
+            if self._depth == 0:
+                try:
+                    leaf(self, name, layer, arguments(layer, args, kwargs), result)
+                except UltralifError as error:
+                    raise self._refused(str(error)) from error
+
+        return [
+            layer.register_forward_pre_hook(enter, with_kwargs=True),
+            layer.register_forward_hook(leave, with_kwargs=True),
+        ]
+
+
+def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """All arguments of a layer's call in the order of its `forward`."""
+    bound = inspect.signature(layer.forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return tuple(bound.arguments.values())
+
+
+def _name(func: Any) -> str:
+    """A function's name; that of an attribute, as `data`, for the function that reads it."""
+    parts = (resolve_name(func) or getattr(func, "__name__", str(func))).split(".")
+    return parts[-2] if parts[-1] == "__get__" and len(parts) > 1 else parts[-1]
+
+
+def _before(name: str, args: Any, known: dict[int, Meaning]) -> Any:
+    """Arguments as they are before a function that changes a constant in place."""
+    in_place = name.startswith("__i") or (name.endswith("_") and not name.startswith("__"))
+    if in_place and isinstance(args[0], Tensor) and id(args[0]) not in known:
+        return (args[0].clone(), *args[1:])
+    return args
+
+
+def _in_float64(name: str, args: Any, result: Any) -> Any:
+    """A result in float64; a change to float32 alone is none."""
+    if isinstance(result, Tensor) and result.dtype == torch.float32:
+        given = args[0] if args else None
+        unchanged = isinstance(given, Tensor) and given.dtype == torch.float64
+        return given if unchanged and name in KEEPING else result.double()
+    return result

@@ -1,0 +1,1 @@
+"""NIR graphs of other tools -> Network."""

@@ -1,0 +1,93 @@
+"""Files of other tools that are easily read otherwise than they are meant, and the options for it.
+
+A NIR file holds differential equations. How a framework stepped them, and what its exporter did to
+their constants, is not in it; some values make a misreading likely.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import nir
+import numpy as np
+
+from ultralif_deploy.findings.assumptions import AMBIGUOUS, Assumptions
+from ultralif_deploy.readers.nir.graph import inlined
+from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions
+
+SAME = 1e-6
+"""Relative difference up to which two time constants are the same."""
+
+
+def warn_of_misreadings(graph: nir.NIRGraph, how: Conventions, assumptions: Assumptions) -> None:
+    """Record a warning for each convention that was assumed and is likely to be another one.
+
+    Args:
+        graph: as read.
+        how: what is assumed.
+        assumptions: with the source of each value of `how`; warnings go here.
+    """
+    nodes, _ = inlined(graph)
+    neurons = {n: one for n, one in nodes.items() if isinstance(one, POPULATIONS)}
+    defaults = {k for k, v in assumptions.as_dict().items() if v["source"] == "default"}
+    timed = [n for n, one in neurons.items() if not isinstance(one, nir.Threshold)]
+    if "dt" in defaults and timed:
+        assumptions.warn(
+            AMBIGUOUS,
+            f"the file does not say its timestep; {how.dt:g} s is assumed",
+            "give --dt as its framework ran it",
+        )
+        for name in memoryless(neurons, how):
+            assumptions.warn(
+                AMBIGUOUS,
+                f"{name}: its time constant is that timestep, so that it forgets everything from "
+                "one to the next",
+                "give --dt, 0.0001 to confirm it",
+            )
+    if "synapse" in defaults:
+        for name in pulsed(neurons, how):
+            assumptions.warn(
+                AMBIGUOUS,
+                f"{name}: w_in is 1 and the synapse lasts longer than a timestep, as Norse and "
+                "Rockpool write inputs that raise the synaptic current at once; it is read as "
+                "NIR's equation, a current scaled by dt/tau_syn",
+                "give --synapse pulse for such a file, --synapse current to confirm this reading",
+            )
+
+
+def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> None:
+    """Record a warning where the assumed rule of firing decided spikes.
+
+    Args:
+        populations: of the report, with how often membranes met their thresholds exactly.
+        assumptions: warnings go here.
+    """
+    tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
+    total = sum(tied.values())
+    if total and assumptions.as_dict()["fires"]["source"] == "default":
+        names = ", ".join(name for name, ties in tied.items() if ties)
+        assumptions.warn(
+            AMBIGUOUS,
+            f"{names}: {total:,} membrane potentials meet their threshold exactly, and are read as "
+            "silent, as NIR says",
+            "give --fires at where the framework fires at v ≥ θ (SpikingJelly), --fires above to "
+            "confirm this reading",
+        )
+
+
+def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:
+    """Neurons that keep nothing of their membrane by forward Euler."""
+    for name, node in neurons.items():
+        tau = getattr(node, "tau", getattr(node, "tau_mem", None))
+        if tau is None or how.discretization != "euler":
+            continue
+        if np.all(np.abs(np.asarray(tau, dtype=np.float64) / how.dt - 1) <= SAME):
+            yield name
+
+
+def pulsed(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:
+    """Neurons whose synapse looks as if it took pulses."""
+    for name, node in neurons.items():
+        if isinstance(node, (nir.CubaLIF, nir.CubaLI)):
+            tau = np.asarray(node.tau_syn, dtype=np.float64)
+            if np.all(np.asarray(node.w_in) == 1) and np.any(tau > how.dt * (1 + SAME)):
+                yield name

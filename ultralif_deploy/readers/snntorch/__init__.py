@@ -1,0 +1,1 @@
+"""snnTorch modules -> Network, compared with the module before it is returned."""

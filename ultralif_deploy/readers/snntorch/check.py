@@ -1,0 +1,254 @@
+"""A network read from a module against the module itself, before anyone trusts it.
+
+Three checks, each in float64: every spike and the read-out on random inputs; every current, with
+random spikes in the place of the neurons' own, so that silent neurons hide nothing; and every
+neuron alone, on random currents that make it fire.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.readers.assembly import Arriving, assembled
+from ultralif_deploy.readers.modules.meanings import Recorded, State
+from ultralif_deploy.readers.modules.recorder import Float64, arguments
+from ultralif_deploy.readers.modules.runs import States, run_forward
+from ultralif_deploy.readers.nir.linear import Signal, source_signal
+from ultralif_deploy.readers.snntorch.neurons import NEURONS, population_of
+from ultralif_deploy.readers.snntorch.reading import Reading
+
+TIMESTEPS, SEED = 12, 0
+"""Of the runs that are compared, where `forward` does not say how many."""
+
+RATES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+"""Shares of active inputs, one for each sample, so that quiet and busy networks fire."""
+
+TOLERANCE = 1e-9
+"""Of currents and read-outs, as a share of the largest; float64 loses far less."""
+
+TIED = (
+    "it is at the threshold but for rounding, and the spike hangs on the order of a sum; give the "
+    "module in float32, whose weights add up exactly in float64, or move the threshold a little"
+)
+
+NOT_RECORDED = "what forward does is not what was recorded, so the module cannot be taken over"
+
+
+def random_inputs(shape: tuple[int, ...], timesteps: int, read: hard.Input) -> np.ndarray:
+    """Integer inputs int64 [time, sample, …] of 0 to `read.maximum`."""
+    rng = np.random.default_rng(SEED)
+    rates = np.array(RATES).reshape(-1, *(1 for _ in shape))
+    whole = (timesteps, len(RATES), *shape)
+    inputs = (rng.random(whole) < rates) * rng.integers(1, read.maximum + 1, whole)
+    return np.broadcast_to(inputs[:1], whole).copy() if read.constant else inputs
+
+
+def check_run(network: hard.Network, reading: Reading, inputs: np.ndarray) -> None:
+    """Compare every spike, and the read-out, of one run.
+
+    Args:
+        network: for as many timesteps as there are inputs.
+        reading: of a run on the same inputs.
+        inputs: integers [time, sample, input].
+
+    Raises:
+        UltralifError: naming the first population, timestep, sample and neuron that differ.
+    """
+    trace = run_hard(network, inputs)
+    for name, steps in reading.spikes.items():
+        if len(steps) != len(inputs):
+            raise UltralifError(
+                f"{name}: forward runs it for {len(steps)} of {len(inputs)} timesteps; expected "
+                "once in each"
+            )
+    for population in network.populations:
+        if (name := population.name) in trace.spikes:
+            _check_spikes(name, np.stack(reading.spikes[name]), trace.spikes[name], trace.margins)
+    _check_returned(reading, reading.returned, trace.logits * network.divisor)
+
+
+def check_currents(
+    reading: Reading, module: nn.Module, axis: int | None, given: np.ndarray
+) -> None:
+    """Compare what arrives at every population, and the read-out, with random spikes put in.
+
+    Args:
+        reading: what was read.
+        module: another copy, which has not run.
+        axis: of the timesteps; see `run_forward`.
+        given: inputs as the module gets them, float64 [time, sample, …].
+
+    Raises:
+        UltralifError: naming the first population, timestep, sample and neuron that differ.
+    """
+    driven = _Driven(reading, module)
+    try:
+        with torch.no_grad(), Float64():
+            saw = given[run_forward(module, given, axis, driven)]
+    finally:
+        driven.close()
+    sent = {INPUT: saw.reshape(*saw.shape[:2], -1)} | driven.sent
+    for name, signal in reading.currents.items():
+        expected, found = np.stack(driven.currents[name]), _value(signal, sent)
+        differ = np.abs(expected - found) > TOLERANCE * (1 + np.abs(expected).max())
+        if differ.any():
+            t, sample, n = (int(i) for i in np.argwhere(differ)[0])
+            raise UltralifError(
+                f"{name}: with random spikes in the place of the neurons' own, neuron {n} gets "
+                f"{expected[t, sample, n]:.6g} in the module at timestep {t} of sample {sample}, "
+                f"and {found[t, sample, n]:.6g} in the network as read; {NOT_RECORDED}"
+            )
+    out = reading.read_out()
+    if isinstance(out, Signal):
+        _check_returned(reading, driven.returned, _value(out, sent).sum(axis=0))
+
+
+def check_neurons(reading: Reading, module: nn.Module) -> None:
+    """Compare every neuron alone, its recurrent weights included, on currents that make it fire.
+
+    Args:
+        reading: what was read.
+        module: a copy, whose neurons lose their states.
+
+    Raises:
+        UltralifError: naming the first population, timestep, sample and neuron that differ.
+    """
+    for name, layer_name in reading.layers.items():
+        layer, shape = module.get_submodule(layer_name), reading.currents[name].shape
+        alone = population_of(name, layer, source_signal(INPUT, shape))
+        neuron: Any = alone.neuron
+        reach = np.abs(neuron.threshold) + np.abs(alone.bias) + 0.1
+        rng = np.random.default_rng(SEED)
+        current = reach * rng.normal(0.5, 1.0, (2 * TIMESTEPS, len(RATES), reach.size))
+        one = Arriving(hard.Integrator(), source_signal(name, shape).terms, np.zeros(reach.size))
+        network = assembled(
+            {name: alone, f"{name}, counted": one},
+            f"{name}, counted",
+            reach.size,
+            len(current),
+            hard.Input(reach.size),
+        )
+        trace = run_hard(network, current)
+        expected = _spikes_alone(layer, current.reshape(*current.shape[:2], *shape))
+        what = f"{name}, driven alone"
+        _check_spikes(what, expected, trace.spikes[name], {what: trace.margins[name]})
+
+
+def _spikes_alone(layer: Any, current: np.ndarray) -> np.ndarray:
+    """Spikes bool [time, sample, neuron] of a layer on its own."""
+    layer.reset_mem()
+    spikes = []
+    with torch.no_grad(), Float64():
+        for now in torch.from_numpy(current):
+            result = layer(now)
+            fired = result[0] if isinstance(result, tuple) else result
+            spikes.append(fired.numpy().reshape(len(now), -1) > 0)
+    return np.stack(spikes)
+
+
+class _Driven(States):
+    """Puts random spikes in the place of those of every neuron, and keeps what arrives there."""
+
+    def __init__(self, reading: Reading, module: nn.Module) -> None:
+        super().__init__()
+        self._reading = reading
+        self._calls = iter(reading.calls)
+        rng = np.random.default_rng(SEED + 1)
+        self.sent = {
+            name: (rng.random((len(steps), *steps[0].shape)) < 0.5).astype(np.float64)
+            for name, steps in reading.spikes.items()
+        }
+        self.currents: dict[str, list[np.ndarray]] = {name: [] for name in self.sent}
+        self.returned: list[Any] = []
+        self._hooks = [
+            layer.register_forward_hook(self._hook(name or "layer"), with_kwargs=True)
+            for name, layer in module.named_modules()
+            if isinstance(layer, NEURONS)
+        ]
+
+    def close(self) -> None:
+        for handle in self._hooks:
+            handle.remove()
+
+    def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
+        """Nothing is followed here."""
+
+    def ends(self, result: Any) -> None:
+        self.returned.append(self._reading.chosen(result))
+
+    def timesteps(self) -> int:
+        return max((len(steps) for steps in self.currents.values()), default=1)
+
+    def _hook(self, name: str) -> Any:
+        def replace(layer: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
+            if name not in self._reading.layers.values():
+                return result
+            population = next(self._calls, "")
+            if self._reading.layers.get(population) != name:
+                raise UltralifError(
+                    f"{name}: forward calls its neurons otherwise where they fire otherwise; "
+                    "expected the same calls whatever the spikes are"
+                )
+            given = arguments(layer, args, kwargs)
+            outputs = result if isinstance(result, tuple) else (result,)
+            t = len(self.currents[population])
+            self.currents[population].append(given[0].numpy().reshape(len(given[0]), -1).copy())
+            spikes = torch.from_numpy(self.sent[population][t]).reshape(outputs[0].shape)
+            outputs = (spikes, *outputs[1:])
+            self.keep(population, tuple(s for s in given[1:] if s is not None), outputs)
+            return outputs if isinstance(result, tuple) else spikes
+
+        return replace
+
+
+def _value(signal: Signal, sent: dict[str, np.ndarray]) -> np.ndarray:
+    """A signal's values float64 [time, sample, value], for what its sources send."""
+    return sum(one.apply(sent[source]) for (source, _), one in signal.terms.items()) + signal.bias
+
+
+def _check_returned(reading: Reading, returned: list[Any], found: np.ndarray) -> None:
+    """Compare what `forward` returned with the sum over time, or the last membrane, as read."""
+    expected = _total(reading, returned).numpy().reshape(len(found), -1)
+    if expected.shape != found.shape:
+        raise UltralifError(
+            f"forward returns {expected.shape[1]} values for a sample, and the network as read "
+            f"{found.shape[1]}; {NOT_RECORDED}"
+        )
+    differ = np.abs(expected - found) > TOLERANCE * (1 + np.abs(expected).max(initial=0))
+    if differ.any():
+        sample, n = (int(i) for i in np.argwhere(differ)[0])
+        raise UltralifError(
+            f"what forward returns adds up to {expected[sample, n]:.6g} for value {n} of sample "
+            f"{sample}, and to {found[sample, n]:.6g} in the network as read; expected the spikes "
+            "of all timesteps, their sum or mean, or the last membrane potential"
+        )
+
+
+def _total(reading: Reading, returned: list[Any]) -> Tensor:
+    """What is read of the values that `forward` returned, [sample, …]."""
+    out = reading.output
+    if isinstance(out, Recorded) and out.axis is None:
+        return returned[0] / out.factor
+    steps = list(returned[0].movedim(out.axis, 0)) if isinstance(out, Recorded) else returned
+    return steps[-1] if isinstance(reading.read_out(), State) else torch.stack(steps).sum(0)
+
+
+def _check_spikes(
+    name: str, expected: np.ndarray, found: np.ndarray, margins: dict[str, np.ndarray]
+) -> None:
+    differ = expected != found
+    if differ.any():
+        t, sample, neuron = (int(i) for i in np.argwhere(differ)[0])
+        margin = margins[name][t, sample, neuron]
+        why = NOT_RECORDED if abs(margin) > TOLERANCE else TIED
+        raise UltralifError(
+            f"{name}: neuron {neuron} {'fires' if expected[t, sample, neuron] else 'is silent'} in "
+            f"the module at timestep {t} of sample {sample}, and not in the network as read, whose "
+            f"membrane potential is {margin:+.6g} from the threshold; {why}"
+        )

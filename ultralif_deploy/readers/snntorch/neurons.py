@@ -1,0 +1,98 @@
+"""What the neurons of snnTorch mean; `resets.RESETS` writes their resets out.
+
+Source: snnTorch 1.0, `_neurons/{leaky,synaptic,rleaky,rsynaptic}.py`.
+"""
+
+from typing import Any
+
+import numpy as np
+import snntorch
+import torch
+from torch import Tensor
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.readers.assembly import Arriving
+from ultralif_deploy.readers.modules.layers import layer_node, numbers
+from ultralif_deploy.readers.nir.linear import Signal, added, scaled, source_signal, transformed
+
+SYNAPTIC = (snntorch.Synaptic, snntorch.RSynaptic)
+RECURRENT = (snntorch.RLeaky, snntorch.RSynaptic)
+NEURONS = (snntorch.Leaky, snntorch.Synaptic, snntorch.RLeaky, snntorch.RSynaptic)
+
+
+def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
+    """A neuron with what arrives there, its own spikes among them.
+
+    Raises:
+        UltralifError: naming an option that no model has.
+    """
+    for option, plain in (("inhibition", False), ("state_quant", False)):
+        if getattr(layer, option):
+            raise UltralifError(f"{name}: {option} is on; expected {option}={plain}")
+    if torch.any(torch.as_tensor(layer.graded_spikes_factor) != 1.0):
+        raise UltralifError(f"{name}: graded_spikes_factor is not 1; expected spikes of 1")
+    threshold = _spread(layer.threshold, signal, f"{name}: threshold")
+    keep = np.clip(_spread(layer.beta, signal, f"{name}: beta"), 0.0, 1.0)
+    mode = _reset_mode(name, layer, threshold)
+    reset = threshold if mode.endswith("subtract") else np.zeros_like(threshold)
+    model: hard.Neuron = hard.LIF(threshold, keep, False, reset, mode)
+    if isinstance(layer, SYNAPTIC):
+        synaptic = np.clip(_spread(layer.alpha, signal, f"{name}: alpha"), 0.0, 1.0)
+        model = hard.CubaLIF(threshold, keep, synaptic, False, reset, mode)
+    if isinstance(layer, RECURRENT):
+        signal = added(name, [signal, _back(name, layer, signal.shape)])
+    return Arriving(model, signal.terms, signal.bias)
+
+
+def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
+    """What a population's own spikes bring it one timestep later."""
+    own = source_signal(name, shape)
+    if layer.all_to_all:
+        return transformed(name, layer_node(name, layer.recurrent), own, 1.0)
+    return scaled(name, own, _spread(layer.recurrent.V, own, f"{name}: V"))
+
+
+def fires_above(layer: Any) -> bool:
+    """Whether a layer's spikes are those of the step function, v > θ."""
+    probe = torch.linspace(-1, 1, 201)
+    return torch.equal(layer.spike_grad(probe).double(), step(probe))
+
+
+def step(v: Tensor) -> Tensor:
+    """The step function, float64."""
+    return (v > 0).double()
+
+
+def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
+    """The key of `RESETS` for a neuron's reset_mechanism and reset_delay."""
+    mechanism, late = layer.reset_mechanism, getattr(layer, "reset_delay", True)
+    if mechanism == "none":
+        return "none"
+    if mechanism == "subtract":
+        return "late-subtract" if late else "immediate-subtract"
+    if threshold.min() < 0 and not late:
+        raise UltralifError(
+            f"{name}: a threshold below 0 with reset_delay=False; expected at least 0, or "
+            "reset_delay=True"
+        )
+    # A Leaky forgets its membrane before the next current comes in, which is a reset at once; the
+    # others lose that current with the membrane.
+    return "late-value" if late and not isinstance(layer, snntorch.Leaky) else "value"
+
+
+def _spread(value: Tensor, signal: Signal, what: str) -> np.ndarray:
+    """A parameter as torch spreads it over the neurons of a sample, float64 [neuron].
+
+    Raises:
+        UltralifError: it spreads over something else.
+    """
+    given = numbers(value)
+    try:
+        whole = np.broadcast_to(given, (1, *signal.shape))
+    except ValueError as error:
+        raise UltralifError(
+            f"{what}: shape {given.shape} on neurons of shape {signal.shape}; expected one value, "
+            "one for each neuron, or fewer that torch spreads over the neurons alone"
+        ) from error
+    return hard.per_neuron(whole.reshape(-1), whole.size, what)

@@ -1,0 +1,334 @@
+"""Populations of a snnTorch module, found while its `forward` runs, and the network of them."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network import network as hard
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
+from ultralif_deploy.readers.assembly import Arriving, assembled
+from ultralif_deploy.readers.modules.functions import flat, is_sequence, shaped
+from ultralif_deploy.readers.modules.layers import INERT, LINEAR, layer_node
+from ultralif_deploy.readers.modules.meanings import (
+    Frames,
+    Later,
+    Meaning,
+    Recorded,
+    State,
+    Unknown,
+)
+from ultralif_deploy.readers.modules.recorder import Leaf, Recorder
+from ultralif_deploy.readers.modules.runs import States
+from ultralif_deploy.readers.nir.linear import Signal, source_signal, transformed
+from ultralif_deploy.readers.snntorch.neurons import NEURONS, population_of
+
+SUPPORTED = "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynaptic"
+
+READOUT = "readout"
+
+STATES = ("syn", "mem")
+"""Where a layer of snnTorch keeps its states."""
+
+OTHER = {
+    State: "a membrane potential; expected spikes",
+    Frames: "the whole input; expected one timestep of it, as x[step]",
+    Recorded: "all timesteps at once, or of an earlier one; expected values of one timestep, and "
+    "RLeaky or RSynaptic where spikes come back",
+}
+"""What no layer may get."""
+
+
+class Reading(States):
+    """What was found so far; listens to one run of a module.
+
+    Attributes:
+        recorder: follows its tensors.
+        arriving: populations by name, in the order in which they fire.
+        layers: the name of the neuron layer of each.
+        currents: what arrives at each from elsewhere.
+        spikes: of each, by timestep, bool [batch, neuron].
+        calls: population of every call of a neuron, in order.
+        output: what `forward` returned first, when it was called first.
+        returned: the values of that, by call.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.recorder = Recorder(module, self._leaf_of)
+        self.arriving: dict[str, Arriving] = {}
+        self.layers: dict[str, str] = {}
+        self.currents: dict[str, Signal] = {}
+        self.spikes: dict[str, list[np.ndarray]] = {}
+        self.calls: list[str] = []
+        self.output: Meaning | None = None
+        self.returned: list[Any] = []
+        self._newest: dict[str, str] = {}
+        self._unknown: dict[str, Unknown] = {}
+        self._sequences: list[bool] = []
+
+    def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
+        """Give the input its meaning."""
+        meaning: Meaning = Later()
+        if axis is not None:
+            meaning = Frames.whole(given, axis)
+        elif timestep == 0:
+            meaning = source_signal(INPUT, tuple(given.shape[1:]))
+        self.recorder.mean(given, meaning)
+
+    def ends(self, result: Any) -> None:
+        """Keep what `forward` returned first, or in a list for all timesteps."""
+        if not self.returned:
+            part = result
+            while isinstance(part, (list, tuple)) and part:
+                things = [self.recorder.meaning(one) for one in part]
+                self._sequences.append(len(part) > 1 and is_sequence(things))
+                part = _chosen(part, self._sequences[-1])
+            self.output = self.recorder.meaning(part)
+        self.returned.append(self.chosen(result))
+
+    def chosen(self, result: Any) -> Any:
+        """The part of what `forward` returned that is read."""
+        for sequence in self._sequences:
+            result = _chosen(result, sequence)
+        return result
+
+    def timesteps(self) -> int:
+        """The most that a population has run."""
+        return max((len(steps) for steps in self.spikes.values()), default=1)
+
+    def read_out(self) -> Signal | State:
+        """What `forward` returns, of one timestep.
+
+        Raises:
+            UltralifError: it cannot be read.
+        """
+        out = self.output.one if isinstance(self.output, Recorded) else self.output
+        if isinstance(out, Unknown):
+            raise UltralifError(out.why)
+        if isinstance(out, Later):
+            raise UltralifError(
+                "forward returns values of its last timestep alone; expected those of all, as "
+                "torch.stack of a list, or their sum"
+            )
+        if not isinstance(out, (Signal, State)):
+            raise UltralifError(
+                "forward returns nothing that depends on the input; expected spikes, alone or "
+                "first in a tuple"
+            )
+        return out
+
+    def network(self, shape: tuple[int, ...], timesteps: int, read: hard.Input) -> hard.Network:
+        """The network of what was found.
+
+        Raises:
+            UltralifError: naming what cannot be expressed.
+        """
+        out, name = self.read_out(), READOUT
+        while name in self.arriving:
+            name += "_"
+        one = Arriving(hard.Integrator(), {}, np.zeros(0))
+        if isinstance(out, State):
+            name, one = out.population, self._membrane(out)
+        else:
+            one = replace(one, terms=out.terms, bias=out.bias)
+        return assembled(self.arriving | {name: one}, name, math.prod(shape), timesteps, read)
+
+    def _membrane(self, out: State) -> Arriving:
+        """A population that is read by its membrane instead of firing."""
+        one, name = self.arriving[out.population], out.population
+        model: Any = one.neuron
+        if not out.membrane:
+            raise UltralifError(f"{name}: its synaptic current is returned; return its spikes")
+        if model.reset_mode != "none":
+            raise UltralifError(
+                f"{name}: its membrane potential is returned, and spikes reset it; return its "
+                "spikes, or give it reset_mechanism='none'"
+            )
+        if isinstance(model, hard.CubaLIF):
+            return replace(one, neuron=hard.CubaLI(model.tau, model.synaptic_tau))
+        return replace(one, neuron=hard.LeakyIntegrator(model.tau))
+
+    def _leaf_of(self, layer: nn.Module) -> Leaf | None:
+        """What the recorder does with a layer; None where it looks into it."""
+        if isinstance(layer, NEURONS):
+            return self._neuron
+        if type(layer) in LINEAR:  # a subclass may compute something else
+            return _linear
+        if type(layer) in INERT:
+            return _inert
+        package = type(layer).__module__.split(".")[0]
+        looked_into = package not in ("torch", "snntorch") or isinstance(layer, nn.Sequential)
+        return None if looked_into and not isinstance(layer, LINEAR) else _unsupported
+
+    def _neuron(
+        self, recorder: Recorder, name: str, layer: Any, args: tuple[Any, ...], result: Any
+    ) -> None:
+        outputs = result if isinstance(result, tuple) else (result,)
+        known = [recorder.meaning(one) for one in args]
+        unknown = next((m for m in known if isinstance(m, Unknown)), self._unknown.get(name))
+        if unknown is not None:
+            self._pass_on(name, unknown, outputs)
+            return
+        states = tuple(state for state in args[1:] if state is not None)
+        population = self._continued(name, states)
+        if population is not None:
+            self._check_again(population, known[0])
+        else:
+            population = self._begin(name, layer, known[0])
+        self._newest[name] = population
+        self.keep(population, states, outputs)
+        self._fired(population, layer, outputs)
+
+    def _pass_on(self, name: str, unknown: Unknown, outputs: tuple[Tensor, ...]) -> None:
+        """Give what a layer makes of something unknown its meaning; nobody may ever read it."""
+        if name in self._newest:
+            raise UltralifError(f"{name}: {unknown.why}")
+        self._unknown[name] = unknown
+        for output in outputs:
+            self.recorder.mean(output, unknown)
+
+    def _fired(self, population: str, layer: Any, outputs: tuple[Tensor, ...]) -> None:
+        """Keep the spikes of one timestep, and give what the layer returned its meaning."""
+        t = len(self.spikes[population])
+        self.calls.append(population)
+        self.spikes[population].append(outputs[0].numpy().reshape(len(outputs[0]), -1) > 0)
+        shape = tuple(outputs[0].shape[1:])
+        now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
+        self.recorder.mean(outputs[0], now)
+        for name in STATES:  # which the layer returns, or keeps, or both
+            self.recorder.mean(getattr(layer, name, None), State(population, t, name == "mem"))
+
+    def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
+        """A new population, by its name."""
+        before = self.currents.get(name)
+        again = isinstance(current, Signal) and before is not None and _same(current, before)
+        if again or isinstance(current, Later):
+            raise UltralifError(
+                f"{name}: is reset to a given state at a later timestep; pass the state that it "
+                "returned (as arguments of forward without defaults), or take init_hidden=True"
+            )
+        if not isinstance(current, Signal):
+            what = OTHER.get(type(current), "nothing that depends on the input in its first call")
+            raise UltralifError(f"{name}: gets {what}")
+        population, count = name, 2
+        while population in self.arriving or population == INPUT:
+            population, count = f"{name}, use {count}", count + 1
+        self.arriving[population] = population_of(population, layer, current)
+        self.layers[population] = name
+        self.currents[population] = current
+        self.spikes[population] = []
+        return population
+
+    def _continued(self, name: str, states: tuple[Any, ...]) -> str | None:
+        """The population whose state a layer goes on from; None from a state of zeros."""
+        if not states:
+            return self._newest.get(name)  # the layer keeps its state itself
+        found = {self._owner(name, state) for state in states}
+        if len(found) > 1:
+            raise UltralifError(f"{name}: gets states of several neurons, or one of them anew")
+        (population,) = found
+        if population is not None and self.layers[population] != name:
+            raise UltralifError(f"{name}: gets the state of {population}; expected its own")
+        return population
+
+    def _owner(self, name: str, state: Any) -> str | None:
+        meaning = self.recorder.meaning(state)
+        if meaning is None:
+            if torch.any(torch.as_tensor(state) != 0):
+                raise UltralifError(
+                    f"{name}: starts from a state that is not 0; expected zeros, as reset_mem() "
+                    "gives them"
+                )
+            return None
+        if isinstance(meaning, State):
+            if meaning.timestep != len(self.spikes[meaning.population]) - 1:
+                raise UltralifError(f"{name}: gets an old state again; expected its newest one")
+            return meaning.population
+        if isinstance(meaning, Later) and meaning.of:
+            return meaning.of
+        if isinstance(meaning, Signal) and (population := _sender(meaning)) in self.layers:
+            return population
+        raise UltralifError(
+            f"{name}: gets a state that is changed on its way; expected it as the neuron returned "
+            "it"
+        )
+
+    def _check_again(self, population: str, current: Meaning | None) -> None:
+        """Refuse what cannot be another timestep of a population."""
+        if type(current) in OTHER:
+            raise UltralifError(f"{population}: gets {OTHER[type(current)]}")
+        if isinstance(current, Signal) and not _same(current, self.currents[population]):
+            raise UltralifError(
+                f"{population}: a neuron used twice in a timestep with one state, or one that "
+                "hears spikes of the timestep before; expected one neuron for every place, or a "
+                "state for each; and RLeaky or RSynaptic where spikes come back"
+            )
+
+
+def _chosen(result: Any, sequence: bool) -> Any:
+    """All timesteps of a list of them, or the first thing of several."""
+    return torch.stack(list(result)) if sequence else result[0]
+
+
+def _linear(
+    recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+) -> None:
+    meaning = recorder.meaning(args[0])
+    if isinstance(meaning, Signal):
+        made = transformed(name, layer_node(name, layer), meaning, 1.0)
+        meaning = shaped(name, made, tuple(result.shape[1:]))
+    elif isinstance(meaning, Later):
+        meaning = Later()
+    elif type(meaning) in OTHER:
+        meaning = Unknown(f"{name}: gets {OTHER[type(meaning)]}")
+    if meaning is not None:
+        recorder.mean(result, meaning)
+
+
+def _inert(
+    recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+) -> None:
+    del name, layer
+    if (meaning := recorder.meaning(args[0])) is not None:
+        recorder.mean(result, meaning)
+
+
+def _unsupported(
+    recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+) -> None:
+    if any(recorder.meaning(one) is not None for one in flat(args)):
+        for output in flat(result):
+            recorder.mean(
+                output, Unknown(f"{name}: a {type(layer).__name__}; expected {SUPPORTED}")
+            )
+
+
+def _sender(signal: Signal) -> str | None:
+    """The population whose spikes a signal is, as they are."""
+    ((source, _), one), *more = signal.terms.items()
+    plain = isinstance(one, Identity) and not more and not signal.bias.any()
+    return source if plain else None
+
+
+def _same(a: Signal, b: Signal) -> bool:
+    """Whether two signals were made alike."""
+    if a.terms.keys() != b.terms.keys() or not np.array_equal(a.bias, b.bias):
+        return False
+    return all(_same_map(a.terms[key], b.terms[key]) for key in a.terms)
+
+
+def _same_map(a: LinearMap, b: LinearMap) -> bool:
+    if type(a) is not type(b) or a.source_size != b.source_size:
+        return False
+    if isinstance(a, Conv2d) and isinstance(b, Conv2d):
+        fields = ("input_shape", "stride", "padding", "dilation", "groups")
+        if any(getattr(a, f) != getattr(b, f) for f in fields):
+            return False
+    if isinstance(a, (Conv2d, Dense)) and isinstance(b, (Conv2d, Dense)):
+        return np.array_equal(a.weight, b.weight)
+    return True

@@ -1,0 +1,237 @@
+"""Two deployments side by side, from their report.json files, which are untrusted."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.io.printable import shortened
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.report.reading import ReportReader, in_words
+from ultralif_deploy.report.words import constant, without_energy
+
+NOT_MEASURED = "not measured"
+
+SAMPLES = ("name", "test_split", "samples", "timesteps", "encoding", "seed", "gain", "normalize")
+"""Conditions that make the samples and their spikes; under others no difference is paired."""
+
+CHIPS = ("loihi1", "loihi2")
+"""Back ends that place a program on neuron cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A figure of one report.
+
+    Attributes:
+        value: the figure, or None.
+        missing: why there is none.
+        ci95: 95 % interval of the value, where the report has one.
+    """
+
+    value: float | None
+    missing: str = NOT_MEASURED
+    ci95: tuple[float, float] | None = None
+
+
+Groups = dict[str, dict[str, Quantity]]
+
+
+def compare_reports(first: str | Path, second: str | Path) -> dict[str, Any]:
+    """Accuracy, spikes, operations, energy, cores and sizes of two deployments, and differences.
+
+    Args:
+        first: report.json, or the directory that holds it.
+        second: likewise.
+
+    Returns:
+        `files` that were read.
+
+        `conditions` that differ, as pairs of words by name: what makes the samples (`SAMPLES`),
+        without which differences are not those of paired samples, and each `device` of a name
+        that both have, where its joules are not by the same constants or only one program was
+        placed on it.
+
+        Per group and quantity a row of `first`, `second`, `difference`, second minus first, and,
+        but for accuracies, `ratio`, second by first. None stands where a report has no figure,
+        and `missing` then says why; there is a difference only of two figures, a ratio only by a
+        first that is not 0. `ci95` are the ends of intervals. Accuracies are fractions, gaps
+        percentage points, energies joules per inference without idle power.
+
+    Raises:
+        UltralifError: a file is no report: missing, too large, not JSON, another version, a
+            quantity missing or not a finite number.
+    """
+    a, b = ReportReader(first), ReportReader(second)
+    figures_a, figures_b = _figures(a), _figures(b)
+    return {
+        "files": [str(a.file), str(b.file)],
+        "conditions": _other_samples(a, b) | _other_devices(a, b),
+        **{
+            group: {
+                name: _row(group, figures_a[group].get(name), figures_b[group].get(name))
+                for name in dict.fromkeys((*figures_a[group], *figures_b[group]))
+            }
+            for group in figures_a
+        },
+    }
+
+
+def _row(group: str, a: Quantity | None, b: Quantity | None) -> dict[str, Any]:
+    """Two figures; None where a report has no quantity of that name."""
+    absent = Quantity(None, "no such population" if group == "spike rate" else NOT_MEASURED)
+    a, b = a or absent, b or absent
+    first, second = a.value, b.value
+    difference, ratio = None, None
+    if first is not None and second is not None:
+        difference, ratio = second - first, _ratio(first, second)
+    row: dict[str, Any] = {"first": first, "second": second, "difference": difference}
+    if group != "accuracy":
+        row["ratio"] = ratio
+    if first is None or second is None:
+        missing = (None if q.value is not None else q.missing for q in (a, b))
+        row["missing"] = dict(zip(("first", "second"), missing, strict=True))
+    if a.ci95 is not None or b.ci95 is not None:
+        row["ci95"] = {"first": a.ci95, "second": b.ci95}
+    return row
+
+
+def _ratio(first: float, second: float) -> float | None:
+    ratio = second / first if first else math.inf
+    return ratio if math.isfinite(ratio) else None
+
+
+def _other_samples(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
+    """What was measured on, and how it became spikes, where that differs."""
+    first, second = _samples(a), _samples(b)
+    return {name: [first[name], second[name]] for name in SAMPLES if first[name] != second[name]}
+
+
+def _samples(read: ReportReader) -> dict[str, str]:
+    assumed = read.table("assumed")
+    settings = {k: v.get("value") for k, v in assumed.items() if isinstance(v, dict)}
+    found = settings | read.table("data")
+    given = {name: found.get(name) for name in SAMPLES}
+    return {k: "not set" if v is None else in_words(v) for k, v in given.items()}
+
+
+def _other_devices(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
+    """Devices of one name whose joules are not made alike: from users' own files, or unplaced."""
+    found = {}
+    for name in a.table("energy", "devices").keys() & b.table("energy", "devices").keys():
+        first, second = _device(a, name), _device(b, name)
+        names = [k for k in sorted(first | second) if first.get(k) != second.get(k)]
+        if names:
+            texts = (
+                ", ".join(f"{shortened(k)} {side.get(k, 'not published')}" for k in names)
+                for side in (first, second)
+            )
+            found[f"device {name}"] = [shortened(text, 200) for text in texts]
+    return dict(sorted(found.items()))
+
+
+def _device(read: ReportReader, device: str) -> dict[str, str]:
+    """What turns counts into joules, in words: a model, constants, whether hops were counted."""
+    path = ("energy", "devices", device)
+    found = {"model": shortened(read.text(*path, "model"))}
+    found["program"] = "not placed" if read.text(*path, "note") else "placed"
+    for name in read.table(*path, "constants"):
+        at = (*path, "constants", name)
+        value = read.figure(*at, "value")
+        ends = {k: None if value is None else read.number(*at, k) for k in ("low", "high")}
+        entry = {"value": value, **ends, "unit": shortened(read.text(*at, "unit"))}
+        width = read.figure(*at, "access_bits")
+        found[name] = constant(entry) + ("" if width is None else f" per {width:g} bits")
+    return found
+
+
+def _figures(read: ReportReader) -> Groups:
+    """What is compared, by group and name; the checks of types and ranges are the reader's."""
+
+    def figure(*path: str) -> Quantity:
+        return Quantity(read.figure(*path))
+
+    return {
+        "accuracy": _accuracy(read),
+        "spike rate": {
+            name: figure("populations", name, "spike_rate_integer")
+            for name in read.table("populations")
+        },
+        "spikes": _spikes(read),
+        "operations": {
+            "synaptic, per inference": figure("energy", "synaptic_operations_per_inference"),
+            "dense, per inference": figure("energy", "dense_operations_per_inference"),
+        },
+        "energy": {name: _energy(read, name) for name in read.table("energy", "devices")},
+        "placement": {
+            f"{chip}, {what}": _placed(read, chip, key)
+            for chip in CHIPS
+            for key, what in (("cores", "neuron cores"), ("chips", "chips"))
+        },
+        "size": {
+            "parameters": figure("program", "parameters"),
+            "neurons": figure("program", "neurons"),
+            "bits per weight": figure("program", "bits_per_weight"),
+            "timesteps": figure("program", "timesteps"),
+            "C, bytes of code and constants": _compiled(read, "flash_bytes"),
+            "C, bytes of state": _compiled(read, "ram_bytes"),
+        },
+    }
+
+
+def _accuracy(read: ReportReader) -> dict[str, Quantity]:
+    """As trained is soft, or hard where the checkpoint's neurons are, or another tool's float."""
+    checkpoint = "checkpoint" in read.report
+    gap = "gap_soft_integer" if checkpoint else "gap_float_integer"
+    soft = read.figure("accuracy", "soft" if checkpoint else "float")
+    if checkpoint and soft is None:
+        soft = read.figure("accuracy", "hard_naive")
+    hard = {"hard": Quantity(read.figure("accuracy", "hard"))} if checkpoint else {}
+    return {
+        "as trained": Quantity(soft),
+        **hard,
+        "integer": Quantity(read.figure("accuracy", "integer")),
+        "gap, points": Quantity(
+            read.figure("accuracy", gap), ci95=read.interval("accuracy", "gap_ci95")
+        ),
+    }
+
+
+def _spikes(read: ReportReader) -> dict[str, Quantity]:
+    """Values other than 0 in one inference."""
+    counts = ("energy", "counts")
+    totals = {k: read.number(*counts, "spikes", k) for k in read.table(*counts, "spikes")}
+    samples = max(1, read.number(*counts, "samples"))
+    given = totals.pop(INPUT, 0.0)
+    return {
+        "of the input, per inference": Quantity(given / samples),
+        "of neurons, per inference": Quantity(sum(totals.values()) / samples),
+    }
+
+
+def _energy(read: ReportReader, device: str) -> Quantity:
+    path = ("energy", "devices", device)
+    why = without_energy(read.rows(*path, "not_published"))
+    return Quantity(read.figure(*path, "per_inference_j"), why)
+
+
+def _placed(read: ReportReader, chip: str, key: str) -> Quantity:
+    """Cores or chips in use, as the back end or else the energy model's run placed the program."""
+    chips = read.table("energy", "chips")
+    if chip in read.table("backends"):
+        return Quantity(read.figure("backends", chip, "facts", "placement", key))
+    if chip in chips and "refused" not in read.table("energy", "chips", chip):
+        return Quantity(read.figure("energy", "chips", chip, key))
+    refused = chip in chips or (
+        chip in read.table("backends_not_run")
+        and read.text("backends_not_run", chip, "why") == "refused"
+    )
+    return Quantity(None, "not placed" if refused else NOT_MEASURED)
+
+
+def _compiled(read: ReportReader, key: str) -> Quantity:
+    """A figure of the compiled C; none where no C ran, or without the tool that reads sizes."""
+    facts = ("backends", "c", "facts")
+    if "c" not in read.table("backends") or key not in read.table(*facts):
+        return Quantity(None)
+    return Quantity(read.figure(*facts, key))

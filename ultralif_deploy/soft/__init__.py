@@ -1,0 +1,1 @@
+"""The trained soft network: neurons, architectures, checkpoints, annealing, hardening."""

@@ -1,0 +1,186 @@
+"""Annealing: bring a soft network to where its hard limit works as well.
+
+By what data there is: none (ε → 0 as it is); samples (re-estimate what hardening spoils, then
+fine-tune from the learned ε down to hard spikes). Without labels the soft network's own class
+probabilities take their place.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ultralif_deploy.data import Split
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.soft.checkpoint_file import read_tensors, save
+from ultralif_deploy.soft.loop_quantization import LoopQuantizer
+from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm, stop_growth
+from ultralif_deploy.soft.training import Epoch, EpochResult, fit, hold_out, real_inputs
+
+CALIBRATION_SAMPLES = 500
+CALIBRATION_STREAM = 3
+LAST_FACTOR = 0.1
+"""Factor of ε at the end of the soft part of the schedule."""
+
+STATE_FILE = "anneal-state.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnealOptions:
+    """How to fine-tune.
+
+    Attributes:
+        epochs: a third of them soft with ε falling geometrically to a tenth, the rest
+            straight-through; 0 is `reestimation.reestimate` and does no more.
+        learning_rate: of Adam at the start; falls along a cosine to a twentieth.
+        batch_size: samples per step.
+        sparsity: λ of the penalty on the mean spike rate.
+        bits: quantize in the loop to this weight format; None trains float weights.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    batch_size: int = 128
+    sparsity: float = 0.0
+    bits: int | str | None = None
+
+
+def schedule(options: AnnealOptions) -> list[Epoch]:
+    """One `Epoch` per epoch: ε falls from the learned value, then straight-through."""
+    soft = options.epochs // 3
+    plan = []
+    for index in range(options.epochs):
+        progress = index / max(1, options.epochs - 1)
+        rate = options.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
+        if index < soft:
+            plan.append(Epoch(LAST_FACTOR ** (index / max(1, soft - 1)), False, rate))
+        else:
+            plan.append(Epoch(0.0, True, rate))
+    return plan
+
+
+def fine_tune(
+    network: SoftNetwork,
+    train: Split,
+    encoder: Encoder,
+    options: AnnealOptions,
+    *,
+    directory: Path | None = None,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+    on_batch: Callable[[float, float], None] | None = None,
+) -> SoftNetwork:
+    """Fine-tune a copy, as `reestimate` makes it, to hard spikes; re-estimate its batch norm anew.
+
+    A learned log τ is kept below log 0.99 from the start, because a membrane that grows makes a
+    hard neuron fire at every timestep.
+
+    Args:
+        network: left as it is.
+        train: samples, with labels or without.
+        encoder: of the inputs.
+        options: how.
+        directory: where a checkpoint is kept after every epoch; a run that was interrupted there
+            goes on after its last finished epoch.
+        on_epoch: called with the figures of each epoch.
+        on_batch: called after each step.
+
+    Returns:
+        The annealed network, in evaluation mode.
+
+    Raises:
+        UltralifError: too few samples, a loss that is not finite.
+    """
+    result = reestimate(network, train, encoder)
+    if options.epochs == 0:
+        return result
+    quantizer = None
+    if options.bits is not None:
+        form = weight_format(options.bits)
+        quantizer = LoopQuantizer(form, calibration_inputs(train, encoder))
+    identity = _identity(network, train, encoder, options)
+    resume = _resume(directory, identity, result) if directory is not None else None
+
+    def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
+        if directory is not None:
+            settings = encoder.as_dict() | {"encoding": encoder.kind}
+            training = state | {"identity": identity}
+            save(directory / STATE_FILE, result, {"epoch": figures.epoch}, settings, training)
+        if on_epoch is not None:
+            on_epoch(figures)
+
+    fitting, held = hold_out(train)
+    if held.y is None:
+        held = Split(held.x, _predictions(network, held, encoder))
+    fit(
+        result,
+        fitting,
+        encoder,
+        schedule(options),
+        teacher=network,
+        after_step=lambda: stop_growth(result),
+        watch=held,
+        batch_size=options.batch_size,
+        sparsity=options.sparsity,
+        quantizer=quantizer,
+        resume=resume,
+        on_epoch=after_epoch,
+        on_batch=on_batch,
+    )
+    if quantizer is not None:
+        quantizer.snap(result)
+    reestimate_batch_norm(result, train, encoder, keep_shared_grids=quantizer is not None)
+    if directory is not None:
+        (directory / STATE_FILE).unlink(missing_ok=True)
+    return result
+
+
+def calibration_values(train: Split, encoder: Encoder) -> np.ndarray:
+    """Integer inputs [time, batch, input] of the first training samples."""
+    return encoder.encode(train.x[:CALIBRATION_SAMPLES], (CALIBRATION_STREAM,))
+
+
+def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:
+    """Real inputs [time, batch, input] of the first training samples."""
+    return real_inputs(encoder, calibration_values(train, encoder))
+
+
+@torch.no_grad()
+def _predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
+    """Classes that the soft network gives the samples."""
+    blocks = encoder.blocks(samples.x)
+    logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
+    return torch.cat(logits).argmax(1).numpy()
+
+
+def _identity(network: SoftNetwork, train: Split, encoder: Encoder, options: AnnealOptions) -> str:
+    """SHA-256 of everything that determines the run."""
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode() + value.detach().numpy().tobytes())
+    digest.update(np.ascontiguousarray(train.x).tobytes())
+    if train.y is not None:
+        digest.update(np.ascontiguousarray(train.y).tobytes())
+    digest.update(json.dumps([asdict(options), encoder.as_dict()], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _resume(directory: Path, identity: str, network: SoftNetwork) -> dict[str, Any] | None:
+    """Training state of an interrupted run of the same inputs, loaded into the network."""
+    path = directory / STATE_FILE
+    if not path.exists():
+        return None
+    content = read_tensors(path)
+    training = content.get("training")
+    if not isinstance(training, dict) or training.get("identity") != identity:
+        return None
+    network.load_state_dict(content["model_state_dict"])
+    return training

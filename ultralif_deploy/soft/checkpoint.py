@@ -1,0 +1,289 @@
+"""The network that a checkpoint in the released format holds, and every setting with its source."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
+from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
+from ultralif_deploy.soft.layout import choose_side, layout
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.soft.neurons import LearnedEpsilon, SoftNeuron, UltraLIF
+
+MEMBRANES = ("hard", "soft")
+
+MAX_TIMESTEPS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded network, what the file said besides, and where every setting came from.
+
+    Attributes:
+        network: the soft network, in evaluation mode.
+        timesteps: T.
+        assumptions: settings with their sources.
+        settings: encoding settings that our own training stored (may be empty).
+        record: the plain values of the released dictionary (best_acc, epoch, …).
+    """
+
+    network: SoftNetwork
+    timesteps: int
+    assumptions: Assumptions
+    settings: dict[str, Any]
+    record: dict[str, Any]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons per layer, input first."""
+        return self.network.architecture.widths
+
+    @property
+    def architecture_name(self) -> str:
+        """Name of the released class."""
+        return self.network.architecture.name
+
+
+def load(
+    path: str | Path,
+    *,
+    content: dict[str, Any] | None = None,
+    timesteps: int | None = None,
+    theta: float | None = None,
+    tau: float | None = None,
+    neuron: str | None = None,
+    skip: bool | None = None,
+    stateless: bool | None = None,
+    input_side: int | None = None,
+    data_side: int | None = None,
+    membrane: str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Checkpoint:
+    """Build the network that a checkpoint holds.
+
+    The architecture is found from keys and shapes. What the file cannot say comes from the
+    arguments, then from settings our own training stored, then from the file name, then from
+    stated defaults.
+
+    Args:
+        path: a .pt file in the released format, or a bare state dict.
+        content: of the file, if `read_tensors` has read it already.
+        timesteps: T.
+        theta: firing threshold θ.
+        tau: decay, for neurons that do not learn it.
+        neuron: the authors' key, where the keys leave a choice (ultratlif or ultradlif).
+        skip: residual connections between hidden layers.
+        stateless: the membrane is reset at every timestep.
+        input_side: height and width of the images of a convolutional network.
+        data_side: the same as the data have it, where `input_side` is None.
+        membrane: `soft` or `hard`: what annealing makes of the membrane of UltraLIF kinds.
+        dtype: of the network.
+
+    Raises:
+        UltralifError: the file is bad, keys or shapes do not make a known network, weights are
+            not finite, or an option contradicts the file.
+    """
+    path = Path(path)
+    content = read_tensors(path) if content is None else content
+    state, record = split_state(path, content)
+    given = content.get(SETTINGS_KEY)
+    stored = dict(given) if isinstance(given, dict) else {}
+    ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
+    assumptions = Assumptions()
+    found = layout(path, state)
+    batch_norm = "bn1.running_mean" in state or "stem_bn.running_mean" in state
+    name = None if ablation else released_name(path.stem)
+    hints = ablation_hints(path.stem) if ablation else {} if name is None else name.hints()
+    if name is not None:
+        _compare_name(path, name, found, batch_norm, assumptions)
+    kind = _neuron_kind(path, state, ablation, neuron, stored, hints, assumptions)
+    learned = set(_kinds(ablation)[kind].parameter_names)
+    theta_value, tau_value = default_theta(kind, ablation), 0.9
+    if "_thresh" not in learned:
+        theta_value = assumptions.choose("theta", theta, stored, {}, theta_value, kind=float)
+    elif theta is not None:
+        raise UltralifError(f"{path}: --theta {theta}: {kind} learns its threshold")
+    # The paper's UltraDLIF has no τ at all.
+    if not {"_tau", "_log_tau"} & learned and not (ablation and kind == "ultradlif"):
+        tau_value = assumptions.choose("tau", tau, stored, {}, tau_value, kind=float)
+    elif tau is not None:
+        raise UltralifError(f"{path}: --tau {tau}: {kind} learns its decay or has none")
+    widths: tuple[int, ...] = found["widths"]
+    hidden = len(widths) - 2
+    skip_value = False
+    if hidden > 1:
+        skip_value = assumptions.choose("skip", skip, stored, hints, False, kind=bool)
+        if len(set(widths[1:-1])) == 1:
+            assumptions.warn_of_default(
+                "skip", "residual connections: neither the file nor its name tells", "--no-skip"
+            )
+    elif skip:
+        raise UltralifError(f"{path}: --skip needs two or more hidden layers, found {hidden}")
+    if skip_value and len(set(widths[1:-1])) > 1:
+        raise UltralifError(
+            f"{path}: --skip needs hidden layers of one width, found {widths[1:-1]}"
+        )
+    steps = assumptions.choose("timesteps", timesteps, stored, hints, 10, kind=int)
+    stateless_value = False
+    if "channels" in found and not found.get("residual"):
+        stateless_value = assumptions.choose(
+            "stateless", stateless, stored, hints, False, kind=bool
+        )
+        if steps > 1:
+            assumptions.warn_of_default(
+                "stateless",
+                "whether the membrane is reset at every timestep: neither the file nor its name "
+                "tells",
+                "--stateful",
+            )
+    elif stateless:
+        raise UltralifError(f"{path}: --stateless: only ConvSNN and DeepConvSNN have that form")
+    if "channels" in found:
+        side, source = choose_side(path, found, input_side, data_side)
+        assumptions.add("input_side", side, source)
+        found |= {"side": side, "widths": (found["channels"][0] * side * side, widths[-1])}
+    elif input_side is not None:
+        raise UltralifError(f"{path}: --input-side {input_side}: the network is fully connected")
+    if not 1 <= steps <= MAX_TIMESTEPS:
+        raise UltralifError(f"{path}: timesteps = {steps}; expected 1 to {MAX_TIMESTEPS}")
+    if not (math.isfinite(theta_value) and 0 < tau_value <= 1):
+        raise UltralifError(
+            f"{path}: theta = {theta_value}, tau = {tau_value}; expected a finite θ and 0 < τ ≤ 1"
+        )
+    membrane_value = "hard"
+    if issubclass(_kinds(ablation)[kind], UltraLIF):
+        membrane_value = assumptions.choose("membrane", membrane, stored, {}, "hard", kind=str)
+        if membrane_value not in MEMBRANES:
+            raise UltralifError(
+                f"{path}: membrane = {membrane_value!r}; expected {' or '.join(MEMBRANES)}"
+            )
+    elif membrane is not None:
+        raise UltralifError(
+            f"{path}: --membrane {membrane}: {kind} has no soft maximum in its membrane; only "
+            "UltraLIF and UltraPLIF kinds have"
+        )
+    architecture = Architecture(
+        **found,
+        neuron=kind,
+        batch_norm=batch_norm,
+        skip=skip_value,
+        spiking_output=ablation,
+        theta=theta_value,
+        tau=tau_value,
+        membrane=membrane_value,
+        stateless=stateless_value,
+    )
+    network = SoftNetwork(architecture).to(dtype)
+    _fill(path, network, state, dtype)
+    return Checkpoint(network.eval(), steps, assumptions, stored, record)
+
+
+def _kinds(ablation: bool) -> dict[str, type[SoftNeuron]]:
+    return ABLATION if ablation else RELEASED
+
+
+def _neuron_kind(
+    path: Path,
+    state: dict[str, Tensor],
+    ablation: bool,
+    option: str | None,
+    stored: dict[str, Any],
+    hints: dict[str, Any],
+    assumptions: Assumptions,
+) -> str:
+    prefix = re.compile(r"(?:neuron1?|lif1|stem_neuron)\.(\w+)$")
+    names = {m[1] for m in map(prefix.match, state) if m}
+    names = {"_log_eps" if name == "_fixed_eps" else name for name in names}
+    kinds = _kinds(ablation)
+    possible = [kind for kind, cls in kinds.items() if set(cls.parameter_names) == names]
+    if not possible:
+        raise UltralifError(
+            f"{path}: neuron parameters {sorted(names)} belong to no known kind "
+            f"({', '.join(kinds)})"
+        )
+    if option is not None and option not in possible:
+        raise UltralifError(
+            f"{path}: --neuron {option} does not have parameters {sorted(names)}; "
+            f"possible: {', '.join(possible)}"
+        )
+    stored, hints = (
+        {k: v for k, v in source.items() if k != "neuron" or v in possible}
+        for source in (stored, hints)
+    )
+    default = possible[0]
+    if len(possible) == 1:
+        assumptions.add("neuron", default, "checkpoint")
+        return default
+    chosen = assumptions.choose("neuron", option, stored, hints, default, kind=str)
+    others = ", ".join(kind for kind in possible if kind != chosen)
+    assumptions.warn_of_default(
+        "neuron",
+        f"the neuron kind: its parameters are also those of {others}",
+        f"--neuron {chosen}",
+    )
+    return chosen
+
+
+def _compare_name(
+    path: Path,
+    name: ReleasedName,
+    found: Mapping[str, Any],
+    batch_norm: bool,
+    assumptions: Assumptions,
+) -> None:
+    """Warn of what a file's name says otherwise than the file."""
+    for what in name.contradictions(found, batch_norm):
+        assumptions.warn(
+            "file-name",
+            f"{path.name}: the name and the file differ in whether it has {what}; the file is "
+            "followed",
+            "check that the file has its own name",
+        )
+    if name.unknown:
+        assumptions.warn(
+            "file-name",
+            f"{path.name}: {', '.join(name.unknown)} in the name means nothing to this tool",
+            "check that the network is the one shown by inspect",
+        )
+
+
+def _fill(path: Path, network: SoftNetwork, state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    for stage in network.stages():
+        fixed = state.get(f"{stage.name}._fixed_eps")
+        if isinstance(stage.neuron, LearnedEpsilon) and fixed is not None:
+            stage.neuron.fix_epsilon(fixed.to(dtype).clone())
+    target = network.state_dict()
+    missing = sorted(set(target) - set(state) - {k for k in target if "num_batches" in k})
+    unknown = sorted(set(state) - set(target))
+    if missing or unknown:
+        raise UltralifError(
+            f"{path}: keys do not make a {network.architecture.name}; missing: "
+            f"{', '.join(missing[:4]) or 'none'}; unknown: {', '.join(unknown[:4]) or 'none'}"
+        )
+    for key, value in state.items():
+        shape = target[key].shape
+        if value.shape != shape and not (value.numel() == 1 and shape.numel() == 1):
+            per_neuron = shape == torch.Size([]) and value.ndim == 1
+            raise UltralifError(
+                f"{path}: {key} has shape {tuple(value.shape)}; expected {tuple(shape)}"
+                + (" (one value for the population)" if per_neuron else "")
+            )
+        if not value.is_floating_point() and "num_batches" not in key:
+            raise UltralifError(f"{path}: {key} is {value.dtype}; expected floating point")
+        if value.is_floating_point():
+            value = value.to(dtype)
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            bad = int((~torch.isfinite(value)).sum())
+            raise UltralifError(f"{path}: {key} has {bad} values that are NaN or infinite")
+        if key.endswith("running_var") and bool((value < 0).any()):
+            raise UltralifError(f"{path}: {key} has negative values; expected variances")
+        target[key].copy_(value.reshape(shape))

@@ -1,0 +1,122 @@
+"""Names of released checkpoints: `{key}_T{T}[_sp{λ}]_seed{seed}.pt`, written and read.
+
+The key is the neuron kind, then the number of hidden layers where it is above 1, then marks of the
+network: `ultratplif2_bn_res`, `lif_conv_sl`, `ultratlif_conv4_bn_ds`, `ultradlif_sresnet18`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ultralif_deploy.soft.architectures import Architecture
+from ultralif_deploy.soft.neuron_kinds import RELEASED
+
+DISENTANGLED = "_ds"
+"""Mark that belongs to the neuron kind, wherever it stands in the key."""
+
+MARKS = ("conv", "conv4", "sresnet18", "bn", "res", "sl", "ds")
+"""Marks of a key, between underscores."""
+
+_ABLATION_NAMES = {
+    "UltraLIF": "ultratlif",
+    "UltraPLIF": "ultratplif",
+    "UltraDLIF": "ultradlif",
+    "UltraDPLIF": "ultradplif",
+}
+_BASES = sorted((k.removesuffix(DISENTANGLED) for k in RELEASED), key=len, reverse=True)
+_NAME = re.compile(
+    rf"(?P<base>{'|'.join(map(re.escape, _BASES))})(?P<layers>[23])?(?P<marks>(?:_[a-z0-9]+)*?)"
+    r"_T(?P<timesteps>\d{1,6})(?:_|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedName:
+    """What a file's name says.
+
+    Attributes:
+        neuron: the authors' key of the neuron kind.
+        timesteps: T.
+        layers: hidden layers of a fully connected network.
+        marks: those of `MARKS` that it holds.
+        unknown: marks that are none of them.
+    """
+
+    neuron: str
+    timesteps: int
+    layers: int
+    marks: frozenset[str]
+    unknown: tuple[str, ...]
+
+    def hints(self) -> dict[str, Any]:
+        """Settings by name."""
+        return {
+            "neuron": self.neuron,
+            "timesteps": self.timesteps,
+            "skip": "res" in self.marks,
+            "stateless": "sl" in self.marks,
+        }
+
+    def contradictions(self, found: Mapping[str, Any], batch_norm: bool) -> list[str]:
+        """What the name says otherwise than the file's own keys and shapes.
+
+        Args:
+            found: fields of `Architecture`, from the file.
+            batch_norm: whether the file has batch norm.
+        """
+        convolutions = len(found.get("channels", ())) - 1
+        residual = bool(found.get("residual"))
+        hidden = len(found["widths"]) - 2
+        pairs = (
+            ("batch norm", "bn" in self.marks, batch_norm, not residual),
+            ("two convolutions", "conv" in self.marks, convolutions == 2, not residual),
+            ("four convolutions", "conv4" in self.marks, convolutions == 4, not residual),
+            ("residual blocks", "sresnet18" in self.marks, residual, True),
+            (f"{self.layers} hidden layers", True, hidden == self.layers, convolutions < 0),
+        )
+        return [what for what, named, held, applies in pairs if applies and named != held]
+
+
+def released_name(stem: str) -> ReleasedName | None:
+    """What the name of a released checkpoint says; None for other names."""
+    match = _NAME.match(stem)
+    if match is None:
+        return None
+    marks = [mark for mark in match["marks"].split("_") if mark]
+    kind = match["base"] + (DISENTANGLED if "ds" in marks else "")
+    return ReleasedName(
+        kind if kind in RELEASED else match["base"],
+        int(match["timesteps"]),
+        int(match["layers"] or 1),
+        frozenset(marks) & frozenset(MARKS),
+        tuple(mark for mark in marks if mark not in MARKS),
+    )
+
+
+def ablation_hints(stem: str) -> dict[str, Any]:
+    """Settings that the name of the ablation script's files says: `UltraPLIF_…_T10`."""
+    name, _, rest = stem.partition("_")
+    steps = re.search(r"_T(\d{1,6})$", rest)
+    hints: dict[str, Any] = {"timesteps": int(steps.group(1))} if steps else {}
+    if name in _ABLATION_NAMES:
+        hints["neuron"] = _ABLATION_NAMES[name]
+    return hints
+
+
+def released_key(architecture: Architecture) -> str:
+    """The authors' key of a network: `ultratplif2_bn_res`, `lif_conv_sl`."""
+    a = architecture
+    base = a.neuron.removesuffix(DISENTANGLED)
+    marks = []
+    if a.residual:
+        marks.append("sresnet18")
+    elif a.channels:
+        marks.append("conv" if len(a.channels) == 3 else f"conv{len(a.channels) - 1}")
+    elif a.hidden > 1:
+        base += str(a.hidden)
+    marks += ["bn"] if a.batch_norm and not a.residual else []
+    marks += ["res"] if a.skip else []
+    marks += ["sl"] if a.stateless else []
+    marks += ["ds"] if a.neuron.endswith(DISENTANGLED) else []
+    return "_".join((base, *marks))

@@ -1,0 +1,159 @@
+"""The released architectures as one torch module, built from an `Architecture`.
+
+SNN, DeepSNN and TripleSNN are `fc1 [bn1] neuron1 fc2 [bn2] neuron2 … fcN`; the ablation script's
+network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN are stages
+`conv [bn] pool neuron` and a `fc`; the residual net is a stem, blocks and a `fc`. Submodules carry
+the released names, so `state_dict` is the released format.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.soft.architectures import (
+    Architecture,
+    BatchNorm,
+    EffectiveParameters,
+    Stage,
+    build,
+    stages,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftTrace:
+    """Outputs of a soft forward pass.
+
+    Attributes:
+        logits: [batch, class], averaged over timesteps.
+        spikes: per spiking population [time, batch, neuron].
+    """
+
+    logits: Tensor
+    spikes: dict[str, Tensor]
+
+    def output_rate(self, skip: bool) -> Tensor:
+        """Mean output s̄ of the layers, as the authors count it: above 1 is possible with `skip`.
+
+        With residual connections a layer's output is its spikes and the output before it.
+        """
+        means = torch.stack([s.mean() for s in self.spikes.values()])
+        return (means.cumsum(0) if skip else means).mean()
+
+    def spike_rate(self) -> Tensor:
+        """Mean spike over populations, each population counted once (as the authors do)."""
+        return torch.stack([s.mean() for s in self.spikes.values()]).mean()
+
+
+class SoftNetwork(nn.Module):
+    """An UltraLIF network.
+
+    Args:
+        architecture: what to build.
+        seed: seed of the initial weights.
+
+    Raises:
+        UltralifError: an unknown neuron kind, or a soft membrane for a kind that has none.
+    """
+
+    def __init__(self, architecture: Architecture, seed: int = 0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for name, module in build(architecture).items():
+                parent: nn.Module = self
+                *path, last = name.split(".")
+                for part in path:
+                    if part not in parent._modules:
+                        parent.add_module(part, nn.Module())
+                    parent = parent.get_submodule(part)
+                parent.add_module(last, module)
+
+    def stages(self) -> list[Stage]:
+        """Populations in order, the read-out last."""
+        return stages(self.architecture, dict(self.named_modules()))
+
+    def layers(self) -> Iterable[tuple[nn.Linear | nn.Conv2d, BatchNorm | None, Stage]]:
+        """Every layer of weights with its batch norm and stage, from input to output."""
+        for stage in self.stages():
+            for branch in stage.branches:
+                if branch.linear is not None:
+                    yield branch.linear, branch.norm, stage
+
+    def forward(
+        self,
+        inputs: Tensor,
+        factor: float = 1.0,
+        straight_through: bool = False,
+        effective: EffectiveParameters | None = None,
+    ) -> SoftTrace:
+        """Run all timesteps.
+
+        Args:
+            inputs: [time, batch, input], real values.
+            factor: multiplies every neuron's temperature; 0 is the hard network.
+            straight_through: hard values, soft derivatives.
+            effective: weight and bias to use in place of each linear layer's own.
+        """
+        time, batch = inputs.shape[:2]
+        signals = first_signals(self, inputs)
+        spikes: dict[str, Tensor] = {}
+        for stage in self.stages():
+            current = stage_current(stage, signals, effective)
+            if stage.neuron is None:
+                return SoftTrace(current.view(time, batch, -1).mean(0), spikes)
+            signals[stage.name] = fire(stage, current, time, factor, straight_through)
+            spikes[stage.name] = signals[stage.name].reshape(time, batch, -1)
+        return SoftTrace(spikes[stage.name].mean(0), spikes)
+
+    def epsilon(self) -> float:
+        """Mean temperature over the neurons."""
+        values = [
+            torch.as_tensor(stage.neuron.temperature()).detach().double().mean()
+            for stage in self.stages()
+            if stage.neuron is not None
+        ]
+        return float(torch.stack(values).mean())
+
+
+def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
+    """The input's signal [row, ...] by name, images where the network takes images."""
+    a, rows = network.architecture, inputs.flatten(0, 1)
+    return {INPUT: rows.view(-1, a.channels[0], a.side, a.side) if a.channels else rows}
+
+
+def stage_current(
+    stage: Stage, signals: dict[str, Tensor], effective: EffectiveParameters | None = None
+) -> Tensor:
+    """Current [row, ...] of a stage; rows are timesteps and samples."""
+    currents = [
+        branch.current(added([signals[source] for source in branch.sources]), effective)
+        for branch in stage.branches
+    ]
+    return added(currents)
+
+
+def fire(
+    stage: Stage, current: Tensor, time: int, factor: float, straight_through: bool = False
+) -> Tensor:
+    """Spikes [row, ...] of a current of that shape."""
+    assert stage.neuron is not None
+    ordered = current.movedim(1, -1) if stage.channelwise else current
+    neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()
+    # Without state every timestep is a sample of its own.
+    flat = ordered.reshape(1 if stage.stateless else time, -1, neurons)
+    spikes: Tensor = stage.neuron(flat, factor, straight_through)
+    spikes = spikes.reshape(ordered.shape)
+    return spikes.movedim(-1, 1) if stage.channelwise else spikes
+
+
+def added(signals: list[Tensor]) -> Tensor:
+    """Sum of signals of one shape."""
+    total = signals[0]
+    for signal in signals[1:]:
+        total = total + signal
+    return total

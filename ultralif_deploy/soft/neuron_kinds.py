@@ -1,0 +1,55 @@
+"""Soft neurons by the authors' keys, and their thresholds where nothing states them."""
+
+from ultralif_deploy.soft.baseline_neurons import (
+    LIF,
+    PLIF,
+    AdaLIF,
+    DSpike,
+    DSpikePlus,
+    FullPLIF,
+    SigmaLIF,
+)
+from ultralif_deploy.soft.neurons import (
+    AblationUltraPLIF,
+    PaperUltraDLIF,
+    PaperUltraDPLIF,
+    SoftNeuron,
+    UltraDLIF,
+    UltraDPLIF,
+    UltraLIF,
+    UltraLIFDS,
+    UltraPLIF,
+    UltraPLIFDS,
+)
+
+RELEASED: dict[str, type[SoftNeuron]] = {
+    "ultratlif": UltraLIF,
+    "ultratplif": UltraPLIF,
+    "ultratlif_ds": UltraLIFDS,
+    "ultratplif_ds": UltraPLIFDS,
+    "ultradlif": UltraDLIF,
+    "ultradplif": UltraDPLIF,
+    "lif": LIF,
+    "plif": PLIF,
+    "fullplif": FullPLIF,
+    "adalif": AdaLIF,
+    "dspike": DSpike,
+    "dspike+": DSpikePlus,
+    "sigmalif": SigmaLIF,
+}
+"""Neuron kinds of the released library, by the authors' command-line keys."""
+
+ABLATION: dict[str, type[SoftNeuron]] = {
+    "ultratlif": UltraLIF,
+    "ultratplif": AblationUltraPLIF,
+    "ultradlif": PaperUltraDLIF,
+    "ultradplif": PaperUltraDPLIF,
+}
+"""Neuron kinds of the authors' ablation script, which follow the paper's equations."""
+
+
+def default_theta(kind: str, ablation: bool) -> float:
+    """θ where nothing states it: 1 in the ablation script, 0 for Ultra and SigmaLIF, else 0.5."""
+    if ablation:
+        return 1.0
+    return 0.0 if kind.startswith("ultra") or kind == "sigmalif" else 0.5

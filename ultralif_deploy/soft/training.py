@@ -1,0 +1,199 @@
+"""One training loop, for soft training and for annealing; it can be interrupted at any epoch."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ultralif_deploy.data import Split
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.soft.loop_quantization import LoopQuantizer
+from ultralif_deploy.soft.network import SoftNetwork
+
+SHUFFLE, TRAIN_SPIKES = 1, 2
+"""Streams of the seeded generators, apart from the test spikes' stream 0."""
+
+VALIDATION_SAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch does.
+
+    Attributes:
+        factor: of every temperature during the epoch.
+        straight_through: hard values, soft derivatives (then `factor` is 0).
+        learning_rate: of Adam.
+    """
+
+    factor: float
+    straight_through: bool
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """Figures after one epoch; accuracies are on held-out training samples.
+
+    Attributes:
+        epoch: 1-based.
+        loss: mean loss over the epoch.
+        epsilon: mean ε at which the epoch ran.
+        soft_accuracy: at the learned ε.
+        hard_accuracy: at ε = 0.
+        spike_rate: mean hard spike rate.
+    """
+
+    epoch: int
+    loss: float
+    epsilon: float
+    soft_accuracy: float
+    hard_accuracy: float
+    spike_rate: float
+
+
+OnEpoch = Callable[[EpochResult, dict[str, Any]], None]
+
+
+def constant_plan(epochs: int, learning_rate: float = 1e-3) -> list[Epoch]:
+    """Soft training at the learned ε, the released protocol (Adam, constant rate)."""
+    return [Epoch(1.0, False, learning_rate)] * epochs
+
+
+def hold_out(train: Split) -> tuple[Split, Split]:
+    """Training samples and the last tenth (at most 1000), held out to watch the progress."""
+    held = min(VALIDATION_SAMPLES, len(train.x) // 10)
+    if held == 0:
+        raise UltralifError(f"{len(train.x)} training samples; at least 10 are needed to train")
+    return train.cut(len(train.x) - held)
+
+
+def fit(
+    network: SoftNetwork,
+    train: Split,
+    encoder: Encoder,
+    plan: Sequence[Epoch],
+    *,
+    teacher: SoftNetwork | None = None,
+    after_step: Callable[[], object] | None = None,
+    watch: Split | None = None,
+    batch_size: int = 128,
+    sparsity: float = 0.0,
+    quantizer: LoopQuantizer | None = None,
+    resume: dict[str, Any] | None = None,
+    on_epoch: OnEpoch | None = None,
+    on_batch: Callable[[float, float], None] | None = None,
+) -> None:
+    """Train in place: cross-entropy of the mean logits plus sparsity · mean spike rate.
+
+    Args:
+        network: trained in place; left in evaluation mode.
+        train: samples; without labels the teacher's class probabilities take their place.
+        encoder: fresh Bernoulli spikes every epoch.
+        plan: one entry an epoch.
+        teacher: soft network to imitate on the same input spikes, where there are no labels.
+        after_step: called after each step of the optimizer.
+        watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
+        batch_size: samples per step.
+        sparsity: λ of the penalty on the mean spike rate.
+        quantizer: weights as they will be quantized, refreshed every epoch.
+        resume: the training state that `on_epoch` was given after the last finished epoch.
+        on_epoch: called after each epoch with its figures and the state to resume from; needs
+            `watch`.
+        on_batch: called after each step with the share of the epoch done and the loss.
+
+    Raises:
+        UltralifError: the loss is no longer finite.
+    """
+    assert train.y is not None or teacher is not None
+    optimizer = torch.optim.Adam(network.parameters())
+    start = 0
+    if resume is not None:
+        start = int(resume["epochs_done"])
+        optimizer.load_state_dict(resume["optimizer"])
+    for index in range(start, len(plan)):
+        epoch = plan[index]
+        for group in optimizer.param_groups:
+            group["lr"] = epoch.learning_rate
+        if quantizer is not None:
+            quantizer.refresh(network)
+        order = np.random.default_rng([encoder.seed, SHUFFLE, index]).permutation(len(train.x))
+        batches = math.ceil(len(order) / batch_size)
+        total = 0.0
+        network.train()
+        for batch in range(batches):
+            chosen = order[batch * batch_size : (batch + 1) * batch_size]
+            if len(chosen) < 2:  # batch norm needs two samples
+                continue
+            values = encoder.encode(train.x[chosen], (TRAIN_SPIKES, index, batch))
+            inputs = real_inputs(encoder, values)
+            trace = network(inputs, epoch.factor, epoch.straight_through, quantizer)
+            target = _target(train, chosen, teacher, inputs)
+            loss = nn.functional.cross_entropy(trace.logits, target)
+            if sparsity:
+                loss = loss + sparsity * trace.spike_rate()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            if after_step is not None:
+                after_step()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise UltralifError(
+                    f"loss is {value} in epoch {index + 1}; lower the learning rate "
+                    f"(now {epoch.learning_rate:g})"
+                )
+            total += value * len(chosen)
+            if on_batch is not None:
+                on_batch((batch + 1) / batches, value)
+        network.eval()
+        if on_epoch is not None and watch is not None:
+            soft, _ = evaluate(network, watch, encoder, 1.0, quantizer)
+            hard, rate = evaluate(network, watch, encoder, 0.0, quantizer)
+            epsilon = epoch.factor * network.epsilon()
+            result = EpochResult(index + 1, total / len(order), epsilon, soft, hard, rate)
+            on_epoch(result, {"epochs_done": index + 1, "optimizer": optimizer.state_dict()})
+    network.eval()
+
+
+@torch.no_grad()
+def _target(
+    train: Split, chosen: np.ndarray, teacher: SoftNetwork | None, inputs: Tensor
+) -> Tensor:
+    """Labels [batch], or the teacher's class probabilities [batch, class]."""
+    if train.y is not None:
+        return torch.from_numpy(train.y[chosen])
+    assert teacher is not None
+    probabilities: Tensor = teacher(inputs).logits.softmax(1)
+    return probabilities
+
+
+def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Integer inputs [time, batch, input] as the real values that a soft network sees."""
+    inputs = torch.tensor(values, dtype=dtype)
+    scale, offset = (torch.as_tensor(v, dtype=dtype) for v in encoder.reading(values.shape[-1]))
+    return inputs if encoder.kind != "constant" else inputs * scale + offset
+
+
+@torch.no_grad()
+def evaluate(
+    network: SoftNetwork,
+    samples: Split,
+    encoder: Encoder,
+    factor: float,
+    quantizer: LoopQuantizer | None = None,
+) -> tuple[float, float]:
+    """Accuracy and mean spike rate at one annealing factor, in evaluation mode."""
+    assert samples.y is not None
+    correct, rate = 0, 0.0
+    for where, values in encoder.blocks(samples.x):
+        trace = network(real_inputs(encoder, values), factor, False, quantizer)
+        predicted = trace.logits.argmax(1).numpy()
+        correct += int((predicted == samples.y[where]).sum())
+        rate += float(trace.spike_rate()) * len(predicted)
+    return correct / len(samples.x), rate / len(samples.x)

@@ -1,0 +1,1 @@
+"""What is to be deployed: settings with their origins, data, encoder, network."""

@@ -1,0 +1,1 @@
+"""What was lost: accuracy, spikes, back ends against each other, certificates, verdicts."""

@@ -1,0 +1,149 @@
+"""Every export target and every back end by name: what writes, what runs, what it needs."""
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ultralif_deploy.errors import Missing, UltralifError
+from ultralif_deploy.exporters.c.writer import Vectors, write_c
+from ultralif_deploy.exporters.lava.writer import write_lava, write_lava_custom, write_lava_loihi1
+from ultralif_deploy.exporters.netx.writer import write_netx
+from ultralif_deploy.exporters.onnx.writer import write_onnx
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Executable
+from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.loihi import simulator as loihi
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.runners import c as c_runner
+from ultralif_deploy.simulators.runners import lava as lava_runner
+from ultralif_deploy.simulators.runners import onnx as onnx_runner
+
+Write = Callable[[Program, Path], tuple[Path, ...]]
+"""Writes a program's form into a directory, whole or not at all; returns the files.
+
+Raises `Refused` where the target cannot express the program exactly.
+"""
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """One way to execute a program.
+
+    Attributes:
+        load: makes a program ready; a back end with an artefact reads it from the directory.
+        artefact: name of the exporter whose files are executed, or None.
+        missing: what is not installed here, or None.
+    """
+
+    load: Callable[[Program, Path], Executable]
+    artefact: str | None = None
+    missing: Callable[[], Missing | None] = _nothing
+
+
+def _in_memory(load: Callable[[Program], Executable]) -> BackEnd:
+    return BackEnd(lambda program, _: load(program))
+
+
+GOLDEN_SAMPLES, GOLDEN_TIMESTEPS = 2, 8
+"""Of the self-test in exported C: enough that a changed weight shows, short enough to read."""
+
+
+def _write_c(program: Program, directory: Path) -> tuple[Path, ...]:
+    """C with golden vectors of seeded inputs, half of them 0."""
+    steps = min(GOLDEN_TIMESTEPS, program.timesteps)
+    rng = np.random.default_rng(0)
+    shape = (steps, GOLDEN_SAMPLES, program.input.size)
+    values = rng.integers(1, program.input.maximum + 1, shape) * rng.integers(0, 2, shape)
+    inputs = values.astype(np.uint8)
+    trace = fast.load(program).run(inputs, record=True)
+    assert trace.spikes is not None
+    return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits))
+
+
+EXPORTERS: dict[str, Write] = {
+    "onnx": write_onnx,
+    "c": _write_c,
+    "lava": write_lava,
+    "lava-loihi1": write_lava_loihi1,
+    "lava-custom": write_lava_custom,
+    "netx": write_netx,
+}
+"""Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
+
+BACK_ENDS: dict[str, BackEnd] = {
+    "reference": _in_memory(reference.load),
+    "fast": _in_memory(fast.load),
+    "loihi1": _in_memory(loihi.load1),
+    "loihi2": _in_memory(loihi.load2),
+    "onnx": BackEnd(onnx_runner.load, "onnx"),
+    "c": BackEnd(c_runner.load, "c", c_runner.missing),
+    **{
+        flavour: BackEnd(lava_runner.load, flavour, lava_runner.missing)
+        for flavour in ("lava", "lava-loihi1", "lava-custom")
+    },
+    "netx": BackEnd(lava_runner.load_netx, "netx", lava_runner.missing_netx),
+}
+"""Every back end by the name that `simulate --on` uses."""
+
+
+def back_end(name: str) -> BackEnd:
+    """The back end of a name.
+
+    Raises:
+        UltralifError: there is none.
+    """
+    if name not in BACK_ENDS:
+        raise UltralifError(f"back end {name!r}; available: {', '.join(BACK_ENDS)}")
+    return BACK_ENDS[name]
+
+
+def write_artefact(name: str, program: Program, directory: Path) -> tuple[Path, ...]:
+    """Write what a back end executes below a directory; nothing for one that has no artefact.
+
+    Raises:
+        Refused: the target cannot express the program exactly.
+    """
+    artefact = back_end(name).artefact
+    return () if artefact is None else EXPORTERS[artefact](program, directory / artefact)
+
+
+def load_written(name: str, program: Program, directory: Path) -> Executable:
+    """Make ready what `write_artefact` wrote.
+
+    Raises:
+        Missing: a tool that the back end needs is not installed.
+    """
+    chosen = back_end(name)
+    if (missing := chosen.missing()) is not None:
+        raise missing
+    return chosen.load(program, directory / (chosen.artefact or ""))
+
+
+def load_on(name: str, program: Program) -> Executable:
+    """Make a program ready on a back end; its artefact lives as long as the result.
+
+    Raises:
+        UltralifError: unknown back end.
+        Missing: a tool that the back end needs is not installed.
+        Refused: the back end cannot express the program exactly.
+    """
+    if back_end(name).artefact is None:
+        return load_written(name, program, Path())
+    directory = Path(tempfile.mkdtemp(prefix="ultralif-"))
+    try:
+        write_artefact(name, program, directory)
+        executable = load_written(name, program, directory)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    weakref.finalize(executable, shutil.rmtree, directory, ignore_errors=True)
+    return executable

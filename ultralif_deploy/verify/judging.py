@@ -1,0 +1,206 @@
+"""The verdict on a deployment, from everything that was found out on the way.
+
+`no`: a back end differs, the gap passes what was allowed, or the program does not do what the
+network does. `with losses`: it runs, and spikes, accuracy or parameters were lost. `unsure`: what
+was assumed may not be what the network means. `yes`: none of these.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import CheckFailed
+from ultralif_deploy.findings.findings import FAILURE, NOTE, WARNING, Finding
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.delays import Delay
+from ultralif_deploy.program.program import LIF, CubaLIF, Program
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.quantization.registers import current_range, largest_weights, needs, word_of
+from ultralif_deploy.quantization.rounding import Row, rounding_table
+from ultralif_deploy.quantization.second_order import WordLengths
+
+YES, UNSURE, WITH_LOSSES, NO = "yes", "unsure", "with losses", "no"
+
+LOSSES = ("accuracy-lost", "parameter-error", "saturated-membrane", "spikes-lost")
+"""Kinds of findings that say what was lost, not what was assumed."""
+
+LOST_POINTS = 1.0
+"""Percentage points of accuracy whose loss is worth a warning."""
+
+USELESS = 0.5
+"""A program that loses more than this share of what its network knows does not deploy."""
+
+
+def judgement(
+    assumed: Iterable[Finding],
+    network: Network,
+    program: Program,
+    measured: dict[str, Any],
+    *,
+    exact: bool,
+    annealed: bool = False,
+    trainable: bool = False,
+    delays: tuple[Delay, ...] = (),
+) -> dict[str, Any]:
+    """The verdict with its findings, the gravest first, and the table of parameters.
+
+    Args:
+        assumed: findings about what the file does not hold.
+        network: what was quantized, after the passes.
+        program: what became of it.
+        measured: of the report, with `findings` of what was counted.
+        exact: whether all back ends agree.
+        annealed: whether the network was annealed.
+        trainable: whether training samples are at hand.
+        delays: of connections, as the file means them.
+    """
+    rows, rounded = rounding_findings(network, program, delays)
+    accuracy = measured["accuracy"]
+    lost = accuracy_findings(measured, program.readout.size, annealed, trainable)
+    findings = [*assumed, *lost, *measured["findings"], *rounded]
+    findings.sort(key=lambda finding: (FAILURE, WARNING, NOTE).index(finding.severity))
+    return {
+        "verdict": verdict(findings, exact=exact, gap_allowed=within_allowed(accuracy)),
+        "findings": [finding.as_dict() for finding in findings],
+        "parameters": [row.as_dict() for row in rows],
+    }
+
+
+def refuse_doubts(report: dict[str, Any], strict: bool) -> None:
+    """End a strict run whose verdict is not `yes`; the report is written by then.
+
+    Raises:
+        CheckFailed: naming the verdict and the first finding.
+    """
+    if strict and report["verdict"] != YES:
+        first = next(f for f in report["findings"] if f["severity"] != NOTE)
+        raise CheckFailed(f"--strict: the verdict is {report['verdict']!r}: {first['text']}")
+
+
+def within_allowed(accuracy: dict[str, Any]) -> bool:
+    """Whether the gap, if there is one, is at most what was allowed, if anything was."""
+    gaps = [accuracy.get(key) for key in ("gap_soft_integer", "gap_float_integer")]
+    allowed = accuracy.get("max_gap")
+    return allowed is None or all(gap is None or gap <= allowed for gap in gaps)
+
+
+def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> str:
+    """`YES`, `UNSURE`, `WITH_LOSSES` or `NO`."""
+    found = [finding for finding in findings if finding.severity != NOTE]
+    if not exact or not gap_allowed or any(f.severity == FAILURE for f in found):
+        return NO
+    if any(f.kind in LOSSES for f in found):
+        return WITH_LOSSES
+    return UNSURE if found else YES
+
+
+def rounding_findings(
+    network: Network, program: Program, delays: tuple[Delay, ...] = ()
+) -> tuple[tuple[Row, ...], list[Finding]]:
+    """The table of what was meant and stored, and what in it is worth a word."""
+    rows = rounding_table(network, program, delays)
+    found = [_too_far(row) for row in rows if row.exceeds]
+    return rows, [*found, *_fewer_bits(network, program)]
+
+
+def _too_far(row: Row) -> Finding:
+    remedy = "more weight bits make its unit finer (--bits)"
+    if row.parameter == "weight":
+        remedy = "its threshold, reset or temperature is too large beside its weights"
+    if "leak" in row.parameter:
+        remedy = "wider decays hold it (--decay-bits)"
+    if row.parameter == "delay":
+        remedy = "delays are whole timesteps (--dt)"
+    where = "" if row.neuron is None else f" of neuron {row.neuron}"
+    assert row.bound is not None
+    return Finding(
+        "parameter-error",
+        f"{row.name}: {row.parameter}{where} is {row.stored:.6g} instead of "
+        f"{row.meant:.6g}, {100 * row.relative:.2g} % off, more than {100 * row.bound:.2g} %",
+        remedy,
+    )
+
+
+def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
+    """Populations whose registers leave their weights fewer bits than were asked for."""
+    high, asked_bits = weight_format(program.weight_format).high, program.weight_format
+    for before, after in zip(network.populations, program.populations, strict=True):
+        incoming = network.incoming(before.name)
+        currents = current_range(before, incoming, network.largest_sent)
+        asked, word = needs(before, *currents, network.timesteps, WordLengths()), word_of(after)
+        if isinstance(after.neuron, (LIF, CubaLIF)):
+            asked = asked.held_in(word)
+        least = asked.least_scale
+        largest = largest_weights(incoming, before.size)
+        forced = (least > largest / high * (1 + 1e-6)) & (largest > 0) & (after.scale >= least)
+        if forced.any():
+            steps = float((largest / after.scale)[forced].min())
+            bits = np.log2(2 * max(steps, 1.0) + 1)
+            yield Finding(
+                "fewer-bits",
+                f"{before.name}: {int(forced.sum())} neurons hold their thresholds, resets and "
+                f"membrane in {word.bits} bits only with weights of {bits:.1f} bits instead of "
+                f"{asked_bits}",
+                "",
+                NOTE,
+            )
+
+
+def accuracy_findings(
+    measured: dict[str, Any], classes: int, annealed: bool, trainable: bool
+) -> Iterator[Finding]:
+    """What hardening and quantization cost, where, and the command that mends it.
+
+    Args:
+        measured: accuracies and populations of the report.
+        classes: of the read-out.
+        annealed: whether the network was annealed already.
+        trainable: whether training samples are at hand.
+    """
+    accuracy = measured["accuracy"]
+    known = [accuracy.get(key) for key in ("soft", "float", "hard")]
+    first, last = next((a for a in known if a is not None), None), accuracy["integer"]
+    if first is None or 100 * (first - last) <= LOST_POINTS:
+        return
+    hard = accuracy.get("hard", first)
+    by_hardening, by_rounding = 100 * (first - hard), 100 * (hard - last)
+    hardened = by_hardening >= by_rounding
+    chance = 1 / classes
+    useless = first > chance and first - last > USELESS * (first - chance)
+    yield Finding(
+        "accuracy-lost",
+        f"{100 * (first - last):.1f} points of accuracy are lost, {by_hardening:.1f} by hardening "
+        f"and {by_rounding:.1f} by quantization{_where(measured['populations'], hardened)}",
+        _mended(hardened, annealed, trainable),
+        FAILURE if useless else WARNING,
+    )
+
+
+def _where(populations: dict[str, Any], hardened: bool) -> str:
+    """The population whose spikes changed most."""
+
+    def agreement(name: str) -> float:
+        soft = populations[name].get("agreement_integer_soft")
+        recall = populations[name]["spikes_kept"]["recall"]
+        agreed = soft if hardened else recall
+        return 1.0 if agreed is None else float(agreed)
+
+    if not populations:
+        return ""
+    worst = min(populations, key=agreement)
+    what = "of its soft spikes agree" if hardened else "of its spikes are kept"
+    return f"; most of it in {worst}, where {100 * agreement(worst):.1f} % {what}"
+
+
+def _mended(hardened: bool, annealed: bool, trainable: bool) -> str:
+    if not hardened:
+        return "use more bits (--bits), or --anneal, which trains with the weights quantized"
+    if annealed:
+        return "anneal for longer (--epochs)"
+    if trainable:
+        return "try --anneal, or --anneal --epochs 0, which needs no labels and takes seconds"
+    return (
+        "try --anneal --epochs 0, which needs no labels; it takes training samples (x_train), and "
+        "the data file has none"
+    )

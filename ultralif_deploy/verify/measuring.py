@@ -1,0 +1,310 @@
+"""Soft against hard against integer, on the same input spikes; every comparison is paired."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.network.network import READOUTS, Network
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import EventCounts
+from ultralif_deploy.simulators import Executable
+from ultralif_deploy.verify.backends import load_on
+from ultralif_deploy.verify.paired import paired_gap
+from ultralif_deploy.verify.raster import sample_raster
+from ultralif_deploy.verify.spikes_kept import SpikesKept
+
+if TYPE_CHECKING:
+    from ultralif_deploy.data import Split
+    from ultralif_deploy.soft.network import SoftNetwork
+
+SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
+"""Factors of the learned ε at which the soft network is evaluated."""
+
+PREDICTIONS = "->predictions"
+"""Where the agreement of predictions is tallied; no population can have this name."""
+
+AUTHORS = "->authors"
+"""Where the spike rate as the authors count it is tallied."""
+
+DRAWS = 10
+"""Most draws of the input spikes over which accuracies are means."""
+
+MOST_SAMPLES = 10_000
+"""Samples of which one draw tells enough, and the most that all draws take."""
+
+MARGIN_QUANTILES = (0.01, 0.05, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The networks of one deployment, from soft to integer.
+
+    Attributes:
+        soft: as trained; None where the neurons are hard as trained.
+        naive: the hard limit of `soft`, or the hard network as trained, nothing done.
+        hard: the hard network that was quantized (annealed, if it was).
+        program: the integer program.
+    """
+
+    soft: "SoftNetwork | None"
+    naive: Network
+    hard: Network
+    program: Program
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Sums over blocks of samples."""
+
+    correct: dict[str, list[np.ndarray]]
+    rates: dict[str, float]
+    agreement: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    margins: dict[str, list[np.ndarray]]
+    kept: SpikesKept
+
+
+def measure(
+    chain: Chain,
+    test: "Split",
+    encoder: Encoder,
+    counter: EventCounter,
+    on_progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Measure accuracies, spike rates, agreement and margins on the test split.
+
+    Args:
+        chain: the networks.
+        test: samples; without labels the accuracies are None.
+        encoder: of the inputs.
+        counter: gets the runs of the integer program on the first draw of the input spikes.
+        on_progress: called with the share done.
+
+    Returns:
+        A dictionary for the report: accuracies as fractions, gaps in percentage points. Where
+        input spikes are drawn and samples are few, accuracies are means over several draws; the
+        curve over ε and `integer_first_draw` beside it are of the first.
+    """
+    tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
+    thresholds = thresholds_of(chain.hard)
+    raster: dict[str, Any] = {}
+    executable = load_on("fast", chain.program)
+    for where, values in encoder.blocks(test.x):
+        labels = None if test.y is None else test.y[where]
+        soft_spikes = {} if chain.soft is None else _soft(chain, encoder, values, labels, tally)
+        inputs = values[: chain.program.timesteps]
+        integer = executable.run(inputs, record=True)
+        assert integer.spikes is not None
+        _add_correct(tally, "integer", integer.logits, labels)
+        naive = run_hard(chain.naive, values)
+        _add_correct(tally, "naive", naive.logits, labels)
+        hard = run_hard(chain.hard, values)
+        _add_correct(tally, "hard", hard.logits, labels)
+        choices = integer.predictions(), hard.logits.argmax(axis=1)
+        _agree(tally, "integer_hard", PREDICTIONS, *choices)
+        for name, spikes in integer.spikes.items():
+            steps = len(spikes)
+            _agree(tally, "integer_hard", name, spikes, hard.spikes[name])
+            if name in soft_spikes:
+                _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
+            population = chain.program.population(name)
+            margins = hard.margins[name]
+            tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
+            units = np.abs(margins) / population.membrane_unit
+            tally.margins.setdefault(name, []).append(_sample(units))
+        if not raster:
+            kind, before = ("soft", soft_spikes) if chain.soft else ("float", hard.spikes)
+            raster = sample_raster(before, integer.spikes, kind)
+        counter.add(inputs, integer)
+        if on_progress is not None:
+            on_progress(where.stop / len(test.x))
+    draws = draws_of(encoder, len(test.x)) if test.y is not None else 1
+    for draw in range(1, draws):
+        _add_draw(chain, test, replace(encoder, seed=encoder.seed + draw), executable, tally)
+    return _summary(chain, tally, counter.totals(), len(test.x), draws) | {"raster": raster}
+
+
+def draws_of(encoder: Encoder, samples: int) -> int:
+    """Draws of the input spikes over which accuracies are means: several for few samples."""
+    return max(1, min(DRAWS, MOST_SAMPLES // samples)) if encoder.kind == "rate" else 1
+
+
+def _add_draw(
+    chain: Chain, test: "Split", encoder: Encoder, executable: Executable, tally: _Tally
+) -> None:
+    """Add what all forms of the network get right with other input spikes."""
+    for where, values in encoder.blocks(test.x):
+        labels = None if test.y is None else test.y[where]
+        if chain.soft is not None:
+            _add_correct(tally, "soft", _soft_logits(chain.soft, encoder, values), labels)
+        integer = executable.run(values[: chain.program.timesteps])
+        _add_correct(tally, "integer", integer.logits, labels)
+        _add_correct(tally, "naive", run_hard(chain.naive, values).logits, labels)
+        _add_correct(tally, "hard", run_hard(chain.hard, values).logits, labels)
+
+
+def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
+    import torch
+
+    from ultralif_deploy.soft.training import real_inputs
+
+    with torch.no_grad():
+        logits: np.ndarray = network(real_inputs(encoder, values)).logits.numpy()
+    return logits
+
+
+def thresholds_of(network: Network) -> dict[str, np.ndarray]:
+    """θ [neuron] of every spiking population."""
+    return {
+        p.name: p.neuron.threshold
+        for p in network.populations
+        if not isinstance(p.neuron, READOUTS)
+    }
+
+
+def _soft(
+    chain: Chain,
+    encoder: Encoder,
+    values: np.ndarray,
+    labels: np.ndarray | None,
+    tally: _Tally,
+) -> dict[str, np.ndarray]:
+    """Run the soft network at every factor; its spikes at the learned ε of the neurons deployed."""
+    import torch
+
+    from ultralif_deploy.soft.training import real_inputs
+
+    assert chain.soft is not None
+    spikes: dict[str, np.ndarray] = {}
+    kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
+    inputs = real_inputs(encoder, values)
+    with torch.no_grad():
+        for factor in SWEEP:
+            trace = chain.soft(inputs, factor)
+            _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
+            rate = float(trace.spike_rate()) * values.shape[1]
+            key = f"sweep {factor}"
+            tally.rates[key] = tally.rates.get(key, 0.0) + rate
+            if factor == 1.0:
+                _add_correct(tally, "soft", trace.logits.numpy(), labels)
+                output = float(trace.output_rate(chain.soft.architecture.skip))
+                tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
+                spikes = {
+                    name: s.numpy()[..., kept.get(name, slice(None))]
+                    for name, s in trace.spikes.items()
+                }
+                for name, s in spikes.items():
+                    mean = float(s.mean(dtype=np.float64)) * values.shape[1]
+                    tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
+    return spikes
+
+
+def _add_correct(tally: _Tally, name: str, logits: np.ndarray, labels: np.ndarray | None) -> None:
+    if labels is not None:
+        tally.correct.setdefault(name, []).append(logits.argmax(axis=1) == labels)
+
+
+def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) -> None:
+    counts = tally.agreement.setdefault(kind, {})
+    counts[name] = counts.get(name, 0) + int(np.count_nonzero(a == b))
+    tally.sizes[f"{kind} {name}"] = tally.sizes.get(f"{kind} {name}", 0) + a.size
+
+
+def _sample(margins: np.ndarray) -> np.ndarray:
+    """At most 200 000 margins a block, evenly spaced, so that memory stays bounded."""
+    flat = margins.reshape(-1)
+    return flat[:: max(1, flat.size // 200_000)]
+
+
+def _summary(
+    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int
+) -> dict[str, Any]:
+    correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
+    accuracy: dict[str, Any] = dict.fromkeys(
+        (
+            *("soft", "hard_naive", "hard", "integer", "integer_first_draw"),
+            *("gap_soft_integer", "gap_ci95", "mcnemar_p"),
+        )
+    )
+    if correct:
+        accuracy |= {
+            "draws": draws,
+            "hard_naive": float(correct["naive"].mean()),
+            "hard": float(correct["hard"].mean()),
+            "integer": float(correct["integer"].mean()),
+            "integer_first_draw": float(correct["integer"][:samples].mean()),
+        }
+    if correct and chain.soft is not None:
+        gap = paired_gap(correct["soft"], correct["integer"], draws)
+        accuracy |= {
+            "soft": float(correct["soft"].mean()),
+            "gap_soft_integer": gap.gap,
+            "gap_ci95": list(gap.ci95),
+            "mcnemar_p": gap.mcnemar_p,
+            "only_soft_correct": gap.only_first,
+            "only_integer_correct": gap.only_second,
+        }
+    sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct, samples)
+    steps = counts.timesteps * counts.samples
+    trained = {p.name: p.size for p in chain.naive.populations}
+    populations = {}
+    for p in chain.program.populations:
+        if not p.spikes:
+            continue
+        margins = np.concatenate(tally.margins[p.name])
+        populations[p.name] = {
+            "neurons": p.size,
+            "neurons_trained": trained[p.name],
+            "spike_rate_soft": None
+            if chain.soft is None
+            else tally.rates[f"soft {p.name}"] / samples,
+            "spike_rate_integer": float(counts.spikes[p.name].sum()) / (steps * p.size),
+            "spikes_kept": tally.kept.populations[p.name].as_dict(),
+            "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
+            "agreement_integer_soft": None
+            if chain.soft is None
+            else _agreement(tally, "integer_soft", p.name),
+            "margin_units": {
+                f"q{round(100 * q):02d}": float(np.quantile(margins, q)) for q in MARGIN_QUANTILES
+            },
+            "margin_below_one_unit": float((margins < 1).mean()),
+        }
+    authors = None
+    if chain.soft is not None:
+        rate = tally.rates[AUTHORS] / samples
+        authors = {"spike_rate": rate, "timesteps_times_spike_rate": chain.naive.timesteps * rate}
+    return {
+        "findings": list(tally.kept.findings()),
+        "accuracy": accuracy,
+        "authors": authors,
+        "epsilon_sweep": sweep,
+        "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
+        "populations": populations,
+        "input_spike_rate": float(counts.spikes["input"].sum())
+        / (steps * chain.program.input.size),
+    }
+
+
+def _agreement(tally: _Tally, kind: str, name: str) -> float:
+    return tally.agreement[kind][name] / tally.sizes[f"{kind} {name}"]
+
+
+def _sweep(
+    network: "SoftNetwork", tally: _Tally, correct: dict[str, np.ndarray], samples: int
+) -> list[dict[str, Any]]:
+    """Accuracy and spike rate of the soft network at every factor of its ε."""
+    learned = network.epsilon()
+    return [
+        {
+            "epsilon": factor * learned,
+            "factor": factor,
+            "accuracy": float(correct[f"sweep {factor}"].mean()) if correct else None,
+            "spike_rate": tally.rates[f"sweep {factor}"] / samples,
+        }
+        for factor in SWEEP
+    ]
