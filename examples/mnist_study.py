@@ -26,9 +26,10 @@ from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft import checkpoint, checkpoint_file
-from ultralif_deploy.soft.anneal import AnnealOptions, calibration_values, fine_tune
+from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
 from ultralif_deploy.soft.checkpoint_names import released_key
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork

@@ -22,9 +22,9 @@ from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft import checkpoint, checkpoint_file
-from ultralif_deploy.soft.anneal import calibration_values
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 import ultralif_deploy as ul
-from ultralif_deploy.soft.anneal import calibration_values
+from ultralif_deploy.quantization.calibration import calibration_values
 
 HIDDEN = (128, 128)
 CLASSES = 10

@@ -10,8 +10,8 @@ from commands import DEMO
 
 import ultralif_deploy as ul
 from ultralif_deploy.data import Split
+from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft import checkpoint_file
-from ultralif_deploy.soft.anneal import calibration_values
 from ultralif_deploy.soft.network import Architecture
 from ultralif_deploy.soft.neurons import UltraPLIF
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit

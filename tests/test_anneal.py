@@ -14,14 +14,13 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import Dense
+from ultralif_deploy.quantization.calibration import CALIBRATION_SAMPLES, calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
-from ultralif_deploy.soft import anneal
 from ultralif_deploy.soft.anneal import (
     STATE_FILE,
     AnnealOptions,
-    calibration_values,
     fine_tune,
     schedule,
 )
@@ -406,4 +405,4 @@ def test_a_loss_that_is_not_finite():
 def test_the_last_tenth_is_held_out():
     fitting, held = hold_out(digits(205))
     assert (len(fitting.x), len(held.x)) == (185, 20)
-    assert anneal.CALIBRATION_SAMPLES == 500
+    assert CALIBRATION_SAMPLES == 500

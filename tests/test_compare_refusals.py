@@ -50,7 +50,7 @@ def changed(report: Any, *path: str, value: Any) -> str:
         (("energy", "devices"), 3, "energy.devices is int '3'; expected an object"),
         (("program", "parameters"), None, "program.parameters is missing; not a whole report"),
         (("populations",), {"a": 1}, "populations.a is int '1'; expected an object"),
-        (("version",), 2, "version is not 1, the only one that is read; write it again with"),
+        (("version",), 1, "version is not 2, the only one that is read; write it again with"),
         (("program", "neurons"), None, "not a whole report of this version: write it again with"),
         (("accuracy", "gap_ci95"), [1], "gap_ci95 is list '[1]'; expected two numbers or null"),
         (("accuracy", "gap_ci95"), [1, "x"], "gap_ci95 is str 'x'; expected two numbers or null"),

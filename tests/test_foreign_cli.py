@@ -58,10 +58,10 @@ def test_inspect(model: Path) -> None:
         ("last", "LIF", "value"),
         ("readout", "Integrator", None),
     ]
-    assert found["populations"][0]["hears"][0] == {
+    assert found["populations"][0]["incoming"][0] == {
         "source": "hidden",
         "map": "Dense",
-        "late": True,
+        "delayed": True,
     }
     assert found["assumed"]["dt"] == {"value": 5e-5, "source": "option"}
     assert "one timestep later" in ultralif("inspect", model).out
@@ -90,19 +90,23 @@ def test_verify_measures_and_certifies(model: Path, data: Path, tmp_path: Path) 
     )
     assert outcome.code == 0, outcome
     report = outcome.json()
-    assert {"float", "integer", "gap_float_integer", "gap_ci95"} <= set(report["accuracy"])
+    assert report["accuracy"]["compared"] == "float"
+    assert {"soft", "integer", "gap_soft_integer", "gap_ci95"} <= set(report["accuracy"])
+    assert report["accuracy"]["soft"] == report["accuracy"]["hard"]
+    assert report["source"] == {"file": model.name, "architecture": None}
     assert {b["exact"] for b in report["backends"].values()} == {True}
     assert report["assumed"]["discretization"]["value"] == "euler"
     assert {row["pass"] for row in report["passes"]} >= {"none", "remove-constant"}
     for population in report["populations"].values():
-        assert 0.02 < population["spike_rate_float"] < 0.9
-        assert population["agreement"] > 0.95
+        assert 0.02 < population["spike_rate_soft"] < 0.9
+        assert population["agreement_integer_soft"] > 0.95
     assert ultralif("verify", "--certificate", tmp_path / "certificate.json").code == 0
     simulated = ultralif("simulate", model, "--data", data, "--json").json()
     assert simulated["accuracy"] == report["accuracy"]["integer"]
     energy = ultralif("energy", model, "--data", data, "--json").json()
     assert energy["counts"] == report["energy"]["counts"]
-    assert "float against integer" in ultralif("verify", model, "--data", data, "-o", tmp_path).out
+    text = ultralif("verify", model, "--data", data, "-o", tmp_path).out
+    assert "float, as read" in text
 
 
 def test_what_makes_no_sense_is_refused(model: Path, data: Path, tmp_path: Path) -> None:
@@ -152,7 +156,7 @@ def test_a_network_without_spikes(data: Path, tmp_path: Path) -> None:
     nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
     report = ultralif("verify", path, "--data", data, "-o", tmp_path, "--json").json()
     assert report["populations"] == {}
-    assert report["predictions_equal"] > 0.9
+    assert report["prediction_agreement"]["integer_hard"] > 0.9
 
 
 def test_options_are_those_there_are() -> None:

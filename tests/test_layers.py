@@ -57,7 +57,7 @@ def test_every_module_is_looked_at():
 ROOMS = (
     *("errors", "io", "program", "chips", "exporters", "findings", "data", "network", "passes"),
     *("quantization", "simulators", "energy", "soft", "readers", "verify", "sources", "report"),
-    *("pipeline", "cli"),
+    *("steps", "pipeline", "cli"),
 )
 """All rooms in the order of what they see: a module sees its own room and those before it."""
 

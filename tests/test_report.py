@@ -201,7 +201,7 @@ def test_hostile_names_stay_text(report: Any) -> None:
         devices[name + HOSTILE]["by_place"] = {HOSTILE: {"compute": 1e-9}}
         devices[name + HOSTILE]["not_covered"] = HOSTILE
     report["exports"]["refused"] = {HOSTILE: HOSTILE}
-    report["checkpoint"]["file"] = report["data"]["name"] = report["command"] = HOSTILE
+    report["source"]["file"] = report["data"]["name"] = report["command"] = HOSTILE
     report["assumed"] = {HOSTILE: {"value": HOSTILE, "source": HOSTILE}}
     report["verdict"] = "no"
     report["findings"] = [Finding(HOSTILE, HOSTILE, HOSTILE, "failure").as_dict()]

@@ -1,49 +1,37 @@
 """The whole way as functions: what the commands `anneal`, `quantize`, `verify`, `deploy` call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ultralif_deploy.data import Split
-from ultralif_deploy.data.encoders import BLOCK, Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
-from ultralif_deploy.errors import CheckFailed, UltralifError
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
-from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
+from ultralif_deploy.program.description import describe_program
+from ultralif_deploy.readers.nir.misreadings import warn_of_ties
 from ultralif_deploy.report.files import write_report
-from ultralif_deploy.report.json_report import deployment_report, describe_program
-from ultralif_deploy.soft import checkpoint_file as checkpoints
-from ultralif_deploy.soft.anneal import STATE_FILE, AnnealOptions, fine_tune
-from ultralif_deploy.soft.network import SoftNetwork
-from ultralif_deploy.soft.training import EpochResult
-from ultralif_deploy.sources.foreign import NetworkSource
-from ultralif_deploy.sources.foreign_deploy import deploy_network
-from ultralif_deploy.sources.opening import (
-    certify_source,
-    delays_of,
-    hard_network,
-    open_program,
-    open_source,
-    program_of,
-    refuse_annealing,
-    required_data,
-)
-from ultralif_deploy.sources.settings import Settings, Source
+from ultralif_deploy.report.json_report import deployment_report
+from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.opening import open_program, open_source
+from ultralif_deploy.sources.programs import program_of
+from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
-from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end, load_on
-from ultralif_deploy.verify.certificate import JUDGE, PROGRAM_FILE, check_certificate
-from ultralif_deploy.verify.judging import refuse_doubts, rounding_findings
+from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end
+from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, check_certificate
+from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
 from ultralif_deploy.verify.measuring import Chain, measure
 
-ANNEALED_FILE = "annealed.pt"
+if TYPE_CHECKING:
+    from ultralif_deploy.soft.anneal import AnnealOptions
+
 CERTIFIED_SAMPLES = 200
 DEVICES = (
     *("cmos45", "lemaire2022", "yan2024", "step"),
@@ -57,7 +45,7 @@ def deploy(
     settings: Settings,
     *,
     bits: int | str = 8,
-    anneal: AnnealOptions | None = None,
+    anneal: "AnnealOptions | None" = None,
     max_gap: float | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
     back_ends: Iterable[str] = tuple(BACK_ENDS),
@@ -88,91 +76,85 @@ def deploy(
 
     Raises:
         UltralifError: bad input.
-        CheckFailed: a back end differs, or the gap exceeds `max_gap`; the report is written.
+        CheckFailed: a back end differs, the gap exceeds `max_gap`, or the verdict is not yes under
+            `settings.strict`; the report is written.
     """
     progress = progress or Progress()
-    loaded_devices = [load_device(name) for name in devices]
+    described = [load_device(name) for name in devices]
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
-    if max_gap is not None and not max_gap >= 0:
-        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
     source = open_source(checkpoint, settings)
-    dataset = required_data(source)
-    if max_gap is not None and dataset.test.y is None:
-        raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
-    if isinstance(source, NetworkSource):
-        refuse_annealing(source, anneal)
-        return deploy_network(
-            source,
-            output_directory(output),
-            bits,
-            skip_passes,
-            max_gap,
-            certified_samples,
-            back_ends,
-            loaded_devices,
-            progress,
-            command,
-            settings.strict,
-        )
-    trained: SoftNetwork | Network = source.checkpoint.network
-    soft = trained if isinstance(trained, SoftNetwork) else None
-    if max_gap is not None and soft is None:
-        raise UltralifError(f"--max-gap: {source.path} is hard as trained; a gap needs soft spikes")
-    directory, how = output_directory(output), "none"
-    annealed = trained
+    _check_gap(max_gap, source)
     if anneal is not None:
-        annealed, how = anneal_network(source, anneal, directory, progress)
-        checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
-    naive = hard_network(trained, source)
+        source.require_soft()
+    directory = output_directory(output)
+
+    network, how = _annealed(source, anneal, directory, progress)
     with progress.stage("quantize") as update:
-        hard, program = program_of(annealed, source, bits, skip_passes)
+        passed, program = program_of(source, network, bits, skip_passes)
         write_nir(program, directory / PROGRAM_FILE)
         update(1.0, "")
-    with progress.stage("soft, hard, integer") as update:
-        chain = Chain(soft, naive, hard, program)
-        counter = EventCounter(program, chips_of(loaded_devices))
-        measured = measure(chain, dataset.test, source.encoder, counter, lambda s: update(s, ""))
-    measured["accuracy"]["max_gap"] = max_gap
-    measured["passes"] = pass_savings(hard_network(annealed, source), skip_passes)
-    measured["accuracy"]["file"] = compared_with_file(source, measured["accuracy"]["soft"])
-    compared = certify_source(source, program, directory, certified_samples, back_ends, progress)
+    counter = EventCounter(program, chips_of(described))
+    chain = Chain(source.soft, source.network, passed, program)
+    with progress.stage(f"{chain.compared}, hard, integer") as update:
+        test, encoder = source.data.test, source.encoder
+        measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
+    measured["accuracy"] |= {"max_gap": max_gap, "file": _file_accuracy(source, measured)}
+    measured["passes"] = pass_savings(network, skip_passes)
+    warn_of_ties(measured["populations"], source.assumptions)
+    with progress.stage("compare back ends") as update:
+        inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
+        compared = certify(
+            directory,
+            inputs,
+            back_ends,
+            lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
+        )
+    energy = energy_report(counter.events(), described)
+    digest = sha256_file(directory / PROGRAM_FILE)
     report = deployment_report(
-        source,
-        hard,
-        program,
-        measured,
-        compared,
-        energy_report(counter.events(), loaded_devices),
-        sha256_file(directory / PROGRAM_FILE),
-        command,
-        how,
+        source, passed, program, measured, compared, energy, digest, command, how
     )
     write_report(directory, report)
     compared.check()
-    gap = measured["accuracy"]["gap_soft_integer"]
-    if max_gap is not None and gap > max_gap:
-        raise CheckFailed(
-            f"gap of {gap:.2f} percentage points between soft and integer accuracy is larger than "
-            f"--max-gap {max_gap:g}; anneal with training data (--anneal) or use more bits"
-        )
+    refuse_gap(report)
     refuse_doubts(report, settings.strict)
     return report
 
 
-def compared_with_file(source: Source, soft: float | None) -> float | None:
-    """The accuracy in the checkpoint; a misfit with the measured one becomes a warning."""
-    record = source.checkpoint.record
-    if soft is not None:
-        compare_with_file(record, soft, len(required_data(source).test.x), source.assumptions)
-    return file_accuracy(record)
+def _check_gap(max_gap: float | None, source: Deployable) -> None:
+    """Refuse a largest gap that no gap can be compared with."""
+    dataset = source.data
+    if max_gap is not None and not max_gap >= 0:
+        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
+    if max_gap is not None and dataset.test.y is None:
+        raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
+
+
+def _file_accuracy(source: Deployable, measured: dict[str, Any]) -> float | None:
+    """The accuracy that the file states; a misfit with the measured one becomes a warning."""
+    soft = measured["accuracy"]["soft"]
+    if source.soft is not None and soft is not None:
+        compare_with_file(source.record, soft, len(source.data.test.x), source.assumptions)
+    return file_accuracy(source.record)
+
+
+def _annealed(
+    source: Deployable, options: "AnnealOptions | None", directory: Path, progress: Progress
+) -> tuple[Network, str]:
+    """The hard network to go on with, and how it was annealed, in words."""
+    if options is None:
+        return source.network, "none"
+    from ultralif_deploy.steps.annealing import annealed_network
+
+    return annealed_network(source, options, directory, progress)
 
 
 def anneal_checkpoint(
     checkpoint: str | Path,
     output: str | Path,
     settings: Settings,
-    options: AnnealOptions,
+    options: "AnnealOptions",
     progress: Progress | None = None,
     *,
     use_labels: bool = True,
@@ -185,11 +167,11 @@ def anneal_checkpoint(
     Raises:
         UltralifError: bad input.
     """
+    from ultralif_deploy.soft import checkpoint_file as checkpoints
+    from ultralif_deploy.steps.annealing import ANNEALED_FILE, anneal_network, training_settings
+
     source = open_source(checkpoint, settings)
-    if isinstance(source, NetworkSource):
-        refuse_annealing(source, options)
-    assert isinstance(source, Source)
-    soft_network(source)
+    source.require_soft()
     if not use_labels and source.dataset is not None and source.dataset.train is not None:
         train = replace(source.dataset.train, y=None)
         source = replace(source, dataset=replace(source.dataset, train=train))
@@ -216,12 +198,10 @@ def quantize_checkpoint(
         UltralifError: bad input.
     """
     source = open_source(checkpoint, settings)
-
-    trained = source.network if isinstance(source, NetworkSource) else source.checkpoint.network
-    hard, program = program_of(trained, source, bits, skip_passes)
+    passed, program = program_of(source, source.network, bits, skip_passes)
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
-    rows, rounded = rounding_findings(hard, program, delays_of(source))
+    rows, rounded = rounding_findings(passed, program, source.delays)
     return {
         "program": describe_program(program),
         "parameters_stored": [row.as_dict() for row in rows],
@@ -276,7 +256,7 @@ def simulate_program(
         UltralifError: bad input.
     """
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
-    trace = _run(loaded, on, dataset.test, encoder, progress or Progress())
+    trace = run_on(on, loaded, dataset.test, encoder, progress or Progress())
     predictions = trace.predictions()
     labels = dataset.test.y
     return {
@@ -303,7 +283,7 @@ def program_energy(
     described = [load_device(name) for name in devices]
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     counter = EventCounter(loaded, chips_of(described))
-    _run(loaded, "fast", dataset.test, encoder, progress or Progress(), counter)
+    run_on("fast", loaded, dataset.test, encoder, progress or Progress(), counter)
     report, assumed = energy_report(counter.events(), described), assumptions.as_dict()
     return report | ({"assumed": assumed} if assumed else {})
 
@@ -325,126 +305,3 @@ def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[s
         "samples": samples,
         "not_checked": not_checked,
     }
-
-
-def anneal_network(
-    source: Source,
-    options: AnnealOptions,
-    directory: Path | None,
-    progress: Progress,
-    on_epoch: Callable[[EpochResult], None] | None = None,
-) -> tuple[SoftNetwork, str]:
-    """Anneal by what the data allow: labels, samples without labels, or nothing.
-
-    Returns:
-        The annealed network, and how, in words (`none` without data).
-    """
-    network = soft_network(source)
-    if source.dataset is None:
-        return network, "none"
-    train = source.dataset.train
-    if train is None:
-        raise UltralifError(
-            f"{source.dataset.name}: no training samples to anneal with; expected x_train in the "
-            "file, with y_train where labels are at hand (--epochs 0 needs none)"
-        )
-    with progress.stage("anneal") as update:
-        epoch = 0
-        text = ""
-
-        def after_epoch(result: EpochResult) -> None:
-            nonlocal epoch, text
-            epoch = result.epoch
-            text = describe_epoch(result, options.epochs)
-            update(epoch / options.epochs, text)
-            if on_epoch is not None:
-                on_epoch(result)
-
-        try:
-            annealed = fine_tune(
-                network,
-                train,
-                source.encoder,
-                options,
-                directory=directory,
-                on_epoch=after_epoch,
-                on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
-            )
-        except KeyboardInterrupt as stop:
-            if directory is None or not (directory / STATE_FILE).exists():
-                raise
-            raise KeyboardInterrupt(
-                f"finished epochs are kept in {directory / STATE_FILE}; the same command goes on"
-            ) from stop
-    if options.epochs == 0:
-        return annealed, "re-estimated without labels"
-    return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
-
-
-def describe_epoch(result: EpochResult, epochs: int) -> str:
-    """One line of figures."""
-    return (
-        f"epoch {result.epoch}/{epochs}  loss {result.loss:.3f}  ε {result.epsilon:.3f}  "
-        f"soft {100 * result.soft_accuracy:.1f} %  hard {100 * result.hard_accuracy:.1f} %  "
-        f"spike rate {result.spike_rate:.3f}"
-    )
-
-
-def soft_network(source: Source) -> SoftNetwork:
-    """The network to anneal.
-
-    Raises:
-        UltralifError: its neurons are hard as trained.
-    """
-    network = source.checkpoint.network
-    if not isinstance(network, SoftNetwork):
-        raise UltralifError(
-            f"{source.path}: {source.checkpoint.architecture_name} spikes hard as trained, so "
-            "there is nothing to anneal; quantize it as it is"
-        )
-    return network
-
-
-def training_settings(source: Source) -> dict[str, Any]:
-    """What a checkpoint of ours stores beside the released format."""
-    encoder = source.encoder
-    soft = soft_network(source).architecture.membrane == "soft"
-    return {
-        "encoding": encoder.kind,
-        "timesteps": encoder.timesteps,
-        "gain": encoder.gain,
-        "normalize": encoder.normalize,
-        **({"table": source.table} if soft else {}),
-    }
-
-
-def _run(
-    program: Program,
-    on: str,
-    test: Split,
-    encoder: Encoder,
-    progress: Progress,
-    counter: EventCounter | None = None,
-) -> Trace:
-    """Run all samples; a counter gets every block with its spikes, which are not kept."""
-    steps = encoder.timesteps
-    if encoder.kind == "constant":
-        steps = min(steps, program.timesteps)
-    program.check_timesteps(steps)  # too many are refused before they are encoded
-    executable = load_on(on, program)
-    # The reference takes milliseconds a sample, so its progress is shown sample by sample.
-    step = BLOCK if on != JUDGE else 10
-    total = len(test.x)
-    traces = []
-    with progress.stage(f"simulate on {on}") as update:
-        for where, values in encoder.blocks(test.x):
-            values = values[:steps]
-
-            def on_done(samples: int, first: int = where.start) -> None:
-                update((first + samples) / total, f"{first + samples}/{total}")
-
-            trace = run_in_steps(executable, values, step, on_done, record=counter is not None)
-            if counter is not None:
-                counter.add(values, trace)
-            traces.append(replace(trace, spikes=None))
-    return join_traces(traces)

@@ -108,9 +108,12 @@ def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
     """
-    from ultralif_deploy.report.inspection import inspection_summary, program_summary
-    from ultralif_deploy.report.network_summary import network_inspection
-    from ultralif_deploy.sources.opening import describe
+    from ultralif_deploy.report.inspection import (
+        inspection_summary,
+        network_inspection,
+        program_summary,
+    )
+    from ultralif_deploy.steps.inspecting import describe
 
     found = describe(checkpoint, running.settings(given), bits)
     summaries = {
@@ -384,10 +387,8 @@ def _deploy(
     checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
 ) -> None:
     from ultralif_deploy.pipeline import deploy as run
-    from ultralif_deploy.report.network_summary import network_summary
     from ultralif_deploy.report.terminal import deployment_summary
 
     typed = click.get_current_context().meta[running.COMMAND]
     report = run(checkpoint, output, settings, progress=running.progress(), command=typed, **how)
-    summary = deployment_summary if "checkpoint" in report else network_summary
-    running.show(report, as_json, lambda found: summary(found, str(output)))
+    running.show(report, as_json, lambda found: deployment_summary(found, str(output)))

@@ -180,19 +180,13 @@ def _figures(read: ReportReader) -> Groups:
 
 
 def _accuracy(read: ReportReader) -> dict[str, Quantity]:
-    """As trained is soft, or hard where the checkpoint's neurons are, or another tool's float."""
-    checkpoint = "checkpoint" in read.report
-    gap = "gap_soft_integer" if checkpoint else "gap_float_integer"
-    soft = read.figure("accuracy", "soft" if checkpoint else "float")
-    if checkpoint and soft is None:
-        soft = read.figure("accuracy", "hard_naive")
-    hard = {"hard": Quantity(read.figure("accuracy", "hard"))} if checkpoint else {}
+    """As trained is soft, or float where neurons are hard as trained."""
     return {
-        "as trained": Quantity(soft),
-        **hard,
+        "as trained": Quantity(read.figure("accuracy", "soft")),
+        "hard": Quantity(read.figure("accuracy", "hard")),
         "integer": Quantity(read.figure("accuracy", "integer")),
         "gap, points": Quantity(
-            read.figure("accuracy", gap), ci95=read.interval("accuracy", "gap_ci95")
+            read.figure("accuracy", "gap_soft_integer"), ci95=read.interval("accuracy", "gap_ci95")
         ),
     }
 

@@ -2,91 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ultralif_deploy.network.composition import Composed
-from ultralif_deploy.readers.second_order import HardCheckpoint
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import percent, rate, weights_in_words
-from ultralif_deploy.sources.settings import Source
-
-
-def inspection(source: Source) -> dict[str, Any]:
-    """What a checkpoint holds, as plain values."""
-    if isinstance(source.checkpoint, HardCheckpoint):
-        return _hard_inspection(source, source.checkpoint)
-    network = source.checkpoint.network
-    architecture = network.architecture
-    layers = []
-    for linear, norm, stage in network.layers():
-        outputs, inputs = linear.weight.shape[:2]
-        neuron = stage.neuron
-        layers.append(
-            {
-                "name": stage.name,
-                "inputs": inputs,
-                "outputs": outputs,
-                "kernel": list(linear.weight.shape[2:]),
-                "batch_norm": norm is not None,
-                "neuron": None if neuron is None else type(neuron).__name__,
-                "learned": {}
-                if neuron is None
-                else {k: _mean(v) for k, v in neuron.state_dict().items()},
-                "epsilon": None if neuron is None else _mean(neuron.temperature()),
-            }
-        )
-    return {
-        "file": source.path.name,
-        "architecture": architecture.name,
-        "widths": list(architecture.channels or architecture.widths),
-        "neuron": architecture.neuron,
-        "batch_norm": architecture.batch_norm,
-        "skip": architecture.skip,
-        "spiking_output": architecture.spiking_output,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "layers": layers,
-        "assumed": source.assumptions.as_dict(),
-        "record": source.checkpoint.record,
-    }
-
-
-def _hard_inspection(source: Source, checkpoint: HardCheckpoint) -> dict[str, Any]:
-    """The same of a network whose neurons are hard as trained."""
-    layers: list[dict[str, Any]] = []
-    parameters = 0
-    for population in checkpoint.network.populations:
-        (projection,) = checkpoint.network.incoming(population.name)
-        learned = checkpoint.learned[population.name]
-        normed = isinstance(projection.map, Composed)
-        parameters += population.size * (projection.map.source_size + len(learned) + 2 * normed)
-        spikes = population is not checkpoint.network.populations[-1]
-        layers.append(
-            {
-                "name": population.name,
-                "inputs": projection.map.source_size,
-                "outputs": population.size,
-                "batch_norm": normed,
-                "neuron": type(population.neuron).__name__ if spikes else None,
-                "learned": {k: float(v.mean()) for k, v in learned.items()},
-                "epsilon": None,
-            }
-        )
-    return {
-        "file": source.path.name,
-        "architecture": checkpoint.architecture_name,
-        "widths": list(checkpoint.widths),
-        "neuron": checkpoint.neuron,
-        "batch_norm": layers[0]["batch_norm"],
-        "skip": False,
-        "spiking_output": False,
-        "parameters": parameters,
-        "layers": layers,
-        "assumed": source.assumptions.as_dict(),
-        "record": checkpoint.record,
-    }
 
 
 def inspection_summary(found: dict[str, Any]) -> RenderableType:
@@ -106,6 +26,20 @@ def inspection_summary(found: dict[str, Any]) -> RenderableType:
             "" if layer["epsilon"] is None else f"{layer['epsilon']:.4g}",
             learned,
         )
+    return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))
+
+
+def network_inspection(found: dict[str, Any]) -> RenderableType:
+    """Populations and settings as tables."""
+    title = f"{found['file']}: a network of {len(found['populations'])} populations"
+    columns = ("population", "neurons", "neuron", "reset", "incoming")
+    table = titled(title, *columns, left=("population", "neuron", "reset", "incoming"))
+    for p in found["populations"]:
+        incoming = ", ".join(
+            f"{q['source']} ({q['map']}{', one timestep later' if q['delayed'] else ''})"
+            for q in p["incoming"]
+        )
+        table.add_row(p["name"], str(p["neurons"]), p["neuron"], p["reset"] or "", incoming)
     return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))
 
 
@@ -181,7 +115,3 @@ def certificate_summary(result: dict[str, Any]) -> RenderableType:
     for name, why in result["not_checked"].items():
         text += f"\nNot checked: {name}; {why}"
     return Text(text)
-
-
-def _mean(value: torch.Tensor | float) -> float:
-    return float(np.mean(torch.as_tensor(value).detach().numpy()))

@@ -1,4 +1,4 @@
-"""The summary in words, of both kinds of report; the terminal and report.html print the same."""
+"""The summary in words; the terminal and report.html print the same."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ from ultralif_deploy.report.words import (
     weights_in_words,
     whole,
 )
+from ultralif_deploy.verify.judging import within_allowed
 
 
 def subject(report: dict[str, Any]) -> str:
     """The file that was deployed, with its architecture where it is known."""
-    if "checkpoint" in report:
-        return f"{report['checkpoint']['file']} ({report['checkpoint']['architecture']})"
-    return str(report["network"]["file"])
+    file, architecture = report["source"]["file"], report["source"]["architecture"]
+    return str(file) if architecture is None else f"{file} ({architecture})"
 
 
 def trained(report: dict[str, Any]) -> str:
     """What the integer program is compared with: `soft` spikes, or the `float` network."""
-    return "soft" if report["accuracy"].get("soft") is not None else "float"
+    return str(report["accuracy"]["compared"])
 
 
 ANSWERS = {
@@ -82,7 +82,7 @@ def _deployment(report: dict[str, Any]) -> Sentence:
         answer += ["agree in every spike of ", samples, " samples."]
     if report["backends_not_run"]:
         answer += [f" Not run: {_names(report['backends_not_run'])}."]
-    if _gap_too_large(report):
+    if not within_allowed(report["accuracy"]):
         allowed = datum(report, points, "accuracy", "max_gap")
         answer += [" The gap in accuracy is larger than the ", allowed, " points allowed."]
     return tuple(answer)
@@ -90,8 +90,6 @@ def _deployment(report: dict[str, Any]) -> Sentence:
 
 def _loss(report: dict[str, Any]) -> Sentence:
     data, accuracy, before = report["data"], report["accuracy"], trained(report)
-    kept = "predictions_equal" if "network" in report else None
-    agree = ("prediction_agreement", "integer_hard") if kept is None else (kept,)
     answer: list[Any] = [
         "On ",
         datum(report, whole, "data", "samples"),
@@ -100,16 +98,15 @@ def _loss(report: dict[str, Any]) -> Sentence:
         *_draws(report),
         ") ",
     ]
-    gap = _gap(report)
-    if gap is not None:
+    if accuracy["gap_soft_integer"] is not None:
         low, high = accuracy["gap_ci95"]
         answer += [
             f"the {before} network is right for ",
-            datum(report, percent, "accuracy", before),
+            datum(report, percent, "accuracy", "soft"),
             ", the integer program for ",
             datum(report, percent, "accuracy", "integer"),
             ": a gap of ",
-            datum(report, points, "accuracy", gap),
+            datum(report, points, "accuracy", "gap_soft_integer"),
             " points (95 % interval ",
             datum(report, points, "accuracy", "gap_ci95", 0),
             " to ",
@@ -126,12 +123,9 @@ def _loss(report: dict[str, Any]) -> Sentence:
         return tuple(answer)
     answer += [
         "the integer program predicts as the float network for ",
-        datum(report, percent, *agree),
+        datum(report, percent, "prediction_agreement", "integer_hard"),
     ]
-    if accuracy["integer"] is None:
-        return (*answer, "; without labels there is no accuracy.")
-    right = datum(report, percent, "accuracy", "integer")
-    return (*answer, ", and is right for ", right, ".")
+    return (*answer, "; without labels there is no accuracy.")
 
 
 def _draws(report: dict[str, Any]) -> Sentence:
@@ -200,17 +194,6 @@ def _cost(report: dict[str, Any]) -> Sentence:
 
 def _price(report: dict[str, Any], name: str) -> Datum:
     return datum(report, joule, "energy", "devices", name, "per_inference_j")
-
-
-def _gap(report: dict[str, Any]) -> str | None:
-    """Key of the gap in the report's accuracies; None without labels or without soft spikes."""
-    key = "gap_soft_integer" if "checkpoint" in report else "gap_float_integer"
-    return None if report["accuracy"][key] is None else key
-
-
-def _gap_too_large(report: dict[str, Any]) -> bool:
-    allowed, key = report["accuracy"]["max_gap"], _gap(report)
-    return allowed is not None and key is not None and report["accuracy"][key] > allowed
 
 
 def passes_note(report: dict[str, Any]) -> str:

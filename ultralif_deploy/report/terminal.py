@@ -186,16 +186,18 @@ def _accuracy(report: dict[str, Any]) -> Table:
         name = {1.0: "soft, as trained", 0.0: "hard, as trained"}.get(point["factor"], "soft")
         figures = percent(point["accuracy"]), rate(point["spike_rate"])
         table.add_row(name, f"{point['epsilon']:.4f}", *figures)
-    if report["annealing"] != "none" or not report["epsilon_sweep"]:
-        how = report["annealing"] if report["epsilon_sweep"] else "as trained"
-        table.add_row(f"hard, {how}", "0", percent(accuracy["hard"]), "")
+    if accuracy["compared"] == "float":
+        table.add_row("float, as read", "0", percent(accuracy["soft"]), "")
+    elif report["annealing"] != "none":
+        table.add_row(f"hard, {report['annealing']}", "0", percent(accuracy["hard"]), "")
     name = f"integer, {weights_in_words(report['program'])}"
     table.add_row(name, "–", percent(accuracy["integer"]), "", style="bold")
     return table
 
 
 def _populations(report: dict[str, Any]) -> Table:
-    columns = ("name", "neurons", "rate soft", "rate integer", "agrees soft", "kept", "true")
+    kind = report["accuracy"]["compared"]
+    columns = ("name", "neurons", f"rate {kind}", "rate integer", f"agrees {kind}", "kept", "true")
     margins = ("margin 1 %", "median", "below 1 unit")
     title = "Populations (kept: recall, true: precision of hard spikes; margins in threshold units)"
     table = titled(title, *columns, *margins)

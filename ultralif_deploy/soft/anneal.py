@@ -20,14 +20,13 @@ from torch import Tensor
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft.checkpoint_file import read_tensors, save
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm, stop_growth
 from ultralif_deploy.soft.training import Epoch, EpochResult, fit, hold_out, real_inputs
 
-CALIBRATION_SAMPLES = 500
-CALIBRATION_STREAM = 3
 LAST_FACTOR = 0.1
 """Factor of ε at the end of the soft part of the schedule."""
 
@@ -141,11 +140,6 @@ def fine_tune(
     if directory is not None:
         (directory / STATE_FILE).unlink(missing_ok=True)
     return result
-
-
-def calibration_values(train: Split, encoder: Encoder) -> np.ndarray:
-    """Integer inputs [time, batch, input] of the first training samples."""
-    return encoder.encode(train.x[:CALIBRATION_SAMPLES], (CALIBRATION_STREAM,))
 
 
 def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:

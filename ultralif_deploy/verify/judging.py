@@ -78,11 +78,28 @@ def refuse_doubts(report: dict[str, Any], strict: bool) -> None:
         raise CheckFailed(f"--strict: the verdict is {report['verdict']!r}: {first['text']}")
 
 
+def refuse_gap(report: dict[str, Any]) -> None:
+    """End a run whose gap is larger than was allowed; the report is written by then.
+
+    Raises:
+        CheckFailed: naming both.
+    """
+    accuracy = report["accuracy"]
+    if within_allowed(accuracy):
+        return
+    kind, remedy = accuracy["compared"], "use more bits, or training samples for the clipping"
+    if kind == "soft":
+        remedy = "anneal with training data (--anneal) or use more bits"
+    raise CheckFailed(
+        f"gap of {accuracy['gap_soft_integer']:.2f} percentage points between {kind} and integer "
+        f"accuracy is larger than --max-gap {accuracy['max_gap']:g}; {remedy}"
+    )
+
+
 def within_allowed(accuracy: dict[str, Any]) -> bool:
     """Whether the gap, if there is one, is at most what was allowed, if anything was."""
-    gaps = [accuracy.get(key) for key in ("gap_soft_integer", "gap_float_integer")]
-    allowed = accuracy.get("max_gap")
-    return allowed is None or all(gap is None or gap <= allowed for gap in gaps)
+    gap, allowed = accuracy["gap_soft_integer"], accuracy.get("max_gap")
+    return allowed is None or gap is None or gap <= allowed
 
 
 def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> str:
@@ -159,11 +176,9 @@ def accuracy_findings(
         trainable: whether training samples are at hand.
     """
     accuracy = measured["accuracy"]
-    known = [accuracy.get(key) for key in ("soft", "float", "hard")]
-    first, last = next((a for a in known if a is not None), None), accuracy["integer"]
+    first, hard, last = (accuracy[key] for key in ("soft", "hard", "integer"))
     if first is None or 100 * (first - last) <= LOST_POINTS:
         return
-    hard = accuracy.get("hard", first)
     by_hardening, by_rounding = 100 * (first - hard), 100 * (hard - last)
     hardened = by_hardening >= by_rounding
     chance = 1 / classes
@@ -172,7 +187,7 @@ def accuracy_findings(
         "accuracy-lost",
         f"{100 * (first - last):.1f} points of accuracy are lost, {by_hardening:.1f} by hardening "
         f"and {by_rounding:.1f} by quantization{_where(measured['populations'], hardened)}",
-        _mended(hardened, annealed, trainable),
+        _mended(accuracy["compared"], hardened, annealed, trainable),
         FAILURE if useless else WARNING,
     )
 
@@ -193,7 +208,9 @@ def _where(populations: dict[str, Any], hardened: bool) -> str:
     return f"; most of it in {worst}, where {100 * agreement(worst):.1f} % {what}"
 
 
-def _mended(hardened: bool, annealed: bool, trainable: bool) -> str:
+def _mended(compared: str, hardened: bool, annealed: bool, trainable: bool) -> str:
+    if compared == "float":
+        return "use more bits (--bits), or training samples for the clipping"
     if not hardened:
         return "use more bits (--bits), or --anneal, which trains with the weights quantized"
     if annealed:

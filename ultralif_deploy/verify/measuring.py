@@ -45,8 +45,9 @@ class Chain:
     """The networks of one deployment, from soft to integer.
 
     Attributes:
-        soft: as trained; None where the neurons are hard as trained.
-        naive: the hard limit of `soft`, or the hard network as trained, nothing done.
+        soft: as trained; None where the neurons are hard as trained. The float network is then
+            what the integers are compared with, and the figures called soft are its figures.
+        naive: the hard limit of `soft`, nothing done; the float network as read.
         hard: the hard network that was quantized (annealed, if it was).
         program: the integer program.
     """
@@ -55,6 +56,11 @@ class Chain:
     naive: Network
     hard: Network
     program: Program
+
+    @property
+    def compared(self) -> str:
+        """What the integers are compared with: `soft` spikes, or those of the `float` network."""
+        return "float" if self.soft is None else "soft"
 
 
 @dataclass(slots=True)
@@ -96,21 +102,23 @@ def measure(
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
-        soft_spikes = {} if chain.soft is None else _soft(chain, encoder, values, labels, tally)
+        soft_spikes = _soft(chain, encoder, values, labels, tally)
         inputs = values[: chain.program.timesteps]
         integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
         _add_correct(tally, "integer", integer.logits, labels)
-        naive = run_hard(chain.naive, values)
-        _add_correct(tally, "naive", naive.logits, labels)
         hard = run_hard(chain.hard, values)
-        _add_correct(tally, "hard", hard.logits, labels)
+        _add_hard(chain, values, hard.logits, labels, tally)
         choices = integer.predictions(), hard.logits.argmax(axis=1)
         _agree(tally, "integer_hard", PREDICTIONS, *choices)
         for name, spikes in integer.spikes.items():
             steps = len(spikes)
             _agree(tally, "integer_hard", name, spikes, hard.spikes[name])
-            if name in soft_spikes:
+            if chain.soft is None:
+                _agree(tally, "integer_soft", name, spikes, hard.spikes[name])
+                mean = float(hard.spikes[name].mean(dtype=np.float64)) * values.shape[1]
+                tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
+            else:
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
             population = chain.program.population(name)
             margins = hard.margins[name]
@@ -118,8 +126,8 @@ def measure(
             units = np.abs(margins) / population.membrane_unit
             tally.margins.setdefault(name, []).append(_sample(units))
         if not raster:
-            kind, before = ("soft", soft_spikes) if chain.soft else ("float", hard.spikes)
-            raster = sample_raster(before, integer.spikes, kind)
+            before = hard.spikes if chain.soft is None else soft_spikes
+            raster = sample_raster(before, integer.spikes, chain.compared)
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
@@ -144,8 +152,26 @@ def _add_draw(
             _add_correct(tally, "soft", _soft_logits(chain.soft, encoder, values), labels)
         integer = executable.run(values[: chain.program.timesteps])
         _add_correct(tally, "integer", integer.logits, labels)
+        _add_hard(chain, values, run_hard(chain.hard, values).logits, labels, tally)
+
+
+def _add_hard(
+    chain: Chain,
+    values: np.ndarray,
+    hard: np.ndarray,
+    labels: np.ndarray | None,
+    tally: _Tally,
+) -> None:
+    """Add what the hard network gets right, and the one without annealing.
+
+    Passes keep spikes identical, so that a float network as read does what the passed one does.
+    """
+    _add_correct(tally, "hard", hard, labels)
+    if chain.soft is None:
+        _add_correct(tally, "naive", hard, labels)
+        _add_correct(tally, "soft", hard, labels)
+    else:
         _add_correct(tally, "naive", run_hard(chain.naive, values).logits, labels)
-        _add_correct(tally, "hard", run_hard(chain.hard, values).logits, labels)
 
 
 def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
@@ -175,12 +201,13 @@ def _soft(
     tally: _Tally,
 ) -> dict[str, np.ndarray]:
     """Run the soft network at every factor; its spikes at the learned ε of the neurons deployed."""
+    spikes: dict[str, np.ndarray] = {}
+    if chain.soft is None:
+        return spikes
     import torch
 
     from ultralif_deploy.soft.training import real_inputs
 
-    assert chain.soft is not None
-    spikes: dict[str, np.ndarray] = {}
     kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
     inputs = real_inputs(encoder, values)
     with torch.no_grad():
@@ -225,24 +252,20 @@ def _summary(
     chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int
 ) -> dict[str, Any]:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
-    accuracy: dict[str, Any] = dict.fromkeys(
-        (
-            *("soft", "hard_naive", "hard", "integer", "integer_first_draw"),
-            *("gap_soft_integer", "gap_ci95", "mcnemar_p"),
-        )
+    names = (
+        *("soft", "hard_naive", "hard", "integer", "integer_first_draw"),
+        *("gap_soft_integer", "gap_ci95", "mcnemar_p"),
     )
+    accuracy: dict[str, Any] = {"compared": chain.compared} | dict.fromkeys(names)
     if correct:
+        gap = paired_gap(correct["soft"], correct["integer"], draws)
         accuracy |= {
             "draws": draws,
+            "soft": float(correct["soft"].mean()),
             "hard_naive": float(correct["naive"].mean()),
             "hard": float(correct["hard"].mean()),
             "integer": float(correct["integer"].mean()),
             "integer_first_draw": float(correct["integer"][:samples].mean()),
-        }
-    if correct and chain.soft is not None:
-        gap = paired_gap(correct["soft"], correct["integer"], draws)
-        accuracy |= {
-            "soft": float(correct["soft"].mean()),
             "gap_soft_integer": gap.gap,
             "gap_ci95": list(gap.ci95),
             "mcnemar_p": gap.mcnemar_p,
@@ -260,15 +283,11 @@ def _summary(
         populations[p.name] = {
             "neurons": p.size,
             "neurons_trained": trained[p.name],
-            "spike_rate_soft": None
-            if chain.soft is None
-            else tally.rates[f"soft {p.name}"] / samples,
+            "spike_rate_soft": tally.rates[f"soft {p.name}"] / samples,
             "spike_rate_integer": float(counts.spikes[p.name].sum()) / (steps * p.size),
             "spikes_kept": tally.kept.populations[p.name].as_dict(),
             "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
-            "agreement_integer_soft": None
-            if chain.soft is None
-            else _agreement(tally, "integer_soft", p.name),
+            "agreement_integer_soft": _agreement(tally, "integer_soft", p.name),
             "margin_units": {
                 f"q{round(100 * q):02d}": float(np.quantile(margins, q)) for q in MARGIN_QUANTILES
             },

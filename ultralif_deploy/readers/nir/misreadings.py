@@ -55,7 +55,7 @@ def warn_of_misreadings(graph: nir.NIRGraph, how: Conventions, assumptions: Assu
 
 
 def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> None:
-    """Record a warning where the assumed rule of firing decided spikes.
+    """Record a warning where an assumed rule of firing decided spikes.
 
     Args:
         populations: of the report, with how often membranes met their thresholds exactly.
@@ -63,7 +63,8 @@ def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> No
     """
     tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
     total = sum(tied.values())
-    if total and assumptions.as_dict()["fires"]["source"] == "default":
+    assumed = assumptions.as_dict().get("fires", {})
+    if total and assumed.get("source") == "default":
         names = ", ".join(name for name, ties in tied.items() if ties)
         assumptions.warn(
             AMBIGUOUS,

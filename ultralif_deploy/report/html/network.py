@@ -78,10 +78,8 @@ def _mean_rate(report: dict[str, Any]) -> float | None:
 def _accuracies(report: dict[str, Any]) -> Table:
     accuracy = report["accuracy"]
     integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
-    if "network" in report:
-        found = {"float, as read": accuracy["float"], integer: accuracy["integer"]}
-    elif not report["epsilon_sweep"]:
-        found = {"float, as trained": accuracy["hard"], integer: accuracy["integer"]}
+    if trained(report) == "float":
+        found = {"float, as read": accuracy["soft"], integer: accuracy["integer"]}
     else:
         found = {
             "soft, as trained": accuracy["soft"],
@@ -94,7 +92,7 @@ def _accuracies(report: dict[str, Any]) -> Table:
     before = trained(report)
     if accuracy["mcnemar_p"] is not None:
         note = (
-            f"Only the {before} network is right for {accuracy[f'only_{before}_correct']} samples, "
+            f"Only the {before} network is right for {accuracy['only_soft_correct']} samples, "
             f"only the integer program for {accuracy['only_integer_correct']}."
         )
     return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
@@ -105,38 +103,31 @@ def layers_section(report: dict[str, Any]) -> Section:
     populations = report["populations"]
     if not populations:
         return Section("layers", "Layers", (("No population spikes.",),))
-    figures = [_rates(populations)]
-    if "margin_units" in next(iter(populations.values())):
-        figures.append(_margins(populations))
-    return Section("layers", "Layers", (), tuple(figures), (_layer_table(populations),))
+    kind = trained(report)
+    figures = (_rates(populations, kind), _margins(populations))
+    return Section("layers", "Layers", (), figures, (_layer_table(populations, kind),))
 
 
-def _before(population: dict[str, Any]) -> tuple[str, float | None]:
-    kind = "float" if "spike_rate_float" in population else "soft"
-    return kind, population[f"spike_rate_{kind}"]
-
-
-def _rates(populations: dict[str, Any]) -> Figure:
-    values = [v for p in populations.values() for v in (_before(p)[1], p["spike_rate_integer"])]
-    axis = linear_axis(max(v or 0.0 for v in values), lambda rate: f"{rate:g}")
-    rows, kinds = [], []
+def _rates(populations: dict[str, Any], kind: str) -> Figure:
+    keys = ("spike_rate_soft", "spike_rate_integer")
+    axis = linear_axis(
+        max(p[key] for p in populations.values() for key in keys), lambda rate: f"{rate:g}"
+    )
+    rows = []
     for name, p in populations.items():
-        kind, before = _before(p)
-        after = p["spike_rate_integer"]
-        tracks = [(bar(0, axis.place(after), "deployed", f"integer {after:.4f}"),)]
-        if before is not None:
-            first = bar(0, axis.place(before), "swept", f"{kind} {before:.4f}")
-            tracks.insert(0, (first,))
-            kinds = [("swept", f"{kind} network")]
-        shown = f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"
-        rows.append(Row(name, shown, tuple(tracks)))
+        before, after = (p[key] for key in keys)
+        tracks = (
+            (bar(0, axis.place(before), "swept", f"{kind} {before:.4f}"),),
+            (bar(0, axis.place(after), "deployed", f"integer {after:.4f}"),),
+        )
+        rows.append(Row(name, f"{before:.3f} → {after:.3f}", tracks))
     return rows_figure(
         "Spike rate",
         "Mean spikes of a neuron in a timestep, by population, before and after. "
         + "; ".join(f"{row.label}: {row.value}" for row in rows),
         rows,
         axis,
-        (*kinds, ("deployed", "integer program")),
+        (("swept", f"{kind} network"), ("deployed", "integer program")),
     )
 
 
@@ -164,14 +155,12 @@ def _margins(populations: dict[str, Any]) -> Figure:
     )
 
 
-def _layer_table(populations: dict[str, Any]) -> Table:
+def _layer_table(populations: dict[str, Any], kind: str) -> Table:
     kinds = {
         "neurons": ("#neurons", whole),
-        "spike_rate_soft": ("#rate soft", significant),
-        "spike_rate_float": ("#rate float", significant),
+        "spike_rate_soft": (f"#rate {kind}", significant),
         "spike_rate_integer": ("#rate integer", significant),
-        "agreement": ("#agrees with float", percent),
-        "agreement_integer_soft": ("#agrees with soft", percent),
+        "agreement_integer_soft": (f"#agrees with {kind}", percent),
         "agreement_integer_hard": ("#agrees with hard", percent),
         "margin_below_one_unit": ("#below one unit", percent),
     }

@@ -1,0 +1,171 @@
+"""Checkpoints of soft networks, and state dicts of second-order ones, as what is to be deployed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.data import Dataset
+from ultralif_deploy.data.encoders import largest_input
+from ultralif_deploy.data.samples import channels_come_last
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
+from ultralif_deploy.network.network import Input
+from ultralif_deploy.program.fixed import TABLE_MAX
+from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.readers.second_order import is_second_order, read_second_order
+from ultralif_deploy.soft.checkpoint import Checkpoint, load
+from ultralif_deploy.soft.checkpoint_file import read_tensors
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.descriptions import second_order_description, soft_description
+from ultralif_deploy.sources.inputs import check_classes, open_data, settle_encoder
+from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
+
+SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
+"""Neuron kinds whose integer models have two state words."""
+
+NO_TABLE = "hard membranes need no table; give --membrane soft too"
+
+
+def open_checkpoint(path: str | Path, settings: Settings) -> Deployable:
+    """Load a checkpoint and the data, and settle how samples are encoded.
+
+    Raises:
+        UltralifError: a bad file, or settings that contradict each other.
+    """
+    refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
+    dataset = open_data(settings)
+    content = read_tensors(Path(path))
+    read = _second_order if is_second_order(content) else _soft
+    found = read(Path(path), content, settings, dataset)
+    if dataset is not None:
+        check_classes(dataset, found.network.populations[-1].size)
+    return found
+
+
+def _soft(
+    path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
+) -> Deployable:
+    loaded = load(
+        path,
+        content=content,
+        timesteps=settings.timesteps,
+        theta=settings.theta,
+        tau=settings.tau,
+        neuron=settings.neuron,
+        skip=settings.skip,
+        stateless=settings.stateless,
+        input_side=settings.input_side,
+        data_side=None if dataset is None else _side(dataset),
+        membrane=settings.membrane,
+    )
+    network, architecture = loaded.network, loaded.network.architecture
+    constant = architecture.spiking_output or architecture.channels
+    encoder = settle_encoder(
+        settings,
+        loaded.settings,
+        dataset,
+        loaded.widths[0],
+        loaded.assumptions,
+        default="constant" if constant else "rate",
+        torch_axes=True,
+    )
+    maximum = largest_input(encoder, dataset)
+    lengths, table = _lengths(settings, loaded.assumptions), _table(settings, loaded)
+    return Deployable(
+        path,
+        network,
+        harden(network, encoder, maximum),
+        dataset,
+        encoder,
+        loaded.assumptions,
+        maximum,
+        soft_description(path, network) | {"record": loaded.record},
+        loaded.architecture_name,
+        loaded.record,
+        lengths,
+        table,
+        settings.decay_bits,
+    )
+
+
+def _second_order(
+    path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
+) -> Deployable:
+    for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane"):
+        value = getattr(settings, name)
+        if value is not None:
+            option = name.replace("_", "-")
+            raise UltralifError(
+                f"{path}: --{option} {value}: second-order networks have no such setting"
+            )
+    loaded = read_second_order(path, content, neuron=settings.neuron, timesteps=settings.timesteps)
+    assumptions, inputs = loaded.assumptions, loaded.widths[0]
+    encoder = settle_encoder(
+        settings, {}, dataset, inputs, assumptions, default="events", torch_axes=True
+    )
+    if settings.table is not None:
+        raise UltralifError(f"--table {settings.table}: {NO_TABLE}")
+    maximum = largest_input(encoder, dataset)
+    read = Input(inputs, maximum, *encoder.reading(inputs), encoder.kind == "constant")
+    return Deployable(
+        path,
+        None,
+        replace(loaded.network, input=read, timesteps=encoder.timesteps),
+        dataset,
+        encoder,
+        assumptions,
+        maximum,
+        second_order_description(path, loaded),
+        loaded.architecture_name,
+        lengths=_lengths(settings, assumptions),
+        decay_bits=settings.decay_bits,
+    )
+
+
+def _lengths(settings: Settings, assumptions: Assumptions) -> WordLengths:
+    """Word lengths, recorded where the network has neurons with two state words."""
+    default = WordLengths()
+    entries = assumptions.as_dict()
+    record = assumptions
+    if entries.get("neuron", {}).get("value") not in SECOND_ORDER_KINDS:
+        record = Assumptions()
+        for name in ("state_bits", "coefficient_bits"):
+            if getattr(settings, name) is not None:
+                raise UltralifError(
+                    f"--{name.replace('_', '-')} {getattr(settings, name)}: only neurons with two "
+                    f"state words have it ({', '.join(SECOND_ORDER_KINDS)})"
+                )
+    return WordLengths(
+        record.choose("state_bits", settings.state_bits, {}, {}, default.state_bits, kind=int),
+        record.choose(
+            "coefficient_bits",
+            settings.coefficient_bits,
+            {},
+            {},
+            default.coefficient_bits,
+            kind=int,
+        ),
+    )
+
+
+def _side(dataset: Dataset) -> int | None:
+    """Height of square images [sample, …, height, width]; None for other samples."""
+    shape = dataset.test.x.shape
+    if channels_come_last(dataset.test.x):
+        shape = shape[:-1]
+    return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
+
+
+def _table(settings: Settings, loaded: Checkpoint) -> int:
+    if loaded.assumptions.as_dict().get("membrane", {}).get("value") == "soft":
+        chosen = loaded.assumptions.choose(
+            "table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int
+        )
+        if not 1 <= chosen <= TABLE_MAX:
+            raise UltralifError(f"table = {chosen}; expected 1 to {TABLE_MAX} entries")
+        return chosen
+    if settings.table is not None:
+        raise UltralifError(f"--table {settings.table}: {NO_TABLE}")
+    return DEFAULT_ENTRIES

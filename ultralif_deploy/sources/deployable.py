@@ -1,0 +1,78 @@
+"""What is to be deployed, whichever kind of file it came from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ultralif_deploy.data import Dataset
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.delays import Delay
+from ultralif_deploy.quantization.second_order import WordLengths
+
+if TYPE_CHECKING:
+    from ultralif_deploy.soft.network import SoftNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Deployable:
+    """A network with the data and the encoder that belong to it.
+
+    Attributes:
+        path: the file.
+        soft: as trained; None where neurons are hard as trained.
+        network: the hard limit of `soft`, or the hard network as read; float64.
+        dataset: None when none was given; its test split cut to the limit.
+        encoder: of the inputs.
+        assumptions: every setting with its source.
+        input_maximum: largest integer input to provide for.
+        description: what the file holds, as plain values, for `inspect`.
+        architecture: in words; None where the file has no name for it.
+        record: plain values that training stored in the file.
+        lengths: word lengths of second-order neurons.
+        table: entries of the correction tables, where membranes are soft.
+        decay_bits: of leaky models; None is as many as they need.
+        delays: of connections, as the file means them.
+    """
+
+    path: Path
+    soft: "SoftNetwork | None"
+    network: Network
+    dataset: Dataset | None
+    encoder: Encoder
+    assumptions: Assumptions
+    input_maximum: int
+    description: dict[str, Any]
+    architecture: str | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    lengths: WordLengths = field(default_factory=WordLengths)
+    table: int = DEFAULT_ENTRIES
+    decay_bits: int | None = None
+    delays: tuple[Delay, ...] = ()
+
+    @property
+    def data(self) -> Dataset:
+        """The data set.
+
+        Raises:
+            UltralifError: none was given.
+        """
+        if self.dataset is None:
+            raise UltralifError("no data; give --data FILE.npz or --data digits")
+        return self.dataset
+
+    def require_soft(self) -> "SoftNetwork":
+        """The soft network.
+
+        Raises:
+            UltralifError: neurons are hard as trained.
+        """
+        if self.soft is None:
+            raise UltralifError(
+                f"{self.path}: {self.architecture or 'a network of NIR'} spikes hard already, so "
+                "there is nothing to anneal; use quantize or verify"
+            )
+        return self.soft

@@ -1,0 +1,112 @@
+"""What files hold, as plain values, for `inspect`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ultralif_deploy.network.composition import Composed
+from ultralif_deploy.network.network import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ultralif_deploy.readers.second_order import HardCheckpoint
+    from ultralif_deploy.soft.network import SoftNetwork
+
+
+def soft_description(path: Path, network: "SoftNetwork") -> dict[str, Any]:
+    """What a checkpoint of a soft network holds, as plain values."""
+    architecture = network.architecture
+    layers = []
+    for linear, norm, stage in network.layers():
+        outputs, inputs = linear.weight.shape[:2]
+        neuron = stage.neuron
+        layers.append(
+            {
+                "name": stage.name,
+                "inputs": inputs,
+                "outputs": outputs,
+                "kernel": list(linear.weight.shape[2:]),
+                "batch_norm": norm is not None,
+                "neuron": None if neuron is None else type(neuron).__name__,
+                "learned": {}
+                if neuron is None
+                else {k: _mean(v) for k, v in neuron.state_dict().items()},
+                "epsilon": None if neuron is None else _mean(neuron.temperature()),
+            }
+        )
+    return {
+        "file": path.name,
+        "architecture": architecture.name,
+        "widths": list(architecture.channels or architecture.widths),
+        "neuron": architecture.neuron,
+        "batch_norm": architecture.batch_norm,
+        "skip": architecture.skip,
+        "spiking_output": architecture.spiking_output,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "layers": layers,
+    }
+
+
+def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> dict[str, Any]:
+    """The same of a network whose neurons are hard as trained."""
+    layers: list[dict[str, Any]] = []
+    parameters = 0
+    for population in checkpoint.network.populations:
+        (projection,) = checkpoint.network.incoming(population.name)
+        learned = checkpoint.learned[population.name]
+        normed = isinstance(projection.map, Composed)
+        parameters += population.size * (projection.map.source_size + len(learned) + 2 * normed)
+        spikes = population is not checkpoint.network.populations[-1]
+        layers.append(
+            {
+                "name": population.name,
+                "inputs": projection.map.source_size,
+                "outputs": population.size,
+                "batch_norm": normed,
+                "neuron": type(population.neuron).__name__ if spikes else None,
+                "learned": {k: float(v.mean()) for k, v in learned.items()},
+                "epsilon": None,
+            }
+        )
+    return {
+        "file": path.name,
+        "architecture": checkpoint.architecture_name,
+        "widths": list(checkpoint.widths),
+        "neuron": checkpoint.neuron,
+        "batch_norm": layers[0]["batch_norm"],
+        "skip": False,
+        "spiking_output": False,
+        "parameters": parameters,
+        "layers": layers,
+        "record": checkpoint.record,
+    }
+
+
+def network_description(path: Path, network: Network) -> dict[str, Any]:
+    """What a NIR file holds, as plain values."""
+    delayed = network.delayed()
+    return {
+        "file": path.name,
+        "inputs": network.input.size,
+        "populations": [
+            {
+                "name": p.name,
+                "neurons": p.size,
+                "neuron": type(p.neuron).__name__,
+                "reset": getattr(p.neuron, "reset_mode", None),
+                "incoming": [
+                    {
+                        "source": q.source,
+                        "map": type(q.map).__name__,
+                        "delayed": q.name in delayed,
+                    }
+                    for q in network.incoming(p.name)
+                ],
+            }
+            for p in network.populations
+        ],
+    }
+
+
+def _mean(value: "Tensor | float") -> float:
+    return float(value.detach().double().mean()) if hasattr(value, "detach") else float(value)

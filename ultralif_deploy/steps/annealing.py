@@ -1,0 +1,106 @@
+"""Annealing what is to be deployed, with progress."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.soft import checkpoint_file as checkpoints
+from ultralif_deploy.soft.anneal import STATE_FILE, AnnealOptions, fine_tune
+from ultralif_deploy.soft.hardening import harden
+from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.training import EpochResult
+from ultralif_deploy.sources.deployable import Deployable
+
+ANNEALED_FILE = "annealed.pt"
+
+
+def annealed_network(
+    source: Deployable, options: AnnealOptions, directory: Path, progress: Progress
+) -> tuple[Network, str]:
+    """Anneal, write `annealed.pt`, and harden.
+
+    Returns:
+        The hard network, and how it was annealed, in words.
+    """
+    annealed, how = anneal_network(source, options, directory, progress)
+    checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
+    return harden(annealed, source.encoder, source.input_maximum), how
+
+
+def anneal_network(
+    source: Deployable,
+    options: AnnealOptions,
+    directory: Path | None,
+    progress: Progress,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+) -> tuple[SoftNetwork, str]:
+    """Anneal by what the data allow: labels, samples without labels, or nothing.
+
+    Returns:
+        The annealed network, and how, in words (`none` without data).
+    """
+    network = source.require_soft()
+    if source.dataset is None:
+        return network, "none"
+    train = source.dataset.train
+    if train is None:
+        raise UltralifError(
+            f"{source.dataset.name}: no training samples to anneal with; expected x_train in the "
+            "file, with y_train where labels are at hand (--epochs 0 needs none)"
+        )
+    with progress.stage("anneal") as update:
+        epoch = 0
+        text = ""
+
+        def after_epoch(result: EpochResult) -> None:
+            nonlocal epoch, text
+            epoch = result.epoch
+            text = describe_epoch(result, options.epochs)
+            update(epoch / options.epochs, text)
+            if on_epoch is not None:
+                on_epoch(result)
+
+        try:
+            annealed = fine_tune(
+                network,
+                train,
+                source.encoder,
+                options,
+                directory=directory,
+                on_epoch=after_epoch,
+                on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
+            )
+        except KeyboardInterrupt as stop:
+            if directory is None or not (directory / STATE_FILE).exists():
+                raise
+            raise KeyboardInterrupt(
+                f"finished epochs are kept in {directory / STATE_FILE}; the same command goes on"
+            ) from stop
+    if options.epochs == 0:
+        return annealed, "re-estimated without labels"
+    return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
+
+
+def describe_epoch(result: EpochResult, epochs: int) -> str:
+    """One line of figures."""
+    return (
+        f"epoch {result.epoch}/{epochs}  loss {result.loss:.3f}  ε {result.epsilon:.3f}  "
+        f"soft {100 * result.soft_accuracy:.1f} %  hard {100 * result.hard_accuracy:.1f} %  "
+        f"spike rate {result.spike_rate:.3f}"
+    )
+
+
+def training_settings(source: Deployable) -> dict[str, Any]:
+    """What a checkpoint of ours stores beside the released format."""
+    encoder = source.encoder
+    soft = source.require_soft().architecture.membrane == "soft"
+    return {
+        "encoding": encoder.kind,
+        "timesteps": encoder.timesteps,
+        "gain": encoder.gain,
+        "normalize": encoder.normalize,
+        **({"table": source.table} if soft else {}),
+    }

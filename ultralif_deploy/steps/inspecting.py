@@ -1,0 +1,57 @@
+"""What a file holds, with what would be stored of it."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.findings.findings import FAILURE, Finding
+from ultralif_deploy.program.description import describe_program
+from ultralif_deploy.quantization.rounding import Row
+from ultralif_deploy.readers.nir.graph import Kind, kind_of
+from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.opening import open_source
+from ultralif_deploy.sources.programs import program_of
+from ultralif_deploy.sources.settings import Settings, refuse_settings
+from ultralif_deploy.verify.judging import rounding_findings
+
+
+def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> dict[str, Any]:
+    """What a checkpoint, a NIR file or a program holds, as plain values.
+
+    Networks come with what would be stored of every parameter with weights of so many bits.
+
+    Raises:
+        UltralifError: bad input, or settings for a program, which has its own.
+    """
+    if kind_of(path) is Kind.PROGRAM:
+        given = tuple(field.name for field in fields(Settings))
+        refuse_settings(settings, given, "a program has its settings in it")
+        program = read_nir(path)
+        stored = {k: {"value": v, "source": "program"} for k, v in program.encoding.items()}
+        described = describe_program(program)
+        return {"file": Path(path).name, "program": described, "assumed": stored}
+    source = open_source(path, settings)
+    assumed = {"assumed": source.assumptions.as_dict()}
+    return source.description | assumed | rounded(source, bits)
+
+
+def rounded(source: Deployable, bits: int | str) -> dict[str, Any]:
+    """The table of parameters and all findings, as plain values.
+
+    A network that no program can hold has the reason among its findings, and no table.
+    """
+    findings = list(source.assumptions.findings)
+    rows: tuple[Row, ...] = ()
+    try:
+        made = program_of(source, source.network, bits)
+        rows, more = rounding_findings(*made, source.delays)
+        findings += more
+    except UltralifError as error:
+        findings.append(Finding("refused", str(error), severity=FAILURE))
+    return {
+        "bits": str(bits),
+        "parameters_stored": [row.as_dict() for row in rows],
+        "findings": [finding.as_dict() for finding in findings],
+    }

@@ -1,0 +1,44 @@
+"""Running a program on a data set, with progress."""
+
+from dataclasses import replace
+
+from ultralif_deploy.data import Split
+from ultralif_deploy.data.encoders import BLOCK, Encoder
+from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
+from ultralif_deploy.verify.backends import load_on
+from ultralif_deploy.verify.certificate import JUDGE
+
+
+def run_on(
+    on: str,
+    program: Program,
+    test: Split,
+    encoder: Encoder,
+    progress: Progress,
+    counter: EventCounter | None = None,
+) -> Trace:
+    """Run all samples; a counter gets every block with its spikes, which are not kept."""
+    steps = encoder.timesteps
+    if encoder.kind == "constant":
+        steps = min(steps, program.timesteps)
+    program.check_timesteps(steps)  # too many are refused before they are encoded
+    executable = load_on(on, program)
+    # The reference takes milliseconds a sample, so its progress is shown sample by sample.
+    step = BLOCK if on != JUDGE else 10
+    total = len(test.x)
+    traces = []
+    with progress.stage(f"simulate on {on}") as update:
+        for where, values in encoder.blocks(test.x):
+            values = values[:steps]
+
+            def on_done(samples: int, first: int = where.start) -> None:
+                update((first + samples) / total, f"{first + samples}/{total}")
+
+            trace = run_in_steps(executable, values, step, on_done, record=counter is not None)
+            if counter is not None:
+                counter.add(values, trace)
+            traces.append(replace(trace, spikes=None))
+    return join_traces(traces)
