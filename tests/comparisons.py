@@ -23,7 +23,7 @@ import ultralif_deploy
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import PASSES, apply_passes
-from ultralif_deploy.program import program as integer
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.program import Population, Program
@@ -108,50 +108,50 @@ def spec_functions() -> dict[str, Callable[..., Any]]:
     return functions
 
 
-def spec_name(neuron: integer.Neuron) -> str:
+def spec_name(neuron: neurons.Neuron) -> str:
     """Name of the block that specifies a neuron model."""
-    if isinstance(neuron, integer.UltraDLIF):
+    if isinstance(neuron, neurons.UltraDLIF):
         return f"ultradlif_{neuron.form}"
     names = {
-        integer.Threshold: "threshold",
-        integer.TropicalLIF: "tropical_lif",
-        integer.LIF: "lif",
-        integer.LogMaxLIF: "log_max_lif",
-        integer.Integrator: "integrator",
-        integer.CubaLIF: "cuba_lif",
-        integer.LeakyIntegrator: "leaky_integrator",
-        integer.CubaLI: "cuba_li",
+        neurons.Threshold: "threshold",
+        neurons.TropicalLIF: "tropical_lif",
+        neurons.LIF: "lif",
+        neurons.LogMaxLIF: "log_max_lif",
+        neurons.Integrator: "integrator",
+        neurons.CubaLIF: "cuba_lif",
+        neurons.LeakyIntegrator: "leaky_integrator",
+        neurons.CubaLI: "cuba_li",
     } | {model: name for name, model in SECOND_ORDER.items()}
     return names[type(neuron)]
 
 
-MODELS: tuple[integer.Neuron, ...] = (
-    integer.Threshold(np.zeros(0)),
-    integer.TropicalLIF(*[np.zeros(0)] * 4),
-    *(integer.LIF(*[np.zeros(0)] * 3, mode) for mode in RESETS),
-    integer.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
-    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
-    integer.UltraDLIF(np.zeros(0), np.zeros(0), "released", 2),
-    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", 3),
-    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 0),
-    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 3),
-    integer.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 23),
-    integer.Integrator(),
+MODELS: tuple[neurons.Neuron, ...] = (
+    neurons.Threshold(np.zeros(0)),
+    neurons.TropicalLIF(*[np.zeros(0)] * 4),
+    *(neurons.LIF(*[np.zeros(0)] * 3, mode) for mode in RESETS),
+    neurons.UltraDLIF(np.zeros(0), np.zeros(0), "released"),
+    neurons.UltraDLIF(np.zeros(0), np.zeros(0), "paper"),
+    neurons.UltraDLIF(np.zeros(0), np.zeros(0), "released", 2),
+    neurons.UltraDLIF(np.zeros(0), np.zeros(0), "paper", 3),
+    neurons.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 0),
+    neurons.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 3),
+    neurons.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 23),
+    neurons.Integrator(),
     *(model(*[np.zeros(0)] * len(fields(model))) for model in SECOND_ORDER.values()),
-    *(integer.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
-    integer.LeakyIntegrator(np.zeros(0)),
-    integer.CubaLI(np.zeros(0), np.zeros(0)),
-    integer.LIF(*[np.zeros(0)] * 3, decay_bits=20),
-    integer.LIF(*[np.zeros(0)] * 3, "value", 12, 32, 14),
-    integer.LIF(*[np.zeros(0)] * 3, "subtract", most_spikes=3, floor=np.zeros(0)),
-    integer.LIF(*[np.zeros(0)] * 3, "subtract", 24, 27, 9, 255),
-    integer.CubaLIF(*[np.zeros(0)] * 4, "late-value", 17, 32, 14, floor=np.zeros(0)),
-    integer.CubaLIF(*[np.zeros(0)] * 4, "subtract", most_spikes=255),
-    integer.CubaLIF(*[np.zeros(0)] * 4, "subtract", 13, 28, 11, 2, np.zeros(0)),
-    integer.UltraDLIF(np.zeros(0), np.zeros(0), "paper", decay_bits=13),
-    integer.CubaLIF(*[np.zeros(0)] * 4, decay_bits=24),
-    integer.LeakyIntegrator(np.zeros(0), 24),
-    integer.CubaLI(np.zeros(0), np.zeros(0), 17),
+    *(neurons.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
+    neurons.LeakyIntegrator(np.zeros(0)),
+    neurons.CubaLI(np.zeros(0), np.zeros(0)),
+    neurons.LIF(*[np.zeros(0)] * 3, decay_bits=20),
+    neurons.LIF(*[np.zeros(0)] * 3, "value", 12, 32, 14),
+    neurons.LIF(*[np.zeros(0)] * 3, "subtract", most_spikes=3, floor=np.zeros(0)),
+    neurons.LIF(*[np.zeros(0)] * 3, "subtract", 24, 27, 9, 255),
+    neurons.CubaLIF(*[np.zeros(0)] * 4, "late-value", 17, 32, 14, floor=np.zeros(0)),
+    neurons.CubaLIF(*[np.zeros(0)] * 4, "subtract", most_spikes=255),
+    neurons.CubaLIF(*[np.zeros(0)] * 4, "subtract", 13, 28, 11, 2, np.zeros(0)),
+    neurons.UltraDLIF(np.zeros(0), np.zeros(0), "paper", decay_bits=13),
+    neurons.CubaLIF(*[np.zeros(0)] * 4, decay_bits=24),
+    neurons.LeakyIntegrator(np.zeros(0), 24),
+    neurons.CubaLI(np.zeros(0), np.zeros(0), 17),
 )
 PARAMETERS = {
     "threshold": ("threshold",),
@@ -167,24 +167,24 @@ PARAMETERS = {
 } | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
 
 
-def modes(neuron: integer.Neuron) -> dict[str, Any]:
+def modes(neuron: neurons.Neuron) -> dict[str, Any]:
     """Arguments of a block that are the same for a whole population; each form has its own."""
-    return {k: v for k, v in integer.structure(neuron).items() if k != "form"}
+    return {k: v for k, v in neuron.structure().items() if k != "form"}
 
 
 def step_follows_spec(
     step: Callable[..., tuple[list[int], list[int]]],
-    models: Iterable[integer.Neuron] = MODELS,
+    models: Iterable[neurons.Neuron] = MODELS,
     planted: bool = False,
 ) -> None:
     """A single update is the one of PROGRAM.md, over the whole range of every number."""
     functions = spec_functions()
     chosen = st.sampled_from(tuple(models))
 
-    def check(neuron: integer.Neuron, size: int, near: bool, seed: int) -> None:
+    def check(neuron: neurons.Neuron, size: int, near: bool, seed: int) -> None:
         model = spec_name(neuron)
-        leaky, fine = isinstance(neuron, integer.LEAKY), isinstance(neuron, integer.FINE)
-        fine = fine and not isinstance(neuron, integer.READOUTS)
+        leaky, fine = isinstance(neuron, neurons.LEAKY), isinstance(neuron, neurons.FINE)
+        fine = fine and not isinstance(neuron, neurons.READOUTS)
         rng = np.random.default_rng(seed)
         held = largest_held(getattr(neuron, "membrane_bits", MEMBRANE_BITS))
         top = 40 if near else held if fine else INT32_MAX
@@ -198,7 +198,7 @@ def step_follows_spec(
         unit = 1 << getattr(neuron, "fraction_bits", FRACTION_BITS)
         far = top // unit if fine and seed % 2 else INT32_MAX // 2
         current = numbers(3 if near else far)
-        wide = 2 * top if isinstance(neuron, integer.LogMaxLIF) else top
+        wide = 2 * top if isinstance(neuron, neurons.LogMaxLIF) else top
         reach = 64 if near and (fine or leaky) else wide
         arguments = {n: numbers(top) for n in ("threshold", "reset", "floor")}
         arguments["threshold"] = numbers(reach)
@@ -206,7 +206,7 @@ def step_follows_spec(
             arguments["reset"] = [max(1, abs(value)) for value in arguments["reset"]]
         for name in ("decay", "synaptic_decay"):
             arguments[name] = numbers(top)
-            if isinstance(neuron, integer.LEAKY):
+            if isinstance(neuron, neurons.LEAKY):
                 some = np.array(decays(neuron.decay_bits))
                 arguments[name] = rng.choice(some, size).tolist()
         arguments["table"] = [abs(entry) for entry in numbers(top)]

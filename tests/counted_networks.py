@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ultralif_deploy.program.graph import Dense, Projection
-from ultralif_deploy.program.program import Input, Integrator, Neuron, Population, Program
+from ultralif_deploy.program.neurons import Integrator, Neuron
+from ultralif_deploy.program.program import Input, Population, Program
 
 Links = list[tuple[str, str]]
 

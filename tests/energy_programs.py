@@ -6,7 +6,8 @@ from ultralif_deploy.energy.counts import EventCounter, Events
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.estimate import Estimate, estimate
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.verify.backends import load_on
 
 PJ = 1e-12

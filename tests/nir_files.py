@@ -8,17 +8,15 @@ import h5py
 import numpy as np
 
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LIF,
-    Input,
     Integrator,
     LogMaxLIF,
-    Population,
-    Program,
     Threshold,
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.program.program import Input, Population, Program
 
 NODES = "node/nodes"
 METADATA = "node/metadata/ultralif"

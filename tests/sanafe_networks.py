@@ -18,7 +18,8 @@ from ultralif_deploy.chips.placement import fan_out_by_core
 from ultralif_deploy.chips.registers import registers
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Projection
-from ultralif_deploy.program.program import LIF, Integrator, Neuron, Population, Program, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.loihi import simulator as loihi
 from ultralif_deploy.simulators.reference import simulator as reference

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.network import network as hard
-from ultralif_deploy.program import program as integer
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import INT32_MAX, MAX_COEFFICIENT_BITS, MAX_SHIFT, MAX_STATE_BITS
 
 SPIKING = ("silif", "csilif", "adalif")
@@ -17,10 +17,10 @@ COEFFICIENT_BITS = (1, 4, 12, 12, 16, MAX_COEFFICIENT_BITS)
 STATE_BITS = (2, 9, 16, 24, 24, 28, MAX_STATE_BITS)
 
 MODELS: dict[str, Any] = {
-    "silif": integer.SiLIF,
-    "csilif": integer.CSiLIF,
-    "adalif": integer.AdaLIF,
-    "leaky_sum": integer.LeakySum,
+    "silif": neurons.SiLIF,
+    "csilif": neurons.CSiLIF,
+    "adalif": neurons.AdaLIF,
+    "leaky_sum": neurons.LeakySum,
 }
 
 FREE = {"silif": ("reset", "b"), "csilif": ("reset",), "adalif": ("jump",), "leaky_sum": ()}
@@ -55,9 +55,9 @@ def second_order_model(
     rng: np.random.Generator,
     kind: str,
     mode: str,
-    states_of: Callable[[integer.Neuron], np.ndarray],
+    states_of: Callable[[neurons.Neuron], np.ndarray],
     size: int,
-) -> integer.Neuron:
+) -> neurons.Neuron:
     """An integer model whose threshold its first word reaches under the stimulus.
 
     Args:
@@ -71,7 +71,7 @@ def second_order_model(
     if kind == "leaky_sum":
         # As wide as the read-out of six timesteps may be.
         parameters["state_bits"] = np.minimum(parameters["state_bits"], 29)
-        return integer.LeakySum(**parameters)
+        return neurons.LeakySum(**parameters)
     model = MODELS[kind]
     if mode == "edge":
         top = (1 << (parameters["state_bits"] - 1)) - 1

@@ -18,6 +18,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.network.running import run_population
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
@@ -268,10 +269,10 @@ def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -
 
 
 def _run(
-    neuron: integer.Neuron, current: np.ndarray, bias: np.ndarray
+    neuron: neurons.Neuron, current: np.ndarray, bias: np.ndarray
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
-    parameters = {k: array.tolist() for k, array in integer.parameter_arrays(neuron).items()}
+    parameters = {k: array.tolist() for k, array in neuron.parameters().items()}
     v = parameters.get("initial", [0] * (getattr(neuron, "WORDS", 1) * len(bias)))
     spikes, membranes = [], []
     for now in current.tolist():
@@ -283,7 +284,7 @@ def _run(
 
 def _integer_neuron(
     rng: np.random.Generator, kind: str, mode: str, current: np.ndarray, bias: np.ndarray
-) -> integer.Neuron:
+) -> neurons.Neuron:
     """Parameters of a kind; `current` [time, neuron] is what it gets under the stimulus."""
     timesteps, size = current.shape
 
@@ -297,10 +298,10 @@ def _integer_neuron(
     near = any_of((-1, -1, 0, 0, 1))
     never = np.full(size, INT32_MAX)
     if kind == "integrator":
-        return integer.Integrator()
+        return neurons.Integrator()
     if kind in SECOND_ORDER:
 
-        def states_of(neuron: integer.Neuron) -> np.ndarray:
+        def states_of(neuron: neurons.Neuron) -> np.ndarray:
             return np.array(_run(neuron, current, bias)[1])
 
         return second_order_model(rng, kind, mode, states_of, size)
@@ -314,9 +315,9 @@ def _integer_neuron(
             for _ in range(2)
         )
         if kind == "li":
-            return integer.LeakyIntegrator(decay, bits)
+            return neurons.LeakyIntegrator(decay, bits)
         if kind == "cubali":
-            return integer.CubaLI(decay, synaptic, bits)
+            return neurons.CubaLI(decay, synaptic, bits)
         reset_mode = str(rng.choice(list(RESETS)))
         many, most, floor = False, 1, None
         if kind in ("lif", "cubalif"):
@@ -329,18 +330,18 @@ def _integer_neuron(
         stride = int(rng.integers(1, size, endpoint=True))
         table, shift = _table(rng, mode, 64 * current + bias)
 
-        def made(threshold: np.ndarray) -> integer.Neuron:
+        def made(threshold: np.ndarray) -> neurons.Neuron:
             threshold = np.clip(threshold, -INT32_MAX - 1, INT32_MAX)
             reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
             reset = np.where(many, np.clip(np.abs(reset), 1, top), reset)
             firing = reset, reset_mode, bits, *word, most, floor
             if kind == "lif":
-                return integer.LIF(threshold, decay, *firing)
+                return neurons.LIF(threshold, decay, *firing)
             if kind == "cubalif":
-                return integer.CubaLIF(threshold, decay, synaptic, *firing)
+                return neurons.CubaLIF(threshold, decay, synaptic, *firing)
             if kind == "logmax":
-                return integer.LogMaxLIF(threshold, decay - 300, table, shift)
-            return integer.UltraDLIF(threshold, decay, kind, stride, bits)
+                return neurons.LogMaxLIF(threshold, decay - 300, table, shift)
+            return neurons.UltraDLIF(threshold, decay, kind, stride, bits)
 
         if mode == "small":
             return made(any_of((-64, -1, 0, 1, 63, 64, 65)))
@@ -357,16 +358,16 @@ def _integer_neuron(
     if mode == "edge":
         threshold = np.where(rng.random(size) < 0.5, any_of(extremes), threshold)
     if kind == "threshold":
-        return integer.Threshold(threshold)
+        return neurons.Threshold(threshold)
     if mode == "edge":
-        return integer.TropicalLIF(threshold, *(any_of(extremes) for _ in range(3)))
+        return neurons.TropicalLIF(threshold, *(any_of(extremes) for _ in range(3)))
     decay = any_of((-3, -1, 0, 1, 2, 5))
     reset = any_of((-2, 0, 0, 1)) + rng.integers(2, size=size) * at_some_time(drive)
     initial = any_of((0, 0, 1, -4)) + rng.integers(2, size=size) * at_some_time(drive)
     if mode == "tie":
-        free = integer.TropicalLIF(never, decay, reset, initial)
+        free = neurons.TropicalLIF(never, decay, reset, initial)
         threshold = at_some_time(np.array(_run(free, current, bias)[1])) + near
-    return integer.TropicalLIF(threshold, decay, reset, initial)
+    return neurons.TropicalLIF(threshold, decay, reset, initial)
 
 
 def _table(rng: np.random.Generator, mode: str, drive: np.ndarray) -> tuple[np.ndarray, int]:

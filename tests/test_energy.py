@@ -16,7 +16,8 @@ from ultralif_deploy.energy.models.rows import CAUSES
 from ultralif_deploy.energy.report import energy_csv, energy_report
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.program import LIF, Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 
 # Models
 

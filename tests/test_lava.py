@@ -17,7 +17,8 @@ from strategies import programs
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Projection
-from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.trace import run_in_steps
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import lava as lava_runner

@@ -18,6 +18,7 @@ from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.log_max import correction_table, exact_correction
 from ultralif_deploy.network.running import run_hard, run_population
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import FRACTION_BITS, MEMBRANE_MAX
 from ultralif_deploy.quantization.quantize import quantize
@@ -109,8 +110,8 @@ def test_membrane_stays_near_the_exact_one():
         table = correction_table(epsilon, entries)
         never = np.array([2**30])
         decay = int(rng.integers(-20, 200))
-        neuron = integer.LogMaxLIF(never, np.array([decay]), table.values, table.shift)
-        parameters = {k: a.tolist() for k, a in integer.parameter_arrays(neuron).items()}
+        neuron = neurons.LogMaxLIF(never, np.array([decay]), table.values, table.shift)
+        parameters = {k: a.tolist() for k, a in neuron.parameters().items()}
         v, exact = [0], 0.0
         for t in range(12):
             current, bias = int(rng.integers(-20, 20)), int(rng.integers(-99, 99))
@@ -237,7 +238,7 @@ def test_deploy_with_a_soft_membrane(deployed):
     assert report["backends"]["fast"]["exact"]
     assert report["accuracy"]["integer"] > 0.9
     stored = read_nir(directory / "program.nir").populations[0].neuron
-    assert isinstance(stored, integer.LogMaxLIF)
+    assert isinstance(stored, neurons.LogMaxLIF)
     assert len(stored.table) == 8
 
 
@@ -289,7 +290,7 @@ def test_ring_over_channels_is_one_ring_per_pixel(form):
 
 @pytest.mark.parametrize("stride", [0, -1, 4])
 def test_ring_stride_within_the_population(stride):
-    neuron = integer.UltraDLIF(np.zeros(3), np.zeros(3), "paper", stride)
+    neuron = neurons.UltraDLIF(np.zeros(3), np.zeros(3), "paper", stride)
     with pytest.raises(UltralifError, match=f"a: ring stride {stride}; expected 1 to its 3"):
         integer.Population("a", 3, neuron, np.zeros(3), np.ones(3))
 

@@ -19,17 +19,8 @@ from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.program import (
-    LIF,
-    Input,
-    Integrator,
-    Neuron,
-    Population,
-    Program,
-    Threshold,
-    TropicalLIF,
-    executed_arrays,
-)
+from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold, TropicalLIF
+from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Executable
 from ultralif_deploy.simulators.loihi import simulator as loihi
 from ultralif_deploy.simulators.reference import simulator as reference

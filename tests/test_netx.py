@@ -19,16 +19,18 @@ from strategies import programs
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import sha256_file
 from ultralif_deploy.program.graph import INPUT, AnyMap, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LIF,
     CubaLIF,
-    Input,
     Integrator,
     LeakyIntegrator,
     Neuron,
+    Threshold,
+)
+from ultralif_deploy.program.program import (
+    Input,
     Population,
     Program,
-    Threshold,
     executed_arrays,
     weights_digest,
 )

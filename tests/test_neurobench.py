@@ -27,7 +27,8 @@ from strategies import MODES, inputs_for, programs
 from ultralif_deploy.energy.counts import full_fan_out
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Projection
-from ultralif_deploy.program.program import Program, Threshold
+from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference

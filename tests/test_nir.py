@@ -18,7 +18,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.nodes import CUSTOM, FLAVOURS
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.program.graph import Dense
-from ultralif_deploy.program.program import Program, executed_arrays, structure
+from ultralif_deploy.program.program import Program, executed_arrays
 from ultralif_deploy.simulators.reference import simulator as reference
 
 
@@ -32,7 +32,7 @@ def assert_same_program(actual: Program, expected: Program) -> None:
         assert type(p.map) is type(q.map)
     for a, b in zip(actual.populations, expected.populations, strict=True):
         assert (a.name, a.size, type(a.neuron)) == (b.name, b.size, type(b.neuron))
-        assert structure(a.neuron) == structure(b.neuron)
+        assert a.neuron.structure() == b.neuron.structure()
         assert_array_equal(a.scale, b.scale, strict=True)
     arrays = executed_arrays(actual)
     assert list(arrays) == list(executed_arrays(expected))

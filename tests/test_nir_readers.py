@@ -10,7 +10,8 @@ from readers import READERS, import_reader, run_reader
 
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.reference import simulator as reference
 
 INPUTS, FIRST, SECOND, CLASSES = 9, 14, 10, 10

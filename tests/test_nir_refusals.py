@@ -19,16 +19,8 @@ from ultralif_deploy.exporters.nir import file as nir_file
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.io.files import MAX_UNPACKED_BYTES
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
-from ultralif_deploy.program.program import (
-    FORMAT_VERSION,
-    Input,
-    Integrator,
-    LogMaxLIF,
-    Population,
-    Program,
-    Threshold,
-    UltraDLIF,
-)
+from ultralif_deploy.program.neurons import Integrator, LogMaxLIF, Threshold, UltraDLIF
+from ultralif_deploy.program.program import FORMAT_VERSION, Input, Population, Program
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from planting import PLAIN, copy_of
 from strategies import KINDS, LEAKY, programs
 
-from ultralif_deploy.program.program import LIF, CubaLI, CubaLIF, Program
+from ultralif_deploy.program.neurons import LIF, CubaLI, CubaLIF
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.reference import simulator as reference
 

@@ -16,7 +16,8 @@ from comparisons import (
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program import fixed, program
 from ultralif_deploy.program.graph import Dense, Identity, Projection
-from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
 

@@ -15,6 +15,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import Dense, Identity, Projection
@@ -162,7 +163,7 @@ def test_formats_and_scales(bits):
             assert form.low <= matrix.min()
             assert matrix.max() <= form.high
         for p in program.populations:
-            if isinstance(p.neuron, (integer.UltraDLIF, integer.LogMaxLIF, *integer.READOUTS)):
+            if isinstance(p.neuron, (neurons.UltraDLIF, neurons.LogMaxLIF, *neurons.READOUTS)):
                 assert_array_equal(p.scale, p.scale[0])
         structure = [(p.source, p.target) for p in network.projections]
         assert sorted((p.source, p.target) for p in program.projections) == sorted(structure)

@@ -202,7 +202,7 @@ def test_verdicts(findings, exact, allowed, expected):
     assert verdict(findings, exact=exact, gap_allowed=allowed) == expected
 
 
-def measured(soft, hard_accuracy, integer):
+def measured(soft, hard_accuracy, integer, compared="soft"):
     population = {
         "agreement_integer_soft": 0.7,
         "spikes_kept": {"recall": 0.6, "precision": 0.9},
@@ -211,7 +211,9 @@ def measured(soft, hard_accuracy, integer):
         "agreement_integer_soft": 0.9,
         "spikes_kept": {"recall": 0.99, "precision": 0.9},
     }
+    gap = None if soft is None else 100 * (soft - integer)
     accuracy = {"soft": soft, "hard": hard_accuracy, "integer": integer}
+    accuracy |= {"compared": compared, "gap_soft_integer": gap}
     return {"accuracy": accuracy, "populations": {"good": better, "bad": population}}
 
 
@@ -224,7 +226,7 @@ def measured(soft, hard_accuracy, integer):
         ((0.9, 0.8, 0.8), False, False, "warning", ("the data file has none",)),
         ((0.9, 0.8, 0.8), True, True, "warning", ("--epochs",)),
         ((0.85, 0.1, 0.1), False, True, "failure", ("75.0 points",)),
-        ((None, 0.9, 0.8), False, True, "warning", ("10.0 by quantization",)),
+        ((0.9, 0.9, 0.8, "float"), False, True, "warning", ("10.0 by quantization", "more bits")),
         ((None, None, None), False, True, None, ()),
     ],
 )

@@ -21,6 +21,7 @@ from strategies import KINDS, programs, seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.running import run_hard, run_population
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import INT32_MAX, clip, rounded
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
@@ -179,7 +180,7 @@ def one_layer(model: Any, readout: Any = None, timesteps: int = 1) -> integer.Pr
         integer.Input(1),
         (
             integer.Population("a", 1, model, np.zeros(1), np.ones(1)),
-            integer.Population("out", 1, readout or integer.Integrator(), np.zeros(1), np.ones(1)),
+            integer.Population("out", 1, readout or neurons.Integrator(), np.zeros(1), np.ones(1)),
         ),
         (
             Projection(INPUT, "a", Dense(np.ones((1, 1)))),
@@ -191,12 +192,12 @@ def one_layer(model: Any, readout: Any = None, timesteps: int = 1) -> integer.Pr
     )
 
 
-def silif(**changes: int) -> integer.SiLIF:
+def silif(**changes: int) -> neurons.SiLIF:
     values = {
         "threshold": 8, "reset": 8, "alpha": 2, "beta": 1, "a": 1, "b": 1,
         "shift": 3, "coefficient_bits": 2, "state_bits": 16,
     } | changes  # fmt: skip
-    return integer.SiLIF(**{k: np.array([v]) for k, v in values.items()})
+    return neurons.SiLIF(**{k: np.array([v]) for k, v in values.items()})
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_parameters_outside_the_proved_ranges_are_refused(
 
 def test_the_sum_of_a_leaky_read_out_fits_32_bits() -> None:
     words = {"alpha": 0, "shift": 0, "coefficient_bits": 4, "state_bits": 30}
-    readout = integer.LeakySum(**{k: np.array([v]) for k, v in words.items()})
+    readout = neurons.LeakySum(**{k: np.array([v]) for k, v in words.items()})
     program = one_layer(silif(), readout, 4)
     with pytest.raises(UltralifError, match="5 timesteps of values up to 536870911 pass 32 bits"):
         program.check_timesteps(5)
@@ -289,13 +290,13 @@ def test_programs_spike_as_the_float_network(kind: str) -> None:
 def test_words_and_shifts_follow_the_lengths() -> None:
     program = quantize(layered("silif", 0), 8, lengths=WordLengths(20, 13))
     neuron = program.population("hidden").neuron
-    assert isinstance(neuron, integer.SiLIF)
+    assert isinstance(neuron, neurons.SiLIF)
     assert set(neuron.state_bits.tolist()) == {20}
     assert set(neuron.coefficient_bits.tolist()) == {13}
     # 20 bits: a sign, 7 bits of headroom, 12 bits for the threshold, rounded up to the next shift.
     assert np.all((neuron.threshold >= 1 << 12) & (neuron.threshold < 1 << 13))
     readout = program.readout.neuron
-    assert isinstance(readout, integer.LeakySum)
+    assert isinstance(readout, neurons.LeakySum)
     assert len(set(readout.shift.tolist())) == 1
 
 
@@ -304,7 +305,7 @@ def test_a_leaky_read_out_never_saturates() -> None:
     network = layered("silif", 1)
     program = quantize(network, 8)
     readout = program.readout
-    assert isinstance(readout.neuron, integer.LeakySum)
+    assert isinstance(readout.neuron, neurons.LeakySum)
     weight = program.incoming("out")[0].map.matrix().astype(np.int64)
     for sign in (1, -1):
         extreme = (np.maximum(sign * weight, 0)).sum(axis=1) * sign

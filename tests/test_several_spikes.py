@@ -13,7 +13,8 @@ from ultralif_deploy import load_on, quantize
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.program.program import LIF, Population, Program
+from ultralif_deploy.program.neurons import LIF
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.quantization.rounding import rounding_table
 from ultralif_deploy.readers.nir.network import import_nir
 from ultralif_deploy.readers.nir.neurons import Conventions

@@ -17,16 +17,8 @@ from vector_comparisons import (
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import Dense, Identity, Projection
-from ultralif_deploy.program.program import (
-    LIF,
-    Input,
-    Integrator,
-    Population,
-    Program,
-    Threshold,
-    UltraDLIF,
-    executed_arrays,
-)
+from ultralif_deploy.program.neurons import LIF, Integrator, Threshold, UltraDLIF
+from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Reporting, run_in_steps
 from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, tally
 from ultralif_deploy.simulators.fast import simulator as fast

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.program import Input, Integrator, Population, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.reference import simulator as reference
 
 

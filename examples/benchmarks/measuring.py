@@ -7,15 +7,8 @@ import numpy as np
 
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Projection
-from ultralif_deploy.program.program import (
-    LIF,
-    Input,
-    Integrator,
-    Neuron,
-    Population,
-    Program,
-    Threshold,
-)
+from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 
 INPUTS, HIDDEN, CLASSES, TIMESTEPS, RATE = 784, 128, 10, 10, 0.1
 

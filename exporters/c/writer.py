@@ -14,14 +14,8 @@ import numpy as np
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.program import (
-    FORMAT_VERSION,
-    LEAKY,
-    Population,
-    Program,
-    Threshold,
-    structure,
-)
+from ultralif_deploy.program.neurons import LEAKY, Threshold
+from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
 
 SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
@@ -168,7 +162,7 @@ def _population(
         narrow = array.astype(narrowest(array))
         note = f"{population.name}: {name}"
         arrays.append(_array(f"{ids[population.name]}_{name}", narrow, note))
-    plain = structure(population.neuron)
+    plain = population.neuron.structure()
     return {
         "id": ids[population.name],
         "name": population.name,

@@ -24,14 +24,8 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program.fixed import DECAY_ONE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
-from ultralif_deploy.program.program import (
-    Integrator,
-    Population,
-    Program,
-    Projection,
-    Threshold,
-    structure,
-)
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Population, Program, Projection
 
 RUNTIME = Path(__file__).parent / "runtime"
 RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
@@ -163,7 +157,7 @@ def _custom(program: Program, p: Population, limits: Chip) -> Cell:
     del program, limits
     own = {"bias": p.bias, **p.parameters()}
     own["state"] = np.broadcast_to(own.pop("initial", 0), (p.words, p.size))
-    described = {"process": type(p.neuron).__name__, "structure": structure(p.neuron)}
+    described = {"process": type(p.neuron).__name__, "structure": p.neuron.structure()}
     return described, {name: array.astype(np.int64) for name, array in own.items()}
 
 

@@ -36,7 +36,8 @@ from ultralif_deploy.exporters.lava.writer import (
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import INPUT, Conv2d, Projection
-from ultralif_deploy.program.program import Population, Program, Threshold
+from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.program.program import Population, Program
 
 NETX_RUNTIME = Path(__file__).parent / "runtime"
 FILE = "program.net"

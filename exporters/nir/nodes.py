@@ -31,6 +31,7 @@ from ultralif_deploy.exporters.nir.second_order import (
     write_second_order,
 )
 from ultralif_deploy.exporters.nir.values import numbers, whole, whole_float
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS
 from ultralif_deploy.program.resets import RESETS
@@ -203,13 +204,13 @@ for _node in CUSTOM:
 CUSTOM += SECOND_ORDER_NODES
 
 NODES: dict[type, type] = {
-    integer.TropicalLIF: TropicalLIF,
-    integer.LIF: FixedPointLIF,
-    integer.UltraDLIF: UltraDLIF,
-    integer.CubaLIF: FixedPointCubaLIF,
-    integer.LeakyIntegrator: FixedPointLI,
-    integer.CubaLI: FixedPointCubaLI,
-    integer.LogMaxLIF: LogMaxLIF,
+    neurons.TropicalLIF: TropicalLIF,
+    neurons.LIF: FixedPointLIF,
+    neurons.UltraDLIF: UltraDLIF,
+    neurons.CubaLIF: FixedPointCubaLIF,
+    neurons.LeakyIntegrator: FixedPointLI,
+    neurons.CubaLI: FixedPointCubaLI,
+    neurons.LogMaxLIF: LogMaxLIF,
 }
 """The node of each model with memory; its fields are the model's and `bias`."""
 
@@ -246,11 +247,11 @@ def write_neurons(
         shape: of the node's parameters, (neurons,) or (channels, height, width).
         by_channel: the weight node holds one bias for a channel.
     """
-    if isinstance(population.neuron, integer.SECOND_ORDER):
+    if isinstance(population.neuron, neurons.SECOND_ORDER):
         return write_second_order(population, shape), np.zeros(population.size)
     neuron, bias = population.neuron, population.bias
     metadata = {"scale": population.scale}
-    if isinstance(neuron, integer.Threshold):
+    if isinstance(neuron, neurons.Threshold):
         kind, none = FLAVOURS[flavour], np.zeros(population.size)
         if kind is nir.Threshold and (not by_channel or _alike(bias, shape)):
             threshold = (neuron.threshold + none).reshape(shape)
@@ -272,7 +273,7 @@ def write_neurons(
     arrays["bias"] = bias.reshape(shape)
     if type(neuron) not in NODES:
         raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
-    node = NODES[type(neuron)](**arrays, **integer.structure(neuron), metadata=metadata)
+    node = NODES[type(neuron)](**arrays, **neuron.structure(), metadata=metadata)
     return node, np.zeros(population.size)
 
 
@@ -305,7 +306,7 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> integer.Popu
         # fires iff I + B > limit  ⇔  I + bias > threshold
         difference = _largest_silent(name, limit, size) - bias
         bias = whole(split, np.int32, size, f"{name}: metadata bias").astype(np.int64)
-        neuron = integer.Threshold(bias + difference)
+        neuron = neurons.Threshold(bias + difference)
     return integer.Population(name, size, neuron, bias, scale_of(name, node, size))
 
 
@@ -370,7 +371,7 @@ def _check_constants(name: str, node: nir.NIRNode, size: int) -> None:
             )
 
 
-def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.ndarray]:
+def _custom_neuron(name: str, node: Any, size: int) -> tuple[neurons.Neuron, np.ndarray]:
     def array(field: str) -> np.ndarray:
         return whole(_flat(getattr(node, field), size), np.int32, size, f"{name}: {field}")
 
@@ -391,27 +392,27 @@ def _custom_neuron(name: str, node: Any, size: int) -> tuple[integer.Neuron, np.
         elif node.floor is not None:
             wide["floor"] = array("floor")
     if isinstance(node, FixedPointLI):
-        return integer.LeakyIntegrator(decay, **wide), bias
+        return neurons.LeakyIntegrator(decay, **wide), bias
     if isinstance(node, FixedPointCubaLI):
-        return integer.CubaLI(decay, array("synaptic_decay"), **wide), bias
+        return neurons.CubaLI(decay, array("synaptic_decay"), **wide), bias
     threshold = array("threshold")
     if isinstance(node, UltraDLIF):
         stride = _number(name, node, "stride")
         form = text("form", "released or paper")
-        return integer.UltraDLIF(threshold, decay, form, stride, **wide), bias
+        return neurons.UltraDLIF(threshold, decay, form, stride, **wide), bias
     if isinstance(node, LogMaxLIF):
         if np.ndim(node.table) != 1:
             raise UltralifError(f"{name}: table of shape {np.shape(node.table)}; expected a list")
         table = whole(node.table, np.int32, len(node.table), f"{name}: table")
-        return integer.LogMaxLIF(threshold, decay, table, _number(name, node, "shift")), bias
+        return neurons.LogMaxLIF(threshold, decay, table, _number(name, node, "shift")), bias
     reset = array("reset")
     if isinstance(node, TropicalLIF):
-        return integer.TropicalLIF(threshold, decay, reset, array("initial")), bias
+        return neurons.TropicalLIF(threshold, decay, reset, array("initial")), bias
     if isinstance(node, FixedPointLIF):
         mode = text("reset_mode", ", ".join(RESETS))
-        return integer.LIF(threshold, decay, reset, mode, **wide), bias
+        return neurons.LIF(threshold, decay, reset, mode, **wide), bias
     synaptic, mode = array("synaptic_decay"), text("reset_mode", ", ".join(RESETS))
-    return integer.CubaLIF(threshold, decay, synaptic, reset, mode, **wide), bias
+    return neurons.CubaLIF(threshold, decay, synaptic, reset, mode, **wide), bias
 
 
 def _number(name: str, node: Any, field: str) -> int:

@@ -36,7 +36,8 @@ from ultralif_deploy.exporters.nir.nodes import (
 from ultralif_deploy.exporters.nir.values import whole, whole_float
 from ultralif_deploy.io.files import readable_file, written_whole
 from ultralif_deploy.program.graph import INPUT, Conv2d, Identity, Projection, shape_of
-from ultralif_deploy.program.program import FORMAT_VERSION, Input, Integrator, Population, Program
+from ultralif_deploy.program.neurons import Integrator
+from ultralif_deploy.program.program import FORMAT_VERSION, Input, Population, Program
 
 METADATA_KEY = "ultralif"
 """Name of the JSON text in the graph's metadata."""

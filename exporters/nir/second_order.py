@@ -11,6 +11,7 @@ from typing import Any
 import nir
 import numpy as np
 
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 
 
@@ -80,10 +81,10 @@ class LeakySum(_Node):
 
 
 MODELS: dict[type, type] = {
-    SiLIF: integer.SiLIF,
-    CSiLIF: integer.CSiLIF,
-    AdaLIF: integer.AdaLIF,
-    LeakySum: integer.LeakySum,
+    SiLIF: neurons.SiLIF,
+    CSiLIF: neurons.CSiLIF,
+    AdaLIF: neurons.AdaLIF,
+    LeakySum: neurons.LeakySum,
 }
 """Integer model by node type."""
 

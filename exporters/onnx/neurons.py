@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from ultralif_deploy.exporters.onnx.graph import Value
 from ultralif_deploy.program.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LEAKY,
     LIF,
     AdaLIF,

@@ -22,7 +22,8 @@ from ultralif_deploy.exporters.onnx.neurons import Update, update
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d, Identity, Projection
-from ultralif_deploy.program.program import Population, Program, Threshold
+from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 23, 11
 STEP, SEQUENCE = "step.onnx", "sequence.onnx"

@@ -9,7 +9,8 @@ import numpy as np
 from ultralif_deploy.program.exact_ranges import PAIR_EXACT_INPUT
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense
-from ultralif_deploy.program.program import Integrator, Program, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.products import session
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.program import fixed
-from ultralif_deploy.program.program import AdaLIF, CSiLIF, SiLIF
+from ultralif_deploy.program.neurons import AdaLIF, CSiLIF, SiLIF
 from ultralif_deploy.simulators.native.compiled import jit
 
 rounded = jit(fixed.rounded)

@@ -16,19 +16,18 @@ import numpy as np
 
 from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LIF,
     CubaLI,
     CubaLIF,
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
-    Population,
-    Program,
     Threshold,
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.simulators.fast import event_chain, kernels, second_order

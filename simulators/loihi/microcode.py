@@ -19,19 +19,18 @@ from ultralif_deploy.program.fixed import (
     INT32_MAX,
     MEMBRANE_MAX,
 )
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LIF,
     CubaLI,
     CubaLIF,
     Integrator,
     LeakyIntegrator,
     LogMaxLIF,
-    Population,
-    Program,
     Threshold,
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.program.program import Population, Program
 
 ONE = 1 << FRACTION_BITS
 

@@ -19,7 +19,8 @@ from ultralif_deploy.chips.placement import Placement, place, refuse_wide_inputs
 from ultralif_deploy.chips.registers import ONE, Registers, registers
 from ultralif_deploy.chips.sparse_rows import weight_of
 from ultralif_deploy.program.graph import INPUT, WEIGHTED
-from ultralif_deploy.program.program import LeakyIntegrator, Population, Program
+from ultralif_deploy.program.neurons import LeakyIntegrator
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.fast.events import count_events
 from ultralif_deploy.simulators.loihi.activity import Activity

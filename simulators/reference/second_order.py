@@ -1,7 +1,7 @@
 """The judge's updates of the models with two state words: PROGRAM.md line by line."""
 
 from ultralif_deploy.program.fixed import clip, rounded
-from ultralif_deploy.program.program import AdaLIF, CSiLIF, LeakySum, SiLIF
+from ultralif_deploy.program.neurons import AdaLIF, CSiLIF, LeakySum, SiLIF
 
 Integers = list[int]
 

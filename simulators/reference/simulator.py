@@ -13,7 +13,7 @@ from ultralif_deploy.program.fixed import (
     spike_count,
 )
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LIF,
     SECOND_ORDER,
     CubaLI,
@@ -21,12 +21,11 @@ from ultralif_deploy.program.program import (
     LeakyIntegrator,
     LogMaxLIF,
     Neuron,
-    Population,
-    Program,
     Threshold,
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace
 from ultralif_deploy.simulators.reference.second_order import second_order_step
 

@@ -20,14 +20,8 @@ from ultralif_deploy.chips.words import refuse_wide_words
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
 from ultralif_deploy.program.graph import INPUT, largest_sums
-from ultralif_deploy.program.program import (
-    LIF,
-    Integrator,
-    LeakyIntegrator,
-    Population,
-    Program,
-    Threshold,
-)
+from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold
+from ultralif_deploy.program.program import Population, Program
 
 ONE = 1 << FRACTION_BITS
 CURRENT_RANGE = 1 << 24

@@ -3,7 +3,8 @@
 from ultralif_deploy.chips import Chip
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS
-from ultralif_deploy.program.program import LEAKY, LIF, CubaLIF, Population
+from ultralif_deploy.program.neurons import LEAKY, LIF, CubaLIF
+from ultralif_deploy.program.program import Population
 
 
 def refuse_wide_words(population: Population, chip: Chip) -> None:

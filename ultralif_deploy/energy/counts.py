@@ -13,17 +13,16 @@ import numpy as np
 
 from ultralif_deploy.energy.chips import ChipEvents, ChipRun
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
-from ultralif_deploy.program.program import (
+from ultralif_deploy.program.neurons import (
     LEAKY,
     LIF,
+    SECOND_ORDER,
     CubaLIF,
     LogMaxLIF,
-    Population,
-    Program,
     Threshold,
     UltraDLIF,
 )
-from ultralif_deploy.program.second_order import SECOND_ORDER
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.simulators.fast.synapses import currents, synapses

@@ -2,25 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.fixed import (
-    DECAY_BITS,
-    FRACTION_BITS,
     INT32_MAX,
-    MAX_DECAY_BITS,
-    MAX_FRACTION_BITS,
-    MAX_MEMBRANE_BITS,
-    MAX_SPIKES,
-    MEMBRANE_BITS,
-    MEMBRANE_MAX,
-    TABLE_MAX,
-    largest_held,
 )
 from ultralif_deploy.program.graph import (
     INPUT,
@@ -31,231 +21,10 @@ from ultralif_deploy.program.graph import (
     frozen,
     largest_sums,
 )
-from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.program.second_order import (
-    SECOND_ORDER,
-    AdaLIF,
-    CSiLIF,
-    LeakySum,
-    SiLIF,
-    check_word_lengths,
-)
+from ultralif_deploy.program.neurons import CubaLI, LeakyIntegrator, LeakySum, Neuron
 
 FORMAT_VERSION = 1
 """Version of PROGRAM.md that this code follows; a stored program must carry the same."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Threshold:
-    """No memory: fires iff I > threshold. threshold: int32 [neuron]."""
-
-    threshold: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TropicalLIF:
-    """Max-plus LIF: v ← max(v − decay, I); fires iff v > threshold, then v ← reset.
-
-    Attributes:
-        threshold: int32 [neuron], current units.
-        decay: int32 [neuron], negative where the membrane grows.
-        reset: int32 [neuron].
-        initial: int32 [neuron], v before the first timestep.
-    """
-
-    threshold: np.ndarray
-    decay: np.ndarray
-    reset: np.ndarray
-    initial: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LIF:
-    """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 2^f·I + bias), f = fraction_bits.
-
-    Fires iff v > threshold, then the reset. I is the sum of the projections alone. With
-    `most_spikes` above 1 it fires again as long as v − reset·(spikes so far) > threshold.
-
-    Attributes:
-        threshold: int32 [neuron], membrane units (2^f to a current unit).
-        decay: int32 [neuron], 0 (no leak) to 2^decay_bits (no memory).
-        reset: R of the reset, int32 [neuron] of `membrane_bits`, membrane units.
-        reset_mode: a key of `resets.RESETS`.
-        decay_bits: fraction bits of the decays, 12 to 24.
-        membrane_bits: width of the membrane, 24 to 32.
-        fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
-        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
-        floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
-            for none.
-    """
-
-    threshold: np.ndarray
-    decay: np.ndarray
-    reset: np.ndarray
-    reset_mode: str = "value"
-    decay_bits: int = DECAY_BITS
-    membrane_bits: int = MEMBRANE_BITS
-    fraction_bits: int = FRACTION_BITS
-    most_spikes: int = 1
-    floor: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UltraDLIF:
-    """Leaky membranes that share their maximum with both neighbours on a ring.
-
-    The neighbours of neuron i are i ± stride, modulo the population's size.
-    released: v ← sat(leak(v, decay) + 64·I + bias); fires iff
-    max(v_{i−stride}, v_i, v_{i+stride}) > threshold.
-    paper: v_i ← sat(max(v_{i−stride}, leak(v_i, decay), v_{i+stride}) + 64·I_i + bias_i); fires
-    iff v > threshold. Then v ← 0. I is the sum of the projections alone.
-
-    Attributes:
-        threshold: int32 [neuron], membrane units (64 to a current unit).
-        decay: int32 [neuron], 0 to 2^decay_bits.
-        form: `released` or `paper`.
-        stride: 1 for a ring along the population; H·W for one over the channels of a map
-            [C, H, W].
-        decay_bits: fraction bits of the decays, 12 to 24.
-    """
-
-    threshold: np.ndarray
-    decay: np.ndarray
-    form: str
-    stride: int = 1
-    decay_bits: int = DECAY_BITS
-
-
-@dataclass(frozen=True, slots=True)
-class Integrator:
-    """Read-out that never fires: v ← v + I."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogMaxLIF:
-    """Soft maximum from a table: v ← sat(max(a, b) + c(|a − b|)), a = v − decay, b = 64·I + bias.
-
-    c(g) = table[g >> shift], 0 beyond the table. Fires iff v > threshold, then v ← 0. I is the sum
-    of the projections alone. `log_max.correction_table` bounds what the table errs.
-
-    Attributes:
-        threshold: int32 [neuron], membrane units (64 to a current unit).
-        decay: int32 [neuron], membrane units; negative where the membrane grows.
-        table: int32 [entry], membrane units; one table for the population.
-        shift: log2 of the gaps that share an entry.
-    """
-
-    threshold: np.ndarray
-    decay: np.ndarray
-    table: np.ndarray
-    shift: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CubaLIF:
-    """Leaky with a synaptic current before the membrane.
-
-    i ← sat(leak(i, synaptic_decay) + 2^f·I + bias); v ← sat(leak(v, decay) + i); then as LIF,
-    f = fraction_bits. The state holds all membranes, then all synaptic currents.
-
-    Attributes:
-        threshold: int32 [neuron], membrane units (2^f to a current unit).
-        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
-        reset: R of the reset, int32 [neuron] of `membrane_bits`, membrane units.
-        reset_mode: a key of `resets.RESETS`.
-        decay_bits: fraction bits of both decays, 12 to 24.
-        membrane_bits: width of the membrane and of the synaptic current, 24 to 32.
-        fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
-        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
-        floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
-            for none.
-    """
-
-    WORDS: ClassVar[int] = 2
-
-    threshold: np.ndarray
-    decay: np.ndarray
-    synaptic_decay: np.ndarray
-    reset: np.ndarray
-    reset_mode: str = "value"
-    decay_bits: int = DECAY_BITS
-    membrane_bits: int = MEMBRANE_BITS
-    fraction_bits: int = FRACTION_BITS
-    most_spikes: int = 1
-    floor: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LeakyIntegrator:
-    """Read-out of 32 bits that never fires: v ← sat(leak(v, decay) + 64·I + bias).
-
-    Attributes:
-        decay: int32 [neuron], 0 to 2^decay_bits.
-        decay_bits: fraction bits of the decays, 12 to 24.
-    """
-
-    decay: np.ndarray
-    decay_bits: int = DECAY_BITS
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CubaLI:
-    """Read-out of 32 bits that never fires, with a synaptic current: i and v as in CubaLIF.
-
-    Attributes:
-        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
-        decay_bits: fraction bits of both decays, 12 to 24.
-    """
-
-    WORDS: ClassVar[int] = 2
-
-    decay: np.ndarray
-    synaptic_decay: np.ndarray
-    decay_bits: int = DECAY_BITS
-
-
-Neuron = (
-    Threshold
-    | TropicalLIF
-    | LIF
-    | UltraDLIF
-    | Integrator
-    | SiLIF
-    | CSiLIF
-    | AdaLIF
-    | LeakySum
-    | CubaLIF
-    | LeakyIntegrator
-    | CubaLI
-    | LogMaxLIF
-)
-
-LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
-Leaky = LIF | UltraDLIF | CubaLIF | LeakyIntegrator | CubaLI
-
-READOUTS = (Integrator, LeakySum, LeakyIntegrator, CubaLI)
-"""Models that never fire; the last population, and it alone, has one."""
-
-FINE = (*LEAKY, LogMaxLIF)
-"""Models whose membranes, thresholds and biases count in membrane units: 2^6 to a current unit, or
-2^fraction_bits where they have that."""
-
-PLAIN = (str, int)
-"""Types of the fields of neuron models that hold for the whole population."""
-
-
-def parameter_arrays(neuron: Neuron) -> dict[str, np.ndarray]:
-    """The arrays of a neuron model by name: one value per neuron, but for `table`."""
-    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
-    return {k: v for k, v in values.items() if v is not None and not isinstance(v, PLAIN)}
-
-
-def structure(neuron: Neuron) -> dict[str, Any]:
-    """The plain values of a neuron model by name."""
-    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
-    return {k: v for k, v in values.items() if isinstance(v, PLAIN)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -267,7 +36,7 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added at every timestep, int32 [neuron]; in current units, or in membrane units for
-            the models of `FINE`.
+            the models of `neurons.FINE`.
         scale: real current = scale · integer current, float64 [neuron]; not used in execution.
     """
 
@@ -288,51 +57,32 @@ class Population:
             expected = shape if name != "table" else (np.size(value),)
             array = frozen(value, np.int32, expected, f"{self.name}: {name}")
             set_(self.neuron, name, array)
-        if isinstance(self.neuron, LEAKY):
-            _check_decays(self.name, self.neuron)
-        if isinstance(self.neuron, (LIF, CubaLIF)):
-            _check_membrane(self.name, self.neuron)
-        if isinstance(self.neuron, UltraDLIF) and self.neuron.form not in ("released", "paper"):
-            raise UltralifError(
-                f"{self.name}: form {self.neuron.form!r}; expected released or paper"
-            )
-        if isinstance(self.neuron, UltraDLIF) and not 1 <= self.neuron.stride <= self.size:
-            raise UltralifError(
-                f"{self.name}: ring stride {self.neuron.stride}; expected 1 to its {self.size} "
-                "neurons"
-            )
-        if isinstance(self.neuron, SECOND_ORDER):
-            check_word_lengths(self.name, self.neuron)
-        if isinstance(self.neuron, LogMaxLIF):
-            _check_table(self.name, self.neuron)
+        self.neuron.check(self.name, self.size)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The neuron model's arrays by name."""
-        return parameter_arrays(self.neuron)
+        return self.neuron.parameters()
 
     @property
     def spikes(self) -> bool:
         """Whether it can fire."""
-        return not isinstance(self.neuron, READOUTS)
+        return self.neuron.FIRES
 
     @property
     def words(self) -> int:
         """State words per neuron; the state is one vector with one word after the other."""
-        return getattr(self.neuron, "WORDS", 1)
+        return self.neuron.WORDS
 
     @property
     def membrane_unit(self) -> np.ndarray:
         """Real value of one unit of the membrane and the threshold, float64 [neuron]."""
-        if isinstance(self.neuron, SECOND_ORDER):
-            return self.scale / (1 << self.neuron.shift.astype(np.int64))
-        fine = isinstance(self.neuron, FINE)
-        bits = getattr(self.neuron, "fraction_bits", FRACTION_BITS)
-        return self.scale / (1 << bits) if fine else self.scale
+        unit: np.ndarray = self.scale / (1 << self.neuron.unit_bits)
+        return unit
 
     @property
     def largest_sent(self) -> int:
         """Largest number that it sends in one timestep."""
-        return getattr(self.neuron, "most_spikes", 1)
+        return self.neuron.largest_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,59 +243,6 @@ class Program:
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
         return logits * self.readout.membrane_unit / self.divisor
-
-
-def _check_decays(name: str, neuron: Leaky) -> None:
-    bits = neuron.decay_bits
-    if not DECAY_BITS <= bits <= MAX_DECAY_BITS:
-        raise UltralifError(
-            f"{name}: decays of {bits} bits; expected {DECAY_BITS} to {MAX_DECAY_BITS}"
-        )
-    for field_name in ("decay", "synaptic_decay"):
-        decay = getattr(neuron, field_name, neuron.decay)
-        if decay.min(initial=0) < 0 or decay.max(initial=0) > 1 << bits:
-            raise UltralifError(f"{name}: {field_name.replace('_', ' ')} outside 0 to {1 << bits}")
-
-
-def _check_membrane(name: str, neuron: LIF | CubaLIF) -> None:
-    for what, bits, least, most in (
-        ("a membrane", neuron.membrane_bits, MEMBRANE_BITS, MAX_MEMBRANE_BITS),
-        ("membrane units with fractions", neuron.fraction_bits, FRACTION_BITS, MAX_FRACTION_BITS),
-    ):
-        if not least <= bits <= most:
-            raise UltralifError(f"{name}: {what} of {bits} bits; expected {least} to {most}")
-    top = largest_held(neuron.membrane_bits)
-    for what, values in (("reset", neuron.reset), ("floor", neuron.floor)):
-        if values is not None and np.abs(values.astype(np.int64)).max(initial=0) > top:
-            raise UltralifError(f"{name}: {what} outside -{top} to {top}")
-    if neuron.reset_mode not in RESETS:
-        raise UltralifError(
-            f"{name}: reset mode {neuron.reset_mode!r}; expected one of {', '.join(RESETS)}"
-        )
-    if not 1 <= neuron.most_spikes <= MAX_SPIKES:
-        raise UltralifError(
-            f"{name}: {neuron.most_spikes} spikes in one timestep; expected 1 to {MAX_SPIKES}"
-        )
-    subtracts = neuron.reset_mode == "subtract" and neuron.reset.min(initial=1) >= 1
-    if neuron.most_spikes > 1 and not subtracts:
-        raise UltralifError(
-            f"{name}: up to {neuron.most_spikes} spikes in one timestep; expected that each "
-            "subtracts at least 1 from the membrane"
-        )
-
-
-def _check_table(name: str, neuron: LogMaxLIF) -> None:
-    entries = len(neuron.table)
-    if not 1 <= entries <= TABLE_MAX or not 0 <= neuron.shift < MEMBRANE_BITS:
-        raise UltralifError(
-            f"{name}: table of {entries} entries and shift {neuron.shift}; expected 1 to "
-            f"{TABLE_MAX} entries and a shift from 0 to {MEMBRANE_BITS - 1}"
-        )
-    if neuron.table.min() < 0 or neuron.table.max() > MEMBRANE_MAX:
-        raise UltralifError(
-            f"{name}: table from {neuron.table.min()} to {neuron.table.max()}; expected 0 to "
-            f"{MEMBRANE_MAX}"
-        )
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.log_max import correction_table
-from ultralif_deploy.program import program as integer
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.quantization.registers import PLAIN, Word
 
@@ -99,7 +99,7 @@ def is_fine(neuron: hard.Neuron) -> bool:
     return not isinstance(neuron, (hard.Threshold, hard.TropicalLIF, hard.Integrator))
 
 
-def integer_neuron(neuron: hard.Neuron, rounding: Rounding, table: int) -> integer.Neuron:
+def integer_neuron(neuron: hard.Neuron, rounding: Rounding, table: int) -> neurons.Neuron:
     """The integer model of a neuron with one state word, or with a synaptic current.
 
     Args:
@@ -125,15 +125,15 @@ def _decay(rounding: Rounding, tau: np.ndarray) -> np.ndarray:
     return np.rint((1 << rounding.decay_bits) * (1 - tau))
 
 
-def _threshold(neuron: hard.Threshold, rounding: Rounding, table: int) -> integer.Neuron:
+def _threshold(neuron: hard.Threshold, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
     # The program proves that no current passes 32 bits, so a threshold beyond decides nothing.
-    return integer.Threshold(np.clip(rounding.limits(neuron), -INT32_MAX - 1, INT32_MAX))
+    return neurons.Threshold(np.clip(rounding.limits(neuron), -INT32_MAX - 1, INT32_MAX))
 
 
-def _tropical(neuron: hard.TropicalLIF, rounding: Rounding, table: int) -> integer.Neuron:
+def _tropical(neuron: hard.TropicalLIF, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
-    return integer.TropicalLIF(
+    return neurons.TropicalLIF(
         threshold=rounding.threshold(neuron),
         decay=rounding.nearest(neuron.decay, "decay"),
         reset=rounding.nearest(neuron.reset, "reset"),
@@ -158,20 +158,20 @@ def _firing(neuron: hard.LIF | hard.CubaLIF, rounding: Rounding) -> dict[str, An
     }
 
 
-def _lif(neuron: hard.LIF, rounding: Rounding, table: int) -> integer.Neuron:
+def _lif(neuron: hard.LIF, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
-    return integer.LIF(**_firing(neuron, rounding))
+    return neurons.LIF(**_firing(neuron, rounding))
 
 
-def _cuba_lif(neuron: hard.CubaLIF, rounding: Rounding, table: int) -> integer.Neuron:
+def _cuba_lif(neuron: hard.CubaLIF, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
     synaptic = _decay(rounding, neuron.synaptic_tau)
-    return integer.CubaLIF(synaptic_decay=synaptic, **_firing(neuron, rounding))
+    return neurons.CubaLIF(synaptic_decay=synaptic, **_firing(neuron, rounding))
 
 
-def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> integer.Neuron:
+def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
-    return integer.UltraDLIF(
+    return neurons.UltraDLIF(
         threshold=rounding.threshold(neuron, MEMBRANE_MAX),
         decay=_decay(rounding, neuron.tau),
         form=neuron.form,
@@ -180,12 +180,12 @@ def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> integer.Neu
     )
 
 
-def _log_max(neuron: hard.LogMaxLIF, rounding: Rounding, table: int) -> integer.Neuron:
+def _log_max(neuron: hard.LogMaxLIF, rounding: Rounding, table: int) -> neurons.Neuron:
     try:
         correction = correction_table(neuron.epsilon / float(rounding.unit.max()), table)
     except UltralifError as error:
         raise UltralifError(f"{rounding.name}: {error}") from error
-    return integer.LogMaxLIF(
+    return neurons.LogMaxLIF(
         threshold=rounding.threshold(neuron, MEMBRANE_MAX),
         decay=rounding.nearest(neuron.decay, "decay"),
         table=correction.values,
@@ -193,28 +193,28 @@ def _log_max(neuron: hard.LogMaxLIF, rounding: Rounding, table: int) -> integer.
     )
 
 
-def _integrator(neuron: hard.Integrator, rounding: Rounding, table: int) -> integer.Neuron:
+def _integrator(neuron: hard.Integrator, rounding: Rounding, table: int) -> neurons.Neuron:
     del neuron, rounding, table
-    return integer.Integrator()
+    return neurons.Integrator()
 
 
 def _leaky_integrator(
     neuron: hard.LeakyIntegrator, rounding: Rounding, table: int
-) -> integer.Neuron:
+) -> neurons.Neuron:
     del table
-    return integer.LeakyIntegrator(_decay(rounding, neuron.tau), rounding.decay_bits)
+    return neurons.LeakyIntegrator(_decay(rounding, neuron.tau), rounding.decay_bits)
 
 
-def _cuba_li(neuron: hard.CubaLI, rounding: Rounding, table: int) -> integer.Neuron:
+def _cuba_li(neuron: hard.CubaLI, rounding: Rounding, table: int) -> neurons.Neuron:
     del table
-    return integer.CubaLI(
+    return neurons.CubaLI(
         decay=_decay(rounding, neuron.tau),
         synaptic_decay=_decay(rounding, neuron.synaptic_tau),
         decay_bits=rounding.decay_bits,
     )
 
 
-_MODELS: dict[type, Callable[..., integer.Neuron]] = {
+_MODELS: dict[type, Callable[..., neurons.Neuron]] = {
     hard.Threshold: _threshold,
     hard.TropicalLIF: _tropical,
     hard.LIF: _lif,

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.network import network as hard
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import (
     DECAY_BITS,
@@ -144,7 +145,7 @@ def needs(
 def word_of(population: integer.Population) -> Word:
     """The register of a leaky population of a program."""
     neuron = population.neuron
-    wide = isinstance(neuron, (integer.LIF, integer.CubaLIF))
+    wide = isinstance(neuron, (neurons.LIF, neurons.CubaLIF))
     return Word(neuron.membrane_bits, neuron.fraction_bits) if wide else PLAIN  # type: ignore[union-attr]
 
 

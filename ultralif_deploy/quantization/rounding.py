@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.network import network as hard
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.delays import Delay, stored_delays
 from ultralif_deploy.program.fixed import MEMBRANE_BITS, largest_held
@@ -128,7 +129,7 @@ def _parameters(
             yield _row(before.name, parameter, meant, stored, by_all, bound)
 
 
-DECIDE_ALIKE = (integer.Threshold, integer.TropicalLIF)
+DECIDE_ALIKE = (neurons.Threshold, neurons.TropicalLIF)
 """Models whose membranes are whole currents, which a threshold between two divides exactly."""
 
 Entries = Callable[[hard.Population, integer.Population], tuple[Any, Any, Any]]
@@ -165,7 +166,7 @@ def _threshold(before: hard.Population, after: integer.Population) -> tuple[Any,
 def _floor(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The lower bound of the membrane; one that no membrane can reach is none."""
     assert isinstance(before.neuron, (hard.LIF, hard.CubaLIF))
-    assert isinstance(after.neuron, (integer.LIF, integer.CubaLIF))
+    assert isinstance(after.neuron, (neurons.LIF, neurons.CubaLIF))
     meant, floor = before.neuron.floor, after.neuron.floor
     assert meant is not None
     assert floor is not None
@@ -173,7 +174,7 @@ def _floor(before: hard.Population, after: integer.Population) -> tuple[Any, Any
     return meant, stored, np.abs(meant)
 
 
-def _held(neuron: integer.Neuron) -> int:
+def _held(neuron: neurons.Neuron) -> int:
     """Largest membrane that the register of a leaky model holds."""
     return largest_held(getattr(neuron, "membrane_bits", MEMBRANE_BITS))
 
@@ -203,7 +204,7 @@ def _coefficient(source: str, field: str) -> Entries:
 def _correction(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The soft maximum's largest correction, ε·log 2, measured by itself."""
     assert isinstance(before.neuron, hard.LogMaxLIF)
-    assert isinstance(after.neuron, integer.LogMaxLIF)
+    assert isinstance(after.neuron, neurons.LogMaxLIF)
     meant = np.full(before.size, before.neuron.epsilon * np.log(2))
     return meant, after.neuron.table[0] * after.membrane_unit, meant
 
@@ -219,18 +220,18 @@ _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {
     (object, "floor"): ("lower bound of the membrane", _floor),
     (object, "initial"): ("initial membrane potential", _potential("initial", "initial")),
     (object, "table"): ("largest correction of the maximum", _correction),
-    (integer.TropicalLIF, "decay"): ("decay", _potential("decay", "decay")),
-    (integer.LogMaxLIF, "decay"): ("decay", _potential("decay", "decay")),
-    (integer.SiLIF, "reset"): ("reset", _potential("threshold", "reset")),
-    (integer.CSiLIF, "reset"): ("reset", _potential("threshold", "reset")),
+    (neurons.TropicalLIF, "decay"): ("decay", _potential("decay", "decay")),
+    (neurons.LogMaxLIF, "decay"): ("decay", _potential("decay", "decay")),
+    (neurons.SiLIF, "reset"): ("reset", _potential("threshold", "reset")),
+    (neurons.CSiLIF, "reset"): ("reset", _potential("threshold", "reset")),
     (object, "alpha"): ("alpha", _coefficient("alpha", "alpha")),
     (object, "beta"): ("beta", _coefficient("beta", "beta")),
     (object, "a"): ("a", _coefficient("a", "a")),
     (object, "b"): ("b", _potential("b", "b")),
     (object, "real"): ("real part of alpha", _coefficient("real", "real")),
     (object, "imaginary"): ("imaginary part of alpha", _coefficient("imaginary", "imaginary")),
-    (integer.AdaLIF, "alpha"): ("tau", _coefficient("tau", "alpha")),
-    (integer.AdaLIF, "beta"): (
+    (neurons.AdaLIF, "alpha"): ("tau", _coefficient("tau", "alpha")),
+    (neurons.AdaLIF, "beta"): (
         "decay of the adaptation",
         _coefficient("adaptation_decay", "beta"),
     ),

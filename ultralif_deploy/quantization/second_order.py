@@ -13,7 +13,7 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import network as hard
-from ultralif_deploy.program import program as integer
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import INT32_MAX, MAX_COEFFICIENT_BITS, MAX_SHIFT, MAX_STATE_BITS
 
 HEADROOM_BITS: dict[type, int] = {hard.SiLIF: 7, hard.CSiLIF: 11, hard.AdaLIF: 7}
@@ -64,7 +64,7 @@ def second_order_neuron(
     scale: np.ndarray,
     largest: np.ndarray,
     lengths: WordLengths,
-) -> tuple[integer.Neuron, np.ndarray]:
+) -> tuple[neurons.Neuron, np.ndarray]:
     """The integer model, and its state unit float64 [neuron].
 
     A current unit is at most 2^24 state units. Only neurons one weight step of which is many
@@ -108,14 +108,14 @@ def second_order_neuron(
         "state_bits": np.full(len(scale), bits),
     }
     if isinstance(neuron, hard.LeakySum):
-        return integer.LeakySum(coefficient("alpha"), **words), unit
+        return neurons.LeakySum(coefficient("alpha"), **words), unit
     # Fires at v > threshold: the largest integer that must not fire.
     ratio = neuron.threshold / unit
     silent = np.ceil(ratio) - 1 if getattr(neuron, "inclusive", False) else np.floor(ratio)
     held = f"at most {INT32_MAX} units of its scale"
     silent = _within(silent, INT32_MAX, f"{name}: threshold", neuron.threshold, held)
     if isinstance(neuron, hard.SiLIF):
-        model: integer.Neuron = integer.SiLIF(
+        model: neurons.Neuron = neurons.SiLIF(
             silent,
             states("threshold"),
             coefficient("alpha"),
@@ -126,10 +126,10 @@ def second_order_neuron(
         )
     elif isinstance(neuron, hard.CSiLIF):
         real, imaginary = coefficient("real"), coefficient("imaginary")
-        model = integer.CSiLIF(silent, states("threshold"), real, imaginary, **words)
+        model = neurons.CSiLIF(silent, states("threshold"), real, imaginary, **words)
     else:
         decays = coefficient("tau"), coefficient("adaptation_decay")
-        model = integer.AdaLIF(silent, *decays, states("jump"), **words)
+        model = neurons.AdaLIF(silent, *decays, states("jump"), **words)
     return model, unit
 
 

@@ -14,7 +14,8 @@ from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
-from ultralif_deploy.program.program import LIF, CubaLIF, Program
+from ultralif_deploy.program.neurons import LIF, CubaLIF
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.registers import current_range, largest_weights, needs, word_of
 from ultralif_deploy.quantization.rounding import Row, rounding_table

@@ -13,7 +13,8 @@ import numpy as np
 
 from ultralif_deploy.findings.findings import FAILURE, Finding
 from ultralif_deploy.program.fixed import largest_held
-from ultralif_deploy.program.program import LIF, CubaLIF, LogMaxLIF, Population, UltraDLIF
+from ultralif_deploy.program.neurons import LIF, CubaLIF, LogMaxLIF, UltraDLIF
+from ultralif_deploy.program.program import Population
 from ultralif_deploy.quantization.registers import word_of
 
 KEPT_BOUND = 0.9

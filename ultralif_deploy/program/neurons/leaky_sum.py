@@ -1,0 +1,30 @@
+"""Read-out that leaks and adds up over timesteps."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ultralif_deploy.program.neurons.model import SecondOrderModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeakySum(SecondOrderModel):
+    """Read-out that never fires; state words: the sum of u over timesteps, which is the logits, u.
+
+    u ← clip(rnd(alpha·u) + I·2^shift + bias); sum ← sum + u. Units as in SiLIF.
+
+    Attributes:
+        alpha: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits.
+        shift: int32 [neuron], 0 to 24.
+        coefficient_bits: int32 [neuron], 1 to 20.
+        state_bits: int32 [neuron], 2 to 32.
+    """
+
+    FIRES: ClassVar[bool] = False
+    COEFFICIENTS: ClassVar[tuple[str, ...]] = ("alpha",)
+
+    alpha: np.ndarray
+    shift: np.ndarray
+    coefficient_bits: np.ndarray
+    state_bits: np.ndarray

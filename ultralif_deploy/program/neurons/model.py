@@ -1,0 +1,187 @@
+"""What every neuron model of a program says of itself."""
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.fixed import (
+    DECAY_BITS,
+    FRACTION_BITS,
+    MAX_COEFFICIENT_BITS,
+    MAX_DECAY_BITS,
+    MAX_FRACTION_BITS,
+    MAX_MEMBRANE_BITS,
+    MAX_SHIFT,
+    MAX_SPIKES,
+    MAX_STATE_BITS,
+    MEMBRANE_BITS,
+    largest_held,
+)
+from ultralif_deploy.program.resets import RESETS
+
+PLAIN = (str, int)
+"""Types of the fields that hold for the whole population."""
+
+
+class NeuronModel:
+    """A neuron model with integer parameters; subclasses are frozen dataclasses.
+
+    Attributes:
+        WORDS: state words per neuron; the state is one vector, one word after the other.
+        FIRES: whether it can fire; a model that cannot is a read-out.
+    """
+
+    __slots__ = ()
+    WORDS: ClassVar[int] = 1
+    FIRES: ClassVar[bool] = True
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The arrays by name: one value per neuron, but for `table`."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {k: v for k, v in values.items() if v is not None and not isinstance(v, PLAIN)}
+
+    def structure(self) -> dict[str, Any]:
+        """The plain values by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {k: v for k, v in values.items() if isinstance(v, PLAIN)}
+
+    def check(self, name: str, size: int) -> None:
+        """Refuse parameters outside the ranges of PROGRAM.md.
+
+        Args:
+            name: of the population.
+            size: its neurons.
+
+        Raises:
+            UltralifError: naming the population and the parameter.
+        """
+
+    @property
+    def unit_bits(self) -> np.ndarray | int:
+        """One current unit is 2^unit_bits membrane units; one number, or int64 [neuron]."""
+        return 0
+
+    @property
+    def largest_sent(self) -> int:
+        """Largest number that a neuron sends in one timestep."""
+        return 1
+
+    def initial_state(self, size: int) -> np.ndarray:
+        """State before the first timestep, int64 [WORDS · neuron]."""
+        return np.zeros(self.WORDS * size, dtype=np.int64)
+
+
+class LeakyModel(NeuronModel):
+    """Membranes in units of 1/64 of a current unit, and decays of 12 to 24 fraction bits."""
+
+    __slots__ = ()
+    decay: np.ndarray
+    decay_bits: int
+
+    @property
+    def unit_bits(self) -> np.ndarray | int:
+        return FRACTION_BITS
+
+    def check(self, name: str, size: int) -> None:
+        bits = self.decay_bits
+        if not DECAY_BITS <= bits <= MAX_DECAY_BITS:
+            raise UltralifError(
+                f"{name}: decays of {bits} bits; expected {DECAY_BITS} to {MAX_DECAY_BITS}"
+            )
+        for field in ("decay", "synaptic_decay"):
+            decay = getattr(self, field, self.decay)
+            if decay.min(initial=0) < 0 or decay.max(initial=0) > 1 << bits:
+                raise UltralifError(f"{name}: {field.replace('_', ' ')} outside 0 to {1 << bits}")
+
+
+class FiringModel(LeakyModel):
+    """Leaky membranes that fire: their word, their reset, several spikes, a lower bound."""
+
+    __slots__ = ()
+    reset: np.ndarray
+    reset_mode: str
+    membrane_bits: int
+    fraction_bits: int
+    most_spikes: int
+    floor: np.ndarray | None
+
+    @property
+    def unit_bits(self) -> np.ndarray | int:
+        return self.fraction_bits
+
+    @property
+    def largest_sent(self) -> int:
+        return self.most_spikes
+
+    def check(self, name: str, size: int) -> None:
+        super().check(name, size)
+        self._check_word(name)
+        if self.reset_mode not in RESETS:
+            raise UltralifError(
+                f"{name}: reset mode {self.reset_mode!r}; expected one of {', '.join(RESETS)}"
+            )
+        if not 1 <= self.most_spikes <= MAX_SPIKES:
+            raise UltralifError(
+                f"{name}: {self.most_spikes} spikes in one timestep; expected 1 to {MAX_SPIKES}"
+            )
+        subtracts = self.reset_mode == "subtract" and self.reset.min(initial=1) >= 1
+        if self.most_spikes > 1 and not subtracts:
+            raise UltralifError(
+                f"{name}: up to {self.most_spikes} spikes in one timestep; expected that each "
+                "subtracts at least 1 from the membrane"
+            )
+
+    def _check_word(self, name: str) -> None:
+        fractions = "membrane units with fractions"
+        for what, bits, least, most in (
+            ("a membrane", self.membrane_bits, MEMBRANE_BITS, MAX_MEMBRANE_BITS),
+            (fractions, self.fraction_bits, FRACTION_BITS, MAX_FRACTION_BITS),
+        ):
+            if not least <= bits <= most:
+                raise UltralifError(f"{name}: {what} of {bits} bits; expected {least} to {most}")
+        top = largest_held(self.membrane_bits)
+        for what, values in (("reset", self.reset), ("floor", self.floor)):
+            if values is not None and np.abs(values.astype(np.int64)).max(initial=0) > top:
+                raise UltralifError(f"{name}: {what} outside -{top} to {top}")
+
+
+class SecondOrderModel(NeuronModel):
+    """Two state words, in units of 2^-shift of a current unit, with word lengths as parameters.
+
+    Attributes:
+        COEFFICIENTS: factors of state words, in units of 2^-coefficient_bits.
+    """
+
+    __slots__ = ()
+    WORDS: ClassVar[int] = 2
+    COEFFICIENTS: ClassVar[tuple[str, ...]] = ()
+    shift: np.ndarray
+    coefficient_bits: np.ndarray
+
+    @property
+    def unit_bits(self) -> np.ndarray | int:
+        bits: np.ndarray = self.shift.astype(np.int64)
+        return bits
+
+    def check(self, name: str, size: int) -> None:
+        """Ranges within which no sum of an update passes 57 bits (proof in PROGRAM.md)."""
+        for field, low, high in (
+            ("shift", 0, MAX_SHIFT),
+            ("coefficient_bits", 1, MAX_COEFFICIENT_BITS),
+            ("state_bits", 2, MAX_STATE_BITS),
+        ):
+            values = getattr(self, field)
+            if values.min(initial=low) < low or values.max(initial=high) > high:
+                raise UltralifError(
+                    f"{name}: {field.replace('_', ' ')} from {values.min()} to {values.max()}; "
+                    f"expected {low} to {high}"
+                )
+        for field in self.COEFFICIENTS:
+            values = np.abs(getattr(self, field).astype(np.int64))
+            if np.any(values > np.int64(1) << self.coefficient_bits.astype(np.int64)):
+                raise UltralifError(
+                    f"{name}: {field} reaches {values.max()}; expected at most "
+                    "2^coefficient_bits, which stands for 1"
+                )

@@ -1,0 +1,44 @@
+"""Leaky membranes on a ring that share their maximum."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.fixed import DECAY_BITS
+from ultralif_deploy.program.neurons.model import LeakyModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UltraDLIF(LeakyModel):
+    """Leaky membranes that share their maximum with both neighbours on a ring.
+
+    The neighbours of neuron i are i ± stride, modulo the population's size.
+    released: v ← sat(leak(v, decay) + 64·I + bias); fires iff
+    max(v_{i−stride}, v_i, v_{i+stride}) > threshold.
+    paper: v_i ← sat(max(v_{i−stride}, leak(v_i, decay), v_{i+stride}) + 64·I_i + bias_i); fires
+    iff v > threshold. Then v ← 0. I is the sum of the projections alone.
+
+    Attributes:
+        threshold: int32 [neuron], membrane units (64 to a current unit).
+        decay: int32 [neuron], 0 to 2^decay_bits.
+        form: `released` or `paper`.
+        stride: 1 for a ring along the population; H·W for one over the channels of a map
+            [C, H, W].
+        decay_bits: fraction bits of the decays, 12 to 24.
+    """
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    form: str
+    stride: int = 1
+    decay_bits: int = DECAY_BITS
+
+    def check(self, name: str, size: int) -> None:
+        super(UltraDLIF, self).check(name, size)
+        if self.form not in ("released", "paper"):
+            raise UltralifError(f"{name}: form {self.form!r}; expected released or paper")
+        if not 1 <= self.stride <= size:
+            raise UltralifError(
+                f"{name}: ring stride {self.stride}; expected 1 to its {size} neurons"
+            )
