@@ -25,7 +25,7 @@ from ultralif_deploy.program.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.weight_format import weight_format
-from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.reference import updates
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")
@@ -276,7 +276,7 @@ def _run(
     v = parameters.get("initial", [0] * (getattr(neuron, "WORDS", 1) * len(bias)))
     spikes, membranes = [], []
     for now in current.tolist():
-        spike, v = reference.step(neuron, parameters, bias.tolist(), now, v)
+        spike, v = updates.step(neuron, parameters, bias.tolist(), now, v)
         spikes.append(spike)
         membranes.append(v[: len(bias)])
     return spikes, membranes

@@ -10,9 +10,8 @@ import torch
 from click.testing import CliRunner
 from commands import DEMO, refused, ultralif
 
-from ultralif_deploy import pipeline
 from ultralif_deploy.cli.commands import main
-from ultralif_deploy.sources import opening as sources
+from ultralif_deploy.steps import annealing, inspecting
 
 ANNEAL = ("anneal", DEMO, "--data", "digits", "--epochs", 3)
 
@@ -21,14 +20,14 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sources, "describe", stopped)
+    monkeypatch.setattr(inspecting, "describe", stopped)
     assert refused("inspect", DEMO, code=130) == "Error: interrupted"
 
 
 def test_an_interrupted_annealing_says_that_it_goes_on_and_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe = pipeline.describe_epoch
+    describe = annealing.describe_epoch
 
     def stop_after_two(result: Any, epochs: int) -> str:
         if result.epoch == 2:
@@ -36,7 +35,7 @@ def test_an_interrupted_annealing_says_that_it_goes_on_and_does(
         return describe(result, epochs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "describe_epoch", stop_after_two)
+        patched.setattr(annealing, "describe_epoch", stop_after_two)
         line = refused(*ANNEAL, "-o", tmp_path / "stopped", code=130)
     assert "finished epochs are kept in" in line
     assert "the same command goes on" in line
@@ -62,7 +61,7 @@ def test_too_little_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) ->
     def greedy(*_: object) -> Any:
         raise error
 
-    monkeypatch.setattr(sources, "describe", greedy)
+    monkeypatch.setattr(inspecting, "describe", greedy)
     line = refused("inspect", DEMO)
     assert "not enough memory" in line
     assert "23.8 GiB" in line

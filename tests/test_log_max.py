@@ -24,6 +24,7 @@ from ultralif_deploy.program.fixed import FRACTION_BITS, MEMBRANE_MAX
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.rounding import rounding_table
 from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.reference import updates
 from ultralif_deploy.soft.checkpoint import MEMBRANES, load
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
@@ -115,7 +116,7 @@ def test_membrane_stays_near_the_exact_one():
         v, exact = [0], 0.0
         for t in range(12):
             current, bias = int(rng.integers(-20, 20)), int(rng.integers(-99, 99))
-            _, v = reference.step(neuron, parameters, [bias], [current], v)
+            _, v = updates.step(neuron, parameters, [bias], [current], v)
             kept, drive = exact - decay, 64 * current + bias
             exact = max(kept, drive) + float(exact_correction(np.array(abs(kept - drive)), epsilon))
             assert abs(v[0] - exact) <= (t + 1) * table.bound + 1e-6

@@ -25,9 +25,19 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.reference import simulator as reference
 
+REFERENCE_AT = "ultralif_deploy.simulators.reference"
+
 
 def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
-    return copy_of("ultralif_deploy.simulators.reference.simulator", *changes, **replaced)
+    """The reference with bugs in its loop or in its updates, wherever the text stands."""
+    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
+    text = Path(updates.__file__).read_text("utf-8")
+    inside = [change for change in changes if change[0] in text]
+    others = [change for change in changes if change[0] not in text]
+    made = copy_of(f"{REFERENCE_AT}.updates", *inside, **replaced)
+    planted = copy_of(f"{REFERENCE_AT}.simulator", *others, UPDATES=made.UPDATES)
+    planted.step = made.step
+    return planted
 
 
 def planted_fixed(old: str, new: str) -> ModuleType:
@@ -167,9 +177,13 @@ REFERENCE = {
     "read-out forgets": ("[v[i] + current[i] + bias[i] for", "[current[i] + bias[i] for"),
     "state kept between samples": (
         """        for sample in range(batch):
-            state = {p.name: initial_membrane(p) for p in program.populations}
+            state = {
+                p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations
+            }
 """,
-        """        state = {p.name: initial_membrane(p) for p in program.populations}
+        """        state = {
+            p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations
+        }
         for sample in range(batch):
 """,
     ),
@@ -185,23 +199,24 @@ def test_bugs_in_the_reference_are_found(bug):
         runs_follow_spec(load, planted=True)
 
 
-LAST = "LogMaxLIF"
-"""The model of the last branch of `step`."""
+FUNCTIONS = {
+    "TropicalLIF": "tropical_lif",
+    "LIF": "lif",
+    "CubaLIF": "cuba_lif",
+    "LogMaxLIF": "log_max_lif",
+    "LeakyIntegrator": "leaky_integrator",
+    "CubaLI": "cuba_li",
+}
 
 
 def in_step(model: str, old: str, new: str) -> tuple[str, str]:
-    """A substitution inside the branch of `step` for one neuron model."""
-    source = Path(
-        importlib.import_module("ultralif_deploy.simulators.reference.simulator").__file__
-    )
-    text = source.read_text("utf-8")
-    branch = text[text.index(f"    if isinstance(neuron, {model}):\n") :]
-    ends = (
-        branch.find(mark, 8) for mark in ("    if isinstance", "    return [0] * size, [v[i] +")
-    )
-    branch = branch[: min(end for end in ends if end > 0)]
-    assert branch.count(old) == 1
-    return branch, branch.replace(old, new)
+    """A substitution inside the update of one neuron model."""
+    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
+    text = Path(updates.__file__).read_text("utf-8")
+    update = text[text.index(f"def {FUNCTIONS[model]}(") :]
+    update = update[: update.index("\n\n\n")]
+    assert update.count(old) == 1
+    return update, update.replace(old, new)
 
 
 STEP = {

@@ -20,6 +20,7 @@ from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.reference import updates
 
 
 def test_every_neuron_model_has_a_block():
@@ -48,7 +49,7 @@ def test_blocks_state_the_constants():
 
 @pytest.mark.parametrize("model", MODELS, ids=spec_name)
 def test_reference_step_is_the_specified_one(model):
-    step_follows_spec(reference.step, [model])
+    step_follows_spec(updates.step, [model])
 
 
 @pytest.mark.parametrize("back_end", [reference, fast], ids=["reference", "fast"])

@@ -25,10 +25,13 @@ from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import INT32_MAX, clip, rounded
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.neurons import SECOND_ORDER
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.reference import updates
+from ultralif_deploy.simulators.reference.updates import UPDATES
 
 READOUTS = ("integrator", "leaky_sum")
 
@@ -162,7 +165,7 @@ def test_extreme_updates_do_not_wrap(kind: str, seed: int) -> None:
     current, bias = ends(-high, high), ends(low, high)
     top = (1 << (parameters["state_bits"] - 1)) - 1
     state = np.concatenate((ends(-1, 1) * top, ends(-1, 1) * top))
-    spikes, after = reference.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
+    spikes, after = updates.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
     found, fired = state[None].copy(), np.zeros((1, 1, size), dtype=np.uint8)
     now = current[None, None].astype(np.int32)
     module = importlib.import_module("ultralif_deploy.simulators.fast.second_order")
@@ -312,7 +315,7 @@ def test_a_leaky_read_out_never_saturates() -> None:
         parameters = {k: v.tolist() for k, v in readout.parameters().items()}
         state = [0] * 12
         for _ in range(400):
-            _, state = reference.step(
+            _, state = updates.step(
                 readout.neuron, parameters, readout.bias.tolist(), extreme.tolist(), state
             )
         top = (1 << (int(readout.neuron.state_bits[0]) - 1)) - 1
@@ -331,10 +334,12 @@ def test_gain_left_over_is_refused() -> None:
 
 
 def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
-    module = copy_of("ultralif_deploy.simulators.reference.second_order", *changes, **replaced)
-    return copy_of(
-        "ultralif_deploy.simulators.reference.simulator", second_order_step=module.second_order_step
-    )
+    package = "ultralif_deploy.simulators.reference"
+    module = copy_of(f"{package}.second_order", *changes, **replaced)
+    updates = UPDATES | dict.fromkeys(SECOND_ORDER, module.second_order_step)
+    planted = copy_of(f"{package}.simulator", UPDATES=updates)
+    planted.step = lambda neuron, *state: updates[type(neuron)](neuron, *state)
+    return planted
 
 
 def planted_fast(*changes: tuple[str, str]) -> ModuleType:

@@ -1,33 +1,14 @@
-"""The judge: PROGRAM.md line by line, in plain Python integers and loops."""
+"""The judge: runs of PROGRAM.md line by line, in plain Python integers and loops."""
 
 from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.program.fixed import (
-    FRACTION_BITS,
-    clip,
-    leak,
-    saturate,
-    saturate_readout,
-    spike_count,
-)
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
-from ultralif_deploy.program.neurons import (
-    LIF,
-    SECOND_ORDER,
-    CubaLI,
-    CubaLIF,
-    LeakyIntegrator,
-    LogMaxLIF,
-    Neuron,
-    Threshold,
-    TropicalLIF,
-    UltraDLIF,
-)
-from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.program.neurons import entry_for
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts, Trace
-from ultralif_deploy.simulators.reference.second_order import second_order_step
+from ultralif_deploy.simulators.reference.updates import UPDATES
 
 
 def load(program: Program) -> "Reference":
@@ -53,6 +34,9 @@ class Reference:
                 for column in p.map.matrix().T.tolist()
             ]
             for p in program.projections
+        }
+        self.updates = {
+            p.name: entry_for(UPDATES, p.neuron, p.name, "reference") for p in program.populations
         }
         self.bias = {p.name: p.bias.tolist() for p in program.populations}
         self.parameters = {
@@ -92,7 +76,7 @@ class Reference:
         operations = {p.name: np.zeros(batch, dtype=np.int64) for p in program.projections}
         sent = {n: np.zeros(batch, dtype=np.int64) for n in (INPUT, *spikes)}
         for sample in range(batch):
-            state = {p.name: initial_membrane(p) for p in program.populations}
+            state = {p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations}
             last = {p.name: [0] * p.size for p in program.populations}
             for t in range(time):
                 now = {INPUT: inputs[t, sample].tolist()}
@@ -104,7 +88,8 @@ class Reference:
                         operations[projection.name][sample] += self._add(
                             projection.name, signal, current
                         )
-                    now[population.name], state[population.name] = step(
+                    update = self.updates[population.name]
+                    now[population.name], state[population.name] = update(
                         population.neuron,
                         self.parameters[population.name],
                         self.bias[population.name],
@@ -155,131 +140,3 @@ class ConvolutionFans:
                     if weight != 0 and down == right == 0 and inside:
                         fan.append(((o * rows + i) * columns + j, weight))
         return fan
-
-
-def initial_membrane(population: Population) -> list[int]:
-    """Membrane potentials before the first timestep."""
-    if isinstance(population.neuron, TropicalLIF):
-        return list(population.neuron.initial.tolist())
-    return [0] * (population.words * population.size)
-
-
-def step(
-    neuron: Neuron,
-    parameters: dict[str, list[int]],
-    bias: list[int],
-    current: list[int],
-    v: list[int],
-) -> tuple[list[int], list[int]]:
-    """One timestep of one population: (spikes, next membrane potentials).
-
-    Args:
-        neuron: the model.
-        parameters: its integers, by name.
-        bias: per neuron.
-        current: sum of the projections, per neuron.
-        v: membrane potentials before this timestep, then the model's other state words.
-    """
-    size = len(current)
-    p: Any = parameters
-    if isinstance(neuron, Threshold):
-        spikes = [int(current[i] + bias[i] > p["threshold"][i]) for i in range(size)]
-        return spikes, v
-    if isinstance(neuron, TropicalLIF):
-        v = [max(v[i] - p["decay"][i], current[i] + bias[i]) for i in range(size)]
-        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-        return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
-    if isinstance(neuron, LIF):
-        drive = [(current[i] << neuron.fraction_bits) + bias[i] for i in range(size)]
-        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
-        return fire_and_reset(neuron, p, v, total)
-    if isinstance(neuron, UltraDLIF):
-        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
-        left = [(i - neuron.stride) % size for i in range(size)]
-        right = [(i + neuron.stride) % size for i in range(size)]
-        if neuron.form == "released":
-            v = [saturate(leaked[i] + drive[i]) for i in range(size)]
-            compared = [max(v[left[i]], v[i], v[right[i]]) for i in range(size)]
-        else:
-            shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
-            v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
-        spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
-        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
-    if isinstance(neuron, LogMaxLIF):
-        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        kept = [v[i] - p["decay"][i] for i in range(size)]
-        entry = [abs(kept[i] - drive[i]) >> neuron.shift for i in range(size)]
-        extra = [p["table"][e] if e < len(p["table"]) else 0 for e in entry]
-        v = [saturate(max(kept[i], drive[i]) + extra[i]) for i in range(size)]
-        spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-        return spikes, [0 if spikes[i] else v[i] for i in range(size)]
-    if isinstance(neuron, SECOND_ORDER):
-        return second_order_step(neuron, p, bias, current, v)
-    if isinstance(neuron, CubaLIF):
-        wide = synaptic_current(neuron, p, bias, current, v[size:], neuron.fraction_bits)
-        synapse = [clip(i, neuron.membrane_bits) for i in wide]
-        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
-        spikes, membrane = fire_and_reset(neuron, p, v[:size], total)
-        return spikes, membrane + synapse
-    if isinstance(neuron, LeakyIntegrator):
-        drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
-        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
-        return [0] * size, [saturate_readout(u) for u in total]
-    if isinstance(neuron, CubaLI):
-        synapse = synaptic_current(neuron, p, bias, current, v[size:], FRACTION_BITS)
-        synapse = [saturate_readout(i) for i in synapse]
-        total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
-        return [0] * size, [saturate_readout(u) for u in total] + synapse
-    return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
-
-
-def synaptic_current(
-    neuron: CubaLIF | CubaLI,
-    p: dict[str, list[int]],
-    bias: list[int],
-    current: list[int],
-    synapse: list[int],
-    fraction_bits: int,
-) -> list[int]:
-    """The synaptic currents after this timestep, not saturated."""
-    return [
-        leak(i, decay, neuron.decay_bits) + (now << fraction_bits) + b
-        for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)
-    ]
-
-
-def fire_and_reset(
-    neuron: LIF | CubaLIF, p: dict[str, list[int]], v: list[int], total: list[int]
-) -> tuple[list[int], list[int]]:
-    """Spikes, and membranes after the reset.
-
-    Args:
-        neuron: says the reset mode, the membrane's width and how often it may fire.
-        p: holds threshold, reset, and floor where there is one.
-        v: membranes before this timestep.
-        total: leaked membrane plus what comes in, not saturated.
-    """
-    mode, bits = neuron.reset_mode, neuron.membrane_bits
-    spikes, after = [], []
-    for before, u, threshold, reset in zip(v, total, p["threshold"], p["reset"], strict=True):
-        held = before > threshold
-        whole = u
-        if held and mode == "late-value":
-            u = reset
-        elif held and mode in ("late-subtract", "immediate-subtract"):
-            u -= reset
-        u = clip(u, bits)
-        fired = int(u > threshold)
-        if mode == "immediate-subtract":
-            u = clip(whole - reset if fired else whole, bits)
-        elif fired and mode == "value":
-            u = reset
-        elif fired and mode == "subtract":
-            if neuron.most_spikes > 1:
-                fired = spike_count(u - threshold, reset, neuron.most_spikes)
-            u = clip(u - fired * reset, bits)
-        spikes.append(fired)
-        after.append(u)
-    floor = p.get("floor", after)
-    return spikes, [max(u, least) for u, least in zip(after, floor, strict=True)]

@@ -1,0 +1,222 @@
+"""The judge's updates: PROGRAM.md line by line, in plain Python integers, one function a model.
+
+An update takes the neuron, its integers by name, bias, current and state, all of one timestep, and
+gives (spikes, next state). The state is one list, one word of all neurons after the other.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ultralif_deploy.program.fixed import (
+    FRACTION_BITS,
+    clip,
+    leak,
+    saturate,
+    saturate_readout,
+    spike_count,
+)
+from ultralif_deploy.program.neurons import (
+    LIF,
+    AdaLIF,
+    CSiLIF,
+    CubaLI,
+    CubaLIF,
+    Integrator,
+    LeakyIntegrator,
+    LeakySum,
+    LogMaxLIF,
+    Neuron,
+    NeuronModel,
+    SiLIF,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
+from ultralif_deploy.simulators.reference.second_order import second_order_step
+
+Integers = list[int]
+Parameters = dict[str, Integers]
+Result = tuple[Integers, Integers]
+
+
+def step(
+    neuron: Neuron, parameters: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """One timestep of one population: (spikes, next state).
+
+    Args:
+        neuron: the model.
+        parameters: its integers, by name.
+        bias: per neuron.
+        current: sum of the projections, per neuron.
+        v: membrane potentials before this timestep, then the model's other state words.
+    """
+    return UPDATES[type(neuron)](neuron, parameters, bias, current, v)
+
+
+def threshold(
+    neuron: Threshold, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Threshold units."""
+    size = len(current)
+    spikes = [int(current[i] + bias[i] > p["threshold"][i]) for i in range(size)]
+    return spikes, v
+
+
+def tropical_lif(
+    neuron: TropicalLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Max-plus LIF."""
+    size = len(current)
+    v = [max(v[i] - p["decay"][i], current[i] + bias[i]) for i in range(size)]
+    spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
+    return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
+
+
+def lif(neuron: LIF, p: Parameters, bias: Integers, current: Integers, v: Integers) -> Result:
+    """Leaky integrate and fire."""
+    size = len(current)
+    drive = [(current[i] << neuron.fraction_bits) + bias[i] for i in range(size)]
+    total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
+    return fire_and_reset(neuron, p, v, total)
+
+
+def ultradlif(
+    neuron: UltraDLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Ring of leaky neurons, in both forms."""
+    size = len(current)
+    drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+    leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
+    left = [(i - neuron.stride) % size for i in range(size)]
+    right = [(i + neuron.stride) % size for i in range(size)]
+    if neuron.form == "released":
+        v = [saturate(leaked[i] + drive[i]) for i in range(size)]
+        compared = [max(v[left[i]], v[i], v[right[i]]) for i in range(size)]
+    else:
+        shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
+        v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
+    spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
+    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+
+
+def log_max_lif(
+    neuron: LogMaxLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Soft maximum from a table."""
+    size = len(current)
+    drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+    kept = [v[i] - p["decay"][i] for i in range(size)]
+    entry = [abs(kept[i] - drive[i]) >> neuron.shift for i in range(size)]
+    extra = [p["table"][e] if e < len(p["table"]) else 0 for e in entry]
+    v = [saturate(max(kept[i], drive[i]) + extra[i]) for i in range(size)]
+    spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
+    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+
+
+def cuba_lif(
+    neuron: CubaLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Leaky integrate and fire behind a synaptic current."""
+    size = len(current)
+    wide = synaptic_current(neuron, p, bias, current, v[size:], neuron.fraction_bits)
+    synapse = [clip(i, neuron.membrane_bits) for i in wide]
+    total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
+    spikes, membrane = fire_and_reset(neuron, p, v[:size], total)
+    return spikes, membrane + synapse
+
+
+def integrator(
+    neuron: Integrator, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Read-out that adds its currents up."""
+    size = len(current)
+    return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
+
+
+def leaky_integrator(
+    neuron: LeakyIntegrator, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Read-out that leaks."""
+    size = len(current)
+    drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+    total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
+    return [0] * size, [saturate_readout(u) for u in total]
+
+
+def cuba_li(
+    neuron: CubaLI, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Read-out that leaks, behind a synaptic current."""
+    size = len(current)
+    synapse = synaptic_current(neuron, p, bias, current, v[size:], FRACTION_BITS)
+    synapse = [saturate_readout(i) for i in synapse]
+    total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
+    return [0] * size, [saturate_readout(u) for u in total] + synapse
+
+
+def synaptic_current(
+    neuron: CubaLIF | CubaLI,
+    p: dict[str, list[int]],
+    bias: list[int],
+    current: list[int],
+    synapse: list[int],
+    fraction_bits: int,
+) -> list[int]:
+    """The synaptic currents after this timestep, not saturated."""
+    return [
+        leak(i, decay, neuron.decay_bits) + (now << fraction_bits) + b
+        for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)
+    ]
+
+
+def fire_and_reset(
+    neuron: LIF | CubaLIF, p: dict[str, list[int]], v: list[int], total: list[int]
+) -> tuple[list[int], list[int]]:
+    """Spikes, and membranes after the reset.
+
+    Args:
+        neuron: says the reset mode, the membrane's width and how often it may fire.
+        p: holds threshold, reset, and floor where there is one.
+        v: membranes before this timestep.
+        total: leaked membrane plus what comes in, not saturated.
+    """
+    mode, bits = neuron.reset_mode, neuron.membrane_bits
+    spikes, after = [], []
+    for before, u, threshold, reset in zip(v, total, p["threshold"], p["reset"], strict=True):
+        held = before > threshold
+        whole = u
+        if held and mode == "late-value":
+            u = reset
+        elif held and mode in ("late-subtract", "immediate-subtract"):
+            u -= reset
+        u = clip(u, bits)
+        fired = int(u > threshold)
+        if mode == "immediate-subtract":
+            u = clip(whole - reset if fired else whole, bits)
+        elif fired and mode == "value":
+            u = reset
+        elif fired and mode == "subtract":
+            if neuron.most_spikes > 1:
+                fired = spike_count(u - threshold, reset, neuron.most_spikes)
+            u = clip(u - fired * reset, bits)
+        spikes.append(fired)
+        after.append(u)
+    floor = p.get("floor", after)
+    return spikes, [max(u, least) for u, least in zip(after, floor, strict=True)]
+
+
+UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Integers, Integers, Integers], Result]]
+UPDATES = {
+    Threshold: threshold,
+    TropicalLIF: tropical_lif,
+    LIF: lif,
+    CubaLIF: cuba_lif,
+    UltraDLIF: ultradlif,
+    LogMaxLIF: log_max_lif,
+    Integrator: integrator,
+    LeakyIntegrator: leaky_integrator,
+    CubaLI: cuba_li,
+    **dict.fromkeys((SiLIF, CSiLIF, AdaLIF, LeakySum), second_order_step),
+}
+"""Updates by model."""
