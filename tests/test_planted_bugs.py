@@ -56,7 +56,8 @@ def planted_fixed(old: str, new: str) -> ModuleType:
 def planted_fast(*changes: tuple[str, str]) -> ModuleType:
     """The fast simulator on top of changed kernels, all in plain Python."""
     kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
-    return copy_of("ultralif_deploy.simulators.fast.simulator", kernels=kernels)
+    updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
 
 
 def drawn_for(bug: str) -> st.SearchStrategy[Program]:
@@ -139,6 +140,8 @@ TWICE = (
                             operations[name][:] = kept[name]
 """,
 )
+STATE = "state = {p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations}"
+
 REFERENCE = {
     "threshold fires at equality": ('+ bias[i] > p["threshold"]', '+ bias[i] >= p["threshold"]'),
     "ring fires at equality": ('compared[i] > p["threshold"]', 'compared[i] >= p["threshold"]'),
@@ -146,8 +149,8 @@ REFERENCE = {
     "tropical reset to zero": ('p["reset"][i] if spikes[i] else', "0 if spikes[i] else"),
     "tropical decay added": ('max(v[i] - p["decay"][i]', 'max(v[i] + p["decay"][i]'),
     "tropical initial value ignored": (
-        "return list(population.neuron.initial.tolist())",
-        "return [0] * population.size",
+        "p.neuron.initial_state(p.size).tolist()",
+        "[0] * (p.words * p.size)",
     ),
     "minimum for maximum": ('[max(v[i] - p["decay"]', '[min(v[i] - p["decay"]'),
     "wrong ring neighbour": ("left = [(i - neuron", "left = [(i - 2 * neuron"),
@@ -176,15 +179,9 @@ REFERENCE = {
     "read-out without bias": ("v[i] + current[i] + bias[i] for i", "v[i] + current[i] for i"),
     "read-out forgets": ("[v[i] + current[i] + bias[i] for", "[current[i] + bias[i] for"),
     "state kept between samples": (
+        f"        for sample in range(batch):\n            {STATE}\n",
+        f"        {STATE}\n"
         """        for sample in range(batch):
-            state = {
-                p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations
-            }
-""",
-        """        state = {
-            p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations
-        }
-        for sample in range(batch):
 """,
     ),
 }
@@ -444,7 +441,10 @@ FAST = {
     "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
     "delayed projections act late once": ("            last = now\n", "            pass\n"),
     "read-out bias once a block": ("+ len(current) * bias", "+ bias"),
-    "initial value ignored": ("v += population.neuron.initial", "pass"),
+    "initial value ignored": (
+        "p.neuron.initial_state(p.size)",
+        "0 * p.neuron.initial_state(p.size)",
+    ),
     "second projection replaces the first": (
         "total = term if total is None",
         "total = term if True",
@@ -454,7 +454,12 @@ FAST = {
 
 @pytest.mark.parametrize("bug", FAST)
 def test_bugs_in_the_fast_simulator_are_found(bug):
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
+    updates = importlib.import_module("ultralif_deploy.simulators.fast.updates")
+    if FAST[bug][0] in Path(updates.__file__).read_text("utf-8"):
+        updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+    else:
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, planted=True)
 

@@ -1,6 +1,5 @@
 """Models with two state words: float updates, integer updates, both simulators, planted bugs."""
 
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -29,6 +28,7 @@ from ultralif_deploy.program.neurons import SECOND_ORDER
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.fast import updates as fast_updates
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.reference import updates
 from ultralif_deploy.simulators.reference.updates import UPDATES
@@ -168,12 +168,8 @@ def test_extreme_updates_do_not_wrap(kind: str, seed: int) -> None:
     spikes, after = updates.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
     found, fired = state[None].copy(), np.zeros((1, 1, size), dtype=np.uint8)
     now = current[None, None].astype(np.int32)
-    module = importlib.import_module("ultralif_deploy.simulators.fast.second_order")
-    given_ = [parameters[f.name] for f in fields(model)]
-    if kind == "leaky_sum":
-        module.leaky_sum(now, bias, *given_, found)
-    else:
-        module.KERNELS[type(model)](now, bias, *given_, found, fired)
+    outputs = (found,) if kind == "leaky_sum" else (found, fired)
+    fast_updates.UPDATES[type(model)](model, parameters, bias, now, *outputs)
     assert found[0].tolist() == after
     assert fired[0, 0].tolist() == spikes
 
@@ -344,7 +340,8 @@ def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleTy
 
 def planted_fast(*changes: tuple[str, str]) -> ModuleType:
     module = copy_of("ultralif_deploy.simulators.fast.second_order", PLAIN, *changes)
-    return copy_of("ultralif_deploy.simulators.fast.simulator", second_order=module)
+    updates = copy_of("ultralif_deploy.simulators.fast.updates", second_order=module)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
 
 
 def concerned(bug: str) -> tuple[str, ...]:
@@ -461,14 +458,22 @@ def test_bugs_in_the_kernels_are_found(bug: str) -> None:
 
 
 FAST = {
-    "logits are the second word": ("[:, : program.readout.size]", "[:, -program.readout.size :]"),
-    "read-out sums currents": ("isinstance(neuron, LeakySum)", "False"),
+    "logits are the second word": (
+        *("simulator", "[:, : program.readout.size]"),
+        "[:, -program.readout.size :]",
+    ),
+    "read-out sums currents": ("updates", "LeakySum: _leaky_sum", "LeakySum: _integrator"),
+    "read-out adds the first word": ("updates", "_words(p), state)", "_words(p), state[:, ::-1])"),
 }
 
 
 @pytest.mark.parametrize("bug", FAST)
 def test_bugs_in_the_fast_simulator_are_found(bug: str) -> None:
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
+    where, old, new = FAST[bug]
+    package = "ultralif_deploy.simulators.fast"
+    updates = copy_of(f"{package}.updates", *([(old, new)] if where == "updates" else []))
+    changes = [(old, new)] if where == "simulator" else []
+    module = copy_of(f"{package}.simulator", *changes, UPDATES=updates.UPDATES)
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, drawn=drawn(), planted=True)
 

@@ -12,15 +12,33 @@ import jinja2
 import numpy as np
 
 from ultralif_deploy.io.files import directory_written_whole
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LEAKY, Threshold
+from ultralif_deploy.program.neurons import LEAKY, Threshold, entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
 
 SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
 PER_LINE = 24
+
+MODELS = {
+    neurons.Threshold: "Threshold",
+    neurons.TropicalLIF: "TropicalLIF",
+    neurons.LIF: "LIF",
+    neurons.CubaLIF: "CubaLIF",
+    neurons.UltraDLIF: "UltraDLIF",
+    neurons.LogMaxLIF: "LogMaxLIF",
+    neurons.SiLIF: "SiLIF",
+    neurons.CSiLIF: "CSiLIF",
+    neurons.AdaLIF: "AdaLIF",
+    neurons.Integrator: "Integrator",
+    neurons.LeakyIntegrator: "LeakyIntegrator",
+    neurons.CubaLI: "CubaLI",
+    neurons.LeakySum: "LeakySum",
+}
+"""Branches of `templates/neuron.j2` by model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +184,7 @@ def _population(
     return {
         "id": ids[population.name],
         "name": population.name,
-        "model": type(population.neuron).__name__,
+        "model": entry_for(MODELS, population.neuron, population.name, "c"),
         "size": population.size,
         "words": state_words(population),
         "spikes": population.spikes,

@@ -22,14 +22,33 @@ from ultralif_deploy.chips.placement import pipeline_delays, pipeline_depths, re
 from ultralif_deploy.chips.registers import GUARDED, ONE, registers
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
+from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_ONE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
-from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold, entry_for
 from ultralif_deploy.program.program import Population, Program, Projection
 
 RUNTIME = Path(__file__).parent / "runtime"
 RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
 MESSAGE_BITS = 8
+
+PROCESSES = {
+    neurons.Threshold: "Threshold",
+    neurons.TropicalLIF: "TropicalLIF",
+    neurons.LIF: "LIF",
+    neurons.CubaLIF: "CubaLIF",
+    neurons.UltraDLIF: "UltraDLIF",
+    neurons.LogMaxLIF: "LogMaxLIF",
+    neurons.SiLIF: "SiLIF",
+    neurons.CSiLIF: "CSiLIF",
+    neurons.AdaLIF: "AdaLIF",
+    neurons.Integrator: "Integrator",
+    neurons.LeakyIntegrator: "LeakyIntegrator",
+    neurons.CubaLI: "CubaLI",
+    neurons.LeakySum: "LeakySum",
+}
+"""Processes of `runtime/neurons/process.py` by model."""
+
 CONVOLUTION_MAX = 127
 
 Cell = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -154,10 +173,11 @@ def _projection(p: Projection, delay: int, loop: bool) -> dict[str, Any]:
 
 
 def _custom(program: Program, p: Population, limits: Chip) -> Cell:
-    del program, limits
+    del program
     own = {"bias": p.bias, **p.parameters()}
     own["state"] = np.broadcast_to(own.pop("initial", 0), (p.words, p.size))
-    described = {"process": type(p.neuron).__name__, "structure": p.neuron.structure()}
+    process = entry_for(PROCESSES, p.neuron, p.name, limits.name)
+    described = {"process": process, "structure": p.neuron.structure()}
     return described, {name: array.astype(np.int64) for name, array in own.items()}
 
 

@@ -271,9 +271,8 @@ def write_neurons(
     arrays = population.parameters()
     arrays = {k: v if k == "table" else v.reshape(shape) for k, v in arrays.items()}
     arrays["bias"] = bias.reshape(shape)
-    if type(neuron) not in NODES:
-        raise UltralifError(f"{population.name}: {type(neuron).__name__} has no NIR node")
-    node = NODES[type(neuron)](**arrays, **neuron.structure(), metadata=metadata)
+    kind = neurons.entry_for(NODES, neuron, population.name, "nir")
+    node = kind(**arrays, **neuron.structure(), metadata=metadata)
     return node, np.zeros(population.size)
 
 

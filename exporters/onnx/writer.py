@@ -18,11 +18,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from ultralif_deploy.exporters.onnx.graph import Graph, Value
-from ultralif_deploy.exporters.onnx.neurons import Update, update
+from ultralif_deploy.exporters.onnx.neurons import MODELS, Update, update
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d, Identity, Projection
-from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.program.neurons import Threshold, entry_for
 from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 23, 11
@@ -40,8 +40,11 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
     `next_state/POPULATION`; the new `sent` are the spikes.
 
     Raises:
+        Refused: a neuron model that has no update here.
         UltralifError: nothing can be written there.
     """
+    for p in program.populations:
+        entry_for(MODELS, p.neuron, p.name, "onnx")
     with directory_written_whole(directory) as temporary:
         for name, graph in ((STEP, _step(program)), (SEQUENCE, _sequence(program))):
             model = helper.make_model(

@@ -4,12 +4,9 @@ Shapes: T timesteps, B samples, N neurons. Arguments: current int32 [T, B, N]; s
 the first words and then the second, changed in place; spikes uint8 [T, B, N]; all others int64 [N].
 """
 
-from typing import Any
-
 import numpy as np
 
 from ultralif_deploy.program import fixed
-from ultralif_deploy.program.neurons import AdaLIF, CSiLIF, SiLIF
 from ultralif_deploy.simulators.native.compiled import jit
 
 rounded = jit(fixed.rounded)
@@ -83,7 +80,3 @@ def leaky_sum(current, bias, alpha, shift, fraction, width, state):  # type: ign
                 u = clip(rounded(alpha[n] * state[k, size + n], fraction[n]) + drive, width[n])
                 state[k, size + n] = u
                 state[k, n] += u
-
-
-KERNELS: dict[type, Any] = {SiLIF: silif, CSiLIF: csilif, AdaLIF: adalif}
-"""Kernels of the models that spike; their parameters come in the order of the model's fields."""

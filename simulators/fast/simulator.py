@@ -14,27 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
-from ultralif_deploy.program.neurons import (
-    LIF,
-    CubaLI,
-    CubaLIF,
-    LeakyIntegrator,
-    LeakySum,
-    LogMaxLIF,
-    Threshold,
-    TropicalLIF,
-    UltraDLIF,
-)
+from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
-from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
-from ultralif_deploy.simulators.fast import event_chain, kernels, second_order
+from ultralif_deploy.simulators.fast import event_chain
 from ultralif_deploy.simulators.fast.event_chain import EventChain
 from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, limits
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
+from ultralif_deploy.simulators.fast.updates import UPDATES
 from ultralif_deploy.simulators.native.workers import cores, workers
 
 CHUNK_VALUES = 1 << 22
@@ -52,9 +41,6 @@ def load(program: Program) -> "Fast":
     """Make a program ready to run."""
     return Fast(program)
 
-
-MODES = {name: position for position, name in enumerate(RESETS)}
-"""Reset modes as the kernels number them."""
 
 Counters = dict[tuple[str, bool], np.ndarray]
 """Int64 [1 + projection, batch] by source and whether one timestep later: spikes, then operations
@@ -74,6 +60,9 @@ class Fast:
         for p in program.projections:
             if (made := synapses(p.map, program.largest_sent(p.source))) is not None:
                 self.synapses[p.name] = made
+        self.updates = {
+            p.name: entry_for(UPDATES, p.neuron, p.name, "fast") for p in program.populations
+        }
         self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
         self.parameters = {
             p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
@@ -185,7 +174,9 @@ class Fast:
         batch = inputs.shape[1]
         spiking = [p for p in program.populations if p.spikes]
         counters = self._counters(inputs)
-        states = {p.name: _initial(p, batch) for p in program.populations}
+        states = {
+            p.name: np.tile(p.neuron.initial_state(p.size), (batch, 1)) for p in program.populations
+        }
         recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
         last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
         for block in _blocks(inputs, bool(program.delayed)):
@@ -194,9 +185,10 @@ class Fast:
                 name = population.name
                 current = self._current(population, now, last)
                 if population.spikes:
-                    now[name] = self._fire(population, current, states[name])
+                    now[name] = np.empty(current.shape, dtype=np.uint8)
+                    self._update(population, current, states[name], now[name])
                 else:
-                    self._read_out(population, current, states[name])
+                    self._update(population, current, states[name])
             for (source, delayed), (_, cost, segment) in self.outgoing.items():
                 if source != INPUT:
                     signal = (last if delayed else now)[source]
@@ -256,6 +248,11 @@ class Fast:
         assert total is not None
         return total
 
+    def _update(self, population: Population, *arrays: np.ndarray) -> None:
+        """Change the state, and the spikes if it fires, by a block of currents."""
+        name, neuron = population.name, population.neuron
+        self.updates[name](neuron, self.parameters[name], self.bias[name], *arrays)
+
     def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
         """Current int32 [time, batch, neuron] of one projection."""
         if isinstance(projection.map, Identity):
@@ -269,56 +266,6 @@ class Fast:
             return forms.product(signal)
 
         return _by_faster(forms, signal, events, product)
-
-    def _fire(self, population: Population, current: np.ndarray, state: np.ndarray) -> np.ndarray:
-        """Spikes uint8 [time, batch, neuron]; the state is changed in place."""
-        spikes = np.empty(current.shape, dtype=np.uint8)
-        neuron, p = population.neuron, self.parameters[population.name]
-        if type(neuron) in second_order.KERNELS:
-            kernel = second_order.KERNELS[type(neuron)]
-            kernel(current, self.bias[population.name], *p.values(), state, spikes)
-            return spikes
-        arguments = (current, self.bias[population.name], p["threshold"])
-        if isinstance(neuron, Threshold):
-            kernels.threshold(*arguments, spikes)
-        elif isinstance(neuron, TropicalLIF):
-            kernels.tropical_lif(*arguments, p["decay"], p["reset"], state, spikes)
-        elif isinstance(neuron, LIF):
-            decay = p["decay"], neuron.decay_bits
-            kernels.lif(*arguments, *decay, *_firing(neuron, p), state, spikes)
-        elif isinstance(neuron, UltraDLIF):
-            released = neuron.form == "released"
-            decay = p["decay"], neuron.decay_bits
-            kernels.ultradlif(*arguments, *decay, released, neuron.stride, state, spikes)
-        elif isinstance(neuron, CubaLIF):
-            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-            kernels.cuba_lif(*arguments, *decays, *_firing(neuron, p), state, spikes)
-        elif isinstance(neuron, LogMaxLIF):
-            kernels.log_max_lif(*arguments, p["decay"], p["table"], neuron.shift, state, spikes)
-        return spikes
-
-    def _read_out(self, population: Population, current: np.ndarray, state: np.ndarray) -> None:
-        """Add a block of currents int32 [time, batch, neuron] to the read-out's state in place."""
-        p, bias = self.parameters[population.name], self.bias[population.name]
-        neuron = population.neuron
-        if isinstance(neuron, LeakySum):
-            words = p["shift"], p["coefficient_bits"], p["state_bits"]
-            second_order.leaky_sum(current, bias, p["alpha"], *words, state)
-        elif isinstance(neuron, LeakyIntegrator):
-            kernels.leaky_integrator(current, bias, p["decay"], neuron.decay_bits, state)
-        elif isinstance(neuron, CubaLI):
-            decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-            kernels.cuba_li(current, bias, *decays, state)
-        else:
-            state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
-
-
-def _firing(neuron: LIF | CubaLIF, p: dict[str, np.ndarray]) -> tuple[Any, ...]:
-    """What the kernels of leaky models take between decays and state."""
-    top = largest_held(neuron.membrane_bits)
-    floor = p.get("floor", np.full(len(p["reset"]), -top))
-    mode = MODES[neuron.reset_mode]
-    return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
 
 
 def _row_graph(program: Program) -> RowGraph | None:
@@ -361,14 +308,6 @@ def _seconds(work: Callable[[], object]) -> float:
         work()
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def _initial(population: Population, batch: int) -> np.ndarray:
-    """State before the first timestep, int64 [batch, words · neuron]."""
-    v = np.zeros((batch, population.words * population.size), dtype=np.int64)
-    if isinstance(population.neuron, TropicalLIF):
-        v += population.neuron.initial
-    return v
 
 
 def _blocks(inputs: np.ndarray, stepwise: bool) -> Iterator[np.ndarray]:

@@ -21,6 +21,7 @@ from ultralif_deploy.program.fixed import (
 )
 from ultralif_deploy.program.neurons import (
     LIF,
+    SECOND_ORDER,
     CubaLI,
     CubaLIF,
     Integrator,
@@ -29,6 +30,7 @@ from ultralif_deploy.program.neurons import (
     Threshold,
     TropicalLIF,
     UltraDLIF,
+    entry_for,
 )
 from ultralif_deploy.program.program import Population, Program
 
@@ -78,13 +80,9 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     refuse_wide_words(population, chip)
     neuron = population.neuron
     top = (1 << (chip.need("membrane_bits") - 1)) - 1
-    if type(neuron) not in UPDATES:
-        why = (
-            "a neuron cannot read its neighbours' membranes"
-            if isinstance(neuron, UltraDLIF)
-            else "widths of the chip's products, which it needs, are not published"
-        )
+    if (why := IMPOSSIBLE.get(type(neuron))) is not None:
         raise Refused(f"{chip.name}: {population.name}: {type(neuron).__name__}: {why}")
+    entry_for(UPDATES, neuron, population.name, chip.name)
     reach = _reach(program, population)
     if reach > top:
         raise Refused(
@@ -195,6 +193,14 @@ def _cuba_li(m: Microcode, words: Words, a: np.ndarray) -> Result:
     u = _sat(_leak(words[0], m["decay"]) + current, INT32_MAX)
     return _silent(a), (u, current)
 
+
+IMPOSSIBLE: dict[type, str] = {
+    UltraDLIF: "a neuron cannot read its neighbours' membranes",
+    **dict.fromkeys(
+        SECOND_ORDER, "widths of the chip's products, which it needs, are not published"
+    ),
+}
+"""Models that no neuron program can hold, and why."""
 
 UPDATES: dict[type, Callable[[Microcode, Words, np.ndarray], Result]] = {
     Threshold: _threshold,
