@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import nir
 import numpy as np
 
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
@@ -90,3 +91,27 @@ def added(name: str, index: Any, step: float) -> Edit:
         put(file, f"{NODES}/{name}", value)
 
     return edit
+
+
+def recurrent(path: Path) -> Path:
+    """A recurrent network of 6 inputs and 3 classes, as nir itself writes it."""
+    rng = np.random.default_rng(0)
+
+    def full(value: float, size: int) -> np.ndarray:
+        return np.full(size, value)
+
+    nodes = {
+        "input": nir.Input(np.array([6])),
+        "fc1": nir.Affine(rng.normal(size=(8, 6)), rng.normal(size=8) / 4),
+        "hidden": nir.CubaLIF(*(full(x, 8) for x in (2e-4, 3e-4, 1.0, 0.1, 0.4, 0.0))),
+        "back": nir.Linear(rng.normal(size=(8, 8)) / 4),
+        "fc2": nir.Linear(rng.normal(size=(3, 8))),
+        "last": nir.LIF(*(full(x, 3) for x in (4e-4, 1.0, 0.0, 0.2))),
+        "output": nir.Output(np.array([3])),
+    }
+    edges = [
+        *(("input", "fc1"), ("fc1", "hidden"), ("hidden", "back"), ("back", "hidden")),
+        *(("hidden", "fc2"), ("fc2", "last"), ("last", "output")),
+    ]
+    nir.write(path, nir.NIRGraph(nodes, edges, type_check=False))
+    return path

@@ -1,0 +1,98 @@
+"""Back ends compared with the reference, and the forms that were written."""
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from ultralif_deploy.schema.values import Bytes, Count, Fraction, Nanoseconds, Sha256
+
+
+class PlacedPopulation(TypedDict):
+    """A population on a chip, in figures of its fullest core."""
+
+    cores: Annotated[Count, "that hold it"]
+    neurons_per_core: Annotated[Count, "at most"]
+    memory_bits: Annotated[Count, "of synapses and state"]
+    memory_share: Annotated[Fraction, "of a core's memory for synapses"]
+    input_axons: Annotated[Count, "that enter"]
+    output_axons: Annotated[Count, "that leave"]
+    depth: Annotated[Count, "timesteps by which it acts later than the input"]
+
+
+class Placement(TypedDict):
+    """A program on a chip."""
+
+    chip: Annotated[str, "its name"]
+    chips: Annotated[Count, "in use"]
+    cores: Annotated[Count, "in use"]
+    worst_core: Annotated[str, "the population with the fullest core"]
+    populations: Annotated[dict[str, PlacedPopulation], "by name"]
+    delays: Annotated[dict[str, Count], "timesteps of synapses that wait, by projection"]
+
+
+class Activity(TypedDict):
+    """What a chip did in all runs."""
+
+    samples: Annotated[Count, "that ran"]
+    synaptic_operations: Annotated[Count, "in all"]
+    synaptic_operations_of_worst_core: Annotated[Count, "of the core with the most"]
+    updates_active: Annotated[Count, "with a synaptic sum that is not 0, or a spike"]
+    updates_inactive: Annotated[Count, "all others"]
+    messages: Annotated[Count, "a spike to one core"]
+    hops: Annotated[Count, "between routers of tiles"]
+    messages_between_chips: Annotated[Count, "whose hops are not counted"]
+    chip_timesteps: Annotated[Count, "of the chip, those of the pipeline's depth among them"]
+    mean_timestep_ns: Annotated[Nanoseconds | None, "null where no times are published"]
+    longest_timestep_ns: Annotated[Nanoseconds | None, "null where no times are published"]
+
+
+class Facts(TypedDict):
+    """What a back end says about its executable form; each says other things, some nothing."""
+
+    placement: NotRequired[Annotated[Placement, "loihi1, loihi2: neurons on cores"]]
+    models: NotRequired[Annotated[dict[str, str], "loihi1, loihi2: neuron model by population"]]
+    activity: NotRequired[Annotated[Activity, "loihi1, loihi2: what the chip did"]]
+    ram_bytes: NotRequired[Annotated[Bytes, "c: of state"]]
+    code_bytes: NotRequired[Annotated[Bytes, "c: of code, compiled for size"]]
+    const_bytes: NotRequired[Annotated[Bytes, "c: of constants"]]
+    flash_bytes: NotRequired[Annotated[Bytes, "c: of code and constants"]]
+    opset: NotRequired[Annotated[Count, "onnx: version of the operators"]]
+    model_bytes: NotRequired[Annotated[Bytes, "onnx: of the file that runs"]]
+    processes: NotRequired[Annotated[dict[str, str], "Lava: process by population"]]
+
+
+class BackEnd(TypedDict):
+    """A back end that ran."""
+
+    exact: Annotated[bool, "same weights, spikes, logits and counts as the reference"]
+    samples: Annotated[Count, "compared"]
+    difference: Annotated[str | None, "the first difference in words; null where it is exact"]
+    facts: Annotated[Facts, "about its executable form"]
+
+
+class NotRun(TypedDict):
+    """A back end that did not run."""
+
+    why: Annotated[Literal["refused", "missing"], "it cannot be exact, or a tool is missing"]
+    message: Annotated[str, "the reason in one sentence"]
+    install: Annotated[str | None, "the command that installs the tool; null where there is none"]
+
+
+class Form(TypedDict):
+    """A form of the program that was written."""
+
+    sha256: Annotated[dict[str, Sha256], "of its files, by path"]
+    bytes: Annotated[Bytes, "of the program's own files together"]
+
+
+class Exports(TypedDict):
+    """Forms of the program."""
+
+    written: Annotated[dict[str, Form], "by target"]
+    refused: Annotated[dict[str, str], "by target, why, in one sentence"]
+
+
+class Compared(TypedDict):
+    """All back ends."""
+
+    backends: Annotated[dict[str, BackEnd], "those that ran, by name"]
+    backends_not_run: Annotated[dict[str, NotRun], "the others, by name"]
+    exports: Annotated[Exports, "forms of the program"]

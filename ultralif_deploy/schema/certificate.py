@@ -1,0 +1,42 @@
+"""certificate.json, version 1."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ultralif_deploy.schema.back_ends import NotRun
+from ultralif_deploy.schema.values import Count, Sha256
+
+
+class CertifiedProgram(TypedDict):
+    """The program as a file."""
+
+    file: Annotated[str, "program.nir"]
+    file_sha256: Annotated[Sha256, "of the file"]
+    weights_sha256: Annotated[Sha256, "of the arrays that are executed"]
+
+
+class Vectors(TypedDict):
+    """Golden vectors."""
+
+    file: Annotated[str, "vectors.npz"]
+    inputs_sha256: Annotated[Sha256, "of the input spikes"]
+
+
+class Record(TypedDict):
+    """What is claimed of a back end."""
+
+    artefacts_sha256: Annotated[dict[str, Sha256], "of the exported files that ran, by path"]
+    weights_sha256: Annotated[Sha256, "of the arrays, read back from the executable form"]
+    inputs_sha256: Annotated[Sha256, "of the input spikes"]
+    traces_sha256: Annotated[dict[str, Sha256], "of `logits`, and of spikes by population"]
+    samples: Annotated[Count, "compared"]
+    exact: Annotated[bool, "whether all is equal to the reference"]
+
+
+class Certificate(TypedDict):
+    """Proof that every back end executes the same program alike."""
+
+    version: Annotated[Literal[1], "of this format"]
+    program: Annotated[CertifiedProgram, "what was executed"]
+    vectors: Annotated[Vectors, "on which inputs"]
+    backends: Annotated[dict[str, Record], "those that ran, by name"]
+    not_run: Annotated[dict[str, NotRun], "the others, by name"]
