@@ -213,7 +213,7 @@ def measured(soft, hard_accuracy, integer, compared="soft"):
     }
     gap = None if soft is None else 100 * (soft - integer)
     accuracy = {"soft": soft, "hard": hard_accuracy, "integer": integer}
-    accuracy |= {"compared": compared, "gap_soft_integer": gap}
+    accuracy |= {"compared": compared, "gap_soft_integer": gap, "max_gap": None}
     return {"accuracy": accuracy, "populations": {"good": better, "bad": population}}
 
 

@@ -18,6 +18,8 @@ from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.readers.nir.misreadings import warn_of_ties
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
+from ultralif_deploy.schema.measured import Measured
+from ultralif_deploy.schema.report import Report
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
 from ultralif_deploy.sources.programs import program_of
@@ -53,7 +55,7 @@ def deploy(
     skip_passes: Iterable[str] = (),
     progress: Progress | None = None,
     command: str | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """From a checkpoint to program.nir, its proof (certificate.json, vectors.npz) and the reports.
 
     Args:
@@ -99,8 +101,9 @@ def deploy(
     with progress.stage(f"{chain.compared}, hard, integer") as update:
         test, encoder = source.data.test, source.encoder
         measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
-    measured["accuracy"] |= {"max_gap": max_gap, "file": _file_accuracy(source, measured)}
-    measured["passes"] = pass_savings(network, skip_passes)
+    measured["accuracy"]["max_gap"] = max_gap
+    measured["accuracy"]["file"] = _file_accuracy(source, measured)
+    passes = pass_savings(network, skip_passes)
     warn_of_ties(measured["populations"], source.assumptions)
     with progress.stage("compare back ends") as update:
         inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
@@ -113,7 +116,7 @@ def deploy(
     energy = energy_report(counter.events(), described)
     digest = sha256_file(directory / PROGRAM_FILE)
     report = deployment_report(
-        source, passed, program, measured, compared, energy, digest, command, how
+        source, passed, program, measured, passes, compared, energy, digest, command, how
     )
     write_report(directory, report)
     compared.check()
@@ -131,7 +134,7 @@ def _check_gap(max_gap: float | None, source: Deployable) -> None:
         raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
 
 
-def _file_accuracy(source: Deployable, measured: dict[str, Any]) -> float | None:
+def _file_accuracy(source: Deployable, measured: Measured) -> float | None:
     """The accuracy that the file states; a misfit with the measured one becomes a warning."""
     soft = measured["accuracy"]["soft"]
     if source.soft is not None and soft is not None:

@@ -18,6 +18,7 @@ from ultralif_deploy.program.graph import INPUT, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast import event_chain
 from ultralif_deploy.simulators.fast.event_chain import EventChain
 from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, limits
@@ -105,7 +106,7 @@ class Fast:
                     arrays[f"{name}.threshold"] = np.full_like(threshold, -1)
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Nothing beside the program itself."""
         return {}
 

@@ -1,12 +1,11 @@
 """What the cores of a placed program did: operations, updates, messages, hops and time."""
 
-from typing import Any
-
 import numpy as np
 
 from ultralif_deploy.chips.placement import Placement, fan_out_by_core
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema import back_ends as schema
 
 
 class Activity:
@@ -95,7 +94,7 @@ class Activity:
         assert most is not None
         return least + (most - least) * (tiles - 1) / 31
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.Activity:
         """For the report: totals, the worst core, and time where its constants are published."""
         known = self.seconds > 0
         return {

@@ -22,6 +22,7 @@ from ultralif_deploy.program.graph import INPUT, WEIGHTED
 from ultralif_deploy.program.neurons import LeakyIntegrator
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 from ultralif_deploy.simulators.loihi.activity import Activity
 from ultralif_deploy.simulators.loihi.microcode import microcode
@@ -107,7 +108,7 @@ class Loihi:
                 arrays[f"{name}.{key}"] = array if same else ~array
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Placement, how every model is expressed, and the activity of all runs so far."""
         return {
             "placement": self.placement.as_dict(),

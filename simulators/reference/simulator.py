@@ -1,6 +1,5 @@
 """The judge: runs of PROGRAM.md line by line, in plain Python integers and loops."""
 
-from typing import Any
 
 import numpy as np
 
@@ -8,6 +7,7 @@ from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts, Trace
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.reference.updates import UPDATES
 
 
@@ -62,7 +62,7 @@ class Reference:
             arrays |= {f"{name}.{k}": np.array(v) for k, v in parameters.items()}
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Nothing beside the program itself."""
         return {}
 

@@ -17,6 +17,7 @@ from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
 SOURCE, BATCH = "ultralif_program.c", Path(__file__).parent / "c_batch.c"
@@ -88,9 +89,9 @@ class Compiled:
                 arrays[f"{population.name}.{name}"] = self._integers(f"p{i}_{name}", array)
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Bytes of state, and of code and constants as compiled for size on this machine."""
-        return {"ram_bytes": int(self.library.ultralif_ram_bytes()), **self.code_bytes}
+        return self.code_bytes | {"ram_bytes": int(self.library.ultralif_ram_bytes())}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], one sample after the other."""
@@ -141,7 +142,7 @@ class Compiled:
         return self._read(name, narrowest(expected), len(expected))
 
 
-def _code_bytes(directory: Path) -> dict[str, int]:
+def _code_bytes(directory: Path) -> Facts:
     """Sections of the program alone, compiled for size; empty without the tool `size`."""
     if shutil.which("size") is None:
         return {}

@@ -23,6 +23,7 @@ from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, layer_registers
 from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
 PYTHON = "ULTRALIF_LAVA_PYTHON"
@@ -141,7 +142,7 @@ class Lava:
                 arrays[f"{p.name}.{name}"] = held.reshape(wanted[name].shape)
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """How every population is expressed."""
         return {"processes": {p["name"]: p["process"] for p in self.network["populations"]}}
 

@@ -1,7 +1,6 @@
 """Runs exported ONNX with onnxruntime; the weights are read from the files' initializers."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +12,7 @@ from ultralif_deploy.exporters.onnx.writer import SEQUENCE, STEP
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
 
@@ -63,7 +63,7 @@ class OnOnnxruntime:
                 arrays[f"{population.name}.{name}"] = take(f"{name}/{population.name}")
         return arrays
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Size and opset of the file that runs."""
         model = self.models[SEQUENCE]
         return {"opset": model.opset_import[0].version, "model_bytes": model.ByteSize()}

@@ -10,7 +10,6 @@ timesteps late; skip projections get a synaptic delay that makes up for it.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +20,7 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.schema import back_ends as schema
 
 WORD, HEADER, DELAY_BITS = 64, 10, 6
 
@@ -79,10 +79,10 @@ class Placement:
         """Chips in all."""
         return -(-self.cores // self.chip.need("cores"))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.Placement:
         """For the report; per population the figures are those of its fullest core."""
         memory = self.chip.need("synapse_bits")
-        rows = {
+        rows: dict[str, schema.PlacedPopulation] = {
             name: {
                 "cores": p.cores,
                 "neurons_per_core": int(np.bincount(p.core).max()),

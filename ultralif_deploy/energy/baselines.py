@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ultralif_deploy.energy.counts import Events
 from ultralif_deploy.energy.devices import Device
 from ultralif_deploy.energy.models.rows import total
+from ultralif_deploy.schema.energy import BreakEven, BreakEvenReference, Measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _energy_j(
     return total_j
 
 
-BREAK_EVEN: tuple[dict[str, Any], ...] = (
+BREAK_EVEN: tuple[BreakEvenReference, ...] = (
     {
         "source": "M. Dampfhoffer et al., 2022",
         "measure": "spikes_per_synapse",
@@ -107,7 +107,7 @@ BREAK_EVEN: tuple[dict[str, Any], ...] = (
 """Published limits."""
 
 
-def break_even(events: Events) -> dict[str, Any]:
+def break_even(events: Events) -> BreakEven:
     """The network's own figures beside the published limits.
 
     Spikes per synapse are effective operations per weight that they could meet in one timestep;
@@ -124,7 +124,7 @@ def break_even(events: Events) -> dict[str, Any]:
     }
 
 
-def bit_budget(events: Events) -> dict[str, float]:
+def bit_budget(events: Events) -> Measures:
     """Bits instead of joules (arXiv 2311.10802): BB, S-ACE and NS-ACE.
 
     BB = T·b_w·b_s and S-ACE = MAC·T·b_w·b_s with 1-bit spikes b_s and the dense operations MAC of

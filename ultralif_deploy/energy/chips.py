@@ -1,12 +1,12 @@
 """What a program does on a chip that it was placed on: messages, hops, updates and time."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema.energy import ChipCounts
 from ultralif_deploy.simulators.loihi import simulator as loihi
 
 CHIPS = {"loihi1": loihi.load1}
@@ -52,12 +52,25 @@ class ChipEvents:
     between_chips: int
     seconds: float | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ChipCounts:
         """Means of one inference, as plain values."""
         samples = max(1, self.samples)
-        counted = {k: getattr(self, k) for k in self.__slots__}
-        fixed = {k: counted.pop(k) for k in ("samples", "timesteps", "chips", "cores")}
-        return fixed | {k: None if v is None else v / samples for k, v in counted.items()}
+        return {
+            "samples": self.samples,
+            "timesteps": self.timesteps,
+            "chips": self.chips,
+            "cores": self.cores,
+            "operations": self.operations / samples,
+            "updates_active": self.updates_active / samples,
+            "updates_inactive": self.updates_inactive / samples,
+            "updates_moved": self.updates_moved / samples,
+            "spikes": self.spikes / samples,
+            "messages": self.messages / samples,
+            "hops_east_west": self.hops_east_west / samples,
+            "hops_north_south": self.hops_north_south / samples,
+            "between_chips": self.between_chips / samples,
+            "seconds": None if self.seconds is None else self.seconds / samples,
+        }
 
 
 class ChipRun:

@@ -7,7 +7,6 @@ convolutions are exact; biases, thresholds and identities' wires are no weights.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from ultralif_deploy.program.neurons import (
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.schema.energy import CountsByPlace, Distribution
 from ultralif_deploy.simulators.fast.synapses import currents, synapses
 
 
@@ -259,17 +259,15 @@ def state_bits(population: Population) -> int:
     return population.words * (24 if narrow else 32)
 
 
-def as_dict(events: Events) -> dict[str, Any]:
+def as_dict(events: Events) -> CountsByPlace:
     """Means of one inference by projection and population, as plain values."""
     samples = max(1, events.samples)
 
     def mean(values: np.ndarray) -> float:
         return float(values.sum()) / samples
 
-    operations = events.operations
-    quantiles = dict(zip(("min", "q25", "median", "q75", "max"), (0, 25, 50, 75, 100), strict=True))
     return {
-        "distribution": {k: float(np.percentile(operations, q)) for k, q in quantiles.items()},
+        "distribution": _distribution(events.operations),
         "projections": {
             p.name: {
                 "kind": type(p.map).__name__,
@@ -301,3 +299,9 @@ def as_dict(events: Events) -> dict[str, Any]:
             for name, c in events.chips.items()
         },
     }
+
+
+def _distribution(operations: np.ndarray) -> Distribution:
+    """Quantiles of the synaptic operations of single samples, int64 [batch]."""
+    low, q25, median, q75, high = np.percentile(operations, (0, 25, 50, 75, 100)).tolist()
+    return {"min": low, "q25": q25, "median": median, "q75": q75, "max": high}

@@ -3,8 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
 
 from ultralif_deploy.energy import counts
 from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
@@ -12,6 +10,7 @@ from ultralif_deploy.energy.counts import Events
 from ultralif_deploy.energy.devices import Device, load_device
 from ultralif_deploy.energy.estimate import Estimate, estimate
 from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.schema import energy as schema
 
 ARITHMETIC, MEMORY, PROXY = "cmos45", "yan2024", "paper-proxy"
 """Devices whose constants the baselines use, and the paper's own figure."""
@@ -22,7 +21,7 @@ def chips_of(devices: Iterable[Device]) -> list[str]:
     return sorted({d.chip for d in devices if d.chip is not None})
 
 
-def energy_report(events: Events, devices: list[Device]) -> dict[str, Any]:
+def energy_report(events: Events, devices: list[Device]) -> schema.Energy:
     """Counts, joules per device, baselines and break-even figures.
 
     Joules are totals of all samples where the name says `total`, otherwise means of one inference;
@@ -56,7 +55,7 @@ def energy_report(events: Events, devices: list[Device]) -> dict[str, Any]:
     }
 
 
-def _device(found: Estimate, samples: int) -> dict[str, Any]:
+def _device(found: Estimate, samples: int) -> schema.Device:
     def per_inference(total: float | None) -> float | None:
         return None if total is None else total / samples
 
@@ -91,11 +90,11 @@ def _device(found: Estimate, samples: int) -> dict[str, Any]:
             for bar in found.bars
         ],
         "not_published": list(found.missing),
-        "constants": {name: asdict(c) for name, c in device.constants.items()},
+        "constants": {name: c.as_dict() for name, c in device.constants.items()},
     }
 
 
-def energy_csv(energy: dict[str, Any]) -> str:
+def energy_csv(energy: schema.Energy) -> str:
     """Joules of one inference by device, place and cause, one a line."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.schema.report import Setting
 
 T = TypeVar("T", int, float, str, bool)
 
@@ -20,14 +21,14 @@ class Assumptions:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, Setting] = {}
         self.findings: list[Finding] = []
 
     def warn(self, kind: str, text: str, remedy: str = "") -> None:
         """Record a warning; see `Finding` for the arguments."""
         self.findings.append(Finding(kind, text, remedy))
 
-    def add(self, name: str, value: Any, source: str) -> None:
+    def add(self, name: str, value: str | int | float | bool, source: str) -> None:
         """Record a value and its source."""
         self._entries[name] = {"value": value, "source": source}
 
@@ -39,9 +40,9 @@ class Assumptions:
             text: why it had to be.
             confirm: the option that settles it, with the value that was taken.
         """
-        entry = self._entries[name]
-        if entry["source"] == "default":
-            self.warn(AMBIGUOUS, f"{text}; {entry['value']} is assumed", f"{confirm} confirms it")
+        if self.is_default(name):
+            value = self._entries[name]["value"]
+            self.warn(AMBIGUOUS, f"{text}; {value} is assumed", f"{confirm} confirms it")
 
     def choose(
         self,
@@ -76,6 +77,14 @@ class Assumptions:
         self.add(name, chosen, source)
         return chosen
 
-    def as_dict(self) -> dict[str, dict[str, Any]]:
+    def value(self, name: str) -> str | int | float | bool | None:
+        """What was chosen; None where nothing was."""
+        return self._entries[name]["value"] if name in self._entries else None
+
+    def is_default(self, name: str) -> bool:
+        """Whether a default was taken."""
+        return name in self._entries and self._entries[name]["source"] == "default"
+
+    def as_dict(self) -> dict[str, Setting]:
         """The record, in the order in which the values were chosen."""
         return dict(self._entries)

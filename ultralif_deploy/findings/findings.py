@@ -1,15 +1,18 @@
 """What a user must know about a deployment before trusting it, gathered where it is noticed."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
-NOTE = "note"
+from ultralif_deploy.schema import report as schema
+from ultralif_deploy.schema.values import Severity
+
+NOTE: Final = "note"
 """Worth knowing; the verdict does not hang on it."""
 
-WARNING = "warning"
+WARNING: Final = "warning"
 """A result may not be what the user's own framework computes, or something was lost."""
 
-FAILURE = "failure"
+FAILURE: Final = "failure"
 """The program does not do what the network does."""
 
 
@@ -27,11 +30,16 @@ class Finding:
     kind: str
     text: str
     remedy: str = ""
-    severity: str = WARNING
+    severity: Severity = WARNING
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.Finding:
         """Plain values for report.json."""
-        return asdict(self)
+        return {
+            "kind": self.kind,
+            "text": self.text,
+            "remedy": self.remedy,
+            "severity": self.severity,
+        }
 
     def __str__(self) -> str:
         return f"{self.text}; {self.remedy}" if self.remedy else self.text

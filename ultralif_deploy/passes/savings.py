@@ -1,15 +1,15 @@
 """What each pass saves: neurons, weights and biases, and the operations of a dense inference."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import WEIGHTED, AnyMap
+from ultralif_deploy.schema.report import PassCosts
 
 
-def pass_savings(network: Network, skip: Iterable[str] = ()) -> list[dict[str, Any]]:
+def pass_savings(network: Network, skip: Iterable[str] = ()) -> list[PassCosts]:
     """A row for each pass applied, and one for the network before them all.
 
     Operations are those of one inference in which every value sent is non-zero: each non-zero
@@ -19,17 +19,19 @@ def pass_savings(network: Network, skip: Iterable[str] = ()) -> list[dict[str, A
     Raises:
         UltralifError: as `apply_passes`.
     """
-    rows = [{"pass": "none", **_costs(network)}]
-    apply_passes(network, skip, lambda name, after: rows.append({"pass": name, **_costs(after)}))
+    rows = [_costs("none", network)]
+    apply_passes(network, skip, lambda name, after: rows.append(_costs(name, after)))
     return rows
 
 
-def _costs(network: Network) -> dict[str, int]:
+def _costs(name: str, network: Network) -> PassCosts:
+    """What is stored and done after a pass."""
     parts = [part for p in network.projections for part in _parts(p.map)]
     weights = sum(p.weight.size for p in parts if isinstance(p, (*WEIGHTED, Diagonal)))
     biases = sum(p.size for p in network.populations if p.bias.any())
     operations = sum(int(p.fan_out().sum()) for p in parts)
     return {
+        "pass": name,
         "neurons": sum(p.size for p in network.populations),
         "parameters": int(weights) + biases,
         "dense_operations": operations * network.timesteps,

@@ -1,12 +1,11 @@
 """The size of a program, as plain values."""
 
-from typing import Any
-
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.schema.report import ProgramSize
 
 
-def describe_program(program: Program) -> dict[str, Any]:
+def describe_program(program: Program) -> ProgramSize:
     """Size of a program, as plain values."""
     form = weight_format(program.weight_format)
     return {

@@ -3,9 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from ultralif_deploy.schema.back_ends import Facts
+from ultralif_deploy.schema.energy import Counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +30,7 @@ class EventCounts:
     spikes: dict[str, np.ndarray]
     multiplies: frozenset[str]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Counts:
         """Totals over the batch, as plain integers."""
         return {
             "samples": self.samples,
@@ -71,7 +74,7 @@ class Executable(Protocol):
     def executed(self) -> dict[str, np.ndarray]:
         """The arrays that execution will use, read back from the executable form."""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Facts:
         """Facts about the executable form for the report, as plain values; often none."""
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:

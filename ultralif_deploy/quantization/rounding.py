@@ -6,7 +6,7 @@ warning. That of weights is wide, because the bits that were asked for decide th
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ultralif_deploy.program.delays import Delay, stored_delays
 from ultralif_deploy.program.fixed import MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Projection
 from ultralif_deploy.quantization.registers import largest_weights
+from ultralif_deploy.schema.report import Parameter
 
 BOUND = 1 / 64
 """Errors above this share of a parameter are warned of."""
@@ -58,9 +59,18 @@ class Row:
         """Whether the error passes its bound."""
         return self.bound is not None and self.relative > self.bound
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Parameter:
         """Plain values for report.json."""
-        return asdict(self)
+        return {
+            "name": self.name,
+            "parameter": self.parameter,
+            "meant": self.meant,
+            "stored": self.stored,
+            "error": self.error,
+            "relative": self.relative,
+            "bound": self.bound,
+            "neuron": self.neuron,
+        }
 
 
 def rounding_table(

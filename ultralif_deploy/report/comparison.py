@@ -8,7 +8,7 @@ from typing import Any
 from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.report.reading import ReportReader, in_words
-from ultralif_deploy.report.words import constant, without_energy
+from ultralif_deploy.report.words import Ranged, constant, without_energy
 
 NOT_MEASURED = "not measured"
 
@@ -138,9 +138,10 @@ def _device(read: ReportReader, device: str) -> dict[str, str]:
     for name in read.table(*path, "constants"):
         at = (*path, "constants", name)
         value = read.figure(*at, "value")
-        ends = {k: None if value is None else read.number(*at, k) for k in ("low", "high")}
-        entry = {"value": value, **ends, "unit": shortened(read.text(*at, "unit"))}
+        low, high = (None if value is None else read.number(*at, k) for k in ("low", "high"))
+        unit = shortened(read.text(*at, "unit"))
         width = read.figure(*at, "access_bits")
+        entry: Ranged = {"value": value, "low": low, "high": high, "unit": unit}
         found[name] = constant(entry) + ("" if width is None else f" per {width:g} bits")
     return found
 

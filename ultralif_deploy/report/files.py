@@ -1,16 +1,16 @@
 """The files that a report is written to, all from the same figures."""
 
 from pathlib import Path
-from typing import Any
 
 from ultralif_deploy.energy.report import energy_csv
 from ultralif_deploy.io.files import write_json, write_text
 from ultralif_deploy.report.html import render_html
+from ultralif_deploy.schema.report import Report
 
 REPORT_FILE, PAGE_FILE, ENERGY_FILE = "report.json", "report.html", "energy.csv"
 
 
-def write_report(directory: Path, report: dict[str, Any]) -> None:
+def write_report(directory: Path, report: Report) -> None:
     """Write report.json, report.html and energy.csv, each whole or not at all."""
     write_json(directory / REPORT_FILE, report)
     write_text(directory / PAGE_FILE, render_html(report))

@@ -1,29 +1,33 @@
 """The content of report.json."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import Final
 
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.report import PassCosts, Report
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.verify.certificate import Comparison
 from ultralif_deploy.verify.judging import judgement
+from ultralif_deploy.verify.measuring import Figures
 
-VERSION = 2
+VERSION: Final = 2
 
 
 def deployment_report(
     source: Deployable,
     network: Network,
     program: Program,
-    measured: dict[str, Any],
+    measured: Figures,
+    passes: list[PassCosts],
     compared: Comparison,
-    energy: dict[str, Any],
+    energy: Energy,
     program_sha256: str,
     command: str | None,
     annealing: str,
-) -> dict[str, Any]:
+) -> Report:
     """Everything that a deployment measured, whatever the program was made from.
 
     Accuracies are fractions, gaps percentage points, energies joules, the rest counts.
@@ -33,6 +37,7 @@ def deployment_report(
         network: what was quantized, after the passes.
         program: what became of it.
         measured: by `verify.measuring.measure`.
+        passes: by `passes.savings.pass_savings`.
         compared: back ends against the reference.
         energy: by `energy.report.energy_report`.
         program_sha256: of program.nir.
@@ -47,6 +52,7 @@ def deployment_report(
         "source": {"file": source.path.name, "architecture": source.architecture},
         "annealing": annealing,
         **measured,
+        "passes": passes,
         **compared.as_dict(),
         **judgement(
             source.assumptions.findings,
@@ -68,5 +74,9 @@ def deployment_report(
             "encoding": encoder.kind,
             "seed": encoder.seed,
         },
-        "program": describe_program(program) | {"file": "program.nir", "sha256": program_sha256},
+        "program": {
+            **describe_program(program),
+            "file": "program.nir",
+            "sha256": program_sha256,
+        },
     }

@@ -1,7 +1,8 @@
 """The summary in words; the terminal and report.html print the same."""
 
-from typing import Any
+from collections.abc import Iterable
 
+from ultralif_deploy.report.prices import prices
 from ultralif_deploy.report.words import (
     Datum,
     Sentence,
@@ -13,21 +14,23 @@ from ultralif_deploy.report.words import (
     weights_in_words,
     whole,
 )
+from ultralif_deploy.schema.report import Finding, Report
+from ultralif_deploy.schema.values import Kind, Verdict
 from ultralif_deploy.verify.judging import within_allowed
 
 
-def subject(report: dict[str, Any]) -> str:
+def subject(report: Report) -> str:
     """The file that was deployed, with its architecture where it is known."""
     file, architecture = report["source"]["file"], report["source"]["architecture"]
-    return str(file) if architecture is None else f"{file} ({architecture})"
+    return file if architecture is None else f"{file} ({architecture})"
 
 
-def trained(report: dict[str, Any]) -> str:
+def trained(report: Report) -> Kind:
     """What the integer program is compared with: `soft` spikes, or the `float` network."""
-    return str(report["accuracy"]["compared"])
+    return report["accuracy"]["compared"]
 
 
-ANSWERS = {
+ANSWERS: dict[Verdict, tuple[str, str]] = {
     "yes": ("Deploys", "Yes: "),
     "unsure": ("Deploys, if what was assumed is right", "Unsure: "),
     "with losses": ("Deploys with losses", "With losses: "),
@@ -39,7 +42,7 @@ SHOWN_WARNINGS = 6
 """Warnings above the summary; all of them stand in the table of findings."""
 
 
-def summary(report: dict[str, Any]) -> dict[str, Sentence]:
+def summary(report: Report) -> dict[str, Sentence]:
     """Does it deploy, what was lost, what does it cost: question to answer."""
     return {
         "Does it deploy?": _deployment(report),
@@ -48,23 +51,23 @@ def summary(report: dict[str, Any]) -> dict[str, Sentence]:
     }
 
 
-def warnings(report: dict[str, Any]) -> list[str]:
+def warnings(report: Report) -> list[str]:
     """The findings that the verdict hangs on, the gravest first; they stand above the summary."""
     found = [finding_text(f) for f in report["findings"] if f["severity"] != "note"]
     more = len(found) - SHOWN_WARNINGS
     return found[:SHOWN_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
 
 
-def finding_text(finding: dict[str, Any]) -> str:
+def finding_text(finding: Finding) -> str:
     """A finding and what to do about it, in one sentence."""
     remedy = finding["remedy"]
-    return f"{finding['text']}; {remedy}" if remedy else str(finding["text"])
+    return f"{finding['text']}; {remedy}" if remedy else finding["text"]
 
 
-def _deployment(report: dict[str, Any]) -> Sentence:
+def _deployment(report: Report) -> Sentence:
     compared = report["backends"]
     differing = [name for name, result in compared.items() if not result["exact"]]
-    answer: list[Any] = [ANSWERS[report["verdict"]][1]]
+    answer: list[str | Datum] = [ANSWERS[report["verdict"]][1]]
     answer += [
         f"{subject(report)} became an integer program with {weights_in_words(report['program'])} "
         "weights, ",
@@ -88,9 +91,9 @@ def _deployment(report: dict[str, Any]) -> Sentence:
     return tuple(answer)
 
 
-def _loss(report: dict[str, Any]) -> Sentence:
+def _loss(report: Report) -> Sentence:
     data, accuracy, before = report["data"], report["accuracy"], trained(report)
-    answer: list[Any] = [
+    answer: list[str | Datum] = [
         "On ",
         datum(report, whole, "data", "samples"),
         f" test samples of {data['name']} ({data['encoding']}, T = ",
@@ -98,7 +101,7 @@ def _loss(report: dict[str, Any]) -> Sentence:
         *_draws(report),
         ") ",
     ]
-    if accuracy["gap_soft_integer"] is not None:
+    if accuracy["gap_ci95"] is not None:
         low, high = accuracy["gap_ci95"]
         answer += [
             f"the {before} network is right for ",
@@ -128,7 +131,7 @@ def _loss(report: dict[str, Any]) -> Sentence:
     return (*answer, "; without labels there is no accuracy.")
 
 
-def _draws(report: dict[str, Any]) -> Sentence:
+def _draws(report: Report) -> Sentence:
     if report["accuracy"].get("draws") in (None, 1):
         return ()
     return (", mean of ", datum(report, whole, "accuracy", "draws"), " draws of the input spikes")
@@ -148,18 +151,18 @@ COVERS = {
 """What the figure of each model covers."""
 
 
-def _cost(report: dict[str, Any]) -> Sentence:
+def _cost(report: Report) -> Sentence:
     devices = report["energy"]["devices"]
-    answer: list[Any] = [
+    answer: list[str | Datum] = [
         "One inference takes ",
         datum(report, whole, "energy", "synaptic_operations_per_inference"),
         " synaptic operations, of ",
         datum(report, whole, "energy", "dense_operations_per_inference"),
         " if every value were non-zero.",
     ]
-    priced = {n: d["per_inference_j"] for n, d in devices.items() if d["total_j"] is not None}
+    priced = prices(devices)
     if priced:
-        by_joules = sorted(priced, key=priced.__getitem__)
+        by_joules = sorted(priced, key=lambda name: priced[name].nominal)
         low, high = by_joules[0], by_joules[-1]
         answer += [
             " The models put it between ",
@@ -180,8 +183,8 @@ def _cost(report: dict[str, Any]) -> Sentence:
         if device["idle_per_inference_j"] is not None:
             idle = datum(report, joule, "energy", "devices", name, "idle_per_inference_j")
             answer += [f" Idle power comes on top, on {name} ", idle, "."]
-    facts = report["backends"].get("c", {}).get("facts", {})
-    if "flash_bytes" in facts:
+    compiled = report["backends"].get("c")
+    if compiled is not None and "flash_bytes" in compiled["facts"]:
         answer += [
             " As C it is ",
             datum(report, whole, "backends", "c", "facts", "flash_bytes"),
@@ -192,11 +195,11 @@ def _cost(report: dict[str, Any]) -> Sentence:
     return tuple(answer)
 
 
-def _price(report: dict[str, Any], name: str) -> Datum:
+def _price(report: Report, name: str) -> Datum:
     return datum(report, joule, "energy", "devices", name, "per_inference_j")
 
 
-def passes_note(report: dict[str, Any]) -> str:
+def passes_note(report: Report) -> str:
     """Why the counts of the table of passes are other ones than those of the program."""
     dense = whole(report["energy"]["dense_operations_per_inference"])
     stored = whole(report["program"]["parameters"])
@@ -207,6 +210,6 @@ def passes_note(report: dict[str, Any]) -> str:
     )
 
 
-def _names(names: Any) -> str:
+def _names(names: Iterable[str]) -> str:
     listed = list(names)
     return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"

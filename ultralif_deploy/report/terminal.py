@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ultralif_deploy.report.prices import price
 from ultralif_deploy.report.summary import finding_text, passes_note, summary, warnings
 from ultralif_deploy.report.words import (
     figure,
@@ -16,11 +17,19 @@ from ultralif_deploy.report.words import (
     weights_in_words,
     without_energy,
 )
+from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.report import Parameter, Report, Setting
+from ultralif_deploy.schema.values import Severity, Verdict
 
-SEVERITIES = {"note": "", "warning": "yellow", "failure": "bold red"}
+SEVERITIES: dict[Severity, str] = {"note": "", "warning": "yellow", "failure": "bold red"}
 """Of single findings."""
 
-COLOURS = {"yes": "", "unsure": "yellow", "with losses": "yellow", "no": "bold red"}
+COLOURS: dict[Verdict, str] = {
+    "yes": "",
+    "unsure": "yellow",
+    "with losses": "yellow",
+    "no": "bold red",
+}
 """Of the findings, by verdict."""
 
 
@@ -30,7 +39,7 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(width=110, markup=False, emoji=False)
 
 
-def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType:
+def deployment_summary(report: Report, directory: str) -> RenderableType:
     """What a deployment lost, whether the back ends agree, and what it costs."""
     return Group(
         summary_text(report),
@@ -47,7 +56,7 @@ def deployment_summary(report: dict[str, Any], directory: str) -> RenderableType
     )
 
 
-def summary_text(report: dict[str, Any]) -> Text:
+def summary_text(report: Report) -> Text:
     """Warnings, in colour, and the summary in words, as in report.html."""
     text = Text()
     for warning in warnings(report):
@@ -57,20 +66,20 @@ def summary_text(report: dict[str, Any]) -> Text:
     return text
 
 
-def passes_table(report: dict[str, Any]) -> RenderableType:
+def passes_table(report: Report) -> RenderableType:
     """Passes that changed what is stored or done, and what is counted there."""
     title = "Passes, and one inference with every value non-zero after them"
     table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
-    before: dict[str, Any] = {}
+    before = (-1, -1, -1)
     for row in report["passes"]:
-        costs = {k: row[k] for k in ("neurons", "parameters", "dense_operations")}
+        costs = row["neurons"], row["parameters"], row["dense_operations"]
         if costs != before:
-            table.add_row(row["pass"], *(f"{value:,}" for value in costs.values()))
+            table.add_row(row["pass"], *(f"{value:,}" for value in costs))
         before = costs
     return Group(table, Text(f"{passes_note(report)}\n"))
 
 
-def parameters_table(parameters: list[dict[str, Any]]) -> Table:
+def parameters_table(parameters: list[Parameter]) -> Table:
     """Meant, stored and error of every parameter; those beyond their bound in colour."""
     title = "Parameters: the entry that errs most (gains folded into the weights)"
     columns = ("population", "parameter", "meant", "stored", "error", "relative", "bound")
@@ -81,7 +90,7 @@ def parameters_table(parameters: list[dict[str, Any]]) -> Table:
         table.add_row(
             row["name"],
             row["parameter"],
-            *(figure(row[key]) for key in ("meant", "stored", "error")),
+            *map(figure, (row["meant"], row["stored"], row["error"])),
             f"{100 * row['relative']:.2g} %",
             "–" if bound is None else f"{100 * bound:.2g} %",
             style="yellow" if passes else "",
@@ -108,12 +117,12 @@ def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def energy_tables(energy: dict[str, Any]) -> RenderableType:
+def energy_tables(energy: Energy) -> RenderableType:
     """Joules per inference by device, beside the counted operations and networks without spikes."""
     return Group(_devices_table(energy), _baselines_table(energy), _break_even(energy))
 
 
-def _devices_table(energy: dict[str, Any]) -> Table:
+def _devices_table(energy: Energy) -> Table:
     operations = energy["synaptic_operations_per_inference"]
     title = f"Energy per inference ({operations:,.0f} synaptic operations)"
     columns = ("device", "figures", "energy", "low to high", "idle", "mostly", "not covered")
@@ -122,7 +131,8 @@ def _devices_table(energy: dict[str, Any]) -> Table:
         idle = device["idle_per_inference_j"]
         beside = "–" if idle is None else joule(idle)
         left_out = "; ".join(t for t in (device["not_covered"], device["note"]) if t)
-        if device["total_j"] is None:
+        known = price(device)
+        if known is None:
             missing = ", ".join(device["not_published"])
             why = f"no figure for {missing}" if missing else device["note"]
             what = without_energy(device["not_published"])
@@ -130,12 +140,11 @@ def _devices_table(energy: dict[str, Any]) -> Table:
             continue
         causes = {k: v for k, v in device["by_cause_j"].items() if k != "idle"}
         most = max(causes, key=lambda cause: causes[cause], default="–")
-        low, high = device["low_per_inference_j"], device["high_per_inference_j"]
         table.add_row(
             name,
             device["badge"],
-            joule(device["per_inference_j"]),
-            "" if low == high else f"{joule(low)} to {joule(high)}",
+            joule(known.nominal),
+            "" if known.low == known.high else f"{joule(known.low)} to {joule(known.high)}",
             beside,
             most,
             left_out,
@@ -143,7 +152,7 @@ def _devices_table(energy: dict[str, Any]) -> Table:
     return table
 
 
-def _baselines_table(energy: dict[str, Any]) -> Table:
+def _baselines_table(energy: Energy) -> Table:
     title = "The same layers without spikes (arithmetic and memory bits as in yan2024)"
     table = titled(title, "network", "operations", "energy", left=("network",))
     for baseline in energy["baselines"].values():
@@ -153,7 +162,7 @@ def _baselines_table(energy: dict[str, Any]) -> Table:
     return table
 
 
-def _break_even(energy: dict[str, Any]) -> Text:
+def _break_even(energy: Energy) -> Text:
     found = energy["break_even"]
     limits = "; ".join(
         " to ".join(f"{x:g}" for x in dict.fromkeys((r["low"], r["high"]))) + f" ({r['source']})"
@@ -166,7 +175,7 @@ def _break_even(energy: dict[str, Any]) -> Text:
     )
 
 
-def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:
+def assumptions_table(assumed: dict[str, Setting]) -> Table:
     """Every setting with its source."""
     columns = ("setting", "value", "source")
     table = titled("Settings and where they came from", *columns, left=columns)
@@ -175,7 +184,7 @@ def assumptions_table(assumed: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def _accuracy(report: dict[str, Any]) -> Table:
+def _accuracy(report: Report) -> Table:
     data, accuracy = report["data"], report["accuracy"]
     title = (
         f"Accuracy, {data['samples']} samples of {data['name']} ({data['encoding']}, "
@@ -195,7 +204,7 @@ def _accuracy(report: dict[str, Any]) -> Table:
     return table
 
 
-def _populations(report: dict[str, Any]) -> Table:
+def _populations(report: Report) -> Table:
     kind = report["accuracy"]["compared"]
     columns = ("name", "neurons", f"rate {kind}", "rate integer", f"agrees {kind}", "kept", "true")
     margins = ("margin 1 %", "median", "below 1 unit")
@@ -219,7 +228,7 @@ def _populations(report: dict[str, Any]) -> Table:
     return table
 
 
-def _authors(report: dict[str, Any]) -> Text:
+def _authors(report: Report) -> Text:
     """The spike rate as the authors of UltraLIF count it."""
     found = report["authors"]
     if found is None:
@@ -230,7 +239,7 @@ def _authors(report: dict[str, Any]) -> Text:
     )
 
 
-def back_ends_table(report: dict[str, Any]) -> Table:
+def back_ends_table(report: Report) -> Table:
     """Each back end's verdict."""
     columns = ("back end", "result", "samples")
     title = "Back ends, compared spike for spike with the reference"
@@ -243,7 +252,7 @@ def back_ends_table(report: dict[str, Any]) -> Table:
     return table
 
 
-def placement_table(report: dict[str, Any]) -> RenderableType:
+def placement_table(report: Report) -> RenderableType:
     """Where each population lies on the chips, in figures of its fullest core."""
     columns = ("chip", "population", "cores", "neurons", "memory", "axons in", "out", "late by")
     title = "Placement on cores, per population its fullest core (* the worst)"
@@ -267,7 +276,7 @@ def placement_table(report: dict[str, Any]) -> RenderableType:
     return table if table.row_count else Text("", end="")
 
 
-def written_files(report: dict[str, Any], directory: str) -> Text:
+def written_files(report: Report, directory: str) -> Text:
     """What lies in the output directory, and the forms that were refused."""
     forms = [f"{target}/" for target in report["exports"]["written"]]
     files = ["program.nir", *forms, "certificate.json", "vectors.npz"]

@@ -1,8 +1,10 @@
 """Figures in words: how numbers are written, the same in the terminal and in the HTML report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
+
+from ultralif_deploy.schema.report import ProgramSize
 
 Format = Callable[[Any], str]
 
@@ -29,7 +31,7 @@ Sentence = tuple[str | Datum, ...]
 """Words and figures, in the order of reading."""
 
 
-def datum(report: dict[str, Any], written: Format, *path: str | int) -> Datum:
+def datum(report: Mapping[str, Any], written: Format, *path: str | int) -> Datum:
     """The figure at a path of a report, written by a format."""
     value: Any = report
     for key in path:
@@ -96,7 +98,16 @@ def signed(written: Format) -> Format:
     return lambda value: f"{'−' if value < 0 else '+'}{written(abs(value))}"
 
 
-def constant(entry: dict[str, Any]) -> str:
+class Ranged(TypedDict):
+    """A constant with its range."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+
+
+def constant(entry: Ranged) -> str:
     """A device's constant with its unit, and its range where sources differ."""
     if entry["value"] is None:
         return "not published"
@@ -110,7 +121,7 @@ def without_energy(not_published: Sequence[str]) -> str:
     return "not published" if not_published else "not placed"
 
 
-def weights_in_words(program: dict[str, Any]) -> str:
+def weights_in_words(program: ProgramSize) -> str:
     """`8-bit` or `ternary`."""
     bits = program["weight_bits"]
     return f"{bits}-bit" if isinstance(bits, int) else str(bits)

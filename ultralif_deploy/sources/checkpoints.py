@@ -127,9 +127,8 @@ def _second_order(
 def _lengths(settings: Settings, assumptions: Assumptions) -> WordLengths:
     """Word lengths, recorded where the network has neurons with two state words."""
     default = WordLengths()
-    entries = assumptions.as_dict()
     record = assumptions
-    if entries.get("neuron", {}).get("value") not in SECOND_ORDER_KINDS:
+    if assumptions.value("neuron") not in SECOND_ORDER_KINDS:
         record = Assumptions()
         for name in ("state_bits", "coefficient_bits"):
             if getattr(settings, name) is not None:
@@ -159,7 +158,7 @@ def _side(dataset: Dataset) -> int | None:
 
 
 def _table(settings: Settings, loaded: Checkpoint) -> int:
-    if loaded.assumptions.as_dict().get("membrane", {}).get("value") == "soft":
+    if loaded.assumptions.value("membrane") == "soft":
         chosen = loaded.assumptions.choose(
             "table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int
         )

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 
@@ -26,10 +26,12 @@ from ultralif_deploy.io.files import (
 from ultralif_deploy.io.npz import read_npz
 from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
 from ultralif_deploy.program.trace import Trace, array_digest, run_in_steps
+from ultralif_deploy.schema import back_ends as schema
+from ultralif_deploy.schema.certificate import Certificate, Record
 from ultralif_deploy.verify.backends import back_end, load_written, write_artefact
 from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
-VERSION = 1
+VERSION: Final = 1
 PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
 JUDGE = "reference"
 
@@ -64,7 +66,7 @@ class BackEndResult:
     exact: bool
     samples: int
     difference: str | None
-    facts: dict[str, Any]
+    facts: schema.Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Comparison:
     """
 
     results: dict[str, BackEndResult]
-    not_run: dict[str, dict[str, str | None]]
+    not_run: dict[str, schema.NotRun]
     exports: Exports
 
     def check(self) -> None:
@@ -91,7 +93,7 @@ class Comparison:
         if different:
             raise CheckFailed(f"back ends differ: {'; '.join(different)}")
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.Compared:
         """For the report."""
         return {
             "backends": {
@@ -133,8 +135,8 @@ def certify(
     (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
     exports = write_exports(program, directory)
     results: dict[str, BackEndResult] = {}
-    not_run: dict[str, dict[str, str | None]] = {}
-    records: dict[str, Any] = {}
+    not_run: dict[str, schema.NotRun] = {}
+    records: dict[str, Record] = {}
     judged: Trace | None = None
     for name in names:
         artefact = back_end(name).artefact
@@ -165,20 +167,18 @@ def certify(
     assert judged is not None
     if all(result.exact for result in results.values()):
         _write_vectors(directory / VECTORS_FILE, inputs, judged)
-        write_json(
-            directory / CERTIFICATE_FILE,
-            {
-                "version": VERSION,
-                "program": {
-                    "file": PROGRAM_FILE,
-                    "file_sha256": sha256_file(directory / PROGRAM_FILE),
-                    "weights_sha256": weights_digest(executed_arrays(program)),
-                },
-                "vectors": {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
-                "backends": records,
-                "not_run": not_run,
+        certificate: Certificate = {
+            "version": VERSION,
+            "program": {
+                "file": PROGRAM_FILE,
+                "file_sha256": sha256_file(directory / PROGRAM_FILE),
+                "weights_sha256": weights_digest(executed_arrays(program)),
             },
-        )
+            "vectors": {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
+            "backends": records,
+            "not_run": not_run,
+        }
+        write_json(directory / CERTIFICATE_FILE, certificate)
     return Comparison(results, not_run, exports)
 
 
@@ -289,7 +289,9 @@ def first_difference(expected: Trace, found: Trace) -> str | None:
     return None
 
 
-def _not_run(why: str, message: str, install: str | None = None) -> dict[str, str | None]:
+def _not_run(
+    why: Literal["refused", "missing"], message: str, install: str | None = None
+) -> schema.NotRun:
     return {"why": why, "message": message, "install": install}
 
 
@@ -299,7 +301,7 @@ def _run(
     directory: Path,
     inputs: np.ndarray,
     on_samples: OnSamples | None,
-) -> tuple[str, Trace, dict[str, Any]]:
+) -> tuple[str, Trace, schema.Facts]:
     """Digest of the executed weights, the recorded trace of all samples, and facts.
 
     Raises:
@@ -339,7 +341,7 @@ def _read_vectors(path: Path, program: Program) -> tuple[np.ndarray, dict[str, s
     return inputs, {n.removeprefix("spikes."): array_digest(a) for n, a in arrays.items()}
 
 
-def _claims(path: Path) -> dict[str, Any]:
+def _claims(path: Path) -> Certificate:
     """The certificate's content, its form checked."""
     claim = read_json(path)
     try:
@@ -358,8 +360,7 @@ def _claims(path: Path) -> dict[str, Any]:
         raise UltralifError(f"{path}: not a certificate (no entry {error})") from error
     except TypeError as error:
         raise UltralifError(f"{path}: not a certificate ({error})") from error
-    assert isinstance(claim, dict)
-    return claim
+    return cast(Certificate, claim)  # as far as it is read
 
 
 def _of_kind(value: Any, kind: type, what: str) -> Any:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import remove_written_directory, sha256_file
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema import back_ends as schema
 from ultralif_deploy.verify.backends import EXPORTERS
 
 
@@ -25,7 +25,7 @@ class Exports:
     files: dict[str, tuple[Path, ...]]
     refused: dict[str, str]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.Exports:
         """For the report: written files with checksums and sizes, and refusals."""
         return {
             "written": {

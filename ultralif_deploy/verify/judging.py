@@ -5,8 +5,8 @@ network does. `with losses`: it runs, and spikes, accuracy or parameters were lo
 was assumed may not be what the network means. `yes`: none of these.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 
@@ -20,8 +20,15 @@ from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.registers import current_range, largest_weights, needs, word_of
 from ultralif_deploy.quantization.rounding import Row, rounding_table
 from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.schema.measured import Accuracy, Measured, Population
+from ultralif_deploy.schema.report import Judgement, Report
+from ultralif_deploy.schema.values import Kind, Verdict
+from ultralif_deploy.verify.measuring import Figures
 
-YES, UNSURE, WITH_LOSSES, NO = "yes", "unsure", "with losses", "no"
+YES: Final = "yes"
+UNSURE: Final = "unsure"
+WITH_LOSSES: Final = "with losses"
+NO: Final = "no"
 
 LOSSES = ("accuracy-lost", "parameter-error", "saturated-membrane", "spikes-lost")
 """Kinds of findings that say what was lost, not what was assumed."""
@@ -37,13 +44,13 @@ def judgement(
     assumed: Iterable[Finding],
     network: Network,
     program: Program,
-    measured: dict[str, Any],
+    measured: Figures,
     *,
     exact: bool,
     annealed: bool = False,
     trainable: bool = False,
     delays: tuple[Delay, ...] = (),
-) -> dict[str, Any]:
+) -> Judgement:
     """The verdict with its findings, the gravest first, and the table of parameters.
 
     Args:
@@ -68,7 +75,7 @@ def judgement(
     }
 
 
-def refuse_doubts(report: dict[str, Any], strict: bool) -> None:
+def refuse_doubts(report: Report, strict: bool) -> None:
     """End a strict run whose verdict is not `yes`; the report is written by then.
 
     Raises:
@@ -79,7 +86,7 @@ def refuse_doubts(report: dict[str, Any], strict: bool) -> None:
         raise CheckFailed(f"--strict: the verdict is {report['verdict']!r}: {first['text']}")
 
 
-def refuse_gap(report: dict[str, Any]) -> None:
+def refuse_gap(report: Report) -> None:
     """End a run whose gap is larger than was allowed; the report is written by then.
 
     Raises:
@@ -97,13 +104,13 @@ def refuse_gap(report: dict[str, Any]) -> None:
     )
 
 
-def within_allowed(accuracy: dict[str, Any]) -> bool:
+def within_allowed(accuracy: Accuracy) -> bool:
     """Whether the gap, if there is one, is at most what was allowed, if anything was."""
-    gap, allowed = accuracy["gap_soft_integer"], accuracy.get("max_gap")
+    gap, allowed = accuracy["gap_soft_integer"], accuracy["max_gap"]
     return allowed is None or gap is None or gap <= allowed
 
 
-def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> str:
+def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> Verdict:
     """`YES`, `UNSURE`, `WITH_LOSSES` or `NO`."""
     found = [finding for finding in findings if finding.severity != NOTE]
     if not exact or not gap_allowed or any(f.severity == FAILURE for f in found):
@@ -166,7 +173,7 @@ def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
 
 
 def accuracy_findings(
-    measured: dict[str, Any], classes: int, annealed: bool, trainable: bool
+    measured: Measured, classes: int, annealed: bool, trainable: bool
 ) -> Iterator[Finding]:
     """What hardening and quantization cost, where, and the command that mends it.
 
@@ -177,8 +184,8 @@ def accuracy_findings(
         trainable: whether training samples are at hand.
     """
     accuracy = measured["accuracy"]
-    first, hard, last = (accuracy[key] for key in ("soft", "hard", "integer"))
-    if first is None or 100 * (first - last) <= LOST_POINTS:
+    first, hard, last = accuracy["soft"], accuracy["hard"], accuracy["integer"]
+    if first is None or hard is None or last is None or 100 * (first - last) <= LOST_POINTS:
         return
     by_hardening, by_rounding = 100 * (first - hard), 100 * (hard - last)
     hardened = by_hardening >= by_rounding
@@ -193,11 +200,11 @@ def accuracy_findings(
     )
 
 
-def _where(populations: dict[str, Any], hardened: bool) -> str:
+def _where(populations: Mapping[str, Population], hardened: bool) -> str:
     """The population whose spikes changed most."""
 
     def agreement(name: str) -> float:
-        soft = populations[name].get("agreement_integer_soft")
+        soft = populations[name]["agreement_integer_soft"]
         recall = populations[name]["spikes_kept"]["recall"]
         agreed = soft if hardened else recall
         return 1.0 if agreed is None else float(agreed)
@@ -209,7 +216,7 @@ def _where(populations: dict[str, Any], hardened: bool) -> str:
     return f"; most of it in {worst}, where {100 * agreement(worst):.1f} % {what}"
 
 
-def _mended(compared: str, hardened: bool, annealed: bool, trainable: bool) -> str:
+def _mended(compared: Kind, hardened: bool, annealed: bool, trainable: bool) -> str:
     if compared == "float":
         return "use more bits (--bits), or training samples for the clipping"
     if not hardened:

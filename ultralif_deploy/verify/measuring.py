@@ -2,16 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.network.network import READOUTS, Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts
+from ultralif_deploy.schema.measured import (
+    Accuracy,
+    Authors,
+    EpsilonPoint,
+    Margins,
+    Measured,
+    Population,
+    Raster,
+)
+from ultralif_deploy.schema.values import Kind
 from ultralif_deploy.simulators import Executable
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.paired import paired_gap
@@ -58,9 +69,15 @@ class Chain:
     program: Program
 
     @property
-    def compared(self) -> str:
+    def compared(self) -> Kind:
         """What the integers are compared with: `soft` spikes, or those of the `float` network."""
         return "float" if self.soft is None else "soft"
+
+
+class Figures(Measured):
+    """What was measured, with `findings` of what was counted."""
+
+    findings: list[Finding]
 
 
 @dataclass(slots=True)
@@ -81,7 +98,7 @@ def measure(
     encoder: Encoder,
     counter: EventCounter,
     on_progress: Callable[[float], None] | None = None,
-) -> dict[str, Any]:
+) -> Figures:
     """Measure accuracies, spike rates, agreement and margins on the test split.
 
     Args:
@@ -92,13 +109,13 @@ def measure(
         on_progress: called with the share done.
 
     Returns:
-        A dictionary for the report: accuracies as fractions, gaps in percentage points. Where
+        Figures for the report: accuracies as fractions, gaps in percentage points. Where
         input spikes are drawn and samples are few, accuracies are means over several draws; the
         curve over ε and `integer_first_draw` beside it are of the first.
     """
     tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
-    raster: dict[str, Any] = {}
+    raster: Raster | None = None
     executable = load_on("fast", chain.program)
     for where, values in encoder.blocks(test.x):
         labels = None if test.y is None else test.y[where]
@@ -125,7 +142,7 @@ def measure(
             tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
             units = np.abs(margins) / population.membrane_unit
             tally.margins.setdefault(name, []).append(_sample(units))
-        if not raster:
+        if raster is None:
             before = hard.spikes if chain.soft is None else soft_spikes
             raster = sample_raster(before, integer.spikes, chain.compared)
         counter.add(inputs, integer)
@@ -134,7 +151,8 @@ def measure(
     draws = draws_of(encoder, len(test.x)) if test.y is not None else 1
     for draw in range(1, draws):
         _add_draw(chain, test, replace(encoder, seed=encoder.seed + draw), executable, tally)
-    return _summary(chain, tally, counter.totals(), len(test.x), draws) | {"raster": raster}
+    assert raster is not None
+    return _summary(chain, tally, counter.totals(), len(test.x), draws, raster)
 
 
 def draws_of(encoder: Encoder, samples: int) -> int:
@@ -249,33 +267,13 @@ def _sample(margins: np.ndarray) -> np.ndarray:
 
 
 def _summary(
-    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int
-) -> dict[str, Any]:
+    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int, raster: Raster
+) -> Figures:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
-    names = (
-        *("soft", "hard_naive", "hard", "integer", "integer_first_draw"),
-        *("gap_soft_integer", "gap_ci95", "mcnemar_p"),
-    )
-    accuracy: dict[str, Any] = {"compared": chain.compared} | dict.fromkeys(names)
-    if correct:
-        gap = paired_gap(correct["soft"], correct["integer"], draws)
-        accuracy |= {
-            "draws": draws,
-            "soft": float(correct["soft"].mean()),
-            "hard_naive": float(correct["naive"].mean()),
-            "hard": float(correct["hard"].mean()),
-            "integer": float(correct["integer"].mean()),
-            "integer_first_draw": float(correct["integer"][:samples].mean()),
-            "gap_soft_integer": gap.gap,
-            "gap_ci95": list(gap.ci95),
-            "mcnemar_p": gap.mcnemar_p,
-            "only_soft_correct": gap.only_first,
-            "only_integer_correct": gap.only_second,
-        }
     sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct, samples)
     steps = counts.timesteps * counts.samples
     trained = {p.name: p.size for p in chain.naive.populations}
-    populations = {}
+    populations: dict[str, Population] = {}
     for p in chain.program.populations:
         if not p.spikes:
             continue
@@ -288,25 +286,64 @@ def _summary(
             "spikes_kept": tally.kept.populations[p.name].as_dict(),
             "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
             "agreement_integer_soft": _agreement(tally, "integer_soft", p.name),
-            "margin_units": {
-                f"q{round(100 * q):02d}": float(np.quantile(margins, q)) for q in MARGIN_QUANTILES
-            },
+            "margin_units": _margin_units(margins),
             "margin_below_one_unit": float((margins < 1).mean()),
         }
-    authors = None
+    authors: Authors | None = None
     if chain.soft is not None:
         rate = tally.rates[AUTHORS] / samples
         authors = {"spike_rate": rate, "timesteps_times_spike_rate": chain.naive.timesteps * rate}
     return {
         "findings": list(tally.kept.findings()),
-        "accuracy": accuracy,
+        "accuracy": _accuracy(chain, correct, samples, draws),
         "authors": authors,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
         "populations": populations,
         "input_spike_rate": float(counts.spikes["input"].sum())
         / (steps * chain.program.input.size),
+        "raster": raster,
     }
+
+
+def _accuracy(chain: Chain, correct: dict[str, np.ndarray], samples: int, draws: int) -> Accuracy:
+    """Accuracies of every form of the network; nothing is allowed or stated in a file yet."""
+    accuracy: Accuracy = {
+        "compared": chain.compared,
+        "soft": None,
+        "hard_naive": None,
+        "hard": None,
+        "integer": None,
+        "integer_first_draw": None,
+        "gap_soft_integer": None,
+        "gap_ci95": None,
+        "mcnemar_p": None,
+        "max_gap": None,
+        "file": None,
+    }
+    if not correct:
+        return accuracy
+    gap = paired_gap(correct["soft"], correct["integer"], draws)
+    return {
+        **accuracy,
+        "draws": draws,
+        "soft": float(correct["soft"].mean()),
+        "hard_naive": float(correct["naive"].mean()),
+        "hard": float(correct["hard"].mean()),
+        "integer": float(correct["integer"].mean()),
+        "integer_first_draw": float(correct["integer"][:samples].mean()),
+        "gap_soft_integer": gap.gap,
+        "gap_ci95": list(gap.ci95),
+        "mcnemar_p": gap.mcnemar_p,
+        "only_soft_correct": gap.only_first,
+        "only_integer_correct": gap.only_second,
+    }
+
+
+def _margin_units(margins: np.ndarray) -> Margins:
+    """Quantiles of the margins in units of the integer membrane."""
+    q01, q05, q50 = (float(np.quantile(margins, q)) for q in MARGIN_QUANTILES)
+    return {"q01": q01, "q05": q05, "q50": q50}
 
 
 def _agreement(tally: _Tally, kind: str, name: str) -> float:
@@ -315,7 +352,7 @@ def _agreement(tally: _Tally, kind: str, name: str) -> float:
 
 def _sweep(
     network: "SoftNetwork", tally: _Tally, correct: dict[str, np.ndarray], samples: int
-) -> list[dict[str, Any]]:
+) -> list[EpsilonPoint]:
     """Accuracy and spike rate of the soft network at every factor of its ε."""
     learned = network.epsilon()
     return [

@@ -1,16 +1,17 @@
 """Spikes of one sample for the report's raster: a few neurons of each population, both networks."""
 
-from typing import Any
-
 import numpy as np
+
+from ultralif_deploy.schema.measured import Raster, RasterPopulation
+from ultralif_deploy.schema.values import Kind
 
 NEURONS, TIMESTEPS = 48, 64
 """At most so many neurons of a population and timesteps are kept."""
 
 
 def sample_raster(
-    before: dict[str, np.ndarray], after: dict[str, np.ndarray], kind: str, sample: int = 0
-) -> dict[str, Any]:
+    before: dict[str, np.ndarray], after: dict[str, np.ndarray], kind: Kind, sample: int = 0
+) -> Raster:
     """One sample's spikes beside each other, as plain values.
 
     Args:
@@ -24,7 +25,7 @@ def sample_raster(
         `NEURONS`; `integer`, [[time, neuron]] of its spikes; and `soft`, values [time][drawn] with
         two decimals, or `float`, [[time, neuron]]. `timesteps` are the first `TIMESTEPS`, of `of`.
     """
-    populations = {}
+    populations: dict[str, RasterPopulation] = {}
     steps = 0
     for name, spikes in after.items():
         steps, neurons = len(spikes), spikes.shape[2]
@@ -36,10 +37,11 @@ def sample_raster(
             "neurons": neurons,
             "drawn": drawn.tolist(),
             "integer": _events(spikes[shown, sample][:, drawn], drawn),
-            kind: np.round(other.astype(np.float64), 2).tolist()
-            if kind == "soft"
-            else _events(other, drawn),
         }
+        if kind == "soft":
+            populations[name]["soft"] = np.round(other.astype(np.float64), 2).tolist()
+        else:
+            populations[name]["float"] = _events(other, drawn)
     return {
         "sample": sample,
         "compared": kind,

@@ -7,7 +7,6 @@ do not count.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.neurons import LIF, CubaLIF, LogMaxLIF, UltraDLIF
 from ultralif_deploy.program.program import Population
 from ultralif_deploy.quantization.registers import word_of
+from ultralif_deploy.schema import measured as schema
 
 KEPT_BOUND = 0.9
 """Precision or recall below this is warned of."""
@@ -53,7 +53,7 @@ class Kept:
         """Share of the program's spikes that the float network has; None where there are none."""
         return self.both / self.found if self.found else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> schema.SpikesKept:
         """Plain values for report.json."""
         return {
             "recall": self.recall,
@@ -100,10 +100,6 @@ class SpikesKept:
             if getattr(population.neuron, "reset_mode", "value") not in ("value", "late-value"):
                 beyond |= membrane > top
             kept.saturated += int(np.count_nonzero(beyond))
-
-    def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Plain values by population."""
-        return {name: kept.as_dict() for name, kept in self.populations.items()}
 
     def findings(self) -> Iterator[Finding]:
         """What the counts say against the program."""

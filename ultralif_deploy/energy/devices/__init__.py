@@ -5,12 +5,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ultralif_deploy.energy.chips import CHIPS
 from ultralif_deploy.energy.models import MODELS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
+from ultralif_deploy.schema import energy as schema
+from ultralif_deploy.schema.values import Badge
+
+T = TypeVar("T", bound=str)
 
 HERE = Path(__file__).parent
 SHIPPED = tuple(sorted(path.stem for path in HERE.glob("*.toml")))
@@ -19,7 +23,7 @@ SHIPPED = tuple(sorted(path.stem for path in HERE.glob("*.toml")))
 SI = {"pJ": 1e-12, "pJ/bit": 1e-12, "W": 1.0}
 """Joule per unit of a count: events, bits, or seconds of a power."""
 
-BADGES = ("published", "fitted", "estimated")
+BADGES: tuple[Badge, ...] = ("published", "fitted", "estimated")
 """Whether a device's figures are its makers', fitted to measurements, or put together here."""
 
 LARGEST = 1e12
@@ -68,6 +72,20 @@ class Constant:
         figure = getattr(self, which)
         return None if figure is None else figure * SI[self.unit]
 
+    def as_dict(self) -> schema.Constant:
+        """Plain values for report.json."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "unit": self.unit,
+            "covers": self.covers,
+            "node": self.node,
+            "access_bits": self.access_bits,
+            "source": self.source,
+            "mark": self.mark,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -86,7 +104,7 @@ class Device:
     name: str
     description: str
     model: str
-    badge: str
+    badge: Badge
     not_covered: str
     chip: str | None
     constants: Mapping[str, Constant]
@@ -166,7 +184,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _one_of(value: object, what: str, allowed: tuple[str, ...]) -> str:
+def _one_of(value: object, what: str, allowed: tuple[T, ...]) -> T:
     if value not in allowed:
         raise ValueError(f"{what} {value!r}; expected one of {', '.join(allowed)}")
-    return str(value)
+    return allowed[allowed.index(value)]

@@ -63,8 +63,7 @@ def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> No
     """
     tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
     total = sum(tied.values())
-    assumed = assumptions.as_dict().get("fires", {})
-    if total and assumed.get("source") == "default":
+    if total and assumptions.is_default("fires"):
         names = ", ".join(name for name, ties in tied.items() if ties)
         assumptions.warn(
             AMBIGUOUS,

@@ -4,7 +4,6 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 
@@ -25,6 +24,8 @@ from ultralif_deploy.report.html.record import (
     placement_section,
 )
 from ultralif_deploy.report.summary import ANSWERS, subject, summary, warnings
+from ultralif_deploy.schema.report import Report
+from ultralif_deploy.schema.values import Verdict
 
 SECTIONS = (
     findings_section,
@@ -46,11 +47,16 @@ SECTIONS = (
 """In the order of the page; each makes its part from the report."""
 
 
-VERDICT_STYLES = {"yes": "good", "unsure": "doubtful", "with losses": "doubtful", "no": "bad"}
+VERDICT_STYLES: dict[Verdict, str] = {
+    "yes": "good",
+    "unsure": "doubtful",
+    "with losses": "doubtful",
+    "no": "bad",
+}
 """CSS class of each verdict."""
 
 
-def render_html(report: dict[str, Any]) -> str:
+def render_html(report: Report) -> str:
     """The page; names and reasons in a report are untrusted text and are escaped.
 
     The page forbids itself every request, and every style and script but its own, by their digests.

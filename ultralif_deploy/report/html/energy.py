@@ -1,7 +1,5 @@
 """Sections on energy: by layer and cause, by device, sensitivities, networks without spikes."""
 
-from typing import Any
-
 from ultralif_deploy.report.html.charts import (
     Row,
     bar,
@@ -13,7 +11,10 @@ from ultralif_deploy.report.html.charts import (
     stacked,
 )
 from ultralif_deploy.report.html.page import Figure, Section, Table, cell, columns
+from ultralif_deploy.report.prices import Price, price, prices
 from ultralif_deploy.report.words import constant, joule, significant, whole, without_energy
+from ultralif_deploy.schema.energy import Device
+from ultralif_deploy.schema.report import Report
 
 CAUSES = ("compute", "weight memory", "state memory", "addressing", "network", "neuron", "idle")
 """In the order of their colours."""
@@ -22,17 +23,18 @@ PLACES, CONSTANTS = 12, 6
 """At most so many places and constants are drawn for a device, the largest."""
 
 
-def layers_energy(report: dict[str, Any]) -> Section:
+def layers_energy(report: Report) -> Section:
     """Joules of one inference by layer, stacked by cause, for each device."""
     devices = report["energy"]["devices"]
     figures, whole_only = [], []
     for name, device in devices.items():
-        if device["total_j"] is None:
+        known = price(device)
+        if known is None:
             continue
         if set(device["by_place"]) <= {"chip"}:
             whole_only.append(name)
         else:
-            figures.append(_by_place(name, device))
+            figures.append(_by_place(name, device, known))
     words: tuple[str, ...] = ("One inference, by projection, population and chip. ",)
     if whole_only:
         words += (f"{', '.join(whole_only)}: for the whole network only, not by layer. ",)
@@ -40,7 +42,7 @@ def layers_energy(report: dict[str, Any]) -> Section:
     return Section("layer-energy", "Energy by layer", (words,), tuple(figures))
 
 
-def _by_place(name: str, device: dict[str, Any]) -> Figure:
+def _by_place(name: str, device: Device, known: Price) -> Figure:
     places = device["by_place"]
     dynamic = {p: sum(v for c, v in parts.items() if c != "idle") for p, parts in places.items()}
     axis = linear_axis(max(dynamic.values(), default=0.0), joule)
@@ -48,7 +50,7 @@ def _by_place(name: str, device: dict[str, Any]) -> Figure:
     rows, causes = [], dict.fromkeys(c for c in CAUSES if c in device["by_cause_j"])
     for place in (place for place in places if place in drawn):
         parts = places[place]
-        known = [
+        marked = [
             (f"c{CAUSES.index(c)}", parts[c], f"{c}: {joule(parts[c])}")
             for c in CAUSES
             if c in parts
@@ -56,12 +58,13 @@ def _by_place(name: str, device: dict[str, Any]) -> Figure:
         value = joule(dynamic[place])
         if "idle" in parts:
             value += f", idle {joule(parts['idle'])}"
-        rows.append(Row(place, value, (stacked(known, axis),)))
+        rows.append(Row(place, value, (stacked(marked, axis),)))
     note = "" if len(drawn) == len(places) else f"The {PLACES} largest of {len(places)} places."
-    if "idle" in causes and device["idle_per_inference_j"] > max(dynamic.values(), default=0.0):
+    idle = device["idle_per_inference_j"]
+    if idle is not None and "idle" in causes and idle > max(dynamic.values(), default=0.0):
         note += " Idle power exceeds the axis, and its bar is cut off."
     return rows_figure(
-        f"{name}: {joule(device['per_inference_j'])}",
+        f"{name}: {joule(known.nominal)}",
         f"Energy of one inference on {name} by place and cause. "
         + "; ".join(f"{row.label}: {row.value}" for row in rows),
         rows,
@@ -71,11 +74,11 @@ def _by_place(name: str, device: dict[str, Any]) -> Figure:
     )
 
 
-def devices_section(report: dict[str, Any]) -> Section:
+def devices_section(report: Report) -> Section:
     """Devices and models beside each other, with their ranges."""
     devices = report["energy"]["devices"]
-    priced = {name: d for name, d in devices.items() if d["total_j"] is not None}
-    figures = (_devices(priced),) if priced else ()
+    priced = prices(devices)
+    figures = (_devices(priced, devices),) if priced else ()
     words = (
         "Estimates of one inference without idle power. Published: constants as their makers "
         "published them; fitted: constants fitted to measurements; estimated: a model of costs.",
@@ -84,16 +87,14 @@ def devices_section(report: dict[str, Any]) -> Section:
     return Section("devices", "Devices and models", (words,), figures, tables)
 
 
-def _devices(devices: dict[str, Any]) -> Figure:
-    keys = ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
-    axis = log_axis([d[key] for d in devices.values() for key in keys], joule)
+def _devices(priced: dict[str, Price], devices: dict[str, Device]) -> Figure:
+    axis = log_axis([joules for known in priced.values() for joules in known], joule)
     rows = []
-    for name, d in sorted(devices.items(), key=lambda item: item[1]["per_inference_j"]):
-        low, high = d["low_per_inference_j"], d["high_per_inference_j"]
-        nominal = d["per_inference_j"]
+    for name, (nominal, low, high) in sorted(priced.items(), key=lambda item: item[1].nominal):
+        badge = devices[name]["badge"]
         track = (
             span(axis.place(low), axis.place(high), "range"),
-            dot(axis.place(nominal), d["badge"], f"{joule(nominal)} ({d['badge']})"),
+            dot(axis.place(nominal), badge, f"{joule(nominal)} ({badge})"),
         )
         value = joule(nominal)
         if low != high:
@@ -110,15 +111,15 @@ def _devices(devices: dict[str, Any]) -> Figure:
     )
 
 
-def _device_table(devices: dict[str, Any]) -> Table:
+def _device_table(devices: dict[str, Device]) -> Table:
     rows = []
     for name, d in devices.items():
         missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
         left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
         unknown = without_energy(d["not_published"])
         energies = [
-            cell(d[key], unknown if d["total_j"] is None else joule(d[key]))
-            for key in ("per_inference_j", "low_per_inference_j", "high_per_inference_j")
+            cell(joules, unknown if joules is None else joule(joules))
+            for joules in price(d) or (None, None, None)
         ]
         idle = d["idle_per_inference_j"]
         rows.append(
@@ -136,7 +137,7 @@ def _device_table(devices: dict[str, Any]) -> Table:
     return Table("Devices and models", columns("name", "figures", *names), tuple(rows))
 
 
-def _constants(devices: dict[str, Any]) -> Table:
+def _constants(devices: dict[str, Device]) -> Table:
     rows = []
     for name, device in devices.items():
         for key, c in device["constants"].items():
@@ -146,21 +147,26 @@ def _constants(devices: dict[str, Any]) -> Table:
     return Table("Every constant, with its source", names, tuple(rows))
 
 
-def sensitivity_section(report: dict[str, Any]) -> Section:
+def sensitivity_section(report: Report) -> Section:
     """How far each constant moves a device's estimate."""
     devices = report["energy"]["devices"]
     words = (
         "Each constant by itself, from its low to its high published value; where sources give one "
         "value alone, halved and doubled (hatched). The line is the estimate.",
     )
-    figures = tuple(_tornado(name, d) for name, d in devices.items() if d["sensitivity"])
+    priced = prices(devices)
+    figures = tuple(
+        _tornado(name, devices[name], known)
+        for name, known in priced.items()
+        if devices[name]["sensitivity"]
+    )
     return Section("sensitivity", "What the estimates hang on", (words,), figures)
 
 
-def _tornado(name: str, device: dict[str, Any]) -> Figure:
+def _tornado(name: str, device: Device, known: Price) -> Figure:
     bars = device["sensitivity"][:CONSTANTS]
     axis = linear_axis(max(b["high_per_inference_j"] for b in bars), joule)
-    nominal = axis.place(device["per_inference_j"])
+    nominal = axis.place(known.nominal)
     rows = []
     for b in bars:
         low, high = b["low_per_inference_j"], b["high_per_inference_j"]
@@ -170,7 +176,7 @@ def _tornado(name: str, device: dict[str, Any]) -> Figure:
             bar(
                 axis.place(low), axis.place(high), style, f"{b['constant']}: {text} ({b['range']})"
             ),
-            bar(nominal - 0.002, nominal + 0.002, "nominal", joule(device["per_inference_j"])),
+            bar(nominal - 0.002, nominal + 0.002, "nominal", joule(known.nominal)),
         )
         rows.append(Row(b["constant"], text, (marks,)))
     left = len(device["sensitivity"]) - len(bars)
@@ -185,7 +191,7 @@ def _tornado(name: str, device: dict[str, Any]) -> Figure:
     )
 
 
-def reference_section(report: dict[str, Any]) -> Section:
+def reference_section(report: Report) -> Section:
     """The same layers without spikes, and published break-even figures."""
     energy = report["energy"]
     even = energy["break_even"]

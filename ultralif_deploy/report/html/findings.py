@@ -1,14 +1,14 @@
 """Sections on what stands against a deployment: findings, and what rounding did to parameters."""
 
-from typing import Any
-
 from ultralif_deploy.report.html.page import Cell, Section, Table, cell, columns
 from ultralif_deploy.report.words import figure
+from ultralif_deploy.schema.report import Parameter, Report
+from ultralif_deploy.schema.values import Severity
 
-STYLES = {"failure": "bad", "warning": "doubtful", "note": ""}
+STYLES: dict[Severity, str] = {"failure": "bad", "warning": "doubtful", "note": ""}
 
 
-def findings_section(report: dict[str, Any]) -> Section:
+def findings_section(report: Report) -> Section:
     """Everything that a user must know before trusting the program, the gravest first."""
     title = "Findings"
     if not report["findings"]:
@@ -26,7 +26,7 @@ def findings_section(report: dict[str, Any]) -> Section:
     return Section("findings", title, tables=(Table("Findings, the gravest first", named, rows),))
 
 
-def parameters_section(report: dict[str, Any]) -> Section:
+def parameters_section(report: Report) -> Section:
     """What was meant, what is stored, and the error, for every parameter."""
     rows = tuple(_parameter(row) for row in report["parameters"])
     named = columns(
@@ -43,14 +43,14 @@ def parameters_section(report: dict[str, Any]) -> Section:
     return Section("parameters", "Parameters", (words,), tables=(table,))
 
 
-def _parameter(row: dict[str, Any]) -> tuple[Cell, ...]:
+def _parameter(row: Parameter) -> tuple[Cell, ...]:
     bound = row["bound"]
     passes = bound is not None and row["relative"] > bound
-    shown = (figure(row[key]) for key in ("meant", "stored", "error"))
+    shown = (row["meant"], row["stored"], row["error"])
     return (
         cell(row["name"]),
         cell(row["parameter"]),
-        *(cell(row[k], text) for k, text in zip(("meant", "stored", "error"), shown, strict=True)),
+        *(cell(value, figure(value)) for value in shown),
         cell(row["relative"], f"{100 * row['relative']:.2g} %", "bad" if passes else ""),
         cell(bound, "none" if bound is None else f"{100 * bound:.2g} %"),
     )

@@ -1,7 +1,5 @@
 """Sections on the network: accuracy over ε, spike rates and margins, one sample's spikes."""
 
-from typing import Any
-
 from ultralif_deploy.report.html.charts import (
     Point,
     Row,
@@ -16,13 +14,24 @@ from ultralif_deploy.report.html.charts import (
 )
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
-from ultralif_deploy.report.words import percent, rate, short, significant, weights_in_words, whole
+from ultralif_deploy.report.words import (
+    Format,
+    percent,
+    rate,
+    short,
+    significant,
+    weights_in_words,
+    whole,
+)
+from ultralif_deploy.schema.measured import EpsilonPoint, Population, RasterPopulation
+from ultralif_deploy.schema.report import Report
+from ultralif_deploy.schema.values import Kind
 
 GREY_LEVELS = 8
 """Steps in which soft spikes are drawn."""
 
 
-def accuracy_section(report: dict[str, Any]) -> Section:
+def accuracy_section(report: Report) -> Section:
     """Accuracy and spike rate over the factor of ε, with the deployed program beside them."""
     data = report["data"]
     where = (
@@ -30,7 +39,7 @@ def accuracy_section(report: dict[str, Any]) -> Section:
         f"encoding, T = {data['timesteps']}, seed {data['seed']}."
     )
     figures = []
-    sweep = report.get("epsilon_sweep", [])
+    sweep = report["epsilon_sweep"]
     if sweep:
         names = [*(f"{point['epsilon']:.2g}" for point in sweep), "integer"]
         before = [_sweep_point(p, p["accuracy"], percent(p["accuracy"])) for p in sweep]
@@ -48,11 +57,13 @@ def accuracy_section(report: dict[str, Any]) -> Section:
     return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
 
 
-def _sweep_point(point: dict[str, Any], value: float | None, text: str) -> Point:
+def _sweep_point(point: EpsilonPoint, value: float | None, text: str) -> Point:
     return Point(value, f"ε = {point['epsilon']:.4g}: {text}", "swept")
 
 
-def _curve(name: str, points: list[Point], names: list[str], least: float, written: Any) -> Figure:
+def _curve(
+    name: str, points: list[Point], names: list[str], least: float, written: Format
+) -> Figure:
     height = 210.0
     return Figure(
         f"{name} over ε",
@@ -68,14 +79,14 @@ def _short_percent(fraction: float) -> str:
     return f"{100 * fraction:.3g} %"
 
 
-def _mean_rate(report: dict[str, Any]) -> float | None:
+def _mean_rate(report: Report) -> float | None:
     populations = report["populations"].values()
     neurons = sum(p["neurons"] for p in populations)
     spikes = sum(p["neurons"] * p["spike_rate_integer"] for p in populations)
     return spikes / neurons if neurons else None
 
 
-def _accuracies(report: dict[str, Any]) -> Table:
+def _accuracies(report: Report) -> Table:
     accuracy = report["accuracy"]
     integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
     if trained(report) == "float":
@@ -98,7 +109,7 @@ def _accuracies(report: dict[str, Any]) -> Table:
     return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
 
 
-def layers_section(report: dict[str, Any]) -> Section:
+def layers_section(report: Report) -> Section:
     """Spike rates of both forms and how far membranes stay from the threshold."""
     populations = report["populations"]
     if not populations:
@@ -108,14 +119,13 @@ def layers_section(report: dict[str, Any]) -> Section:
     return Section("layers", "Layers", (), figures, (_layer_table(populations, kind),))
 
 
-def _rates(populations: dict[str, Any], kind: str) -> Figure:
-    keys = ("spike_rate_soft", "spike_rate_integer")
-    axis = linear_axis(
-        max(p[key] for p in populations.values() for key in keys), lambda rate: f"{rate:g}"
-    )
+def _rates(populations: dict[str, Population], kind: str) -> Figure:
+    rates = {
+        name: (p["spike_rate_soft"], p["spike_rate_integer"]) for name, p in populations.items()
+    }
+    axis = linear_axis(max(map(max, rates.values())), lambda rate: f"{rate:g}")
     rows = []
-    for name, p in populations.items():
-        before, after = (p[key] for key in keys)
+    for name, (before, after) in rates.items():
         tracks = (
             (bar(0, axis.place(before), "swept", f"{kind} {before:.4f}"),),
             (bar(0, axis.place(after), "deployed", f"integer {after:.4f}"),),
@@ -131,12 +141,13 @@ def _rates(populations: dict[str, Any], kind: str) -> Figure:
     )
 
 
-def _margins(populations: dict[str, Any]) -> Figure:
-    quantiles = [q for p in populations.values() for q in p["margin_units"].values()]
-    axis = log_axis(quantiles, lambda value: f"{value:,g}" if value < 1 else whole(value))
+def _margins(populations: dict[str, Population]) -> Figure:
+    margins = {name: p["margin_units"] for name, p in populations.items()}
+    quantiles = {name: (m["q01"], m["q05"], m["q50"]) for name, m in margins.items()}
+    drawn = [q for three in quantiles.values() for q in three]
+    axis = log_axis(drawn, lambda value: f"{value:,g}" if value < 1 else whole(value))
     rows = []
-    for name, p in populations.items():
-        low, lower, middle = (p["margin_units"][key] for key in ("q01", "q05", "q50"))
+    for name, (low, lower, middle) in quantiles.items():
         track = (
             span(axis.place(low), axis.place(middle), "range"),
             dot(axis.place(low), "swept", f"1 % lie below {low:.3g}"),
@@ -155,28 +166,29 @@ def _margins(populations: dict[str, Any]) -> Figure:
     )
 
 
-def _layer_table(populations: dict[str, Any], kind: str) -> Table:
-    kinds = {
-        "neurons": ("#neurons", whole),
-        "spike_rate_soft": (f"#rate {kind}", significant),
-        "spike_rate_integer": ("#rate integer", significant),
-        "agreement_integer_soft": (f"#agrees with {kind}", percent),
-        "agreement_integer_hard": ("#agrees with hard", percent),
-        "margin_below_one_unit": ("#below one unit", percent),
-    }
-    keys = [k for k in kinds if any(p.get(k) is not None for p in populations.values())]
-    rows = []
-    for name, p in populations.items():
-        figures = [cell(p[k], None if p[k] is None else kinds[k][1](p[k])) for k in keys]
-        rows.append((cell(name), *figures))
-    named = columns("population", *(kinds[key][0] for key in keys))
-    return Table("Populations that spike", named, tuple(rows))
+def _layer_table(populations: dict[str, Population], kind: str) -> Table:
+    rows = tuple(
+        (
+            cell(name),
+            cell(p["neurons"], whole(p["neurons"])),
+            cell(p["spike_rate_soft"], significant(p["spike_rate_soft"])),
+            cell(p["spike_rate_integer"], significant(p["spike_rate_integer"])),
+            cell(p["agreement_integer_soft"], percent(p["agreement_integer_soft"])),
+            cell(p["agreement_integer_hard"], percent(p["agreement_integer_hard"])),
+            cell(p["margin_below_one_unit"], percent(p["margin_below_one_unit"])),
+        )
+        for name, p in populations.items()
+    )
+    rates = (f"#rate {kind}", "#rate integer")
+    agreement = (f"#agrees with {kind}", "#agrees with hard")
+    named = columns("population", "#neurons", *rates, *agreement, "#below one unit")
+    return Table("Populations that spike", named, rows)
 
 
-def raster_section(report: dict[str, Any]) -> Section:
+def raster_section(report: Report) -> Section:
     """One sample's spikes, both networks beside each other."""
     raster = report["raster"]
-    populations, kind = raster.get("populations", {}), raster.get("compared", "")
+    populations, kind = raster["populations"], raster["compared"]
     if not populations:
         return Section("raster", "Spikes of one sample", (("No population spikes.",),))
     left = "soft spikes as grey levels" if kind == "soft" else "spikes of the float network"
@@ -190,7 +202,7 @@ def raster_section(report: dict[str, Any]) -> Section:
     return Section("raster", "Spikes of one sample", ((words,),), figures)
 
 
-def _raster(name: str, population: dict[str, Any], kind: str, steps: int) -> Figure:
+def _raster(name: str, population: RasterPopulation, kind: Kind, steps: int) -> Figure:
     drawn = population["drawn"]
     row_of = {neuron: row for row, neuron in enumerate(drawn)}
     after = [(t, row_of[n]) for t, n in population["integer"]]

@@ -1,19 +1,21 @@
 """Sections of record: placement, back ends, exports, passes, settings, how to do it again."""
 
 import json
-from typing import Any
 
 from ultralif_deploy.report.html.page import Section, Table, cell, columns
 from ultralif_deploy.report.summary import passes_note
 from ultralif_deploy.report.words import percent, whole
+from ultralif_deploy.schema.report import Report
 
 
-def placement_section(report: dict[str, Any]) -> Section:
+def placement_section(report: Report) -> Section:
     """Where each population lies on the chips."""
     rows = []
     for result in report["backends"].values():
         placement = result["facts"].get("placement")
-        for name, p in ({} if placement is None else placement["populations"]).items():
+        if placement is None:
+            continue
+        for name, p in placement["populations"].items():
             worst = " (the fullest)" if name == placement["worst_core"] else ""
             rows.append(
                 (
@@ -36,7 +38,7 @@ def placement_section(report: dict[str, Any]) -> Section:
     return Section("placement", "Placement", (words,), tables=(Table("Cores", named, tuple(rows)),))
 
 
-def back_ends_section(report: dict[str, Any]) -> Section:
+def back_ends_section(report: Report) -> Section:
     """Each back end's verdict, and those that did not run."""
     verdicts = []
     for name, r in report["backends"].items():
@@ -59,7 +61,7 @@ def back_ends_section(report: dict[str, Any]) -> Section:
     return Section("back-ends", "Back ends", tables=tuple(tables))
 
 
-def exports_section(report: dict[str, Any]) -> Section:
+def exports_section(report: Report) -> Section:
     """Every file that was written with its checksum, and the forms that were refused."""
     exports, program = report["exports"], report["program"]
     files = [("program", program["file"], program["sha256"])]
@@ -73,20 +75,19 @@ def exports_section(report: dict[str, Any]) -> Section:
     return Section("exports", "Exports", tables=tuple(tables))
 
 
-def passes_section(report: dict[str, Any]) -> Section:
+def passes_section(report: Report) -> Section:
     """What the network costs after each pass."""
-    keys = ("neurons", "parameters", "dense_operations")
-    rows = [
-        (cell(row["pass"]), *(cell(row[key], whole(row[key])) for key in keys))
-        for row in report["passes"]
-    ]
+    rows = []
+    for row in report["passes"]:
+        costs = row["neurons"], row["parameters"], row["dense_operations"]
+        rows.append((cell(row["pass"]), *(cell(cost, whole(cost)) for cost in costs)))
     named = columns("after the pass", "#neurons", "#parameters", "#operations")
     words = ("Every pass keeps all spikes. ", passes_note(report))
     tables = (Table("One pass after another", named, tuple(rows)),)
     return Section("passes", "Passes", (words,), tables=tables)
 
 
-def assumed_section(report: dict[str, Any]) -> Section:
+def assumed_section(report: Report) -> Section:
     """Every setting and where its value came from."""
     rows = [
         (cell(name), cell(str(entry["value"])), cell(entry["source"]))
@@ -96,7 +97,7 @@ def assumed_section(report: dict[str, Any]) -> Section:
     return Section("assumed", "Everything assumed", tables=(table,))
 
 
-def again_section(report: dict[str, Any]) -> Section:
+def again_section(report: Report) -> Section:
     """The command, version and seed; the certificate."""
     data, program = report["data"], report["program"]
     command = report["command"] or "ultralif_deploy.deploy, called from Python"
@@ -109,8 +110,9 @@ def again_section(report: dict[str, Any]) -> Section:
         ("program.nir, SHA-256", program["sha256"]),
         ("check the certificate", "ultralif verify --certificate certificate.json"),
     ]
-    if "facts" in report["backends"].get("c", {}) and report["backends"]["c"]["facts"]:
-        rows.append(("C program", json.dumps(report["backends"]["c"]["facts"], sort_keys=True)))
+    compiled = report["backends"].get("c")
+    if compiled is not None and compiled["facts"]:
+        rows.append(("C program", json.dumps(compiled["facts"], sort_keys=True)))
     cells = tuple((cell(name), cell(str(value), style="code")) for name, value in rows)
     words = (
         "certificate.json holds digests of the weights as each back end executed them, of the "
