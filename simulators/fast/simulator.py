@@ -10,7 +10,6 @@ of matrix products (`row_graph.py`), timed against the others.
 import functools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 

@@ -1,6 +1,5 @@
 """The judge: runs of PROGRAM.md line by line, in plain Python integers and loops."""
 
-
 import numpy as np
 
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
