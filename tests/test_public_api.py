@@ -1,5 +1,7 @@
 """What `import ultralif_deploy` offers."""
 
+import ast
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,6 +19,23 @@ def test_names_are_what_they_say(name: str) -> None:
     assert value.__name__ == name
     assert value.__doc__
     assert name in dir(ul)
+
+
+def test_type_checkers_and_editors_see_the_same_names() -> None:
+    tree = ast.parse(Path(ul.__file__).read_text("utf-8"))
+    (checked,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {
+        alias.name: node.module
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == ul._PUBLIC
+    assert sorted(seen) == ul.__all__
 
 
 def test_unknown_names() -> None:

@@ -8,7 +8,33 @@ Names are imported when they are first used, so that `ultralif --help` does not 
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes later
+    from ultralif_deploy.data import load_dataset
+    from ultralif_deploy.data.encoders import Encoder
+    from ultralif_deploy.energy.counts import EventCounter
+    from ultralif_deploy.energy.devices import load_device
+    from ultralif_deploy.energy.report import energy_report
+    from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
+    from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+    from ultralif_deploy.network.network import Network
+    from ultralif_deploy.network.running import run_hard
+    from ultralif_deploy.passes import apply_passes
+    from ultralif_deploy.pipeline import deploy
+    from ultralif_deploy.program.program import Program
+    from ultralif_deploy.quantization.quantize import quantize
+    from ultralif_deploy.readers.nir.network import import_nir
+    from ultralif_deploy.readers.nir.neurons import Conventions
+    from ultralif_deploy.readers.snntorch.network import from_snntorch
+    from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
+    from ultralif_deploy.soft.checkpoint import load
+    from ultralif_deploy.soft.hardening import harden
+    from ultralif_deploy.soft.network import SoftNetwork
+    from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm
+    from ultralif_deploy.sources.settings import Settings
+    from ultralif_deploy.verify.backends import load_on
+    from ultralif_deploy.verify.certificate import check_certificate
 
 _PUBLIC = {
     "AnnealOptions": "ultralif_deploy.soft.anneal",
@@ -43,7 +69,38 @@ _PUBLIC = {
     "write_nir": "ultralif_deploy.exporters.nir.programs",
 }
 
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "AnnealOptions",
+    "CheckFailed",
+    "Conventions",
+    "Encoder",
+    "EventCounter",
+    "Missing",
+    "Network",
+    "Program",
+    "Refused",
+    "Settings",
+    "SoftNetwork",
+    "UltralifError",
+    "apply_passes",
+    "check_certificate",
+    "deploy",
+    "energy_report",
+    "fine_tune",
+    "from_snntorch",
+    "harden",
+    "import_nir",
+    "load",
+    "load_dataset",
+    "load_device",
+    "load_on",
+    "quantize",
+    "read_nir",
+    "reestimate",
+    "reestimate_batch_norm",
+    "run_hard",
+    "write_nir",
+]
 
 # In a source tree the packages `exporters` and `simulators` lie beside this one.
 _root = Path(__file__).resolve().parent.parent
