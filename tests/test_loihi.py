@@ -14,7 +14,7 @@ from planting import copy_of
 from strategies import MODES, inputs_for, programs
 
 from ultralif_deploy.chips import chip
-from ultralif_deploy.chips.registers import GUARDED, registers
+from ultralif_deploy.chips.registers import LARGEST_GUARDED, registers
 from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
@@ -120,10 +120,12 @@ def test_the_guard_is_exact_up_to_its_edge() -> None:
             differ += int((spikes[:, 0] != (sums > 3)).sum())
         return differ
 
-    guarded = 127 * ((GUARDED - 3) // 127)
+    guarded = 127 * ((LARGEST_GUARDED - 3) // 127)
     assert wrong(registers, guarded) == 0
     assert wrong(registers, 127 * 20) == 0  # beyond: decay 4096
-    unguarded = copy_of("ultralif_deploy.chips.registers", ("GUARDED = 2047", "GUARDED = 9999"))
+    unguarded = copy_of(
+        "ultralif_deploy.chips.registers", ("LARGEST_GUARDED = 2047", "LARGEST_GUARDED = 9999")
+    )
     assert wrong(unguarded.registers, 127 * 20) > 0
 
 

@@ -85,7 +85,7 @@ COUNTS = {
     "values added up instead of spikes": ("builder.zext(active, BYTES)", "found"),
     "small values added up": ("np.uint8(value != 0)", "value"),
     "shared values counted twice": ("active = builder.and_(active, counted)", "pass"),
-    "more than 8 bits count": ("MOST = 255", "MOST = 257"),
+    "more than 8 bits count": ("LARGEST_BYTE = 255", "LARGEST_BYTE = 257"),
     "sums beyond 32 bits": ("LANES * (bound // largest)", "LANES * (bound // largest + 1)"),
     "second segment replaces the first": (
         "builder.add(builder.load(total), found), total",

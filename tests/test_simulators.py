@@ -114,11 +114,14 @@ def test_counts_of_events_are_exact():
 
 
 def test_the_largest_fan_out_is_counted_and_a_larger_one_refused():
-    signal, counts = np.ones((tally.MOST, 1, 200), dtype=np.uint8), np.zeros((2, 1), dtype=np.int64)
+    signal, counts = (
+        np.ones((tally.LARGEST_BYTE, 1, 200), dtype=np.uint8),
+        np.zeros((2, 1), dtype=np.int64),
+    )
     most = 2_105_376
     cost = tally.costs([np.full(200, most)], 200)
     tally.count(signal, cost, tally.exact_within(cost), counts)
-    assert counts.tolist() == [[tally.MOST * 200], [tally.MOST * 200 * most]]
+    assert counts.tolist() == [[tally.LARGEST_BYTE * 200], [tally.LARGEST_BYTE * 200 * most]]
     with pytest.raises(UltralifError, match=r"2,105,377 non-zero weights.*at most 2,105,376"):
         tally.exact_within(tally.costs([np.full(1, most + 1)], 1))
 

@@ -62,7 +62,7 @@ def counts_are_exact(tally: Any) -> None:
     """Counts of spikes and their costs at extremes, for sizes and times around the kernels' own."""
     generator = np.random.default_rng(2)
     for size in (1, 63, 64, 65, 200):
-        for time, batch in ((1, 1), (3, tally.SAMPLES + 1), (tally.MOST + 2, 2)):
+        for time, batch in ((1, 1), (3, tally.SAMPLES + 1), (tally.LARGEST_BYTE + 2, 2)):
             signal = generator.integers(0, 3, (time, batch, size)).astype(np.uint8)
             signal[:, 0] = 1
             signal[0, 0, size // 2] = 9  # the largest comes once and early
@@ -104,7 +104,7 @@ def chains_are_exact(event_chain: Any) -> None:
             expected = reference.load(program).run(inputs, record=True)
             chain = event_chain.EventChain(program)
             for threads in (1, 2):
-                with patch.object(event_chain, "ALONE", 0):
+                with patch.object(event_chain, "LEAST_SHARED", 0):
                     logits, counts, highest, fired = chain.run(inputs, True, threads)
                 assert_array_equal(logits, expected.logits)
                 assert_array_equal(counts[:, 0], list(expected.counts.spikes.values()))

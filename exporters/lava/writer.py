@@ -19,7 +19,7 @@ import numpy as np
 
 from ultralif_deploy.chips import Chip, chip
 from ultralif_deploy.chips.placement import pipeline_delays, pipeline_depths, refuse_wide_inputs
-from ultralif_deploy.chips.registers import GUARDED, ONE, registers
+from ultralif_deploy.chips.registers import CURRENT_UNIT, LARGEST_GUARDED, registers
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program import neurons
@@ -212,7 +212,7 @@ def logit_unit(p: Population) -> int:
 
     An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
     """
-    return ONE if isinstance(p.neuron, Integrator) else 1
+    return CURRENT_UNIT if isinstance(p.neuron, Integrator) else 1
 
 
 def _stock_or_custom(program: Program, p: Population, limits: Chip) -> Cell:
@@ -227,7 +227,8 @@ def _guarded(program: Program, p: Population, limits: Chip) -> Cell:
     if (own["decay"] == DECAY_ONE).any():
         raise Refused(
             f"{limits.name}: {p.name}: decay 4096, which the chip's register is not known to hold; "
-            f"4095 is exact while membranes stay within {GUARDED} weight units; use fewer bits or "
+            f"4095 is exact while membranes stay within {LARGEST_GUARDED} weight units; "
+            "use fewer bits or "
             "fewer inputs per neuron"
         )
     return described, own

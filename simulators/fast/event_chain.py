@@ -13,7 +13,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.row_graph import expressible, limits
 from ultralif_deploy.simulators.fast.spike_rows import (
     BLOCK,
-    HALF,
+    LINE_WORDS,
     find_events,
     fire_tile,
     scratch,
@@ -25,7 +25,7 @@ from ultralif_deploy.simulators.native.compiled import jit
 from ultralif_deploy.simulators.native.vectors import LANES, Rows, move
 from ultralif_deploy.simulators.native.workers import take, workers
 
-ALONE = 1 << 18
+LEAST_SHARED = 1 << 18
 """Values of input that one thread has done before a second one is awake."""
 
 _NO_LINES = np.empty(0, dtype=np.uint16)
@@ -68,7 +68,7 @@ class EventChain:
             self.names, self.sizes, self.sizes[1:], self.widths[1:], strict=False
         ):
             stop = start + sources * width // 2
-            tiles = self.lines[start:stop].reshape(-1, sources, HALF)
+            tiles = self.lines[start:stop].reshape(-1, sources, LINE_WORDS)
             weights[name], start = untiled(tiles, neurons), stop
         readout = self.cost[-self.classes * self.widths[-1] :].reshape(self.classes, -1)
         weights[self.names[-1]] = readout[:, : self.sizes[-1]].astype(np.int8)
@@ -97,7 +97,7 @@ class EventChain:
         def work() -> None:
             highest.append(run_chain(signal, time, *network, progress, counts, spikes))
 
-        if threads > 1 and inputs.size > ALONE:
+        if threads > 1 and inputs.size > LEAST_SHARED:
             workers().together(work)
         else:
             work()

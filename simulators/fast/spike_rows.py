@@ -29,7 +29,7 @@ from ultralif_deploy.simulators.native.vectors import (
     store,
 )
 
-HALF = LANES // 2
+LINE_WORDS = LANES // 2
 """Neurons whose weights are the low bytes of a tile's words; the others' are the high bytes."""
 
 OFFSET = 128
@@ -41,20 +41,21 @@ GROUP = 256
 BLOCK = 64
 """Rows whose events are kept while the tiles go by."""
 
-WORDS = ir.VectorType(ir.IntType(16), HALF)
-SUMS = ir.VectorType(INT32, HALF)
+WORDS = ir.VectorType(ir.IntType(16), LINE_WORDS)
+SUMS = ir.VectorType(INT32, LINE_WORDS)
 
 
 def tiled(weight: np.ndarray) -> np.ndarray:
-    """Weights int8 [neuron, source] as the kernels read them, uint16 [tile, source, HALF].
+    """Weights int8 [neuron, source] as the kernels read them, uint16 [tile, source, LINE_WORDS].
 
-    Weight + 128 of neuron n of a tile is the low byte of word n, of neuron HALF + n the high byte.
+    Weight + 128 of neuron n of a tile is the low byte of word n, of neuron LINE_WORDS + n the high
+    byte.
     """
     neurons, sources = weight.shape
     tiles = -(-neurons // LANES)
     padded = np.zeros((tiles * LANES, sources), dtype=np.uint16)
     padded[:neurons] = weight.astype(np.int16) + OFFSET
-    low, high = padded.reshape(tiles, 2, HALF, sources).transpose(1, 0, 3, 2)
+    low, high = padded.reshape(tiles, 2, LINE_WORDS, sources).transpose(1, 0, 3, 2)
     return np.ascontiguousarray(low | high << np.uint16(8))
 
 
@@ -80,19 +81,19 @@ def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
 
 
 def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> list[Any]:
-    """Sums of the weights that some events meet, int32 of neurons 0 to HALF − 1 and of the others.
+    """Sums of the weights that some events meet, int32: neurons 0 to LINE_WORDS − 1, the others.
 
     Words add up as they are, modulo 2^16, and their high bytes a second time by themselves;
     256 times the one taken from the other leaves the sum of the low bytes, below 2^16 itself.
 
     Args:
         builder: LLVM's.
-        lines: where the tile's lines of HALF words begin.
+        lines: where the tile's lines of LINE_WORDS words begin.
         events: where the line of each event stands, uint32.
         start: first event.
         stop: behind the last event.
     """
-    eight = WORDS([8] * HALF)
+    eight = WORDS([8] * LINE_WORDS)
     offsets = builder.mul(builder.sub(stop, start), INT64(-OFFSET))
     base = splat(builder, builder.trunc(offsets, INT32), SUMS)
     totals = [cgutils.alloca_once_value(builder, base) for _ in range(2)]
@@ -100,7 +101,7 @@ def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> l
 
     def add(event: Any) -> None:
         line = builder.zext(builder.load(builder.gep(events, [event])), INT64)
-        found = load(builder, lines, builder.mul(line, INT64(HALF)), WORDS)
+        found = load(builder, lines, builder.mul(line, INT64(LINE_WORDS)), WORDS)
         builder.store(builder.add(builder.load(words), found), words)
         builder.store(builder.add(builder.load(high), builder.lshr(found, eight)), high)
 
@@ -144,9 +145,9 @@ def sum_tile(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         weights, found, out = pointers(context, builder, signature, arguments, 0, 2, 5)
         _, line, _, start, stop, _, at = arguments
-        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        lines = builder.gep(weights, [builder.mul(line, INT64(LINE_WORDS))])
         for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
-            store(builder, sums, out, builder.add(at, INT64(half * HALF)))
+            store(builder, sums, out, builder.add(at, INT64(half * LINE_WORDS)))
         return context.get_dummy_value()
 
     index = types.int64
@@ -175,12 +176,12 @@ def fire_tile(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         weights, found, limits, out = pointers(context, builder, signature, arguments, 0, 2, 5, 7)
         _, line, _, start, stop, _, neuron, _, at = arguments
-        lines = builder.gep(weights, [builder.mul(line, INT64(HALF))])
+        lines = builder.gep(weights, [builder.mul(line, INT64(LINE_WORDS))])
         for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
-            limit = load(builder, limits, builder.add(neuron, INT64(half * HALF)), SUMS)
+            limit = load(builder, limits, builder.add(neuron, INT64(half * LINE_WORDS)), SUMS)
             fired = builder.icmp_signed(">", sums, limit)
-            bytes_ = builder.zext(fired, ir.VectorType(ir.IntType(8), HALF))
-            store(builder, bytes_, out, builder.add(at, INT64(half * HALF)))
+            bytes_ = builder.zext(fired, ir.VectorType(ir.IntType(8), LINE_WORDS))
+            store(builder, bytes_, out, builder.add(at, INT64(half * LINE_WORDS)))
         return context.get_dummy_value()
 
     index = types.int64

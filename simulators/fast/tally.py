@@ -23,8 +23,8 @@ from ultralif_deploy.simulators.native.vectors import (
     store,
 )
 
-MOST = 255
-"""Timesteps whose spikes 8 bits count."""
+LARGEST_BYTE = 255
+"""Largest count that 8 bits hold: timesteps whose spikes are counted in bytes."""
 
 SAMPLES = 8
 """Samples whose spikes are counted at once."""
@@ -68,13 +68,13 @@ def exact_within(cost: np.ndarray) -> int:
     """Values, a multiple of LANES, whose products with counts add up within 32 bits in `weigh`.
 
     Each of its sums takes one value of QUARTER, so LANES values are LANES / QUARTER products of at
-    most MOST times the largest magnitude.
+    most LARGEST_BYTE times the largest magnitude.
 
     Raises:
         UltralifError: a magnitude for which not even LANES values do.
     """
     largest = int(np.abs(cost).max(initial=1))
-    bound = (2**31 - 1) // (MOST * (LANES // QUARTER))
+    bound = (2**31 - 1) // (LARGEST_BYTE * (LANES // QUARTER))
     if largest > bound:
         raise UltralifError(
             f"fast: a neuron has {largest:,} non-zero weights; it counts operations of at most "
@@ -200,9 +200,9 @@ def tally(  # type: ignore[no-untyped-def]
     highest = np.uint8(0)
     for first in range(0, rows.outer, SAMPLES):
         samples = min(SAMPLES, rows.outer - first)
-        for begin in range(0, rows.inner, MOST):
+        for begin in range(0, rows.inner, LARGEST_BYTE):
             sent[:] = 0
-            for inner in range(begin, min(begin + MOST, rows.inner)):
+            for inner in range(begin, min(begin + LARGEST_BYTE, rows.inner)):
                 for s in range(samples):  # side by side in memory as well
                     place = rows.start + (first + s) * rows.outer_step + inner * rows.inner_step
                     if size >= LANES:

@@ -34,7 +34,9 @@ from ultralif_deploy.program.neurons import (
 )
 from ultralif_deploy.program.program import Population, Program
 
-ONE = 1 << FRACTION_BITS
+CURRENT_UNIT = 1 << FRACTION_BITS
+"""Membrane units to a current unit."""
+
 
 Words = tuple[np.ndarray, ...]
 """State words, int64 [batch, neuron] each."""
@@ -99,9 +101,14 @@ def _reach(program: Program, population: Population) -> int:
     if isinstance(neuron, Integrator):
         return program.timesteps * bound
     if isinstance(neuron, (LeakyIntegrator, CubaLI)):
-        # Each timestep adds at most ONE·bound to the synaptic current, and that to the membrane.
+        # Each timestep adds at most CURRENT_UNIT·bound to the synaptic current, and the current to
+        # the membrane.
         steps = program.timesteps
-        return ONE * bound * (steps * (steps + 1) // 2 if isinstance(neuron, CubaLI) else steps)
+        return (
+            CURRENT_UNIT
+            * bound
+            * (steps * (steps + 1) // 2 if isinstance(neuron, CubaLI) else steps)
+        )
     if isinstance(neuron, TropicalLIF):
         arrays = (neuron.initial, neuron.reset)
         start = max(int(np.abs(a.astype(np.int64)).max()) for a in arrays)
@@ -137,13 +144,13 @@ def _tropical(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 def _lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    w = _leak(words[0], m["decay"]) + ONE * a + m["bias"]
+    w = _leak(words[0], m["decay"]) + CURRENT_UNIT * a + m["bias"]
     spikes, after = _fire_and_reset(m, words[0], w)
     return spikes, (after,)
 
 
 def _cuba_lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    current = _sat(_leak(words[1], m["synaptic_decay"]) + ONE * a + m["bias"])
+    current = _sat(_leak(words[1], m["synaptic_decay"]) + CURRENT_UNIT * a + m["bias"])
     spikes, after = _fire_and_reset(m, words[0], _leak(words[0], m["decay"]) + current)
     return spikes, (after, current)
 
@@ -170,7 +177,7 @@ def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndar
 def _log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
     neuron = m.population.neuron
     assert isinstance(neuron, LogMaxLIF)
-    kept, drive = words[0] - m["decay"], ONE * a + m["bias"]
+    kept, drive = words[0] - m["decay"], CURRENT_UNIT * a + m["bias"]
     entry, table = np.abs(kept - drive) >> neuron.shift, m["table"]
     inside = entry < len(table)
     correction = np.where(inside, table[np.where(inside, entry, 0)], 0)
@@ -184,12 +191,12 @@ def _integrator(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 def _leaky_integrator(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    u = _leak(words[0], m["decay"]) + ONE * a + m["bias"]
+    u = _leak(words[0], m["decay"]) + CURRENT_UNIT * a + m["bias"]
     return _silent(a), (_sat(u, INT32_MAX),)
 
 
 def _cuba_li(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    current = _sat(_leak(words[1], m["synaptic_decay"]) + ONE * a + m["bias"], INT32_MAX)
+    current = _sat(_leak(words[1], m["synaptic_decay"]) + CURRENT_UNIT * a + m["bias"], INT32_MAX)
     u = _sat(_leak(words[0], m["decay"]) + current, INT32_MAX)
     return _silent(a), (u, current)
 

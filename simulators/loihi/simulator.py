@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ultralif_deploy.chips import Chip, chip
 from ultralif_deploy.chips.placement import Placement, place, refuse_wide_inputs
-from ultralif_deploy.chips.registers import ONE, Registers, registers
+from ultralif_deploy.chips.registers import CURRENT_UNIT, Registers, registers
 from ultralif_deploy.chips.sparse_rows import weight_of
 from ultralif_deploy.program.graph import INPUT, WEIGHTED
 from ultralif_deploy.program.neurons import LeakyIntegrator
@@ -91,7 +91,11 @@ class Loihi:
         return {p.name: self.make_unit(program, p, self.chip) for p in program.populations}
 
     def executed(self) -> dict[str, np.ndarray]:
-        """Weights read back from the cores; parameters that the registers do not say come as ~x."""
+        """Weights read back from the cores, and parameters that the registers hold.
+
+        Where a register differs from the parameter, its complement stands in its place, so that
+        the comparison fails.
+        """
         arrays: dict[str, np.ndarray] = {}
         for p in self.program.projections:
             rows = sparse.csr_array(self.weights[p.name].T)
@@ -171,7 +175,7 @@ class Loihi:
         logits = state[readout.name][:, : readout.size]
         stock = isinstance(self.units[readout.name], Registers)
         if stock and not isinstance(readout.neuron, LeakyIntegrator):
-            return logits // ONE  # an Integrator's membrane counts in weight units
+            return logits // CURRENT_UNIT  # an Integrator's membrane counts in weight units
         return logits
 
 

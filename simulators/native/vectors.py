@@ -121,7 +121,7 @@ def appender(at_once: bool) -> Any:
 
     @intrinsic
     def append(typing: Any, mask: Any, first: Any, places: Any, found: Any) -> Any:
-        """Write first + i for every set bit i, in order; returns behind which place.
+        """Write first + i for every set bit i, in order; returns the next free place.
 
         Args:
             typing: Numba's.

@@ -23,9 +23,11 @@ from ultralif_deploy.program.graph import INPUT, largest_sums
 from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold
 from ultralif_deploy.program.program import Population, Program
 
-ONE = 1 << FRACTION_BITS
+CURRENT_UNIT = 1 << FRACTION_BITS
+"""Membrane units to a current unit."""
+
 CURRENT_RANGE = 1 << 24
-GUARDED = 2047
+LARGEST_GUARDED = 2047
 """Largest |membrane| in weight units at which decay 4095 leaves less than half a unit behind."""
 
 
@@ -61,9 +63,9 @@ class Registers:
     def step(self, v: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Spikes bool and membranes int64 [batch, neuron] after synaptic sums a."""
         u = np.sign(v) * ((np.abs(v) * (DECAY_ONE - self.decay)) >> 12)
-        drive = (ONE * a + CURRENT_RANGE // 2) % CURRENT_RANGE - CURRENT_RANGE // 2
+        drive = (CURRENT_UNIT * a + CURRENT_RANGE // 2) % CURRENT_RANGE - CURRENT_RANGE // 2
         u = np.clip(u + drive + self.bias, -MEMBRANE_MAX, MEMBRANE_MAX)
-        spikes = u > ONE * self.threshold
+        spikes = u > CURRENT_UNIT * self.threshold
         return spikes, np.where(spikes, 0, u)
 
 
@@ -148,7 +150,7 @@ def _threshold(
     least = neuron.threshold.astype(np.int64) - population.bias  # fires iff I > least
     least = np.clip(least, -bound - 1, bound)
     shared = max(1, int(least.max() + least.min()) // 2)
-    if exponent is None and bound + int(np.abs(shared - least).max()) <= GUARDED:
+    if exponent is None and bound + int(np.abs(shared - least).max()) <= LARGEST_GUARDED:
         mantissa, exponent, decay = 2 * (shared - least) - 1, FRACTION_BITS - 1, DECAY_ONE - 1
         note = "threshold unit, decay 4095 and a bias lowered by half a unit"
     else:
@@ -165,13 +167,13 @@ def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[in
             f"{' to other values than 0' if neuron.reset_mode == 'value' else ''}; stock neurons "
             "reset to 0; use loihi2 or lava"
         )
-    if (neuron.threshold % ONE).any():
+    if (neuron.threshold % CURRENT_UNIT).any():
         raise Refused(
             f"{chip.name}: {population.name}: thresholds of fractions of a weight unit; stock "
-            f"neurons compare with multiples of {ONE}; use loihi2 or lava"
+            f"neurons compare with multiples of {CURRENT_UNIT}; use loihi2 or lava"
         )
     mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip, exponents)
-    threshold = neuron.threshold.astype(np.int64) // ONE
+    threshold = neuron.threshold.astype(np.int64) // CURRENT_UNIT
     if threshold.min() < 1:
         raise _refused(
             chip, population, f"a threshold of {threshold.min()}", 1, "use a positive threshold"
@@ -192,10 +194,12 @@ def _readout(
     """A membrane that never passes the largest threshold."""
     bias = population.bias.astype(np.int64)
     if isinstance(neuron, Integrator):
-        decay, bias = np.zeros(population.size, dtype=np.int64), bias * ONE
+        decay, bias = np.zeros(population.size, dtype=np.int64), bias * CURRENT_UNIT
     else:
         decay = neuron.decay.astype(np.int64)
-    reach = int((sums - (-np.abs(bias) // ONE)).max())  # the bias in weight units, rounded up
+    reach = int(
+        (sums - (-np.abs(bias) // CURRENT_UNIT)).max()
+    )  # the bias in weight units, rounded up
     limit = chip.need("threshold")
     if program.timesteps * reach > limit:
         raise _refused(

@@ -42,7 +42,7 @@ class Commands(click.Group):
             sys.stdout.reconfigure(errors="replace")
         try:
             return super().main(*args, **extra)
-        except OSError as error:  # click itself ends where whoever reads has read enough
+        except OSError as error:  # click ends quietly where the reader closes the pipe
             if error.filename is None:
                 # What is still buffered cannot be written either; it must not fail at the end too.
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -13,7 +13,7 @@ EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
 
 
-MOST = 65_535
+LARGEST_COUNT = 65_535
 """Largest count of events in one frame."""
 
 
@@ -123,10 +123,10 @@ def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None
         if not np.isfinite(x).all():
             raise UltralifError(f"{name} has values that are NaN or infinite")
         if np.issubdtype(x.dtype, np.integer):
-            if x.min() < 0 or x.max() > MOST:
+            if x.min() < 0 or x.max() > LARGEST_COUNT:
                 raise UltralifError(
                     f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255 for images, and "
-                    f"at most {MOST} for counts of events"
+                    f"at most {LARGEST_COUNT} for counts of events"
                 )
             x = x.astype(np.uint8 if x.max() <= 255 else np.uint16)
         else:

@@ -29,7 +29,7 @@ class Multiples(enum.Enum):
     goes on equalling it. A leak that is no whole number breaks such ties anyway.
     """
 
-    ONE = enum.member(np.ones_like)
+    SMALLEST = enum.member(np.ones_like)
     POWERS_OF_TWO = enum.member(lambda factor: np.exp2(np.floor(np.log2(factor))))
     ALL = enum.member(np.floor)
 
@@ -46,7 +46,7 @@ def fit_scale(
     *,
     shared: bool = False,
     least: np.ndarray | None = None,
-    multiples: Multiples = Multiples.ONE,
+    multiples: Multiples = Multiples.SMALLEST,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose scales by least squared error of the current, or of its sum over time.
 

@@ -156,7 +156,7 @@ def _quantize_weights(
 def _multiples(neuron: hard.Neuron) -> Multiples:
     """Which multiples of a grid keep what the neuron does, and make its unit smaller."""
     if isinstance(neuron, (hard.Threshold, hard.Integrator, *hard.SECOND_ORDER)):
-        return Multiples.ONE
+        return Multiples.SMALLEST
     kept = [
         value
         for name in ("tau", "synaptic_tau")

@@ -10,7 +10,7 @@ from ultralif_deploy.network import network as hard
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.readers.nir.order import update_order
 
-HALF = 0.5
+BELOW_A_SPIKE = 0.5
 """Threshold of a unit that repeats spikes."""
 
 
@@ -130,7 +130,7 @@ def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: hard.Input
         before = source
         for d in range(first, delay + 1):
             name = _line_name(source, d)
-            unit = hard.Threshold(hard.per_neuron(HALF, size, name), inclusive=False)
+            unit = hard.Threshold(hard.per_neuron(BELOW_A_SPIKE, size, name), inclusive=False)
             made.append(hard.Population(name, size, unit, hard.per_neuron(0.0, size, name)))
             projections.append(Projection(before, name, Identity(size)))
             before = name

@@ -14,7 +14,7 @@ from ultralif_deploy.report.json_report import VERSION
 MAX_BYTES = 64 << 20
 """What a report may have; larger files are no reports."""
 
-MOST = 60
+LONGEST_SHOWN = 60
 """Characters of a name or value in an error line."""
 
 AGAIN = "write it again with `ultralif deploy` or `ultralif verify`"
@@ -119,11 +119,11 @@ class ReportReader:
 
 def in_words(value: Any) -> str:
     """Any JSON value as short text, however long or deep it is."""
-    return shortened(value if isinstance(value, str) else reprlib.repr(value), MOST)
+    return shortened(value if isinstance(value, str) else reprlib.repr(value), LONGEST_SHOWN)
 
 
 def _dotted(path: tuple[str, ...]) -> str:
-    return ".".join(shortened(key, MOST) for key in path)
+    return ".".join(shortened(key, LONGEST_SHOWN) for key in path)
 
 
 def _report_file(path: Path) -> Path:
