@@ -1,9 +1,9 @@
 """The whole way as functions: what the commands `anneal`, `quantize`, `verify`, `deploy` call."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
@@ -18,6 +18,16 @@ from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.readers.nir.misreadings import warn_of_ties
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
+from ultralif_deploy.schema.commands import (
+    Annealed,
+    EpochFigures,
+    Export,
+    Exported,
+    ProgramEnergy,
+    Rechecked,
+    ShownProgram,
+    Simulated,
+)
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.sources.deployable import Deployable
@@ -161,7 +171,7 @@ def anneal_checkpoint(
     progress: Progress | None = None,
     *,
     use_labels: bool = True,
-) -> dict[str, Any]:
+) -> Annealed:
     """Anneal a checkpoint and write `annealed.pt`; labels are left unused on request.
 
     Returns:
@@ -179,9 +189,9 @@ def anneal_checkpoint(
         train = replace(source.dataset.train, y=None)
         source = replace(source, dataset=replace(source.dataset, train=train))
     directory = output_directory(output)
-    epochs: list[dict[str, Any]] = []
+    epochs: list[EpochFigures] = []
     annealed, how = anneal_network(
-        source, options, directory, progress or Progress(), lambda r: epochs.append(asdict(r))
+        source, options, directory, progress or Progress(), lambda r: epochs.append(r.as_dict())
     )
     path = directory / ANNEALED_FILE
     checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))
@@ -194,7 +204,7 @@ def quantize_checkpoint(
     settings: Settings,
     bits: int | str = 8,
     skip_passes: Iterable[str] = (),
-) -> dict[str, Any]:
+) -> ShownProgram:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
 
     Raises:
@@ -216,7 +226,7 @@ def quantize_checkpoint(
 
 def export_program(
     program: str | Path, targets: Iterable[str], output: str | Path, flavour: str = "lif"
-) -> dict[str, Any]:
+) -> Exported:
     """Write a program in other forms.
 
     Raises:
@@ -230,7 +240,7 @@ def export_program(
         raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
     loaded = read_nir(program)
     directory = output_directory(output)
-    exports = []
+    exports: list[Export] = []
     for target in targets:
         if target == "nir":
             path = directory / f"{Path(program).stem}-{flavour}.nir"
@@ -248,7 +258,7 @@ def simulate_program(
     settings: Settings,
     progress: Progress | None = None,
     bits: int | str | None = None,
-) -> dict[str, Any]:
+) -> Simulated:
     """Run a program on the test samples of a data set.
 
     Returns:
@@ -277,7 +287,7 @@ def program_energy(
     settings: Settings,
     progress: Progress | None = None,
     bits: int | str | None = None,
-) -> dict[str, Any]:
+) -> ProgramEnergy:
     """Events of a program on the test samples, and joules per device.
 
     Raises:
@@ -287,11 +297,13 @@ def program_energy(
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     counter = EventCounter(loaded, chips_of(described))
     run_on("fast", loaded, dataset.test, encoder, progress or Progress(), counter)
-    report, assumed = energy_report(counter.events(), described), assumptions.as_dict()
-    return report | ({"assumed": assumed} if assumed else {})
+    report: ProgramEnergy = {**energy_report(counter.events(), described)}
+    if assumed := assumptions.as_dict():
+        report["assumed"] = assumed
+    return report
 
 
-def recheck(certificate: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+def recheck(certificate: str | Path, progress: Progress | None = None) -> Rechecked:
     """Run everything that a certificate claims again.
 
     Raises:

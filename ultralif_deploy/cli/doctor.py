@@ -1,14 +1,14 @@
 """What can run here, and what is missing for the rest."""
 
 from importlib.metadata import version
-from typing import Any
 
+from ultralif_deploy.schema.commands import BackEndState, Diagnosis
 from ultralif_deploy.verify.backends import BACK_ENDS
 
 
-def diagnosis() -> dict[str, Any]:
+def diagnosis() -> Diagnosis:
     """Per back end whether it can run, the tool that is missing and the line that installs it."""
-    states = {}
+    states: dict[str, BackEndState] = {}
     for name, back_end in BACK_ENDS.items():
         missing = back_end.missing()
         states[name] = {

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.report.reading import ReportReader, in_words
 from ultralif_deploy.report.words import Ranged, constant, without_energy
+from ultralif_deploy.schema.commands import ComparedFigure, ComparedReports, Group
 
 NOT_MEASURED = "not measured"
 
@@ -34,10 +34,10 @@ class Quantity:
     ci95: tuple[float, float] | None = None
 
 
-Groups = dict[str, dict[str, Quantity]]
+Figures = dict[Group, dict[str, Quantity]]
 
 
-def compare_reports(first: str | Path, second: str | Path) -> dict[str, Any]:
+def compare_reports(first: str | Path, second: str | Path) -> ComparedReports:
     """Accuracy, spikes, operations, energy, cores and sizes of two deployments, and differences.
 
     Args:
@@ -64,20 +64,26 @@ def compare_reports(first: str | Path, second: str | Path) -> dict[str, Any]:
     """
     a, b = ReportReader(first), ReportReader(second)
     figures_a, figures_b = _figures(a), _figures(b)
+
+    def rows(group: Group) -> dict[str, ComparedFigure]:
+        of_a, of_b = figures_a[group], figures_b[group]
+        names = dict.fromkeys((*of_a, *of_b))
+        return {name: _row(group, of_a.get(name), of_b.get(name)) for name in names}
+
     return {
         "files": [str(a.file), str(b.file)],
         "conditions": _other_samples(a, b) | _other_devices(a, b),
-        **{
-            group: {
-                name: _row(group, figures_a[group].get(name), figures_b[group].get(name))
-                for name in dict.fromkeys((*figures_a[group], *figures_b[group]))
-            }
-            for group in figures_a
-        },
+        "accuracy": rows("accuracy"),
+        "spike rate": rows("spike rate"),
+        "spikes": rows("spikes"),
+        "operations": rows("operations"),
+        "energy": rows("energy"),
+        "placement": rows("placement"),
+        "size": rows("size"),
     }
 
 
-def _row(group: str, a: Quantity | None, b: Quantity | None) -> dict[str, Any]:
+def _row(group: Group, a: Quantity | None, b: Quantity | None) -> ComparedFigure:
     """Two figures; None where a report has no quantity of that name."""
     absent = Quantity(None, "no such population" if group == "spike rate" else NOT_MEASURED)
     a, b = a or absent, b or absent
@@ -85,12 +91,12 @@ def _row(group: str, a: Quantity | None, b: Quantity | None) -> dict[str, Any]:
     difference, ratio = None, None
     if first is not None and second is not None:
         difference, ratio = second - first, _ratio(first, second)
-    row: dict[str, Any] = {"first": first, "second": second, "difference": difference}
+    row: ComparedFigure = {"first": first, "second": second, "difference": difference}
     if group != "accuracy":
         row["ratio"] = ratio
     if first is None or second is None:
-        missing = (None if q.value is not None else q.missing for q in (a, b))
-        row["missing"] = dict(zip(("first", "second"), missing, strict=True))
+        why_a, why_b = (None if q.value is not None else q.missing for q in (a, b))
+        row["missing"] = {"first": why_a, "second": why_b}
     if a.ci95 is not None or b.ci95 is not None:
         row["ci95"] = {"first": a.ci95, "second": b.ci95}
     return row
@@ -146,7 +152,7 @@ def _device(read: ReportReader, device: str) -> dict[str, str]:
     return found
 
 
-def _figures(read: ReportReader) -> Groups:
+def _figures(read: ReportReader) -> Figures:
     """What is compared, by group and name; the checks of types and ranges are the reader's."""
 
     def figure(*path: str) -> Quantity:

@@ -1,6 +1,6 @@
 """What the terminal shows of two deployments side by side."""
 
-from typing import Any
+from typing import get_args
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -20,19 +20,25 @@ from ultralif_deploy.report.words import (
     significant,
     whole,
 )
+from ultralif_deploy.schema import commands as schema
 
-TITLES = {"energy": "energy per inference, without idle power", "placement": "placement on chips"}
+GROUPS: tuple[schema.Group, ...] = get_args(schema.Group)
+
+TITLES: dict[schema.Group, str] = {
+    "energy": "energy per inference, without idle power",
+    "placement": "placement on chips",
+}
 """Of groups whose names do not say enough."""
 
 LONGEST_NAME = 60
 
 
-def comparison_summary(compared: dict[str, Any]) -> RenderableType:
+def comparison_summary(compared: schema.ComparedReports) -> RenderableType:
     """A table for each group of quantities."""
     first, second = (printable(name) for name in compared["files"])
     lines = [f"first: {first}", f"second: {second}", *_conditions(compared["conditions"]), ""]
-    groups = {k: v for k, v in compared.items() if k not in ("files", "conditions") and v}
-    return Group(Text("\n".join(lines)), *(_table(k, rows) for k, rows in groups.items()))
+    tables = (_table(group, compared[group]) for group in GROUPS if compared[group])
+    return Group(Text("\n".join(lines)), *tables)
 
 
 def _conditions(differing: dict[str, list[str]]) -> list[str]:
@@ -51,22 +57,23 @@ def _conditions(differing: dict[str, list[str]]) -> list[str]:
     return lines
 
 
-def _table(group: str, rows: dict[str, dict[str, Any]]) -> Table:
+def _table(group: schema.Group, rows: dict[str, schema.ComparedFigure]) -> Table:
     ratios = all("ratio" in row for row in rows.values())
     columns = ("first", "second", "difference", *(("second/first",) if ratios else ()))
     table = titled(TITLES.get(group, group), "", *columns, left=("",))
     for name, row in rows.items():
         written, difference = _formats(group, name)
-        cells = [_figure(row, which, written) for which in ("first", "second")]
+        cells = [_figure(row, "first", written), _figure(row, "second", written)]
         cells.append("–" if row["difference"] is None else difference(row["difference"]))
         if ratios:
-            cells.append("–" if row["ratio"] is None else ratio(row["ratio"]))
+            by = row["ratio"]
+            cells.append("–" if by is None else ratio(by))
         label = f"{name} (95 % interval)" if "ci95" in row else _name(name)
         table.add_row(Text(label), *cells)
     return table
 
 
-def _formats(group: str, name: str) -> tuple[Format, Format]:
+def _formats(group: schema.Group, name: str) -> tuple[Format, Format]:
     """How a quantity and a difference of it are written."""
     if group == "accuracy":
         if name.startswith("gap"):
@@ -88,15 +95,16 @@ def _tenths(value: float) -> str:
     return f"{value:,.1f}"
 
 
-def _figure(row: dict[str, Any], which: str, written: Format) -> str:
+def _figure(row: schema.ComparedFigure, which: schema.Side, written: Format) -> str:
     """A figure with its interval, or why there is none."""
-    if row[which] is None:
+    value = row[which]
+    if value is None:
         return str(row["missing"][which])
     interval = row["ci95"][which] if "ci95" in row else None
     if interval is None:
-        return written(row[which])
+        return written(value)
     low, high = map(written, interval)
-    return f"{written(row[which])} ({low} to {high})"
+    return f"{written(value)} ({low} to {high})"
 
 
 def _name(name: str) -> str:

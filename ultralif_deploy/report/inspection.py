@@ -7,6 +7,14 @@ from rich.text import Text
 
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import percent, rate, weights_in_words
+from ultralif_deploy.schema.commands import (
+    Annealed,
+    Diagnosis,
+    Exported,
+    Rechecked,
+    ShownProgram,
+    Simulated,
+)
 
 
 def inspection_summary(found: dict[str, Any]) -> RenderableType:
@@ -26,7 +34,8 @@ def inspection_summary(found: dict[str, Any]) -> RenderableType:
             "" if layer["epsilon"] is None else f"{layer['epsilon']:.4g}",
             learned,
         )
-    return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))
+    stored = stored_parameters(found["findings"], found["parameters_stored"])
+    return Group(*stored, table, assumptions_table(found["assumed"]))
 
 
 def network_inspection(found: dict[str, Any]) -> RenderableType:
@@ -40,10 +49,11 @@ def network_inspection(found: dict[str, Any]) -> RenderableType:
             for q in p["incoming"]
         )
         table.add_row(p["name"], str(p["neurons"]), p["neuron"], p["reset"] or "", incoming)
-    return Group(*stored_parameters(found), table, assumptions_table(found["assumed"]))
+    stored = stored_parameters(found["findings"], found["parameters_stored"])
+    return Group(*stored, table, assumptions_table(found["assumed"]))
 
 
-def anneal_summary(result: dict[str, Any]) -> RenderableType:
+def anneal_summary(result: Annealed) -> RenderableType:
     """One line per epoch and the file written."""
     columns = ("epoch", "loss", "ε", "soft", "hard", "spike rate")
     table = titled(f"Annealed: {result['annealing']}", *columns)
@@ -59,7 +69,7 @@ def anneal_summary(result: dict[str, Any]) -> RenderableType:
     return Group(table, Text(f"Written to {result['output']}"))
 
 
-def program_summary(result: dict[str, Any]) -> RenderableType:
+def program_summary(result: ShownProgram) -> RenderableType:
     """Populations of a program, and the file where it was written."""
     program = result["program"]
     title = f"{weights_in_words(program)} program, {program['parameters']:,} parameters"
@@ -68,16 +78,16 @@ def program_summary(result: dict[str, Any]) -> RenderableType:
     for p in program["populations"]:
         table.add_row(p["name"], p["neuron"], str(p["size"]), str(p["current_bound"]))
     written = [Text(f"Written to {result['output']}")] if "output" in result else []
-    stored = stored_parameters(result)
+    stored = stored_parameters(result.get("findings", []), result.get("parameters_stored", []))
     return Group(*stored, table, assumptions_table(result["assumed"]), *written)
 
 
-def exports_summary(result: dict[str, Any]) -> RenderableType:
+def exports_summary(result: Exported) -> RenderableType:
     """Files written and their checksums."""
     return Text("\n".join(f"{e['file']}  sha256 {e['sha256']}" for e in result["exports"]))
 
 
-def simulation_summary(result: dict[str, Any]) -> RenderableType:
+def simulation_summary(result: Simulated) -> RenderableType:
     """Accuracy, counts and the first predictions."""
     counts = result["counts"]
     title = f"{counts['samples']} samples, {counts['timesteps']} timesteps"
@@ -92,7 +102,7 @@ def simulation_summary(result: dict[str, Any]) -> RenderableType:
     return Group(table, *assumed, text)
 
 
-def diagnosis_summary(found: dict[str, Any]) -> RenderableType:
+def diagnosis_summary(found: Diagnosis) -> RenderableType:
     """Which back ends can run, and how to install the others."""
     columns = ("back end", "runs here", "what it needs")
     table = titled(f"ultralif-deploy {found['ultralif_deploy']}", *columns, left=columns)
@@ -108,7 +118,7 @@ def diagnosis_summary(found: dict[str, Any]) -> RenderableType:
     return Group(table, *lines)
 
 
-def certificate_summary(result: dict[str, Any]) -> RenderableType:
+def certificate_summary(result: Rechecked) -> RenderableType:
     """What held."""
     checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
     text = f"{result['certificate']} holds: {checked}"

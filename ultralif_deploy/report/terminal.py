@@ -1,7 +1,5 @@
 """The same summary for a terminal: rich tables, plain text where there is no terminal."""
 
-from typing import Any
-
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +16,7 @@ from ultralif_deploy.report.words import (
     without_energy,
 )
 from ultralif_deploy.schema.energy import Energy
-from ultralif_deploy.schema.report import Parameter, Report, Setting
+from ultralif_deploy.schema.report import Finding, Parameter, Report, Setting
 from ultralif_deploy.schema.values import Severity, Verdict
 
 SEVERITIES: dict[Severity, str] = {"note": "", "warning": "yellow", "failure": "bold red"}
@@ -98,14 +96,14 @@ def parameters_table(parameters: list[Parameter]) -> Table:
     return table
 
 
-def stored_parameters(result: dict[str, Any]) -> list[RenderableType]:
+def stored_parameters(findings: list[Finding], parameters: list[Parameter]) -> list[RenderableType]:
     """Findings, and what is stored of every parameter, where a command looked."""
     parts: list[RenderableType] = []
-    for finding in result.get("findings", ()):
+    for finding in findings:
         style = SEVERITIES[finding["severity"]]
         parts.append(Text(f"! {finding_text(finding)}.", style))
-    if result.get("parameters_stored"):
-        parts.append(parameters_table(result["parameters_stored"]))
+    if parameters:
+        parts.append(parameters_table(parameters))
     return parts
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.schema.commands import EpochFigures
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 
@@ -55,6 +56,17 @@ class EpochResult:
     soft_accuracy: float
     hard_accuracy: float
     spike_rate: float
+
+    def as_dict(self) -> EpochFigures:
+        """Plain values, for the command's result."""
+        return {
+            "epoch": self.epoch,
+            "loss": self.loss,
+            "epsilon": self.epsilon,
+            "soft_accuracy": self.soft_accuracy,
+            "hard_accuracy": self.hard_accuracy,
+            "spike_rate": self.spike_rate,
+        }
 
 
 OnEpoch = Callable[[EpochResult, dict[str, Any]], None]
