@@ -197,12 +197,12 @@ def test_bugs_in_the_reference_are_found(bug):
 
 
 FUNCTIONS = {
-    "TropicalLIF": "tropical_lif",
-    "LIF": "lif",
-    "CubaLIF": "cuba_lif",
-    "LogMaxLIF": "log_max_lif",
-    "LeakyIntegrator": "leaky_integrator",
-    "CubaLI": "cuba_li",
+    "TropicalLIF": "_tropical_lif",
+    "LIF": "_lif",
+    "CubaLIF": "_cuba_lif",
+    "LogMaxLIF": "_log_max_lif",
+    "LeakyIntegrator": "_leaky_integrator",
+    "CubaLI": "_cuba_li",
 }
 
 

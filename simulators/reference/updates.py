@@ -54,7 +54,7 @@ def step(
     return UPDATES[type(neuron)](neuron, parameters, bias, current, v)
 
 
-def threshold(
+def _threshold(
     neuron: Threshold, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Threshold units."""
@@ -63,7 +63,7 @@ def threshold(
     return spikes, v
 
 
-def tropical_lif(
+def _tropical_lif(
     neuron: TropicalLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Max-plus LIF."""
@@ -73,7 +73,7 @@ def tropical_lif(
     return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
 
 
-def lif(neuron: LIF, p: Parameters, bias: Integers, current: Integers, v: Integers) -> Result:
+def _lif(neuron: LIF, p: Parameters, bias: Integers, current: Integers, v: Integers) -> Result:
     """Leaky integrate and fire."""
     size = len(current)
     drive = [(current[i] << neuron.fraction_bits) + bias[i] for i in range(size)]
@@ -81,7 +81,7 @@ def lif(neuron: LIF, p: Parameters, bias: Integers, current: Integers, v: Intege
     return fire_and_reset(neuron, p, v, total)
 
 
-def ultradlif(
+def _ultradlif(
     neuron: UltraDLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Ring of leaky neurons, in both forms."""
@@ -100,7 +100,7 @@ def ultradlif(
     return spikes, [0 if spikes[i] else v[i] for i in range(size)]
 
 
-def log_max_lif(
+def _log_max_lif(
     neuron: LogMaxLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Soft maximum from a table."""
@@ -114,7 +114,7 @@ def log_max_lif(
     return spikes, [0 if spikes[i] else v[i] for i in range(size)]
 
 
-def cuba_lif(
+def _cuba_lif(
     neuron: CubaLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Leaky integrate and fire behind a synaptic current."""
@@ -126,7 +126,7 @@ def cuba_lif(
     return spikes, membrane + synapse
 
 
-def integrator(
+def _integrator(
     neuron: Integrator, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Read-out that adds its currents up."""
@@ -134,7 +134,7 @@ def integrator(
     return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
 
 
-def leaky_integrator(
+def _leaky_integrator(
     neuron: LeakyIntegrator, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Read-out that leaks."""
@@ -144,7 +144,7 @@ def leaky_integrator(
     return [0] * size, [saturate_readout(u) for u in total]
 
 
-def cuba_li(
+def _cuba_li(
     neuron: CubaLI, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Read-out that leaks, behind a synaptic current."""
@@ -208,15 +208,15 @@ def fire_and_reset(
 
 UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Integers, Integers, Integers], Result]]
 UPDATES = {
-    Threshold: threshold,
-    TropicalLIF: tropical_lif,
-    LIF: lif,
-    CubaLIF: cuba_lif,
-    UltraDLIF: ultradlif,
-    LogMaxLIF: log_max_lif,
-    Integrator: integrator,
-    LeakyIntegrator: leaky_integrator,
-    CubaLI: cuba_li,
+    Threshold: _threshold,
+    TropicalLIF: _tropical_lif,
+    LIF: _lif,
+    CubaLIF: _cuba_lif,
+    UltraDLIF: _ultradlif,
+    LogMaxLIF: _log_max_lif,
+    Integrator: _integrator,
+    LeakyIntegrator: _leaky_integrator,
+    CubaLI: _cuba_li,
     **dict.fromkeys((SiLIF, CSiLIF, AdaLIF, LeakySum), second_order_step),
 }
 """Updates by model."""
