@@ -13,7 +13,8 @@ from ultralif_deploy.data.samples import (
 )
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions
-from ultralif_deploy.sources.settings import Settings, settle_encoder
+from ultralif_deploy.sources.inputs import settle_encoder
+from ultralif_deploy.sources.settings import Settings
 
 
 def dataset(x):
