@@ -37,7 +37,7 @@ from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.second_order import WordLengths, second_order_neuron, state_unit
 from ultralif_deploy.readers.second_order import read_second_order
-from ultralif_deploy.simulators.fast.second_order import KERNELS
+from ultralif_deploy.simulators.fast.updates import UPDATES
 from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.verify.backends import load_on
 
@@ -81,12 +81,13 @@ def rounded_spikes(
     neuron: Any = population.neuron
     unit = state_unit(neuron, lengths)
     model, _ = second_order_neuron(neuron, unit, unit, lengths)
-    parameters = [getattr(model, f.name).astype(np.int64) for f in fields(model)]
+    parameters = {k: v.astype(np.int64) for k, v in model.parameters().items()}
     _, batch, size = current.shape
     spikes = np.empty(current.shape, dtype=np.uint8)
     state = np.zeros((batch, 2 * size), dtype=np.int64)
     whole = np.rint(current / unit).astype(np.int64)
-    KERNELS[type(model)](whole, np.zeros(size, dtype=np.int64), *parameters, state, spikes)
+    bias = np.zeros(size, dtype=np.int64)
+    UPDATES[type(model)](model, parameters, bias, whole, state, spikes)
     return spikes != 0
 
 

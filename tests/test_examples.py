@@ -1,6 +1,7 @@
 """Each example runs, with arguments that keep it short."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,14 @@ def example(name: str, *arguments: object) -> str:
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.stem)
+def test_every_example_imports_what_there_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are too long to run here."""
+    for imported in (path.parent, EXAMPLES):
+        monkeypatch.syspath_prepend(str(imported))
+    runpy.run_path(str(path), run_name="imported")
 
 
 def test_train_digits(tmp_path: Path) -> None:
