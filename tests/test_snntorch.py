@@ -82,8 +82,8 @@ HARD = {
     "reset by subtraction forgotten": ("u = whole - reset * spike", "u = whole"),
     "reset twice": ("u = whole - reset * spike", "u = u - reset * spike"),
     "synapse of before": (
-        "neuron.tau * v + synapse)\n            return spike",
-        "neuron.tau * v + current)\n            return spike",
+        "neuron.tau * v + synapse)\n        return spike",
+        "neuron.tau * v + current)\n        return spike",
     ),
 }
 

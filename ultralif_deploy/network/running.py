@@ -23,7 +23,6 @@ from ultralif_deploy.network.network import (
     TropicalLIF,
     UltraDLIF,
     most_spikes,
-    words,
 )
 from ultralif_deploy.network.second_order import second_order_stepper
 from ultralif_deploy.program.graph import INPUT
@@ -87,85 +86,117 @@ Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
 
 def stepper(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
     """The update (current, v) -> (spike, v − θ, next v) of a model, and the initial v."""
-    zero = np.zeros(shape)
-    if isinstance(neuron, Threshold):
-
-        def threshold(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            margin = current - neuron.threshold
-            return _fires(margin, neuron.inclusive), margin, v
-
-        return threshold, zero
-    if isinstance(neuron, TropicalLIF):
-
-        def tropical(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            v = np.maximum(v - neuron.decay, current)
-            margin = v - neuron.threshold
-            spike = _fires(margin, neuron.inclusive)
-            return spike, margin, np.where(spike, neuron.reset, v)
-
-        return tropical, np.broadcast_to(neuron.initial, shape)
-    if isinstance(neuron, UltraDLIF):
-
-        def ring(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            if neuron.form == "released":
-                v = neuron.tau * v + current
-                compared = np.maximum(v, _neighbours(v, neuron.stride))
-            else:
-                shared = np.maximum(neuron.tau * v, _neighbours(v, neuron.stride))
-                v = compared = shared + current
-            margin = compared - neuron.threshold
-            spike = _fires(margin, neuron.inclusive)
-            return spike, margin, np.where(spike, 0.0, v)
-
-        return ring, zero
-    if isinstance(neuron, LIF):
-
-        def leaky(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            return _fire_and_reset(neuron, v, neuron.tau * v + current)
-
-        return leaky, zero
-    if isinstance(neuron, LogMaxLIF):
-
-        def log_max(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-            kept = v - neuron.decay
-            correction = exact_correction(np.abs(kept - current), neuron.epsilon)
-            v = np.maximum(kept, current) + correction
-            margin = v - neuron.threshold
-            spike = _fires(margin, neuron.inclusive)
-            return spike, margin, np.where(spike, 0.0, v)
-
-        return log_max, zero
-    if isinstance(neuron, SECOND_ORDER):
-        return second_order_stepper(neuron, shape)
-    if isinstance(neuron, CubaLIF):
-
-        def current_based(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
-            v, synapse = np.split(state, 2, axis=-1)
-            synapse = neuron.synaptic_tau * synapse + current
-            spike, margin, v = _fire_and_reset(neuron, v, neuron.tau * v + synapse)
-            return spike, margin, np.concatenate([v, synapse], axis=-1)
-
-        return current_based, np.zeros((*shape[:-1], 2 * shape[-1]))
-    return _reader(neuron, shape)
+    return _STEPPERS[type(neuron)](neuron, shape)
 
 
-def _reader(neuron: Neuron, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
-    """`stepper` for read-outs: no spike, and the membrane instead of a margin."""
+def _threshold(neuron: Threshold, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        margin = current - neuron.threshold
+        return _fires(margin, neuron.inclusive), margin, v
+
+    return step, np.zeros(shape)
+
+
+def _tropical(neuron: TropicalLIF, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        v = np.maximum(v - neuron.decay, current)
+        margin = v - neuron.threshold
+        spike = _fires(margin, neuron.inclusive)
+        return spike, margin, np.where(spike, neuron.reset, v)
+
+    return step, np.broadcast_to(neuron.initial, shape)
+
+
+def _ring(neuron: UltraDLIF, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        if neuron.form == "released":
+            v = neuron.tau * v + current
+            compared = np.maximum(v, _neighbours(v, neuron.stride))
+        else:
+            shared = np.maximum(neuron.tau * v, _neighbours(v, neuron.stride))
+            v = compared = shared + current
+        margin = compared - neuron.threshold
+        spike = _fires(margin, neuron.inclusive)
+        return spike, margin, np.where(spike, 0.0, v)
+
+    return step, np.zeros(shape)
+
+
+def _leaky(neuron: LIF, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        return _fire_and_reset(neuron, v, neuron.tau * v + current)
+
+    return step, np.zeros(shape)
+
+
+def _log_max(neuron: LogMaxLIF, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        kept = v - neuron.decay
+        correction = exact_correction(np.abs(kept - current), neuron.epsilon)
+        v = np.maximum(kept, current) + correction
+        margin = v - neuron.threshold
+        spike = _fires(margin, neuron.inclusive)
+        return spike, margin, np.where(spike, 0.0, v)
+
+    return step, np.zeros(shape)
+
+
+def _current_based(neuron: CubaLIF, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    def step(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
+        v, synapse = np.split(state, 2, axis=-1)
+        synapse = neuron.synaptic_tau * synapse + current
+        spike, margin, v = _fire_and_reset(neuron, v, neuron.tau * v + synapse)
+        return spike, margin, np.concatenate([v, synapse], axis=-1)
+
+    return step, np.zeros((*shape[:-1], 2 * shape[-1]))
+
+
+def _integrator(neuron: Integrator, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    del neuron
     silent = np.zeros(shape, dtype=bool)
 
-    def integrate(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-        v = (neuron.tau * v if isinstance(neuron, LeakyIntegrator) else v) + current
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        v = v + current
         return silent, v, v
 
-    def current_based(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
-        assert isinstance(neuron, CubaLI)
+    return step, np.zeros(shape)
+
+
+def _leaky_integrator(neuron: LeakyIntegrator, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    silent = np.zeros(shape, dtype=bool)
+
+    def step(current: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+        v = neuron.tau * v + current
+        return silent, v, v
+
+    return step, np.zeros(shape)
+
+
+def _current_based_reader(neuron: CubaLI, shape: tuple[int, ...]) -> tuple[Step, np.ndarray]:
+    silent = np.zeros(shape, dtype=bool)
+
+    def step(current: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, ...]:
         v, synapse = np.split(state, 2, axis=-1)
         synapse = neuron.synaptic_tau * synapse + current
         v = neuron.tau * v + synapse
         return silent, v, np.concatenate([v, synapse], axis=-1)
 
-    step = current_based if isinstance(neuron, CubaLI) else integrate
-    return step, np.zeros((*shape[:-1], words(neuron) * shape[-1]))
+    return step, np.zeros((*shape[:-1], 2 * shape[-1]))
+
+
+_STEPPERS: dict[type, Callable[..., tuple[Step, np.ndarray]]] = {
+    Threshold: _threshold,
+    TropicalLIF: _tropical,
+    UltraDLIF: _ring,
+    LIF: _leaky,
+    CubaLIF: _current_based,
+    LogMaxLIF: _log_max,
+    Integrator: _integrator,
+    LeakyIntegrator: _leaky_integrator,
+    CubaLI: _current_based_reader,
+    **dict.fromkeys(SECOND_ORDER, second_order_stepper),
+}
+"""By model: the update and the initial membrane for a shape [batch, neuron]."""
 
 
 def _fire_and_reset(
