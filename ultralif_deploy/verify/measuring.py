@@ -133,7 +133,7 @@ def measure(
             _agree(tally, "integer_hard", name, spikes, hard.spikes[name])
             if chain.soft is None:
                 _agree(tally, "integer_soft", name, spikes, hard.spikes[name])
-                mean = float(hard.spikes[name].mean(dtype=np.float64)) * values.shape[1]
+                mean = float((hard.spikes[name] != 0).mean(dtype=np.float64)) * values.shape[1]
                 tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
             else:
                 _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
