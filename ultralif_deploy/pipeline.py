@@ -174,6 +174,14 @@ def anneal_checkpoint(
 ) -> Annealed:
     """Anneal a checkpoint and write `annealed.pt`; labels are left unused on request.
 
+    Args:
+        checkpoint: trained network, a .pt file.
+        output: directory for `annealed.pt`.
+        settings: data, encoding and what the checkpoint does not say.
+        options: epochs, learning rate, sparsity and weight bits of the annealing.
+        progress: shows long work.
+        use_labels: False imitates the soft network, as without training labels.
+
     Returns:
         How it was annealed, the figures of every epoch run now, and the file.
 
@@ -207,6 +215,13 @@ def quantize_checkpoint(
 ) -> ShownProgram:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
 
+    Args:
+        checkpoint: trained network, a .pt file, or a NIR file of another tool.
+        output: directory for `program.nir`.
+        settings: data, encoding and what the file does not say.
+        bits: of the weights, 2 to 8 or `ternary`.
+        skip_passes: passes to leave out.
+
     Raises:
         UltralifError: bad input.
     """
@@ -228,6 +243,12 @@ def export_program(
     program: str | Path, targets: Iterable[str], output: str | Path, flavour: str = "lif"
 ) -> Exported:
     """Write a program in other forms.
+
+    Args:
+        program: a program, as `quantize_checkpoint` writes it.
+        targets: `nir` or keys of `EXPORTERS`; each is written once.
+        output: directory for the exported files.
+        flavour: key of `exporters.nir.nodes.FLAVOURS`; holds for the target `nir` alone.
 
     Raises:
         UltralifError: unknown target or flavour.
@@ -261,6 +282,14 @@ def simulate_program(
 ) -> Simulated:
     """Run a program on the test samples of a data set.
 
+    Args:
+        program: a program, or a NIR file of another tool.
+        on: name of a back end.
+        settings: the data set and its encoding.
+        progress: shows long work.
+        bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8. It must be None
+            for a program, whose weights have their own.
+
     Returns:
         logits [[int]], predictions [int], accuracy (or None without labels), counts, and what was
         assumed.
@@ -289,6 +318,13 @@ def program_energy(
     bits: int | str | None = None,
 ) -> ProgramEnergy:
     """Events of a program on the test samples, and joules per device.
+
+    Args:
+        program: a program, or a NIR file of another tool.
+        devices: names or files of devices.
+        settings: the data set and its encoding.
+        progress: shows long work.
+        bits: as for `simulate_program`.
 
     Raises:
         UltralifError: bad input.

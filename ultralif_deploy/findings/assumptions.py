@@ -25,11 +25,23 @@ class Assumptions:
         self.findings: list[Finding] = []
 
     def warn(self, kind: str, text: str, remedy: str = "") -> None:
-        """Record a warning; see `Finding` for the arguments."""
+        """Record a warning as a `Finding`.
+
+        Args:
+            kind: a key that tests and tools can look for.
+            text: what was found, in one sentence.
+            remedy: what the user can do; empty where nothing is known.
+        """
         self.findings.append(Finding(kind, text, remedy))
 
     def add(self, name: str, value: str | int | float | bool, source: str) -> None:
-        """Record a value and its source."""
+        """Record a value and its source.
+
+        Args:
+            name: of the setting.
+            value: what was chosen.
+            source: where it came from: option, checkpoint, file name, data or default.
+        """
         self._entries[name] = {"value": value, "source": source}
 
     def warn_of_default(self, name: str, text: str, confirm: str) -> None:
@@ -56,6 +68,15 @@ class Assumptions:
         hint_source: str = "file name",
     ) -> T:
         """Take the first of option, stored setting, hint and default; record which.
+
+        Args:
+            name: of the setting.
+            option: what the user gave; None where nothing was given.
+            stored: settings that the file holds, by name.
+            hints: settings that are read from elsewhere, by name; they count after `stored`.
+            default: what counts where nothing else tells.
+            kind: type to which the value is converted; a float may be given as an int.
+            hint_source: where `hints` come from, for the record.
 
         Raises:
             UltralifError: a stored value has the wrong type.

@@ -35,7 +35,13 @@ class Multiples(enum.Enum):
 
 
 def round_to_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:
-    """Integers q [target, source] int8: nearest to weight/scale, ties to even, then clipped."""
+    """Integers q [target, source] int8: nearest to weight/scale, ties to even, then clipped.
+
+    Args:
+        weight: float64 [target, source].
+        scale: real value of one integer step, float64 [target].
+        form: range of the integers.
+    """
     return np.clip(np.rint(weight / scale[:, None]), form.low, form.high).astype(np.int8)
 
 

@@ -78,7 +78,13 @@ def gain(tau: np.ndarray, timesteps: int) -> np.ndarray:
 
 
 def assumed_moment(neuron: hard.Neuron, timesteps: int, weights: int) -> Moment:
-    """The moment without calibration data: inputs that are active at random, all alike."""
+    """The moment without calibration data: inputs that are active at random, all alike.
+
+    Args:
+        neuron: the model that the weights lead to.
+        timesteps: T of one inference.
+        weights: number of weights of one neuron.
+    """
     kept = decays(neuron)
     if not kept:
         return Moment()

@@ -36,6 +36,11 @@ class Rounding:
     def nearest(self, values: np.ndarray, what: str, top: int = INT32_MAX) -> np.ndarray:
         """The nearest whole numbers of units.
 
+        Args:
+            values: real values, float64 [neuron].
+            what: names the parameter, for errors.
+            top: largest magnitude that its register holds, in units.
+
         Raises:
             UltralifError: one of them lies beyond ±top.
         """
@@ -71,6 +76,12 @@ class Rounding:
     ) -> np.ndarray:
         """The integers themselves.
 
+        Args:
+            integers: whole numbers of units, float64 [neuron].
+            values: the real values they stand for, float64 [neuron], for errors.
+            what: names the parameter, for errors.
+            top: largest magnitude that its register holds, in units.
+
         Raises:
             UltralifError: one of them lies beyond ±top.
         """
@@ -89,6 +100,11 @@ def integer_threshold(threshold: float, scale: float, inclusive: bool) -> int:
     """Largest integer n that must not fire: scale·n < θ (inclusive) or scale·n ≤ θ.
 
     ⌈θ/S⌉ − 1 where the neuron fires at equality, ⌊θ/S⌋ where it does not; exact for all floats.
+
+    Args:
+        threshold: θ, a real value.
+        scale: S, the real value of one unit.
+        inclusive: whether the neuron fires at equality.
     """
     ratio = Fraction(threshold) / Fraction(scale)
     return -((-ratio) // 1) - 1 if inclusive else ratio // 1

@@ -179,7 +179,13 @@ def wide_word(asked: Needs, scale: np.ndarray) -> Word:
 def current_range(
     population: hard.Population, incoming: Iterable[Projection], sends: Callable[[str], int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the current with bias [neuron]; `sends` says the largest number of a source."""
+    """Bounds of the current with bias [neuron]; `sends` says the largest number of a source.
+
+    Args:
+        population: that receives the current.
+        incoming: all projections into it.
+        sends: gives, for the name of a source, the largest number that it sends in one timestep.
+    """
     low, high = population.bias.copy(), population.bias.copy()
     for projection in incoming:
         sent = np.full(projection.map.source_size, float(sends(projection.source)))

@@ -154,6 +154,11 @@ def readout_unit(neuron: hard.LeakySum, largest: np.ndarray, lengths: WordLength
 
     Roundings add at most 1/2 unit per timestep to what decays by α: the bound is doubled for them
     and for α rounded up, and α is taken at most 1 − 2^-coefficient_bits.
+
+    Args:
+        neuron: the read-out, with α.
+        largest: largest magnitude of the current, float64 [neuron].
+        lengths: word lengths of states and coefficients.
     """
     bits = _bits(neuron, lengths)
     left = np.maximum(1 - np.abs(neuron.alpha), 2.0**-lengths.coefficient_bits)

@@ -94,6 +94,12 @@ def added(name: str, signals: list[Signal]) -> Signal:
 def transformed(name: str, node: nir.NIRNode, signal: Signal, dt: float) -> Signal:
     """A signal after a node of `LINEAR`.
 
+    Args:
+        name: of the node, for errors.
+        node: one of `LINEAR`.
+        signal: before the node.
+        dt: seconds of one timestep, by which delays are counted.
+
     Raises:
         UltralifError: naming the node and what does not fit.
     """
@@ -125,7 +131,13 @@ def transformed(name: str, node: nir.NIRNode, signal: Signal, dt: float) -> Sign
 
 
 def scaled(name: str, signal: Signal, factor: np.ndarray) -> Signal:
-    """A signal times a factor per value, float64 [value]."""
+    """A signal times a factor per value, float64 [value].
+
+    Args:
+        name: of the node, for errors.
+        signal: before the factor.
+        factor: float64 [value].
+    """
     if np.all(factor == 1):
         return signal
     outer = Diagonal(factor)
@@ -135,6 +147,11 @@ def scaled(name: str, signal: Signal, factor: np.ndarray) -> Signal:
 
 def composed(name: str, outer: AnyMap, inner: LinearMap) -> LinearMap:
     """The map x → outer(inner(x)).
+
+    Args:
+        name: of the node, for errors.
+        outer: applied second.
+        inner: applied first.
 
     Raises:
         UltralifError: it would take too large a matrix.
@@ -146,7 +163,13 @@ def composed(name: str, outer: AnyMap, inner: LinearMap) -> LinearMap:
 
 
 def rows(name: str, one: LinearMap, chosen: np.ndarray) -> LinearMap:
-    """A map with all rows but those chosen, bool [target], set to 0."""
+    """A map with all rows but those chosen, bool [target], set to 0.
+
+    Args:
+        name: of the node, for errors.
+        one: the map.
+        chosen: rows to keep, bool [target].
+    """
     if chosen.all():
         return one
     check_matrix(name, one.target_size, one.source_size)
@@ -169,6 +192,11 @@ def _alike(first: Conv2d, second: Conv2d) -> bool:
 
 def check_matrix(name: str, targets: int, sources: int) -> None:
     """Refuse a matrix that would be too large.
+
+    Args:
+        name: of the node that needs the matrix, for errors.
+        targets: number of rows.
+        sources: number of columns.
 
     Raises:
         UltralifError: naming what needs it.

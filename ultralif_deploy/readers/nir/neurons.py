@@ -119,6 +119,12 @@ def read_by_membrane(name: str, node: nir.NIRNode) -> nir.NIRNode:
 def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventions) -> Model:
     """The model of a node of `POPULATIONS` whose population has a shape.
 
+    Args:
+        name: of the node, for errors.
+        node: one of `POPULATIONS`.
+        shape: of the population, as the node sees it.
+        how: what the file does not say.
+
     Raises:
         UltralifError: naming the node and the parameter.
     """
@@ -178,6 +184,11 @@ def _floor(name: str, bound: float, leak: np.ndarray) -> np.ndarray:
 
 def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     """A parameter as float64 [neuron]: one value per neuron, or fewer that broadcast.
+
+    Args:
+        value: the numbers as the file holds them.
+        shape: of the population, as the node sees it.
+        what: names the node and the parameter, for errors.
 
     Raises:
         UltralifError: values that are no finite numbers, or that fit no shape.
