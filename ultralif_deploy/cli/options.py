@@ -266,7 +266,13 @@ class _Directory(click.Path):
     """A path that is not empty, as an unset variable of a shell is."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The path."""
+        """The path.
+
+        Args:
+            value: what the command line gives.
+            param: click's option, which its error names.
+            ctx: click's context of the command.
+        """
         if value == "":
             self.fail("it is empty; expected a directory, '.' for the current one", param, ctx)
         return super().convert(value, param, ctx)

@@ -97,7 +97,14 @@ def annealing(
     sparsity: float = 0.0,
     bits: str | None = "8",
 ) -> "AnnealOptions":
-    """Options of annealing, with the defaults of the command line."""
+    """Options of annealing, with the defaults of the command line.
+
+    Args:
+        epochs: passes over the training samples; 0 re-estimates without training.
+        learning_rate: of Adam at the start.
+        sparsity: λ of the penalty on the mean spike rate.
+        bits: weight format in the loop, 2 to 8 or `ternary`; None trains float weights.
+    """
     from ultralif_deploy.soft.anneal import AnnealOptions
 
     return AnnealOptions(epochs, learning_rate, sparsity=sparsity, bits=bits)
@@ -111,7 +118,14 @@ def progress() -> "Progress":
 
 
 def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> None:
-    """Print a result: as JSON, or what `summary(result)` makes of it for people."""
+    """Print a result: as JSON, or what `summary(result)` makes of it for people.
+
+    Args:
+        result: what the command gives, as plain values.
+        as_json: whether to print JSON.
+        summary: makes of the result what people read.
+        indent: spaces per level of the JSON; None puts it on one line.
+    """
     if as_json:
         click.echo(json.dumps(result, indent=indent, sort_keys=True, allow_nan=False))
         return

@@ -97,6 +97,11 @@ def load_dataset(source: str | Path) -> Dataset:
 def check_labels(labels: np.ndarray, classes: int, what: str) -> np.ndarray:
     """Return the labels when all lie in [0, classes).
 
+    Args:
+        labels: int64 [sample].
+        classes: number of classes of the network.
+        what: names the data set and its part, for errors.
+
     Raises:
         UltralifError: naming the first label that does not.
     """

@@ -51,6 +51,11 @@ def normalization(name: str) -> tuple[np.ndarray, np.ndarray]:
 def per_value(channels: np.ndarray, values: int, name: str) -> float | np.ndarray:
     """One number for all values of a sample, or float64 [value] with those of its channels.
 
+    Args:
+        channels: float64 [channel]; one number holds for all values.
+        values: number of values of a sample.
+        name: of the normalization, for errors.
+
     Raises:
         UltralifError: samples whose values are not as many in every channel.
     """

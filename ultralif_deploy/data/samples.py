@@ -50,7 +50,13 @@ def check_pixels(dataset: Dataset, assumptions: Assumptions) -> None:
 
 
 def warn_of_saturation(encoder: Encoder, dataset: Dataset, assumptions: Assumptions) -> None:
-    """Say how many event counts are held at 255."""
+    """Say how many event counts are held at 255.
+
+    Args:
+        encoder: of event data.
+        dataset: whose test samples are counted.
+        assumptions: take the warning.
+    """
     held = encoder.saturated(dataset.test.x)
     if held:
         frames = 1 if encoder.one_frame else dataset.test.x.shape[1] // encoder.timesteps

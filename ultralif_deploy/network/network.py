@@ -372,7 +372,13 @@ class Network:
 
 
 def dense(source: str, target: str, weight: np.ndarray) -> Projection:
-    """A projection with a float64 weight matrix [target, source]."""
+    """A projection with a float64 weight matrix [target, source].
+
+    Args:
+        source: name of the population that sends, or of the input.
+        target: name of the population that receives.
+        weight: numbers [target, source].
+    """
     array = frozen(weight, np.float64, np.shape(weight), f"{source}->{target}")
     return Projection(source, target, Dense(array))
 
@@ -393,6 +399,12 @@ def select(population: Population, mask: np.ndarray) -> Population:
 
 
 def per_neuron(value: object, size: int, what: str) -> np.ndarray:
-    """A parameter as float64 [neuron], one value spread over the population if need be."""
+    """A parameter as float64 [neuron], one value spread over the population if need be.
+
+    Args:
+        value: one number, or one per neuron.
+        size: number of neurons.
+        what: names the parameter, for errors.
+    """
     spread = np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
     return frozen(spread, np.float64, (size,), what)

@@ -59,7 +59,13 @@ def run_hard(network: Network, values: np.ndarray) -> HardTrace:
 def total_current(
     network: Network, population: Population, signals: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Current [time, batch, neuron] of a population from the signals of its sources."""
+    """Current [time, batch, neuron] of a population from the signals of its sources.
+
+    Args:
+        network: whose projections count.
+        population: that receives the current.
+        signals: what each source sends, [time, batch, source], by the name of the source.
+    """
     summed = population.bias
     for projection in network.incoming(population.name):
         summed = summed + projection.map.apply(signals[projection.source].astype(np.float64))

@@ -161,6 +161,12 @@ class Conv2d:
 def average_pool(
     input_shape: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int]
 ) -> Conv2d:
-    """Average pooling without padding: a depthwise convolution with weights 1/(kh·kw)."""
+    """Average pooling without padding: a depthwise convolution with weights 1/(kh·kw).
+
+    Args:
+        input_shape: (channels, height, width).
+        kernel: (kh, kw), the height and width of a window.
+        stride: from window to window, down and across.
+    """
     weight = np.full((input_shape[0], 1, *kernel), 1.0 / (kernel[0] * kernel[1]))
     return Conv2d(weight, input_shape, stride, groups=input_shape[0])

@@ -43,7 +43,13 @@ TABLE_MAX = 4096
 
 
 def leak(v: int, decay: int, bits: int) -> int:
-    """sgn(v)·((|v|·(2^bits − decay)) >> bits): truncation toward zero."""
+    """sgn(v)·((|v|·(2^bits − decay)) >> bits): truncation toward zero.
+
+    Args:
+        v: state word, as a membrane potential.
+        decay: share that is lost per timestep, in units of 2^-bits.
+        bits: fraction bits of the decay.
+    """
     kept = (abs(v) * ((1 << bits) - decay)) >> bits
     return kept if v >= 0 else -kept
 
@@ -77,6 +83,11 @@ def spike_count(above: int, reset: int, most: int) -> int:
     """Spikes of a neuron whose membrane passes its threshold by `above`.
 
     Each takes `reset` ≥ 1 from it: the fewest that leave nothing above, at most `most`.
+
+    Args:
+        above: membrane potential minus threshold, in membrane units.
+        reset: what one spike takes from the membrane, in membrane units.
+        most: spikes that a neuron may send in one timestep.
     """
     return min(most, -(-above // reset)) if above > 0 else 0
 

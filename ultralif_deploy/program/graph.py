@@ -21,6 +21,12 @@ INPUT = "input"
 def frozen(value: Any, dtype: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     """A read-only copy of an array with the given dtype and shape.
 
+    Args:
+        value: an array, or what NumPy makes one of.
+        dtype: of the copy.
+        shape: that the value must have.
+        what: names the array, for errors.
+
     Raises:
         UltralifError: another shape, or values that the dtype cannot hold.
     """
@@ -160,7 +166,13 @@ class Projection:
 
 
 def shape_of(name: str, size: int, projections: Sequence[Projection]) -> tuple[int, ...]:
-    """Shape of a population or the input as its convolutions see it: (C, H, W), or (size,)."""
+    """Shape of a population or the input as its convolutions see it: (C, H, W), or (size,).
+
+    Args:
+        name: of the population, or of the input.
+        size: number of its neurons or values.
+        projections: all of the program.
+    """
     for p in projections:
         if isinstance(p.map, Conv2d) and p.target == name:
             return p.map.output_shape

@@ -103,6 +103,13 @@ def run_in_steps(
 
     `on_done` is called with the number of samples done: after each step, and during a step by
     executables that say so themselves.
+
+    Args:
+        executable: what runs them.
+        inputs: uint8 [time, batch, input].
+        step: number of samples that run at once.
+        on_done: gets the number of samples done.
+        record: keep the spikes.
     """
     traces = []
     total = inputs.shape[1]

@@ -129,7 +129,13 @@ def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
 def stage_current(
     stage: Stage, signals: dict[str, Tensor], effective: EffectiveParameters | None = None
 ) -> Tensor:
-    """Current [row, ...] of a stage; rows are timesteps and samples."""
+    """Current [row, ...] of a stage; rows are timesteps and samples.
+
+    Args:
+        stage: whose branches count.
+        signals: [row, ...] by the name of the source.
+        effective: weight and bias to use in place of each linear layer's own.
+    """
     currents = [
         branch.current(added([signals[source] for source in branch.sources]), effective)
         for branch in stage.branches
@@ -140,7 +146,15 @@ def stage_current(
 def fire(
     stage: Stage, current: Tensor, time: int, factor: float, straight_through: bool = False
 ) -> Tensor:
-    """Spikes [row, ...] of a current of that shape."""
+    """Spikes [row, ...] of a current of that shape.
+
+    Args:
+        stage: with a neuron model.
+        current: [row, ...]; all samples of the first timestep come first.
+        time: number of timesteps.
+        factor: multiplies every neuron's temperature; 0 is the hard network.
+        straight_through: hard values, soft derivatives.
+    """
     assert stage.neuron is not None
     ordered = current.movedim(1, -1) if stage.channelwise else current
     neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()

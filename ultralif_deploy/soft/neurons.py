@@ -48,7 +48,13 @@ class SoftNeuron(nn.Module):
         return (torch.zeros_like(current),)
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
-        """One timestep: current [batch, neuron] -> spikes [batch, neuron] and the next state."""
+        """One timestep: current [batch, neuron] -> spikes [batch, neuron] and the next state.
+
+        Args:
+            current: [batch, neuron].
+            state: before this timestep, as `initial_state` or the last `step` gave it.
+            factor: multiplies the temperature; 0 is the hard neuron.
+        """
         raise NotImplementedError
 
     def temperature(self) -> Scalar:
@@ -62,6 +68,12 @@ class SoftNeuron(nn.Module):
 
         With `straight_through` the values are those of the hard limit and the derivative is that
         of the soft neuron at factor 1, taken around the hard state.
+
+        Args:
+            current: [time, batch, neuron].
+            factor: multiplies the temperature; 0 is the hard neuron. It does not count with
+                `straight_through`.
+            straight_through: hard values, soft derivatives.
         """
         state = self.initial_state(current[0])
         spikes = []

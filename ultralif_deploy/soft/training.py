@@ -186,7 +186,13 @@ def _target(
 
 
 def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Integer inputs [time, batch, input] as the real values that a soft network sees."""
+    """Integer inputs [time, batch, input] as the real values that a soft network sees.
+
+    Args:
+        encoder: that made the inputs.
+        values: integers [time, batch, input].
+        dtype: of the result.
+    """
     inputs = torch.tensor(values, dtype=dtype)
     scale, offset = (torch.as_tensor(v, dtype=dtype) for v in encoder.reading(values.shape[-1]))
     return inputs if encoder.kind != "constant" else inputs * scale + offset
@@ -200,7 +206,15 @@ def evaluate(
     factor: float,
     quantizer: LoopQuantizer | None = None,
 ) -> tuple[float, float]:
-    """Accuracy and mean spike rate at one annealing factor, in evaluation mode."""
+    """Accuracy and mean spike rate at one annealing factor, in evaluation mode.
+
+    Args:
+        network: in evaluation mode already.
+        samples: with labels.
+        encoder: turns the samples into inputs.
+        factor: multiplies every neuron's temperature; 0 is the hard network.
+        quantizer: rounds the weights; None takes them as they are.
+    """
     assert samples.y is not None
     correct, rate = 0, 0.0
     for where, values in encoder.blocks(samples.x):

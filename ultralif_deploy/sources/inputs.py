@@ -64,6 +64,15 @@ def settle_encoder(
     With `torch_axes` the network was trained by torch on channels first, so that samples with
     channels last are turned.
 
+    Args:
+        settings: options as given.
+        stored: settings that the file holds, by name.
+        dataset: the samples; None without data.
+        inputs: number of inputs of the network.
+        assumptions: hold the timesteps already; take what is chosen here, and the warnings.
+        default: encoding where nothing else tells.
+        torch_axes: whether the network was trained on channels first.
+
     Raises:
         UltralifError: settings and data that contradict each other.
     """

@@ -57,6 +57,11 @@ def open_program(
 ) -> tuple[Program, Dataset, Encoder, Assumptions]:
     """A program with its data; networks of other tools are quantized first, to 8 bits or `bits`.
 
+    Args:
+        path: a program, or a NIR file of another tool.
+        settings: options as given; they name the data set.
+        bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8.
+
     Raises:
         UltralifError: bad input, or bits for a program, whose weights have theirs.
     """

@@ -78,6 +78,11 @@ class Settings:
 def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> None:
     """Refuse settings that mean nothing for a file.
 
+    Args:
+        settings: options as given.
+        names: fields of `Settings` that mean nothing here.
+        why: ends the message.
+
     Raises:
         UltralifError: one of them was given.
     """

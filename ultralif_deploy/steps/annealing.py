@@ -22,6 +22,12 @@ def annealed_network(
 ) -> tuple[Network, str]:
     """Anneal, write `annealed.pt`, and harden.
 
+    Args:
+        source: with a soft network.
+        options: how to fine-tune.
+        directory: for `annealed.pt` and what is needed to go on after a stop.
+        progress: shows every epoch.
+
     Returns:
         The hard network, and how it was annealed, in words.
     """
@@ -38,6 +44,13 @@ def anneal_network(
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> tuple[SoftNetwork, str]:
     """Anneal by what the data allow: labels, samples without labels, or nothing.
+
+    Args:
+        source: with a soft network.
+        options: how to fine-tune.
+        directory: for what is needed to go on after a stop; None keeps nothing.
+        progress: shows every epoch.
+        on_epoch: gets the figures of every epoch run now.
 
     Returns:
         The annealed network, and how, in words (`none` without data).

@@ -22,6 +22,11 @@ def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> dict[
 
     Networks come with what would be stored of every parameter with weights of so many bits.
 
+    Args:
+        path: of the file.
+        settings: data, encoding and what the file does not say.
+        bits: of the weights, 2 to 8 or `ternary`.
+
     Raises:
         UltralifError: bad input, or settings for a program, which has its own.
     """

@@ -20,7 +20,16 @@ def run_on(
     progress: Progress,
     counter: EventCounter | None = None,
 ) -> Trace:
-    """Run all samples; a counter gets every block with its spikes, which are not kept."""
+    """Run all samples; a counter gets every block with its spikes, which are not kept.
+
+    Args:
+        on: name of a back end.
+        program: to be run.
+        test: the samples.
+        encoder: turns the samples into inputs.
+        progress: shows how many samples are done.
+        counter: counts events; None keeps no spikes while running.
+    """
     steps = encoder.timesteps
     if encoder.kind == "constant":
         steps = min(steps, program.timesteps)

@@ -30,6 +30,12 @@ def compare_with_file(
     """Warn where a checkpoint's accuracy and the measured one are too far apart to be chance.
 
     The sampling error is that of two binomial proportions of so many samples, 95 %.
+
+    Args:
+        record: what the checkpoint holds beside its weights.
+        measured: accuracy of the soft network on the test samples, 0 to 1.
+        samples: number of test samples.
+        assumptions: take the warning.
     """
     stated = file_accuracy(record)
     if stated is None:

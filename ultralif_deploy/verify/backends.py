@@ -109,6 +109,11 @@ def back_end(name: str) -> BackEnd:
 def write_artefact(name: str, program: Program, directory: Path) -> tuple[Path, ...]:
     """Write what a back end executes below a directory; nothing for one that has no artefact.
 
+    Args:
+        name: of the back end.
+        program: to be run.
+        directory: below which the artefact gets a directory of its own.
+
     Raises:
         Refused: the target cannot express the program exactly.
     """
@@ -118,6 +123,11 @@ def write_artefact(name: str, program: Program, directory: Path) -> tuple[Path, 
 
 def load_written(name: str, program: Program, directory: Path) -> Executable:
     """Make ready what `write_artefact` wrote.
+
+    Args:
+        name: of the back end.
+        program: that was written.
+        directory: as `write_artefact` was given it.
 
     Raises:
         Missing: a tool that the back end needs is not installed.

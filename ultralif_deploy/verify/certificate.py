@@ -204,6 +204,13 @@ def check_certificate(
     failures: list[str] = []
 
     def compare(what: str, claimed: Any, found: Any) -> None:
+        """Note a claim that does not hold.
+
+        Args:
+            what: names the claim, for the list of failures.
+            claimed: value in the certificate.
+            found: value of the files or of a new run.
+        """
         if claimed != found:
             failures.append(what)
 

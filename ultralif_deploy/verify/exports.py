@@ -51,7 +51,13 @@ def checksums(directory: Path, target: str) -> dict[str, str]:
 def write_exports(
     program: Program, directory: Path, targets: Iterable[str] = tuple(EXPORTERS)
 ) -> Exports:
-    """Write a program in every form that can express it; an older refused form is removed."""
+    """Write a program in every form that can express it; an older refused form is removed.
+
+    Args:
+        program: to be written.
+        directory: below which every form gets a directory of its own.
+        targets: keys of `EXPORTERS`.
+    """
     files: dict[str, tuple[Path, ...]] = {}
     refused: dict[str, str] = {}
     for target in targets:

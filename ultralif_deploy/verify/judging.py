@@ -111,7 +111,13 @@ def within_allowed(accuracy: Accuracy) -> bool:
 
 
 def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> Verdict:
-    """`YES`, `UNSURE`, `WITH_LOSSES` or `NO`."""
+    """`YES`, `UNSURE`, `WITH_LOSSES` or `NO`.
+
+    Args:
+        findings: all of the deployment; notes do not count.
+        exact: whether all back ends agree.
+        gap_allowed: whether the gap is at most what was allowed, if anything was.
+    """
     found = [finding for finding in findings if finding.severity != NOTE]
     if not exact or not gap_allowed or any(f.severity == FAILURE for f in found):
         return NO
@@ -123,7 +129,13 @@ def verdict(findings: Iterable[Finding], *, exact: bool, gap_allowed: bool) -> V
 def rounding_findings(
     network: Network, program: Program, delays: tuple[Delay, ...] = ()
 ) -> tuple[tuple[Row, ...], list[Finding]]:
-    """The table of what was meant and stored, and what in it is worth a word."""
+    """The table of what was meant and stored, and what in it is worth a word.
+
+    Args:
+        network: what was quantized, after the passes.
+        program: what became of it.
+        delays: of connections, as the file means them.
+    """
     rows = rounding_table(network, program, delays)
     found = [_too_far(row) for row in rows if row.exceeds]
     return rows, [*found, *_fewer_bits(network, program)]

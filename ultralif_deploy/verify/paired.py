@@ -38,6 +38,11 @@ def paired_gap(first: np.ndarray, second: np.ndarray, draws: int = 1) -> PairedG
     Behav. Stat. 37, 2012): with n01, n10 the discordant counts, p̃ = (count + 1)/(n + 2) and
     p̃10 − p̃01 ± z·√((p̃10 + p̃01 − (p̃10 − p̃01)²)/(n + 2)). The test is exact: the discordant
     samples are binomial with p = ½ under equality (McNemar 1947).
+
+    Args:
+        first: whether the first classifier is right, bool [draw · sample], draw by draw.
+        second: the same of the second; the gap is the first's accuracy minus this one's.
+        draws: number of draws of each sample's input spikes.
     """
     from scipy.stats import binomtest
 

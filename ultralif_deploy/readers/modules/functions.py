@@ -80,10 +80,8 @@ class Call:
     """A call of a function of torch.
 
     Attributes:
-        func: the function.
-        name: of it.
-        args: its arguments.
-        kwargs: those by name.
+        func, name: the function and its name.
+        args, kwargs: its arguments by position and by name.
         result: what it gave.
         known: what its arguments meant before it ran, by identity; at least one.
     """
@@ -104,7 +102,13 @@ class Call:
         return next((m for m in self.known.values() if isinstance(m, kind)), None)
 
     def option(self, name: str, place: int, default: Any) -> Any:
-        """An argument by name or place."""
+        """An argument by name or place.
+
+        Args:
+            name: of the argument.
+            place: where it stands among those by position, from 0.
+            default: where the call does not give it.
+        """
         return self.kwargs.get(name, self.args[place] if len(self.args) > place else default)
 
 
@@ -307,6 +311,11 @@ def _layer(call: Call, shape: tuple[int, ...]) -> Meaning:
 
 def shaped(name: str, signal: Signal, shape: tuple[int, ...]) -> Signal:
     """A signal in the shape of its tensor.
+
+    Args:
+        name: of the function, for errors.
+        signal: what the function gives.
+        shape: of the tensor, without the batch.
 
     Raises:
         UltralifError: another number of values.

@@ -52,7 +52,13 @@ def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
 
 
 def function_node(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nir.NIRNode:
-    """The node of a function of `FUNCTIONS`, whose first argument is the signal."""
+    """The node of a function of `FUNCTIONS`, whose first argument is the signal.
+
+    Args:
+        name: key of `FUNCTIONS`.
+        args: by position, the signal first.
+        kwargs: those by name; `input` is the signal.
+    """
     return FUNCTIONS[name](*args[1:], **{k: v for k, v in kwargs.items() if k != "input"})
 
 

@@ -114,9 +114,24 @@ class Recorder(Float64):
 
     def _hooked(self, name: str, layer: nn.Module, leaf: Leaf) -> list[Any]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+            """Note that a call of the layer begins.
+
+            Args:
+                module: the layer.
+                args: of the call, by position.
+                kwargs: those by name.
+            """
             self._depth += 1
 
         def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+            """Give the call of the layer its meaning, unless it is inside another layer's.
+
+            Args:
+                module: the layer.
+                args: of the call, by position.
+                kwargs: those by name.
+                result: what the layer gave.
+            """
             self._depth -= 1
             if self._depth == 0:
                 try:
@@ -131,7 +146,13 @@ class Recorder(Float64):
 
 
 def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
-    """All arguments of a layer's call in the order of its `forward`."""
+    """All arguments of a layer's call in the order of its `forward`.
+
+    Args:
+        layer: that was called.
+        args: of the call, by position.
+        kwargs: those by name.
+    """
     bound = inspect.signature(layer.forward).bind(*args, **kwargs)
     bound.apply_defaults()
     return tuple(bound.arguments.values())

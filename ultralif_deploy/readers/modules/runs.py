@@ -17,7 +17,13 @@ class Listener(Protocol):
     """Who follows a run."""
 
     def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
-        """`forward` is about to be called with an input."""
+        """`forward` is about to be called with an input.
+
+        Args:
+            given: the input, float64: of all timesteps, or [batch, …] of one.
+            axis: where `given` has the timesteps; None where it is one timestep's.
+            timestep: of `given`, from 0; 0 where it holds all.
+        """
 
     def ends(self, result: Any) -> None:
         """`forward` returned."""
@@ -37,7 +43,13 @@ class States:
         self._after: dict[str, tuple[Any, ...]] = {}
 
     def keep(self, population: str, given: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        """Remember which states a population was given; its last outputs follow them in order."""
+        """Remember which states a population was given; its last outputs follow them in order.
+
+        Args:
+            population: that was called.
+            given: the states it was given.
+            outputs: all that it returned, the next states last.
+        """
         self._after[population] = outputs[len(outputs) - len(given) :]
         for place, state in enumerate(given):
             self._given[id(state)] = (population, place)

@@ -41,7 +41,13 @@ NOT_RECORDED = "what forward does is not what was recorded, so the module cannot
 
 
 def random_inputs(shape: tuple[int, ...], timesteps: int, read: hard.Input) -> np.ndarray:
-    """Integer inputs int64 [time, sample, …] of 0 to `read.maximum`."""
+    """Integer inputs int64 [time, sample, …] of 0 to `read.maximum`.
+
+    Args:
+        shape: of one input of one timestep.
+        timesteps: T of the run.
+        read: the largest input, and whether one input holds for all timesteps.
+    """
     rng = np.random.default_rng(SEED)
     rates = np.array(RATES).reshape(-1, *(1 for _ in shape))
     whole = (timesteps, len(RATES), *shape)
@@ -177,7 +183,13 @@ class _Driven(States):
             handle.remove()
 
     def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
-        """Nothing is followed here."""
+        """Nothing is followed here.
+
+        Args:
+            given: the input, float64: of all timesteps, or [sample, …] of one.
+            axis: where `given` has the timesteps; None where it is one timestep's.
+            timestep: of `given`, from 0; 0 where it holds all.
+        """
 
     def ends(self, result: Any) -> None:
         self.returned.append(self._reading.chosen(result))
@@ -187,6 +199,14 @@ class _Driven(States):
 
     def _hook(self, name: str) -> Any:
         def replace(layer: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
+            """What a layer gives, with random spikes in the place of its own.
+
+            Args:
+                layer: the neurons that were called.
+                args: of the call, by position.
+                kwargs: those by name.
+                result: what the layer gave.
+            """
             if name not in self._reading.layers.values():
                 return result
             population = next(self._calls, "")

@@ -109,6 +109,11 @@ class _Trial:
     def record(self, reading: Reading, own: nn.Module, axis: int | None) -> np.ndarray:
         """Run a copy and read it; the timesteps whose inputs it saw.
 
+        Args:
+            reading: of `own`; takes what the run tells.
+            own: a copy of the module in float64.
+            axis: where `forward` expects the timesteps; None where it is one, or repeats one input.
+
         Raises:
             UltralifError: it fails, or something in it cannot be read.
         """
@@ -131,6 +136,11 @@ class _Trial:
 
     def checked(self, reading: Reading, axis: int | None, saw: np.ndarray) -> hard.Network:
         """The network, after every check.
+
+        Args:
+            reading: of a run that was recorded.
+            axis: where `forward` expects the timesteps; None where it is one, or repeats one input.
+            saw: the timesteps whose inputs the run saw, int64 [time].
 
         Raises:
             UltralifError: module and network differ.

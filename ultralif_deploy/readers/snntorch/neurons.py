@@ -24,6 +24,11 @@ NEURONS = (snntorch.Leaky, snntorch.Synaptic, snntorch.RLeaky, snntorch.RSynapti
 def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
     """A neuron with what arrives there, its own spikes among them.
 
+    Args:
+        name: of the layer, for errors.
+        layer: one of `NEURONS`.
+        signal: what arrives at the layer from elsewhere.
+
     Raises:
         UltralifError: naming an option that no model has.
     """

@@ -72,7 +72,13 @@ class Reading(States):
         self._sequences: list[bool] = []
 
     def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
-        """Give the input its meaning."""
+        """Give the input its meaning.
+
+        Args:
+            given: the input, float64: of all timesteps, or [batch, …] of one.
+            axis: where `given` has the timesteps; None where it is one timestep's.
+            timestep: of `given`, from 0; 0 where it holds all.
+        """
         meaning: Meaning = Later()
         if axis is not None:
             meaning = Frames.whole(given, axis)
@@ -124,6 +130,11 @@ class Reading(States):
 
     def network(self, shape: tuple[int, ...], timesteps: int, read: hard.Input) -> hard.Network:
         """The network of what was found.
+
+        Args:
+            shape: of one input of one timestep.
+            timesteps: T of one inference.
+            read: how integer inputs are read, of any size.
 
         Raises:
             UltralifError: naming what cannot be expressed.
