@@ -41,10 +41,10 @@ def assembled(
     timesteps: int,
     read: hard.Input,
 ) -> hard.Network:
-    """The network of populations that hear each other.
+    """The network of populations that project to each other.
 
-    A delay of d timesteps is a chain of d populations that repeat what they hear, each updated
-    before its source, so that it hears the timestep before. An edge back has a delay of one.
+    A delay of d timesteps is a chain of d populations that repeat their input, each updated before
+    its source, so that it gets the spikes of the timestep before. An edge back has a delay of one.
 
     Args:
         arriving: populations by name.

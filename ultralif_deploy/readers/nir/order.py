@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 
 
 def update_order(sources: Mapping[str, Collection[str]], start: Collection[str]) -> list[str]:
-    """Every population after those that it hears in the same timestep.
+    """Every population after its sources of the same timestep.
 
     A cycle is cut before the population that the input reaches first (by number of populations on
     the way, then by name): the edges of the cycle that lead to it are the edges back.
 
     Args:
-        sources: by population, the populations that it hears without delay.
-        start: populations that hear the input.
+        sources: by population, the populations that project to it without delay.
+        start: populations that the input projects to.
     """
     level = _levels(sources, start)
     above = {name: _reached(name, sources) for name in sources}
@@ -35,7 +35,7 @@ def _levels(sources: Mapping[str, Collection[str]], start: Collection[str]) -> d
 
 
 def _reached(name: str, sources: Mapping[str, Collection[str]]) -> set[str]:
-    """Everything that a population hears, directly or through others."""
+    """All sources of a population, directly or through others."""
     found: set[str] = set()
     waiting = list(sources[name])
     while waiting:

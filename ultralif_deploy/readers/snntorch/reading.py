@@ -276,7 +276,7 @@ class Reading(States):
         if isinstance(current, Signal) and not _same(current, self.currents[population]):
             raise UltralifError(
                 f"{population}: a neuron used twice in a timestep with one state, or one that "
-                "hears spikes of the timestep before; expected one neuron for every place, or a "
+                "gets spikes of the timestep before; expected one neuron for every place, or a "
                 "state for each; and RLeaky or RSynaptic where spikes come back"
             )
 
