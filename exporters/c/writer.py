@@ -59,6 +59,11 @@ class Vectors:
 def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, ...]:
     """Write the program and a self-test on `vectors`.
 
+    Args:
+        program: any whose models are in `MODELS`.
+        directory: made where there is none.
+        vectors: what `program` answers to some inputs, for the self-test.
+
     Raises:
         UltralifError: nothing can be written there.
     """

@@ -60,6 +60,11 @@ def write_map(
 def read_map(name: str, node: nir.NIRNode, identity: bool) -> tuple[LinearMap, np.ndarray | None]:
     """The map and the bias int64 [target] of a node; an identity only where it still is one.
 
+    Args:
+        name: of the node, for errors.
+        node: one of `WEIGHTS`, as read from a file.
+        identity: whether the node was written for an identity.
+
     Raises:
         UltralifError: weights that are not whole or not int8, shapes that do not fit.
     """

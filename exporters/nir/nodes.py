@@ -8,10 +8,8 @@ all that differs between neurons goes into the bias of a weight node:
 
 Neurons with memory follow PROGRAM.md's integer arithmetic, which no standard node has. They are
 nodes of our own, which other tools refuse instead of running something else. Importing this module
-registers them with `nir`.
-
-Source: Pedersen et al., "Neuromorphic intermediate representation", Nature Communications 15, 8122
-(2024), for the standard primitives.
+registers them with `nir`. Source: Pedersen et al., "Neuromorphic intermediate representation",
+Nature Communications 15, 8122 (2024), for the standard primitives.
 """
 
 import math
@@ -44,11 +42,9 @@ V_THRESHOLD = 0.5
 
 
 class _Leaky:
-    """A leaky node's dictionary: what all nodes once had is not written down.
+    """A leaky node's dictionary: what all nodes once had is not written down."""
 
-    A reader that knows nothing else meets a field that it does not know, and refuses.
-    """
-
+    # A reader that knows nothing else meets a field that it does not know, and refuses.
     OPTIONAL: ClassVar[dict[str, Any]] = {"decay_bits": DECAY_BITS}
 
     def to_dict(self) -> dict[str, Any]:
@@ -342,7 +338,13 @@ def _first(node: Any) -> Any:
 
 
 def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
-    """The scale float64 [neuron] that a node carries."""
+    """The scale float64 [neuron] that a node carries.
+
+    Args:
+        name: of the population, for errors.
+        node: as read from a file.
+        size: neurons of the population.
+    """
     metadata = _metadata(node)
     if "scale" not in metadata:
         raise UltralifError(f"{name}: no scale in the node's metadata; expected {size} values")

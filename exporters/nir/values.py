@@ -12,18 +12,37 @@ EXACT_INTEGER = 1 << 53
 
 
 def numbers(value: Any, size: int, what: str) -> np.ndarray:
-    """A vector float64 [size] of finite numbers; anything else is an error."""
+    """A vector float64 [size] of finite numbers; anything else is an error.
+
+    Args:
+        value: as read from a file.
+        size: how many numbers are expected.
+        what: what the value is, for errors.
+    """
     return frozen(_numeric(value, what), np.float64, (size,), what)
 
 
 def whole(value: Any, dtype: Any, shape: int | tuple[int, ...], what: str) -> np.ndarray:
-    """An array of whole numbers that the integer dtype holds; anything else is an error."""
+    """An array of whole numbers that the integer dtype holds; anything else is an error.
+
+    Args:
+        value: as read from a file.
+        dtype: an integer type of NumPy.
+        shape: that is expected; a number is the length of a vector.
+        what: what the value is, for errors.
+    """
     expected = shape if isinstance(shape, tuple) else (shape,)
     return frozen(_numeric(value, what), dtype, expected, what)
 
 
 def whole_float(value: Any, size: int, what: str) -> np.ndarray:
-    """A vector int64 [size] of whole numbers that float64 holds exactly."""
+    """A vector int64 [size] of whole numbers that float64 holds exactly.
+
+    Args:
+        value: as read from a file.
+        size: how many numbers are expected.
+        what: what the value is, for errors.
+    """
     given = numbers(value, size, what)
     if np.abs(given).max(initial=0) > EXACT_INTEGER:
         raise UltralifError(f"{what}: reaches {np.abs(given).max():g}; expected at most 2^53")

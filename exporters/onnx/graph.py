@@ -30,13 +30,26 @@ class Graph:
         self.outputs: list[ValueInfoProto] = []
 
     def input(self, name: str, kind: int, shape: list[str | int]) -> "Value":
-        """A new input of the graph."""
+        """A new input of the graph.
+
+        Args:
+            name: without the prefix.
+            kind: element type, of `TensorProto`.
+            shape: length of each axis; one that is left open has a name.
+        """
         name = self.prefix + name
         self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return Value(self, name)
 
     def output(self, value: "Value", name: str, kind: int, shape: list[str | int]) -> None:
-        """Make a value an output, under a name of its own."""
+        """Make a value an output, under a name of its own.
+
+        Args:
+            value: what the graph gives.
+            name: without the prefix.
+            kind: element type of the value, of `TensorProto`.
+            shape: length of each axis; one that is left open has a name.
+        """
         name = self.prefix + name
         self.nodes.append(helper.make_node("Identity", [value.name], [name]))
         self.outputs.append(helper.make_tensor_value_info(name, kind, shape))

@@ -64,7 +64,13 @@ def update(before: Update) -> Result:
 
 
 def leak(p: Update, word: int = 0, decay: str = "decay") -> Value:
-    """sgn(v)·⌊|v|·(2^k − decay)/2^k⌋ of a state word v, k = decay_bits."""
+    """sgn(v)·⌊|v|·(2^k − decay)/2^k⌋ of a state word v, k = decay_bits.
+
+    Args:
+        p: what the update starts from.
+        word: index of v among the state words.
+        decay: name of the parameter that says what leaks away, int32 [neuron].
+    """
     assert isinstance(p.neuron, LEAKY)
     rate, v, one = p[decay], p.words[word], 1 << p.neuron.decay_bits
     kept = (abs(v) * (-rate + one)).whole_part(one)

@@ -58,6 +58,12 @@ def gather(signal, geometry, kernel, patches):  # type: ignore[no-untyped-def]
     """Copy what each output position sees of uint8 [row, source] to [row, position, weight].
 
     `patches` comes as zeros, which stay where the kernel hangs over the border.
+
+    Args:
+        signal: uint8 [row, source]; a row is one timestep of one sample.
+        geometry: see above.
+        kernel: rows and columns of the kernel, a pair.
+        patches: uint8 [row, position, weight]; weights by channel, kernel row, kernel column.
     """
     channels, height, width = geometry[:3]
     rows, columns = geometry[4:6]

@@ -80,6 +80,11 @@ class EventChain:
     ) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray] | None]:
         """Run inputs uint8 [time, batch, input], contiguous.
 
+        Args:
+            inputs: uint8 [time, batch, input], 0 or 1.
+            record: whether to keep the spikes.
+            threads: more than 1 lets the process's other threads help with large inputs.
+
         Returns:
             Logits int64 [batch, class]; counts int64 [layer, 2, batch], spikes into each
             projection and its operations; the largest input; and the spikes uint8

@@ -22,7 +22,14 @@ VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len
 
 @jit
 def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
-    """Spikes of threshold units: I + bias > limit."""
+    """Spikes of threshold units: I + bias > limit.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in current units.
+        limit: int64 [N], in current units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for t in range(time):
         for b in range(batch):
@@ -32,7 +39,17 @@ def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
 
 @jit
 def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore[no-untyped-def]
-    """Max-plus LIF; v int64 [B, N] is the state, changed in place."""
+    """Max-plus LIF; v int64 [B, N] is the state, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in current units.
+        limit: int64 [N], in current units.
+        decay: int64 [N], what v loses in a timestep, in current units.
+        reset: int64 [N], in current units.
+        v: int64 [B, N], in current units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
@@ -45,7 +62,16 @@ def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore
 
 @jit
 def synapse(current, bias, decay, bits, fraction, i):  # type: ignore[no-untyped-def]
-    """The synaptic current after this timestep, int64, not saturated."""
+    """The synaptic current after this timestep, int64, not saturated.
+
+    Args:
+        current: int32, of one neuron in this timestep.
+        bias: int64, in membrane units.
+        decay: whole number, the share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        fraction: a current unit is 2^fraction membrane units.
+        i: int64, the synaptic current before this timestep, in membrane units.
+    """
     return leak(i, np.int64(decay), bits) + (np.int64(current) << fraction) + bias
 
 
@@ -89,7 +115,23 @@ def fire(mode, before, total, limit, reset, top, most, floor):  # type: ignore[n
 def lif(  # type: ignore[no-untyped-def]
     current, bias, limit, decay, bits, reset, floor, mode, fraction, top, most, v, spikes
 ):
-    """Leaky integrate and fire; v int64 [B, N] is the state, changed in place."""
+    """Leaky integrate and fire; v int64 [B, N] is the state, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limit: int64 [N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        reset: int64 [N], in membrane units; as for `fire`.
+        floor: int64 [N], in membrane units; as for `fire`.
+        mode: as for `fire`.
+        fraction: a current unit is 2^fraction membrane units.
+        top: as for `fire`.
+        most: as for `fire`.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten; 0 to `most`.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
@@ -118,7 +160,24 @@ def cuba_lif(  # type: ignore[no-untyped-def]
     v,
     spikes,
 ):
-    """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents."""
+    """As `lif` behind a synaptic current; v int64 [B, 2·N] holds membranes, then currents.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limit: int64 [N], in membrane units.
+        decay: int64 [N], share of the membrane that leaks away, in units of 2^−bits.
+        synaptic_decay: int64 [N], share of the synaptic current that leaks away, as `decay`.
+        bits: fraction bits of both decays.
+        reset: int64 [N], in membrane units; as for `fire`.
+        floor: int64 [N], in membrane units; as for `fire`.
+        mode: as for `fire`.
+        fraction: a current unit is 2^fraction membrane units.
+        top: largest membrane and largest synaptic current that a word holds.
+        most: as for `fire`.
+        v: int64 [B, 2·N], in membrane units, changed in place.
+        spikes: uint8 [T, B, N], overwritten; 0 to `most`.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
@@ -135,7 +194,15 @@ def cuba_lif(  # type: ignore[no-untyped-def]
 
 @jit
 def leaky_integrator(current, bias, decay, bits, v):  # type: ignore[no-untyped-def]
-    """Read-out; v int64 [B, N] is the state, changed in place."""
+    """Read-out; v int64 [B, N] is the state, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        v: int64 [B, N], in membrane units.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
@@ -146,7 +213,16 @@ def leaky_integrator(current, bias, decay, bits, v):  # type: ignore[no-untyped-
 
 @jit
 def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-untyped-def]
-    """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place."""
+    """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        decay: int64 [N], share of the membrane that leaks away, in units of 2^−bits.
+        synaptic_decay: int64 [N], share of the synaptic current that leaks away, as `decay`.
+        bits: fraction bits of both decays.
+        v: int64 [B, 2·N], in membrane units.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):
@@ -160,7 +236,19 @@ def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-u
 
 @jit
 def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  # type: ignore[no-untyped-def]
-    """Ring of leaky neurons; v int64 [B, N] is the state, changed in place."""
+    """Ring of leaky neurons; v int64 [B, N] is the state, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limit: int64 [N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        released: bool, the form `released`; otherwise `paper`.
+        stride: distance of both neighbours on the ring, in neurons.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     u = np.empty(size, dtype=np.int64)
     left = (np.arange(size) - stride) % size
@@ -184,7 +272,18 @@ def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  
 
 @jit
 def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: ignore[no-untyped-def]
-    """Soft maximum from a table; v int64 [B, N] is the state, changed in place."""
+    """Soft maximum from a table; v int64 [B, N] is the state, changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limit: int64 [N], in membrane units.
+        decay: int64 [N], what v loses in a timestep, in membrane units.
+        table: int64 [entry], what the soft maximum adds, in membrane units.
+        shift: an entry holds for 2^shift distances in a row, in membrane units.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for b in range(batch):
         for t in range(time):

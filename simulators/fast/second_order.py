@@ -17,7 +17,23 @@ clip = jit(fixed.clip)
 def silif(  # type: ignore[no-untyped-def]
     current, bias, threshold, reset, alpha, beta, a, b, shift, fraction, width, state, spikes
 ):
-    """SiLIF: words u and w."""
+    """SiLIF: words u and w.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in state units.
+        threshold: int64 [N], in state units.
+        reset: int64 [N], what a spike takes from u, in state units.
+        alpha: int64 [N], coefficient in units of 2^−fraction.
+        beta: int64 [N], coefficient in units of 2^−fraction.
+        a: int64 [N], coefficient in units of 2^−fraction.
+        b: int64 [N], what a spike adds to w, in state units.
+        shift: int64 [N], a current unit is 2^shift state units.
+        fraction: int64 [N], fraction bits of the coefficients.
+        width: int64 [N], bits that both words saturate to.
+        state: int64 [B, 2N], in state units, changed in place.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for k in range(batch):
         for t in range(time):
@@ -36,7 +52,21 @@ def silif(  # type: ignore[no-untyped-def]
 def csilif(  # type: ignore[no-untyped-def]
     current, bias, threshold, reset, real, imaginary, shift, fraction, width, state, spikes
 ):
-    """C-SiLIF: words Re u and Im u."""
+    """C-SiLIF: words Re u and Im u.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in state units.
+        threshold: int64 [N], in state units.
+        reset: int64 [N], what a spike takes from Re u, in state units.
+        real: int64 [N], real part of the coefficient, in units of 2^−fraction.
+        imaginary: int64 [N], imaginary part of the coefficient, in units of 2^−fraction.
+        shift: int64 [N], a current unit is 2^shift state units.
+        fraction: int64 [N], fraction bits of the coefficient.
+        width: int64 [N], bits that both words saturate to.
+        state: int64 [B, 2N], in state units, changed in place.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for k in range(batch):
         for t in range(time):
@@ -54,7 +84,21 @@ def csilif(  # type: ignore[no-untyped-def]
 def adalif(  # type: ignore[no-untyped-def]
     current, bias, threshold, alpha, beta, jump, shift, fraction, width, state, spikes
 ):
-    """AdaLIF: words v and what the threshold has risen by."""
+    """AdaLIF: words v and what the threshold has risen by.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in state units.
+        threshold: int64 [N], that of a neuron at rest, in state units.
+        alpha: int64 [N], coefficient in units of 2^−fraction.
+        beta: int64 [N], coefficient in units of 2^−fraction.
+        jump: int64 [N], what a spike adds to the threshold, in state units.
+        shift: int64 [N], a current unit is 2^shift state units.
+        fraction: int64 [N], fraction bits of the coefficients.
+        width: int64 [N], bits that both words saturate to.
+        state: int64 [B, 2N], in state units, changed in place.
+        spikes: uint8 [T, B, N], overwritten.
+    """
     time, batch, size = current.shape
     for k in range(batch):
         for t in range(time):
@@ -71,7 +115,17 @@ def adalif(  # type: ignore[no-untyped-def]
 
 @jit
 def leaky_sum(current, bias, alpha, shift, fraction, width, state):  # type: ignore[no-untyped-def]
-    """Leaky read-out: words Σ u and u."""
+    """Leaky read-out: words Σ u and u.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in state units.
+        alpha: int64 [N], coefficient in units of 2^−fraction.
+        shift: int64 [N], a current unit is 2^shift state units.
+        fraction: int64 [N], fraction bits of the coefficient.
+        width: int64 [N], bits that u saturates to; Σ u is exact.
+        state: int64 [B, 2N], in state units, changed in place.
+    """
     time, batch, size = current.shape
     for k in range(batch):
         for t in range(time):

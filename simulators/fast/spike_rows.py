@@ -170,6 +170,18 @@ def fire_tile(
     """Put whether the sums of a tile exceed limit[neuron:] at spikes[at:], uint8.
 
     The other arguments are those of `sum_tile`.
+
+    Args:
+        typing: Numba's.
+        weight: as for `sum_tile`.
+        line: as for `sum_tile`.
+        events: as for `sum_tile`.
+        start: as for `sum_tile`.
+        stop: as for `sum_tile`.
+        limit: int32, one axis; the largest sums that do not fire, in current units.
+        neuron: int64, index of the limit of the tile's first neuron.
+        spikes: uint8, one axis; LANES of them overwritten.
+        at: int64, index of the spike of the tile's first neuron.
     """
     del typing
 

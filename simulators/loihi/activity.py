@@ -36,7 +36,13 @@ class Activity:
         ]
 
     def updated(self, population: str, now: int, active: np.ndarray) -> None:
-        """Neurons bool [batch, neuron] that were active in a timestep of the chip."""
+        """Neurons bool [batch, neuron] that were active in a timestep of the chip.
+
+        Args:
+            population: its name.
+            now: timestep of the chip, from 0.
+            active: bool [batch, neuron], whether a sum other than 0 arrived or the neuron fired.
+        """
         placed = self.placement.populations[population]
         first = np.searchsorted(placed.core, np.arange(placed.cores))
         row = self._updates.setdefault(

@@ -76,6 +76,11 @@ class Microcode:
 def microcode(program: Program, population: Population, chip: Chip) -> Microcode:
     """The neuron program of a population.
 
+    Args:
+        program: says how many timesteps there are and how large synaptic sums become.
+        population: one of its populations.
+        chip: whose word lengths hold.
+
     Raises:
         Refused: it needs its neighbours, or more than 24 bits.
     """

@@ -47,25 +47,53 @@ class Rows(NamedTuple):
 
 
 def pointers(context: Any, builder: Any, signature: Any, arguments: Any, *which: int) -> list[Any]:
-    """Where the arrays among an intrinsic's arguments begin."""
+    """Where the arrays among an intrinsic's arguments begin.
+
+    Args:
+        context: Numba's, as an intrinsic's `generate` gets it.
+        builder: LLVM's, as well.
+        signature: the intrinsic's types.
+        arguments: LLVM values, one per argument of the intrinsic.
+        which: positions of the arrays among them.
+    """
     kinds = signature.args
     return [context.make_array(kinds[k])(context, builder, arguments[k]).data for k in which]
 
 
 def load(builder: Any, start: Any, place: Any, vector: ir.VectorType) -> Any:
-    """A vector from consecutive elements, aligned as one of them."""
+    """A vector from consecutive elements, aligned as one of them.
+
+    Args:
+        builder: LLVM's.
+        start: pointer to the array's first element.
+        place: int64, index of the first element read.
+        vector: type of the result, whose elements are the array's.
+    """
     pointer = builder.bitcast(builder.gep(start, [place]), vector.as_pointer())
     return builder.load(pointer, align=vector.element.width // 8)
 
 
 def store(builder: Any, value: Any, start: Any, place: Any) -> None:
-    """A vector to consecutive elements."""
+    """A vector to consecutive elements.
+
+    Args:
+        builder: LLVM's.
+        value: the vector, whose elements are of the array's type.
+        start: pointer to the array's first element.
+        place: int64, index of the first element written.
+    """
     pointer = builder.bitcast(builder.gep(start, [place]), value.type.as_pointer())
     builder.store(value, pointer, align=value.type.element.width // 8)
 
 
 def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
-    """A vector whose elements are all one value."""
+    """A vector whose elements are all one value.
+
+    Args:
+        builder: LLVM's.
+        value: of the vector's element type.
+        vector: type of the result.
+    """
     undefined = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(undefined, value, INT32(0))
     zeros = ir.Constant(ir.VectorType(INT32, vector.count), None)
@@ -73,7 +101,14 @@ def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
 
 
 def part(builder: Any, vector: Any, first: int, count: int) -> Any:
-    """Consecutive elements of a vector."""
+    """Consecutive elements of a vector.
+
+    Args:
+        builder: LLVM's.
+        vector: any vector of at least first + count elements.
+        first: index of the first element taken.
+        count: elements taken.
+    """
     chosen = ir.Constant(ir.VectorType(INT32, count), list(range(first, first + count)))
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), chosen)
 
@@ -88,7 +123,13 @@ def add_lanes(builder: Any, vector: Any) -> Any:
 
 @intrinsic
 def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
-    """Uint64 whose bit i is whether signal[place + i] is not 0; uint8 of one axis."""
+    """Uint64 whose bit i is whether signal[place + i] is not 0; uint8 of one axis.
+
+    Args:
+        typing: Numba's.
+        signal: uint8, one axis.
+        place: int64, index of the first of LANES values.
+    """
     del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -101,7 +142,16 @@ def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
 
 @intrinsic
 def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any) -> Any:
-    """Copy bytes source[start:][:count] to target[at:], which do not overlap; uint8 of one axis."""
+    """Copy bytes source[start:][:count] to target[at:], which do not overlap; uint8 of one axis.
+
+    Args:
+        typing: Numba's.
+        source: uint8, one axis; read.
+        start: int64, index of the first byte read.
+        target: uint8, one axis; written.
+        at: int64, index of the first byte written.
+        count: int64, bytes.
+    """
     del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

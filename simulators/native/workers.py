@@ -34,7 +34,13 @@ def current(typing: Any, counter: Any) -> Any:
 
 @intrinsic
 def take(typing: Any, counter: Any, count: Any) -> Any:
-    """Add to counter[0] of an int64 array that threads share; returns what it was before."""
+    """Add to counter[0] of an int64 array that threads share; returns what it was before.
+
+    Args:
+        typing: Numba's.
+        counter: int64 [1].
+        count: int64, what to add.
+    """
     del typing, count
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -46,7 +52,13 @@ def take(typing: Any, counter: Any, count: Any) -> Any:
 
 @jit
 def spin(counter, value, spins):  # type: ignore[no-untyped-def]
-    """Wait until counter[0] is no longer `value`, or `spins` looks have passed."""
+    """Wait until counter[0] is no longer `value`, or `spins` looks have passed.
+
+    Args:
+        counter: int64 [1], which another thread changes.
+        value: int64.
+        spins: looks at most.
+    """
     for _ in range(spins):
         if current(counter) != value:
             break

@@ -13,7 +13,15 @@ def second_order_step(
     current: Integers,
     state: Integers,
 ) -> tuple[Integers, Integers]:
-    """One timestep of one population: (spikes, next state), as `reference.step`."""
+    """One timestep of one population: (spikes, next state), as `reference.step`.
+
+    Args:
+        neuron: the model.
+        parameters: its integers [neuron] by name.
+        bias: [neuron], in state units.
+        current: [neuron], the sums of the projections, in current units.
+        state: [2·neuron], the first words of all neurons, then the second, before this timestep.
+    """
     size = len(current)
     spikes, first, second = [], [], []
     for n in range(size):

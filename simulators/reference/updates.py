@@ -163,7 +163,16 @@ def synaptic_current(
     synapse: list[int],
     fraction_bits: int,
 ) -> list[int]:
-    """The synaptic currents after this timestep, not saturated."""
+    """The synaptic currents after this timestep, not saturated.
+
+    Args:
+        neuron: says the fraction bits of the decay.
+        p: holds `synaptic_decay`, one per neuron.
+        bias: per neuron, in membrane units.
+        current: sum of the projections, per neuron, in current units.
+        synapse: synaptic currents before this timestep, per neuron, in membrane units.
+        fraction_bits: f; a current unit is 2^f membrane units.
+    """
     return [
         leak(i, decay, neuron.decay_bits) + (now << fraction_bits) + b
         for i, decay, now, b in zip(synapse, p["synaptic_decay"], current, bias, strict=True)

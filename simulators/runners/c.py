@@ -54,6 +54,11 @@ def compile_c(arguments: Iterable[object]) -> None:
 def load(program: Program, directory: Path, optimization: str = "-O2") -> "Compiled":
     """Compile `ultralif_program.c` of a directory.
 
+    Args:
+        program: that the directory expresses.
+        directory: with the exported files.
+        optimization: a flag of the compiler.
+
     Raises:
         UltralifError: a file is missing or does not compile.
     """

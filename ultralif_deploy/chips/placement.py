@@ -166,6 +166,11 @@ def pipeline_depths(program: Program, chip: Chip) -> dict[str, int]:
 def pipeline_delays(program: Program, depths: dict[str, int], chip: Chip) -> dict[str, int]:
     """Synaptic delay of every projection, so that all that a population receives is aligned.
 
+    Args:
+        program: any.
+        depths: timesteps that the input and every population act late, by name.
+        chip: whose longest delay holds.
+
     Raises:
         Refused: a delay beyond the chip's longest.
     """
@@ -281,7 +286,13 @@ class _Cutter:
 
 
 def fan_out_by_core(synapses: sparse.csr_array, core: np.ndarray, cores: int) -> np.ndarray:
-    """Synapses of every source in every core, int64 [source, core]."""
+    """Synapses of every source in every core, int64 [source, core].
+
+    Args:
+        synapses: CSR [source, target]; each stored value is a synapse.
+        core: core of every target, int64 [target], from 0.
+        cores: how many there are.
+    """
     ones = np.ones(synapses.nnz, dtype=np.int64)
     present = sparse.csr_array((ones, synapses.indices, synapses.indptr), shape=synapses.shape)
     member = sparse.csr_array(

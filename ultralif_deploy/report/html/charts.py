@@ -74,7 +74,14 @@ def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
 
 
 def bar(low: float, high: float, style: str, tip: str) -> Mark:
-    """A bar between two shares of the width."""
+    """A bar between two shares of the width.
+
+    Args:
+        low: left end, 0 to 1.
+        high: right end, 0 to 1.
+        style: CSS class.
+        tip: shown when the pointer rests on it.
+    """
     width = across(max(0.0, high - low))
     return mark(
         "rect",
@@ -97,13 +104,25 @@ def stacked(parts: Sequence[tuple[str, float, str]], axis: Axis) -> tuple[Mark, 
 
 
 def dot(at: float, style: str, tip: str) -> Mark:
-    """A dot at a share of the width."""
+    """A dot at a share of the width.
+
+    Args:
+        at: its middle, 0 to 1.
+        style: CSS class.
+        tip: shown when the pointer rests on it.
+    """
     middle = (TRACK - 2) / 2
     return mark("circle", mark("title", text=tip), cx=across(at), cy=middle, r=4.5, class_=style)
 
 
 def span(low: float, high: float, style: str) -> Mark:
-    """A line between two shares of the width."""
+    """A line between two shares of the width.
+
+    Args:
+        low: left end, 0 to 1.
+        high: right end, 0 to 1.
+        style: CSS class.
+    """
     middle = (TRACK - 2) / 2
     return mark("line", x1=across(low), x2=across(high), y1=middle, y2=middle, class_=style)
 
@@ -116,7 +135,16 @@ def rows_figure(
     legend: tuple[tuple[str, str], ...] = (),
     note: str = "",
 ) -> Figure:
-    """Rows below each other over one axis."""
+    """Rows below each other over one axis.
+
+    Args:
+        title: of the `Figure`.
+        description: of the `Figure`.
+        rows: the topmost first.
+        axis: of all rows.
+        legend: of the `Figure`.
+        note: of the `Figure`.
+    """
     marks: list[Mark] = []
     y = 0.0
     for row in rows:
@@ -133,7 +161,13 @@ def rows_figure(
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
-    """Vertical lines at the ticks and their figures below."""
+    """Vertical lines at the ticks and their figures below.
+
+    Args:
+        axis: whose ticks are drawn.
+        top: upper end of the lines, pixels from the figure's upper edge.
+        bottom: lower end of the lines, pixels from the figure's upper edge.
+    """
     marks = []
     for tick in axis.ticks:
         at = axis.place(tick)
@@ -165,6 +199,13 @@ def curve(
     """Points at equal distances, joined where their style is the first one's, y by value.
 
     The vertical axis spans `least` at least, so that noise does not look like a difference.
+
+    Args:
+        points: from left to right, one of them at least with a value.
+        names: written below the points, one each.
+        height: of the figure, pixels.
+        least: in the unit of the values.
+        written: how a figure at the vertical axis is written.
     """
     known = [p.value for p in points if p.value is not None]
     step = _round_step(max(max(known) - min(known), least) / 2)
@@ -209,6 +250,11 @@ def grid(
     """A raster of unit cells: by class the cells (column, row), within a frame x, y, width, height.
 
     x and width are shares of the figure's width, y and height pixels.
+
+    Args:
+        levels: pairs of a CSS class and its cells, drawn in this order.
+        size: columns and rows of the raster.
+        frame: where the raster lies.
     """
     wide, high = size
     paths = [

@@ -78,7 +78,13 @@ class Cell:
 
 
 def cell(value: Any, text: str | None = None, style: str = "") -> Cell:
-    """A cell sorted by its value; None is shown as a dash and sorted last."""
+    """A cell sorted by its value; None is shown as a dash and sorted last.
+
+    Args:
+        value: what the column is sorted by.
+        text: shown instead of the value.
+        style: see `Cell`.
+    """
     shown = ("–" if value is None else str(value)) if text is None else text
     return Cell(shown, "" if value is None else value, style)
 
