@@ -5,8 +5,9 @@ import re
 import statistics
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from test_layers import FILES, PACKAGE, ROOMS, ROOT, TREES
@@ -140,3 +141,120 @@ def test_sizes_are_seen(tmp_path: Path) -> None:
     source = 'def f(\n    a,\n):\n    """Doc.\n\n    More.\n    """\n    b = a\n\n    return b\n'
     assert lengths(source) == [2]
     assert lengths('def f():\n    """Doc."""\n') == []
+
+
+# Docstrings
+
+FEWEST_EXPLAINED = 3
+"""Parameters from which on a docstring says of each what it is."""
+
+Owned = tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef | None]
+
+
+def functions_of(node: ast.AST, owner: ast.ClassDef | None = None) -> Iterator[Owned]:
+    """Functions and methods with their class; one inside another function is nobody else's."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield child, owner
+        else:
+            yield from functions_of(child, child if isinstance(child, ast.ClassDef) else owner)
+
+
+def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function is a command; its docstring is the help, where options are explained."""
+    calls = (d.func for d in function.decorator_list if isinstance(d, ast.Call))
+    return any(isinstance(called, ast.Attribute) and called.attr == "command" for called in calls)
+
+
+def base_names(owner: ast.ClassDef) -> set[str]:
+    """Names of a class's bases, without their modules and parameters."""
+    return {ast.unparse(base).split("[")[0].split(".")[-1] for base in owner.bases}
+
+
+def overrides_documented(method: str, owner: ast.ClassDef, classes: list[ast.ClassDef]) -> bool:
+    """Whether a method overrides one with a docstring; bases are found by name."""
+    seen: set[str] = set()
+    names = base_names(owner)
+    while names:
+        bases = [base for base in classes if base.name in names]
+        if any(documents(base, method) for base in bases):
+            return True
+        seen |= names
+        names = set().union(*map(base_names, bases)) - seen
+    return False
+
+
+def documents(owner: ast.ClassDef, method: str) -> bool:
+    """Whether a class itself has a method with a docstring."""
+    own = (function for function, _ in functions_of(owner) if function.name == method)
+    return any(ast.get_docstring(function) for function in own)
+
+
+def unexplained(trees: Mapping[str, ast.Module]) -> list[str]:
+    """Public functions with three or more parameters whose docstring has no `Args:`."""
+    nodes = (node for tree in trees.values() for node in ast.walk(tree))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    missing = []
+    for module, tree in trees.items():
+        for function, owner in functions_of(tree):
+            taken = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+            explained = [a for a in taken if a.arg not in ("self", "cls")]
+            if function.name.startswith("_") or len(explained) < FEWEST_EXPLAINED:
+                continue
+            text = ast.get_docstring(function)
+            inherited = (
+                text is None
+                and owner is not None
+                and overrides_documented(function.name, owner, classes)
+            )
+            if not (inherited or is_command(function) or "Args:" in (text or "")):
+                missing.append(f"{module}:{function.lineno}: {function.name}")
+    return missing
+
+
+def test_parameters_are_explained() -> None:
+    shipped = {name: tree for name, tree in TREES.items() if "runtime" not in name.split(".")}
+    assert unexplained(shipped) == []
+
+
+SAID = '''def f(a, b, c):
+    """Do.
+
+    Args:
+        a: one.
+        b: two.
+        c: three.
+    """
+'''
+
+EXPLAINED = {
+    "said": SAID,
+    "two parameters": "def f(a, b): ...",
+    "private": "def _f(a, b, c): ...",
+    "self": "class A:\n    def f(self, a, b): ...",
+    "inside a function": "def f():\n    def g(a, b, c): ...",
+    "command": "@main.command()\ndef f(a, b, c): ...",
+    "override": "class A:\n"
+    + indent(SAID, "    ")
+    + "class B(A[int]):\n    def f(self, a, b, c): ...",
+}
+UNEXPLAINED = {
+    "no docstring": "def f(a, b, c): ...",
+    "no list": 'def f(a, b, *, c):\n    """Do."""',
+    "method": 'class A:\n    def f(self, a, b, c):\n        """Do."""',
+    "below a condition": 'if True:\n    def f(a, b, c):\n        """Do."""',
+    "other decorator": '@jit\ndef f(a, b, c):\n    """Do."""',
+    "override with a docstring": EXPLAINED["override"].replace("c): ...", 'c):\n        """Do."""'),
+    "bases of one name": "class A(A): ...\nclass A(A):\n    def f(self, a, b, c): ...",
+    "base has no docstring": "class A: ...\nclass B(A):\n    def f(self, a, b, c): ...",
+}
+
+
+@pytest.mark.parametrize("source", EXPLAINED.values(), ids=EXPLAINED)
+def test_what_needs_no_list_is_left_out(source: str) -> None:
+    assert unexplained({"m": ast.parse(source)}) == []
+
+
+@pytest.mark.parametrize("source", UNEXPLAINED.values(), ids=UNEXPLAINED)
+def test_missing_lists_are_found(source: str) -> None:
+    assert len(unexplained({"m": ast.parse(source)})) == 1
