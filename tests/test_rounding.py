@@ -1,6 +1,6 @@
 """The table of meant and stored, the spikes kept, and the verdict that follows from them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,8 @@ from ultralif_deploy.findings.findings import FAILURE, NOTE, Finding
 from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program.neurons import MODELS
+from ultralif_deploy.quantization import rounding
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.rounding import BOUND, rounding_table
 from ultralif_deploy.simulators.fast import simulator as fast
@@ -257,3 +259,14 @@ def test_weights_that_gave_up_bits_are_named():
     (finding,) = judgement([], network, program, figures, exact=True)["findings"]
     assert (finding["kind"], finding["severity"]) == ("fewer-bits", "note")
     assert "instead of 8" in finding["text"]
+
+
+WORD_LENGTHS = {"shift", "coefficient_bits", "state_bits"}
+"""Chosen, not rounded."""
+
+
+def test_every_parameter_of_every_model_has_a_row():
+    for model in MODELS:
+        arrays = {f.name for f in fields(model) if "ndarray" in str(f.type)} - WORD_LENGTHS
+        known = {name for of, name in rounding._FIELDS if of in (object, model)}
+        assert arrays <= known, model.__name__
