@@ -1,5 +1,7 @@
 """The judge's updates of the models with two state words: PROGRAM.md line by line."""
 
+from collections.abc import Callable
+
 from ultralif_deploy.program.fixed import clip, rounded
 from ultralif_deploy.program.neurons import AdaLIF, CSiLIF, LeakySum, SiLIF
 
@@ -27,14 +29,7 @@ def second_order_step(
     for n in range(size):
         p = {name: values[n] for name, values in parameters.items()}
         drive = (current[n] << p["shift"]) + bias[n]
-        if isinstance(neuron, SiLIF):
-            fired, *words = _silif(p, drive, state[n], state[size + n])
-        elif isinstance(neuron, CSiLIF):
-            fired, *words = _csilif(p, drive, state[n], state[size + n])
-        elif isinstance(neuron, AdaLIF):
-            fired, *words = _adalif(p, drive, state[n], state[size + n])
-        else:
-            fired, *words = _leaky_sum(p, drive, state[n], state[size + n])
+        fired, *words = _UPDATES[type(neuron)](p, drive, state[n], state[size + n])
         spikes.append(int(fired))
         first.append(words[0])
         second.append(words[1])
@@ -68,3 +63,12 @@ def _adalif(p: dict[str, int], drive: int, v: int, c: int) -> tuple[bool, int, i
 def _leaky_sum(p: dict[str, int], drive: int, total: int, u: int) -> tuple[bool, int, int]:
     u = clip(rounded(p["alpha"] * u, p["coefficient_bits"]) + drive, p["state_bits"])
     return False, total + u, u
+
+
+_UPDATES: dict[type, Callable[[dict[str, int], int, int, int], tuple[bool, int, int]]] = {
+    SiLIF: _silif,
+    CSiLIF: _csilif,
+    AdaLIF: _adalif,
+    LeakySum: _leaky_sum,
+}
+"""Updates of one neuron by model."""

@@ -21,14 +21,7 @@ def second_order_stepper(neuron: SecondOrder, shape: tuple[int, ...]) -> tuple[S
         neuron: the model.
         shape: of a current, [batch, neuron].
     """
-    zero = np.zeros((*shape[:-1], 2 * shape[-1]))
-    if isinstance(neuron, SiLIF):
-        return _silif(neuron), zero
-    if isinstance(neuron, CSiLIF):
-        return _csilif(neuron), zero
-    if isinstance(neuron, AdaLIF):
-        return _adalif(neuron), zero
-    return _leaky_sum(neuron), zero
+    return _STEPS[type(neuron)](neuron), np.zeros((*shape[:-1], 2 * shape[-1]))
 
 
 def _silif(neuron: SiLIF) -> Step:
@@ -75,3 +68,12 @@ def _leaky_sum(neuron: LeakySum) -> Step:
         return np.zeros(u.shape, dtype=bool), total, np.concatenate((total, u), axis=-1)
 
     return step
+
+
+_STEPS: dict[type, Callable[..., Step]] = {
+    SiLIF: _silif,
+    CSiLIF: _csilif,
+    AdaLIF: _adalif,
+    LeakySum: _leaky_sum,
+}
+"""Updates by model."""

@@ -15,9 +15,9 @@ from ultralif_deploy.network import network as hard
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.delays import Delay, stored_delays
-from ultralif_deploy.program.fixed import MEMBRANE_BITS, largest_held
+from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Projection
-from ultralif_deploy.quantization.registers import largest_weights
+from ultralif_deploy.quantization.registers import largest_weights, word_of
 from ultralif_deploy.schema.report import Parameter
 
 BOUND = 1 / 64
@@ -169,7 +169,7 @@ def _threshold(before: hard.Population, after: integer.Population) -> tuple[Any,
     inclusive = getattr(neuron, "inclusive", False)
     stored = (made.threshold + (1.0 if inclusive else 0.0)) * after.membrane_unit  # type: ignore[union-attr]
     meant = neuron.threshold  # type: ignore[union-attr]
-    never = (made.threshold >= _held(made)) & (stored < meant)  # type: ignore[union-attr]
+    never = (made.threshold >= _held(after)) & (stored < meant)  # type: ignore[union-attr]
     return meant, np.where(never, meant, stored), np.abs(meant)
 
 
@@ -180,13 +180,13 @@ def _floor(before: hard.Population, after: integer.Population) -> tuple[Any, Any
     meant, floor = before.neuron.floor, after.neuron.floor
     assert meant is not None
     assert floor is not None
-    stored = np.where(floor <= -_held(after.neuron), meant, floor * after.membrane_unit)
+    stored = np.where(floor <= -_held(after), meant, floor * after.membrane_unit)
     return meant, stored, np.abs(meant)
 
 
-def _held(neuron: neurons.Neuron) -> int:
-    """Largest membrane that the register of a leaky model holds."""
-    return largest_held(getattr(neuron, "membrane_bits", MEMBRANE_BITS))
+def _held(population: integer.Population) -> int:
+    """Largest membrane that the register of a leaky population holds."""
+    return largest_held(word_of(population).bits)
 
 
 def _leak(source: str, field: str) -> Entries:

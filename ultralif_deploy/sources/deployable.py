@@ -12,6 +12,7 @@ from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.sources.inputs import required
 
 if TYPE_CHECKING:
     from ultralif_deploy.soft.network import SoftNetwork
@@ -60,9 +61,7 @@ class Deployable:
         Raises:
             UltralifError: none was given.
         """
-        if self.dataset is None:
-            raise UltralifError("no data; give --data FILE.npz or --data digits")
-        return self.dataset
+        return required(self.dataset)
 
     def require_soft(self) -> "SoftNetwork":
         """The soft network.

@@ -26,9 +26,7 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
         UltralifError: no data given, or data that do not fit the program.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
-    dataset = open_data(settings)
-    if dataset is None:
-        raise UltralifError("no data; give --data FILE.npz or --data digits")
+    dataset = required(open_data(settings))
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]
@@ -39,6 +37,17 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
     )
     check_classes(dataset, program.readout.size)
     return dataset, encoder
+
+
+def required(dataset: Dataset | None) -> Dataset:
+    """The data set.
+
+    Raises:
+        UltralifError: none was given.
+    """
+    if dataset is None:
+        raise UltralifError("no data; give --data FILE.npz or --data digits")
+    return dataset
 
 
 def open_data(settings: Settings) -> Dataset | None:
