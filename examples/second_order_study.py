@@ -37,7 +37,7 @@ from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.second_order import WordLengths, second_order_neuron, state_unit
 from ultralif_deploy.readers.second_order import read_second_order
-from ultralif_deploy.simulators.fast.updates import UPDATES
+from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.verify.backends import load_on
 
@@ -87,7 +87,7 @@ def rounded_spikes(
     state = np.zeros((batch, 2 * size), dtype=np.int64)
     whole = np.rint(current / unit).astype(np.int64)
     bias = np.zeros(size, dtype=np.int64)
-    UPDATES[type(model)](model, parameters, bias, whole, state, spikes)
+    UPDATES[type(model)](model, parameters, Block(whole, bias, state, spikes))
     return spikes != 0
 
 

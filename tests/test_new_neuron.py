@@ -79,10 +79,10 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
         after = [a + i + b for a, i, b in zip(v, current, bias, strict=True)]
         return [a % 2 for a in after], after
 
-    def compiled(neuron, p, bias, current, state, spikes):
-        for now, fired in zip(current, spikes, strict=True):
-            state += now + bias
-            fired[:] = state % 2
+    def compiled(neuron, p, block):
+        for now, fired in zip(block.current, block.spikes, strict=True):
+            block.state[:] += now + block.bias
+            fired[:] = block.state % 2
 
     monkeypatch.setitem(reference.UPDATES, Toggle, judged)
     monkeypatch.setitem(fast.UPDATES, Toggle, compiled)

@@ -168,8 +168,8 @@ def test_extreme_updates_do_not_wrap(kind: str, seed: int) -> None:
     spikes, after = updates.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
     found, fired = state[None].copy(), np.zeros((1, 1, size), dtype=np.uint8)
     now = current[None, None].astype(np.int32)
-    outputs = (found,) if kind == "leaky_sum" else (found, fired)
-    fast_updates.UPDATES[type(model)](model, parameters, bias, now, *outputs)
+    block = fast_updates.Block(now, bias, found, fired)
+    fast_updates.UPDATES[type(model)](model, parameters, block)
     assert found[0].tolist() == after
     assert fired[0, 0].tolist() == spikes
 
@@ -463,7 +463,11 @@ FAST = {
         "[:, -program.readout.size :]",
     ),
     "read-out sums currents": ("updates", "LeakySum: _leaky_sum", "LeakySum: _integrator"),
-    "read-out adds the first word": ("updates", "_words(p), state)", "_words(p), state[:, ::-1])"),
+    "read-out adds the first word": (
+        "updates",
+        "_words(p), block.state)",
+        "_words(p), block.state[:, ::-1])",
+    ),
 }
 
 

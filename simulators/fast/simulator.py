@@ -23,7 +23,7 @@ from ultralif_deploy.simulators.fast.event_chain import EventChain
 from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, limits
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
-from ultralif_deploy.simulators.fast.updates import UPDATES
+from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.simulators.native.workers import cores, workers
 
 CHUNK_VALUES = 1 << 22
@@ -179,16 +179,16 @@ class Fast:
         }
         recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
         last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
-        for block in _blocks(inputs, bool(program.delayed)):
-            now = {INPUT: block}
+        for values in _blocks(inputs, bool(program.delayed)):
+            now = {INPUT: values}
             for population in program.populations:
                 name = population.name
                 current = self._current(population, now, last)
-                if population.spikes:
-                    now[name] = np.empty(current.shape, dtype=np.uint8)
-                    self._update(population, current, states[name], now[name])
-                else:
-                    self._update(population, current, states[name])
+                spikes = np.empty(current.shape, dtype=np.uint8) if population.spikes else None
+                block = Block(current, self.bias[name], states[name], spikes)
+                self.updates[name](population.neuron, self.parameters[name], block)
+                if spikes is not None:
+                    now[name] = spikes
             for (source, delayed), (_, cost, segment) in self.outgoing.items():
                 if source != INPUT:
                     signal = (last if delayed else now)[source]
@@ -247,11 +247,6 @@ class Fast:
             total = term if total is None else total + term
         assert total is not None
         return total
-
-    def _update(self, population: Population, *arrays: np.ndarray) -> None:
-        """Change the state, and the spikes if it fires, by a block of currents."""
-        name, neuron = population.name, population.neuron
-        self.updates[name](neuron, self.parameters[name], self.bias[name], *arrays)
 
     def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
         """Current int32 [time, batch, neuron] of one projection."""

@@ -1,11 +1,10 @@
 """Updates of the neuron models by compiled kernels, one function a model.
 
-An update takes the neuron, its integers int64 by name, bias int64 [neuron], current int32 [time,
-batch, neuron], and the state int64 [batch, words · neuron], which it changes in place; models that
-fire write spikes uint8 [time, batch, neuron] too.
+An update takes the neuron, its integers int64 by name, and a block of timesteps.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,54 +31,54 @@ from ultralif_deploy.simulators.fast import kernels, second_order
 
 Parameters = dict[str, np.ndarray]
 
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Timesteps of one population.
+
+    Attributes:
+        current: int32 [time, batch, neuron].
+        bias: int64 [neuron].
+        state: int64 [batch, words · neuron], changed in place.
+        spikes: uint8 [time, batch, neuron], written by models that fire; None for read-outs.
+    """
+
+    current: np.ndarray
+    bias: np.ndarray
+    state: np.ndarray
+    spikes: np.ndarray | None = None
+
+    @property
+    def drive(self) -> tuple[np.ndarray, np.ndarray]:
+        """What kernels take first."""
+        return self.current, self.bias
+
+    @property
+    def written(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """What kernels of models that fire take last."""
+        return self.state, self.spikes
+
+
 MODES = {name: position for position, name in enumerate(RESETS)}
 """Reset modes as the kernels number them."""
 
 
-def _threshold(
-    neuron: Threshold,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
-    kernels.threshold(current, bias, p["threshold"], spikes)
+def _threshold(neuron: Threshold, p: Parameters, block: Block) -> None:
+    kernels.threshold(*block.drive, p["threshold"], block.spikes)
 
 
-def _tropical_lif(
-    neuron: TropicalLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
-    kernels.tropical_lif(current, bias, p["threshold"], p["decay"], p["reset"], state, spikes)
+def _tropical_lif(neuron: TropicalLIF, p: Parameters, block: Block) -> None:
+    kernels.tropical_lif(*block.drive, p["threshold"], p["decay"], p["reset"], *block.written)
 
 
-def _lif(
-    neuron: LIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _lif(neuron: LIF, p: Parameters, block: Block) -> None:
     decay = p["decay"], neuron.decay_bits
-    kernels.lif(current, bias, p["threshold"], *decay, *_firing(neuron, p), state, spikes)
+    kernels.lif(*block.drive, p["threshold"], *decay, *_firing(neuron, p), *block.written)
 
 
-def _cuba_lif(
-    neuron: CubaLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _cuba_lif(neuron: CubaLIF, p: Parameters, block: Block) -> None:
     decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-    kernels.cuba_lif(current, bias, p["threshold"], *decays, *_firing(neuron, p), state, spikes)
+    kernels.cuba_lif(*block.drive, p["threshold"], *decays, *_firing(neuron, p), *block.written)
 
 
 def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
@@ -90,64 +89,29 @@ def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
     return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
 
 
-def _ultradlif(
-    neuron: UltraDLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _ultradlif(neuron: UltraDLIF, p: Parameters, block: Block) -> None:
     ring = p["decay"], neuron.decay_bits, neuron.form == "released", neuron.stride
-    kernels.ultradlif(current, bias, p["threshold"], *ring, state, spikes)
+    kernels.ultradlif(*block.drive, p["threshold"], *ring, *block.written)
 
 
-def _log_max_lif(
-    neuron: LogMaxLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _log_max_lif(neuron: LogMaxLIF, p: Parameters, block: Block) -> None:
     table = p["decay"], p["table"], neuron.shift
-    kernels.log_max_lif(current, bias, p["threshold"], *table, state, spikes)
+    kernels.log_max_lif(*block.drive, p["threshold"], *table, *block.written)
 
 
-def _silif(
-    neuron: SiLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _silif(neuron: SiLIF, p: Parameters, block: Block) -> None:
     values = p["threshold"], p["reset"], p["alpha"], p["beta"], p["a"], p["b"]
-    second_order.silif(current, bias, *values, *_words(p), state, spikes)
+    second_order.silif(*block.drive, *values, *_words(p), *block.written)
 
 
-def _csilif(
-    neuron: CSiLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _csilif(neuron: CSiLIF, p: Parameters, block: Block) -> None:
     values = p["threshold"], p["reset"], p["real"], p["imaginary"]
-    second_order.csilif(current, bias, *values, *_words(p), state, spikes)
+    second_order.csilif(*block.drive, *values, *_words(p), *block.written)
 
 
-def _adalif(
-    neuron: AdaLIF,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-    spikes: np.ndarray,
-) -> None:
+def _adalif(neuron: AdaLIF, p: Parameters, block: Block) -> None:
     values = p["threshold"], p["alpha"], p["beta"], p["jump"]
-    second_order.adalif(current, bias, *values, *_words(p), state, spikes)
+    second_order.adalif(*block.drive, *values, *_words(p), *block.written)
 
 
 def _words(p: Parameters) -> tuple[np.ndarray, ...]:
@@ -155,36 +119,25 @@ def _words(p: Parameters) -> tuple[np.ndarray, ...]:
     return p["shift"], p["coefficient_bits"], p["state_bits"]
 
 
-def _integrator(
-    neuron: Integrator, p: Parameters, bias: np.ndarray, current: np.ndarray, state: np.ndarray
-) -> None:
-    state += current.sum(axis=0, dtype=np.int64) + len(current) * bias
+def _integrator(neuron: Integrator, p: Parameters, block: Block) -> None:
+    current, bias = block.drive
+    block.state[:] += current.sum(axis=0, dtype=np.int64) + len(current) * bias
 
 
-def _leaky_integrator(
-    neuron: LeakyIntegrator,
-    p: Parameters,
-    bias: np.ndarray,
-    current: np.ndarray,
-    state: np.ndarray,
-) -> None:
-    kernels.leaky_integrator(current, bias, p["decay"], neuron.decay_bits, state)
+def _leaky_integrator(neuron: LeakyIntegrator, p: Parameters, block: Block) -> None:
+    kernels.leaky_integrator(*block.drive, p["decay"], neuron.decay_bits, block.state)
 
 
-def _cuba_li(
-    neuron: CubaLI, p: Parameters, bias: np.ndarray, current: np.ndarray, state: np.ndarray
-) -> None:
+def _cuba_li(neuron: CubaLI, p: Parameters, block: Block) -> None:
     decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-    kernels.cuba_li(current, bias, *decays, state)
+    kernels.cuba_li(*block.drive, *decays, block.state)
 
 
-def _leaky_sum(
-    neuron: LeakySum, p: Parameters, bias: np.ndarray, current: np.ndarray, state: np.ndarray
-) -> None:
-    second_order.leaky_sum(current, bias, p["alpha"], *_words(p), state)
+def _leaky_sum(neuron: LeakySum, p: Parameters, block: Block) -> None:
+    second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)
 
 
-UPDATES: dict[type[NeuronModel], Callable[..., None]] = {
+UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Block], None]] = {
     Threshold: _threshold,
     TropicalLIF: _tropical_lif,
     LIF: _lif,
