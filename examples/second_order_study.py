@@ -24,18 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.network.running import (
     HardTrace,
     run_hard,
-    run_population,
-    stepper,
     total_current,
 )
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.quantization.integers import Rounding
+from ultralif_deploy.quantization.neurons import integer_neuron
 from ultralif_deploy.quantization.quantize import quantize
-from ultralif_deploy.quantization.second_order import WordLengths, second_order_neuron, state_unit
+from ultralif_deploy.quantization.second_order import WordLengths, state_unit
 from ultralif_deploy.readers.second_order import read_second_order
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.soft.checkpoint_file import read_tensors
@@ -68,46 +68,50 @@ def bursts(samples: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(rate.shape) < rate).astype(np.uint8)
 
 
-def float_network(path: Path) -> hard.Network:
+def float_network(path: Path) -> Network:
     """A published network with batch norm and gain folded."""
     found = read_second_order(path, read_tensors(path), neuron=None, timesteps=STEPS)
     return apply_passes(found.network)
 
 
-def rounded_spikes(
-    population: hard.Population, current: np.ndarray, lengths: WordLengths
-) -> np.ndarray:
+def rounded_spikes(population: Population, current: np.ndarray, lengths: WordLengths) -> np.ndarray:
     """Spikes of the integer model on float currents rounded to its state unit."""
     neuron: Any = population.neuron
     unit = state_unit(neuron, lengths)
-    model, _ = second_order_neuron(neuron, unit, unit, lengths)
+    whole = Rounding(
+        name=population.name,
+        scale=unit,
+        unit=unit,
+        reaches=np.ones(len(unit), dtype=bool),
+        largest=unit,
+        lengths=lengths,
+    )
+    model, _ = integer_neuron(neuron, whole)
     parameters = {k: v.astype(np.int64) for k, v in model.parameters().items()}
     _, batch, size = current.shape
     spikes = np.empty(current.shape, dtype=np.uint8)
     state = np.zeros((batch, 2 * size), dtype=np.int64)
-    whole = np.rint(current / unit).astype(np.int64)
+    units = np.rint(current / unit).astype(np.int64)
     bias = np.zeros(size, dtype=np.int64)
-    UPDATES[type(model)](model, parameters, Block(whole, bias, state, spikes))
+    UPDATES[type(model)](model, parameters, Block(units, bias, state, spikes))
     return spikes != 0
 
 
-def single_precision(
-    population: hard.Population, current: np.ndarray, _: WordLengths
-) -> np.ndarray:
+def single_precision(population: Population, current: np.ndarray, _: WordLengths) -> np.ndarray:
     """Spikes of the float model in float32."""
     neuron: Any = population.neuron
     arrays = {f.name: getattr(neuron, f.name).astype(np.float32) for f in fields(neuron)}
-    step, state = stepper(replace(neuron, **arrays), current.shape[1:])
-    state = state.astype(np.float32)
+    single = replace(neuron, **arrays)
+    state = single.initial_state(current.shape[1:]).astype(np.float32)
     spikes = np.empty(current.shape, dtype=bool)
     for t, now in enumerate(current.astype(np.float32)):
-        spikes[t], _, state = step(now, state)
+        spikes[t], _, state = single.step(now, state)
     assert state.dtype == np.float32
     return spikes
 
 
 def agreement(
-    network: hard.Network,
+    network: Network,
     inputs: np.ndarray,
     expected: dict[str, np.ndarray],
     lengths: WordLengths | None,
@@ -166,18 +170,18 @@ def smallest(
     return None
 
 
-def softmax_predictions(network: hard.Network, spikes: np.ndarray) -> np.ndarray:
+def softmax_predictions(network: Network, spikes: np.ndarray) -> np.ndarray:
     """Predictions of the authors' read-out, the sum over timesteps of softmax(u)."""
     readout = network.populations[-1]
     current = total_current(network, readout, {network.populations[-2].name: spikes})
-    total = run_population(readout.neuron, current)[1]
+    total = readout.neuron.run(current)[1]
     u = np.diff(total, axis=0, prepend=0)
     e = np.exp(u - u.max(axis=-1, keepdims=True))
     return (e / e.sum(axis=-1, keepdims=True)).sum(axis=0).argmax(axis=-1)
 
 
 def program_agreement(
-    network: hard.Network, inputs: np.ndarray, calibration: np.ndarray, expected: HardTrace
+    network: Network, inputs: np.ndarray, calibration: np.ndarray, expected: HardTrace
 ) -> dict[str, float]:
     """The program with 8-bit weights against the float network."""
     program = quantize(network, 8, calibration)

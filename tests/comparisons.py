@@ -20,7 +20,7 @@ from second_order_strategies import second_order_parameters
 from strategies import KINDS, MODES, decays, inputs_for, networks, programs, seeds
 
 import ultralif_deploy
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import PASSES, apply_passes
 from ultralif_deploy.program import neurons
@@ -108,7 +108,7 @@ def spec_functions() -> dict[str, Callable[..., Any]]:
     return functions
 
 
-def spec_name(neuron: neurons.Neuron) -> str:
+def spec_name(neuron: neurons.NeuronModel) -> str:
     """Name of the block that specifies a neuron model."""
     if isinstance(neuron, neurons.UltraDLIF):
         return f"ultradlif_{neuron.form}"
@@ -125,7 +125,7 @@ def spec_name(neuron: neurons.Neuron) -> str:
     return names[type(neuron)]
 
 
-MODELS: tuple[neurons.Neuron, ...] = (
+MODELS: tuple[neurons.NeuronModel, ...] = (
     neurons.Threshold(np.zeros(0)),
     neurons.TropicalLIF(*[np.zeros(0)] * 4),
     *(neurons.LIF(*[np.zeros(0)] * 3, mode) for mode in RESETS),
@@ -167,21 +167,21 @@ PARAMETERS = {
 } | {name: tuple(f.name for f in fields(model)) for name, model in SECOND_ORDER.items()}
 
 
-def modes(neuron: neurons.Neuron) -> dict[str, Any]:
+def modes(neuron: neurons.NeuronModel) -> dict[str, Any]:
     """Arguments of a block that are the same for a whole population; each form has its own."""
     return {k: v for k, v in neuron.structure().items() if k != "form"}
 
 
 def step_follows_spec(
     step: Callable[..., tuple[list[int], list[int]]],
-    models: Iterable[neurons.Neuron] = MODELS,
+    models: Iterable[neurons.NeuronModel] = MODELS,
     planted: bool = False,
 ) -> None:
     """A single update is the one of PROGRAM.md, over the whole range of every number."""
     functions = spec_functions()
     chosen = st.sampled_from(tuple(models))
 
-    def check(neuron: neurons.Neuron, size: int, near: bool, seed: int) -> None:
+    def check(neuron: neurons.NeuronModel, size: int, near: bool, seed: int) -> None:
         model = spec_name(neuron)
         leaky, fine = isinstance(neuron, neurons.LEAKY), isinstance(neuron, neurons.FINE)
         fine = fine and not isinstance(neuron, neurons.READOUTS)
@@ -332,7 +332,7 @@ def quantization_is_lossless(
 
 
 def assert_same_spikes(
-    before: hard.Network, after: hard.Network, values: np.ndarray
+    before: Network, after: Network, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """All spikes of the neurons left are equal; those of neurons removed were always the same.
 
@@ -351,7 +351,7 @@ def assert_same_spikes(
     return trace.logits, expected.logits
 
 
-def neurons_left(network: hard.Network, name: str) -> np.ndarray:
+def neurons_left(network: Network, name: str) -> np.ndarray:
     """Indices of a population's neurons in the population as trained."""
     (population,) = [p for p in network.populations if p.name == name]
     return np.arange(population.size) if population.kept is None else population.kept
@@ -371,7 +371,7 @@ PREPARED = {"remove_constant": ("fold-linear", "fold-input")}
 
 
 def rewrite_keeps_spikes(
-    rewrite: Callable[[hard.Network], hard.Network],
+    rewrite: Callable[[Network], Network],
     kinds: tuple[str, ...] = KINDS,
     examples: int = 200,
     planted: bool = False,
@@ -398,6 +398,6 @@ def rewrite_keeps_spikes(
     return changed
 
 
-def described(network: hard.Network) -> str:
+def described(network: Network) -> str:
     """Everything that a pass may change."""
     return repr((network.input, network.populations, network.projections, network.timesteps))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ultralif_deploy.program.graph import Dense, Projection
-from ultralif_deploy.program.neurons import Integrator, Neuron
+from ultralif_deploy.program.neurons import Integrator, NeuronModel
 from ultralif_deploy.program.program import Input, Population, Program
 
 Links = list[tuple[str, str]]
@@ -23,7 +23,7 @@ def matrices(rng: np.random.Generator, sizes: dict[str, int], links: Links) -> l
 
 def assembled(
     projections: list[Projection],
-    neuron: Callable[[str, int], Neuron],
+    neuron: Callable[[str, int], NeuronModel],
     maximum: int = 1,
     bias: Callable[[int], np.ndarray] = np.zeros,
     timesteps: int = 8,

@@ -18,7 +18,7 @@ from ultralif_deploy.chips.placement import fan_out_by_core
 from ultralif_deploy.chips.registers import registers
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.loihi import simulator as loihi
@@ -34,10 +34,10 @@ CORES, TILE_CORES, ROW, COLUMN = 128, 4, 8, 4
 def networks(rng: np.random.Generator) -> dict[str, tuple[int, Program]]:
     """By name: the most neurons that a core may hold, and the program."""
 
-    def thresholds(_name: str, size: int) -> Neuron:
+    def thresholds(_name: str, size: int) -> NeuronModel:
         return Threshold(rng.integers(2, 14, size))
 
-    def leaky(_name: str, size: int) -> Neuron:
+    def leaky(_name: str, size: int) -> NeuronModel:
         return LIF(64 * rng.integers(5, 13, size), np.full(size, 700), np.zeros(size))
 
     def below_zero(size: int) -> np.ndarray:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.neurons import FloatNeuron
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import INT32_MAX, MAX_COEFFICIENT_BITS, MAX_SHIFT, MAX_STATE_BITS
 
@@ -55,9 +56,9 @@ def second_order_model(
     rng: np.random.Generator,
     kind: str,
     mode: str,
-    states_of: Callable[[neurons.Neuron], np.ndarray],
+    states_of: Callable[[neurons.NeuronModel], np.ndarray],
     size: int,
-) -> neurons.Neuron:
+) -> neurons.NeuronModel:
     """An integer model whose threshold its first word reaches under the stimulus.
 
     Args:
@@ -86,7 +87,7 @@ def second_order_model(
     return model(np.clip(threshold, -INT32_MAX, INT32_MAX), **parameters)
 
 
-def hard_second_order(rng: np.random.Generator, kind: str, threshold: np.ndarray) -> hard.Neuron:
+def hard_second_order(rng: np.random.Generator, kind: str, threshold: np.ndarray) -> FloatNeuron:
     """A float model whose parameters are small multiples of powers of two."""
     size = len(threshold)
 
@@ -96,9 +97,11 @@ def hard_second_order(rng: np.random.Generator, kind: str, threshold: np.ndarray
     gain = any_of(0.5, 0.25, 1.0, -2.0)
     if kind == "silif":
         decays = any_of(0.0, 0.5, 0.75), any_of(0.0, 0.5, 1.0)
-        return hard.SiLIF(threshold, gain, *decays, any_of(-0.5, 0.0, 1.0), any_of(0.0, 0.5, 2.0))
+        return float_neurons.SiLIF(
+            threshold, gain, *decays, any_of(-0.5, 0.0, 1.0), any_of(0.0, 0.5, 2.0)
+        )
     if kind == "csilif":
-        return hard.CSiLIF(threshold, gain, any_of(-0.5, 0.5), any_of(-0.5, 0.0, 0.5))
-    return hard.AdaLIF(
+        return float_neurons.CSiLIF(threshold, gain, any_of(-0.5, 0.5), any_of(-0.5, 0.0, 0.5))
+    return float_neurons.AdaLIF(
         threshold, any_of(0.5, 1.0), any_of(0.5, 0.75), any_of(0.25, 1.0), bool(rng.integers(2))
     )

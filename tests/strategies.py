@@ -15,9 +15,10 @@ from second_order_strategies import MODELS as SECOND_ORDER
 from second_order_strategies import hard_second_order, second_order_model
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.composition import Composed, Diagonal
-from ultralif_deploy.network.running import run_population
+from ultralif_deploy.network.network import Input, Network, Population
+from ultralif_deploy.network.neurons import FloatNeuron
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.convolution import Conv2d
@@ -199,7 +200,7 @@ def programs(
 
 @st.composite
 def inputs_for(
-    draw: st.DrawFn, program: integer.Program | hard.Network, time: int, batch: int
+    draw: st.DrawFn, program: integer.Program | Network, time: int, batch: int
 ) -> np.ndarray:
     """Inputs uint8 [time, batch, input]; the samples take their modes from `MODES` in turn."""
     first = draw(st.integers(0, len(MODES) - 1))
@@ -217,7 +218,7 @@ def inputs_for(
             here *= rng.random(here.shape) < density
         if mode == "silent":
             here[:] = 0
-    if isinstance(program.input, hard.Input) and program.input.constant:
+    if isinstance(program.input, Input) and program.input.constant:
         values[:] = values[-1:]
     return values
 
@@ -269,7 +270,7 @@ def _bias(rng: np.random.Generator, mode: str, kind: str, current: np.ndarray) -
 
 
 def _run(
-    neuron: neurons.Neuron, current: np.ndarray, bias: np.ndarray
+    neuron: neurons.NeuronModel, current: np.ndarray, bias: np.ndarray
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Spikes and membranes after every timestep of a population, for a current [time, neuron]."""
     parameters = {k: array.tolist() for k, array in neuron.parameters().items()}
@@ -284,7 +285,7 @@ def _run(
 
 def _integer_neuron(
     rng: np.random.Generator, kind: str, mode: str, current: np.ndarray, bias: np.ndarray
-) -> neurons.Neuron:
+) -> neurons.NeuronModel:
     """Parameters of a kind; `current` [time, neuron] is what it gets under the stimulus."""
     timesteps, size = current.shape
 
@@ -301,7 +302,7 @@ def _integer_neuron(
         return neurons.Integrator()
     if kind in SECOND_ORDER:
 
-        def states_of(neuron: neurons.Neuron) -> np.ndarray:
+        def states_of(neuron: neurons.NeuronModel) -> np.ndarray:
             return np.array(_run(neuron, current, bias)[1])
 
         return second_order_model(rng, kind, mode, states_of, size)
@@ -330,7 +331,7 @@ def _integer_neuron(
         stride = int(rng.integers(1, size, endpoint=True))
         table, shift = _table(rng, mode, 64 * current + bias)
 
-        def made(threshold: np.ndarray) -> neurons.Neuron:
+        def made(threshold: np.ndarray) -> neurons.NeuronModel:
             threshold = np.clip(threshold, -INT32_MAX - 1, INT32_MAX)
             reset = np.where(rng.random(size) < 0.5, np.clip(threshold, -top, top), resets)
             reset = np.where(many, np.clip(np.abs(reset), 1, top), reset)
@@ -378,7 +379,7 @@ def _table(rng: np.random.Generator, mode: str, drive: np.ndarray) -> tuple[np.n
 
 
 @st.composite
-def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
+def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> Network:
     """Hard networks whose float64 arithmetic is exact, so that ties are ties.
 
     Weights, biases, gains, input scales and τ are small multiples of powers of two; with at most
@@ -416,7 +417,7 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
             gain = rng.choice([-1.0, 0.0, 0.5, 2.0], rows)
             made_map = Composed((made_map, Diagonal(gain)))
         projections.append(Projection(source, target, made_map))
-    read = hard.Input(shape.sizes[INPUT], maximum, scale, offset, constant)
+    read = Input(shape.sizes[INPUT], maximum, scale, offset, constant)
     full = np.full((timesteps, read.size), float(maximum))
     if not constant and draw(st.booleans()):
         full[::2] = 0
@@ -429,11 +430,11 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
         for p in projections:
             if p.target == name and p.source in sent:
                 current += p.map.apply(sent[p.source])
-        population = hard.Population(name, size, hard.Integrator(), bias)
+        population = Population(name, size, float_neurons.Integrator(), bias)
         neuron = _hard_neuron(rng, kind, current + bias)
         made.append(replace(population, neuron=neuron))
-        sent[name] = run_population(neuron, (current + bias)[:, None])[0][:, 0]
-    return hard.Network(
+        sent[name] = neuron.run((current + bias)[:, None])[0][:, 0]
+    return Network(
         read,
         tuple(made),
         tuple(projections),
@@ -442,7 +443,7 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> hard.Network:
     )
 
 
-def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> hard.Neuron:
+def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> FloatNeuron:
     """A neuron that gets `current` float64 [time, neuron] under the stimulus."""
     timesteps, size = current.shape
     inclusive = bool(rng.integers(2))
@@ -453,9 +454,9 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
 
     near = rng.choice([-0.25, 0.0, 0.0, 0.25], size)
     if kind == "integrator":
-        return hard.Integrator()
+        return float_neurons.Integrator()
     if kind == "threshold":
-        return hard.Threshold(at_some_time(current) + near, inclusive)
+        return float_neurons.Threshold(at_some_time(current) + near, inclusive)
     if kind in SECOND_ORDER:
         return hard_second_order(rng, kind, np.maximum(at_some_time(current) + near, 0.25))
     if kind == "tropical":
@@ -477,26 +478,26 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> ha
             threshold[odd] = -decay[odd] - rng.integers(0, 2) / 4
         if violation == "edge":
             threshold[odd] = decay[odd] = 0.0
-        return hard.TropicalLIF(threshold, decay, reset, initial, inclusive)
+        return float_neurons.TropicalLIF(threshold, decay, reset, initial, inclusive)
     tau = rng.choice([0.0, 0.5, 0.75, 1.0], size)
     synaptic = rng.choice([0.0, 0.5, 1.0], size)
     if kind == "li":
-        return hard.LeakyIntegrator(tau)
+        return float_neurons.LeakyIntegrator(tau)
     if kind == "cubali":
-        return hard.CubaLI(tau, synaptic)
+        return float_neurons.CubaLI(tau, synaptic)
     epsilon, stride = float(rng.choice([0.0, 0.5, 1.0])), int(rng.integers(1, size, endpoint=True))
     never = np.full(size, 2.0**20)
     reset_mode = str(rng.choice(list(RESETS)))
 
-    def made(threshold: np.ndarray) -> hard.Neuron:
+    def made(threshold: np.ndarray) -> FloatNeuron:
         reset = np.where(rng.random(size) < 0.5, threshold, rng.integers(-4, 4, size) / 4)
         if kind == "lif":
-            return hard.LIF(threshold, tau, inclusive, reset, reset_mode)
+            return float_neurons.LIF(threshold, tau, inclusive, reset, reset_mode)
         if kind == "cubalif":
-            return hard.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
+            return float_neurons.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
         if kind == "logmax":
-            return hard.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
-        return hard.UltraDLIF(threshold, tau, kind, inclusive, stride)
+            return float_neurons.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
+        return float_neurons.UltraDLIF(threshold, tau, kind, inclusive, stride)
 
-    free = run_population(made(never), current[:, None])[1][:, 0] + never
+    free = made(never).run(current[:, None])[1][:, 0] + never
     return made(at_some_time(free) * rng.choice([0.5, 1.0, 1.0], size) + near)

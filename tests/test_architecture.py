@@ -258,3 +258,75 @@ def test_what_needs_no_list_is_left_out(source: str) -> None:
 @pytest.mark.parametrize("source", UNEXPLAINED.values(), ids=UNEXPLAINED)
 def test_missing_lists_are_found(source: str) -> None:
     assert len(unexplained({"m": ast.parse(source)})) == 1
+
+
+NEURON_ROOMS = tuple(f"{PACKAGE}.{room}" for room in ("program.neurons", "network.neurons"))
+SOFT_NEURONS = (f"{PACKAGE}.soft.neurons", f"{PACKAGE}.soft.baseline_neurons")
+BASES = {"SoftNeuron"}
+"""Not a model: asking for it tells a neuron from another torch module."""
+
+
+def neuron_classes(tree: ast.AST) -> set[str]:
+    """Names in a module that stand for neuron models, or for the modules that hold them."""
+    rooms = (*NEURON_ROOMS, *SOFT_NEURONS)
+    names = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        for alias in node.names:
+            whole = f"{node.module}.{alias.name}"
+            if node.module.startswith(rooms) or whole.startswith(rooms):
+                names.add(alias.asname or alias.name)
+    return names - BASES
+
+
+def class_questions(tree: ast.AST) -> list[int]:
+    """Lines that ask a neuron for its class."""
+    models = neuron_classes(tree)
+
+    def named(*nodes: ast.AST) -> bool:
+        return any(
+            isinstance(part, ast.Name) and part.id in models
+            for node in nodes
+            for part in ast.walk(node)
+        )
+
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in ("isinstance", "issubclass") and named(*node.args[1:]):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.Compare):
+            if any(isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) for op in node.ops) and (
+                named(*node.comparators)
+            ):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.MatchClass) and named(node.cls):
+            lines.append(node.lineno)
+    return lines
+
+
+def test_nobody_asks_a_neuron_for_its_class() -> None:
+    """What differs between models is said by the model, or stands in a table by model."""
+    rooms = (*NEURON_ROOMS, *SOFT_NEURONS)
+    asked = {
+        name: lines
+        for name, tree in TREES.items()
+        if not f"{PACKAGE}.{name.removeprefix(PACKAGE + '.')}".startswith(rooms)
+        and (lines := class_questions(tree))
+    }
+    assert asked == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from ultralif_deploy.program.neurons import LIF\nisinstance(x, (int, LIF))",
+        "from ultralif_deploy.network import neurons as models\nisinstance(x, models.LIF)",
+        "from ultralif_deploy.soft.neurons import UltraLIF\nissubclass(x, UltraLIF)",
+        "from ultralif_deploy.program.neurons import LIF as A\ntype(x) is A",
+        "from ultralif_deploy.program.neurons import LIF\nmatch x:\n    case LIF():\n        pass",
+    ],
+)
+def test_questions_for_a_class_are_found(text: str) -> None:
+    assert len(class_questions(ast.parse(text))) == 1

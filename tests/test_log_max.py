@@ -14,13 +14,15 @@ from ultralif_deploy.cli import options as cli_options
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
-from ultralif_deploy.network import network as hard
-from ultralif_deploy.network.log_max import correction_table, exact_correction
-from ultralif_deploy.network.running import run_hard, run_population
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.network import Input, Network, Population, dense
+from ultralif_deploy.network.neurons.log_max_lif import exact_correction
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import FRACTION_BITS, MEMBRANE_MAX
+from ultralif_deploy.quantization.correction_table import correction_table
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.rounding import rounding_table
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -143,7 +145,7 @@ def test_hard_network_is_the_soft_one_at_factor_0(kind, batch_norm):
     made = soft_network(kind, batch_norm)
     values = np.random.default_rng(0).integers(0, 2, (9, 40, 6)).astype(np.uint8)
     hard_network = harden(made, Encoder("events", 9), 1)
-    assert all(isinstance(p.neuron, hard.LogMaxLIF) for p in hard_network.populations[:-1])
+    assert all(isinstance(p.neuron, float_neurons.LogMaxLIF) for p in hard_network.populations[:-1])
     trace = run_hard(hard_network, values)
     with torch.no_grad():
         expected = made(torch.from_numpy(values).double(), 0.0)
@@ -159,9 +161,9 @@ def test_integer_spikes_approach_the_exact_ones_as_the_table_grows():
     # Weights on the 8-bit grid, so that the table alone makes the difference.
     weights = [np.rint(p.map.weight * 8) / 8 for p in network.projections]
     projections = tuple(
-        hard.dense(p.source, p.target, w) for p, w in zip(network.projections, weights, strict=True)
+        dense(p.source, p.target, w) for p, w in zip(network.projections, weights, strict=True)
     )
-    network = hard.Network(network.input, network.populations, projections, 9, 9)
+    network = Network(network.input, network.populations, projections, 9, 9)
     expected = run_hard(network, values).spikes
     agreement = []
     for entries in (1, 4, 16, 256):
@@ -186,7 +188,7 @@ def test_unit_of_a_membrane_is_a_64th_of_a_current_unit():
 def test_weights_too_small_beside_epsilon_are_named():
     network = harden(soft_network(), Encoder("events", 9), 1)
     tiny = tuple(
-        hard.dense(p.source, p.target, p.map.weight * 1e-7) if p.target == "neuron1" else p
+        dense(p.source, p.target, p.map.weight * 1e-7) if p.target == "neuron1" else p
         for p in network.projections
     )
     small = replace(network, projections=tiny)
@@ -279,11 +281,11 @@ def test_ring_over_channels_is_one_ring_per_pixel(form):
     current = rng.integers(-8, 8, (7, 4, channels, pixels)) / 4
     theta, tau = rng.integers(0, 8, (channels, pixels)) / 4, rng.choice([0.5, 0.75], (channels, 1))
     tau = np.broadcast_to(tau, theta.shape)
-    flat = hard.UltraDLIF(theta.ravel(), tau.ravel(), form, inclusive=True, stride=pixels)
-    spikes, margins = run_population(flat, current.reshape(7, 4, -1))
+    flat = float_neurons.UltraDLIF(theta.ravel(), tau.ravel(), form, inclusive=True, stride=pixels)
+    spikes, margins = flat.run(current.reshape(7, 4, -1))
     for pixel in range(pixels):
-        ring = hard.UltraDLIF(theta[:, pixel], tau[:, pixel], form, inclusive=True)
-        expected, margin = run_population(ring, current[..., pixel])
+        ring = float_neurons.UltraDLIF(theta[:, pixel], tau[:, pixel], form, inclusive=True)
+        expected, margin = ring.run(current[..., pixel])
         assert_array_equal(spikes.reshape(current.shape)[..., pixel], expected)
         assert_array_equal(margins.reshape(current.shape)[..., pixel], margin)
     assert 0.05 < spikes.mean() < 0.95
@@ -297,14 +299,16 @@ def test_ring_stride_within_the_population(stride):
 
 
 def test_quantization_keeps_the_stride():
-    ring = hard.UltraDLIF(np.ones(4), np.full(4, 0.5), "released", inclusive=True, stride=2)
-    network = hard.Network(
-        hard.Input(1),
+    ring = float_neurons.UltraDLIF(
+        np.ones(4), np.full(4, 0.5), "released", inclusive=True, stride=2
+    )
+    network = Network(
+        Input(1),
         (
-            hard.Population("a", 4, ring, np.zeros(4)),
-            hard.Population("out", 1, hard.Integrator(), np.zeros(1)),
+            Population("a", 4, ring, np.zeros(4)),
+            Population("out", 1, float_neurons.Integrator(), np.zeros(1)),
         ),
-        (hard.dense("input", "a", np.ones((4, 1))), hard.dense("a", "out", np.ones((1, 4)))),
+        (dense("input", "a", np.ones((4, 1))), dense("a", "out", np.ones((1, 4)))),
         1,
         1,
     )

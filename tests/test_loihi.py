@@ -19,7 +19,7 @@ from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold, TropicalLIF
+from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold, TropicalLIF
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Executable
 from ultralif_deploy.simulators.loihi import simulator as loihi
@@ -66,7 +66,7 @@ def test_loihi1_is_exact_where_it_accepts() -> None:
 
 def chain(
     sizes: tuple[int, ...],
-    neuron: Callable[[int], Neuron] | None = None,
+    neuron: Callable[[int], NeuronModel] | None = None,
     seed: int = 0,
     bits: str = "8",
     timesteps: int = 4,
@@ -82,7 +82,7 @@ def chain(
         projections.append(Projection(names[i - 1], names[i], Dense(weight)))
         zeros = np.zeros(size, dtype=np.int32)
         made = neuron(size) if neuron else Threshold(zeros + 20)
-        model: Neuron = Integrator() if i == len(sizes) - 1 else made
+        model: NeuronModel = Integrator() if i == len(sizes) - 1 else made
         populations.append(Population(names[i], size, model, zeros, np.ones(size)))
     return Program(
         Input(sizes[0], maximum), tuple(populations), tuple(projections), bits, timesteps, 1, {}

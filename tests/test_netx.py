@@ -24,7 +24,7 @@ from ultralif_deploy.program.neurons import (
     CubaLIF,
     Integrator,
     LeakyIntegrator,
-    Neuron,
+    NeuronModel,
     Threshold,
 )
 from ultralif_deploy.program.program import (
@@ -39,7 +39,7 @@ from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.verify.backends import EXPORTERS, load_on, load_written
 from ultralif_deploy.verify.certificate import first_difference
 
-Stage = tuple[AnyMap, Neuron, Any]
+Stage = tuple[AnyMap, NeuronModel, Any]
 """Weights, neurons and their bias."""
 
 

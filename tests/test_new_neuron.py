@@ -104,7 +104,4 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_tables_have_every_model(table, missing) -> None:
-    known = {model for model in MODELS if model not in missing}
-    second_order = {model for model in known if model.WORDS == 2 and hasattr(model, "COEFFICIENTS")}
-    stored_apart = second_order if table is nodes.NODES else set()
-    assert set(table) == known - stored_apart
+    assert set(table) == set(MODELS) - set(missing)

@@ -20,15 +20,8 @@ from strategies import KINDS, inputs_for, networks, seeds
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.composition import Composed, Diagonal
-from ultralif_deploy.network.network import (
-    Input,
-    Integrator,
-    Network,
-    Population,
-    Threshold,
-    TropicalLIF,
-    dense,
-)
+from ultralif_deploy.network.network import Input, Network, Population, dense
+from ultralif_deploy.network.neurons import Integrator, Threshold, TropicalLIF
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import (
     PASSES,

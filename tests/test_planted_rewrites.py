@@ -11,19 +11,18 @@ from comparisons import (
 from planting import copy_of
 from strategies import KINDS
 
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
 
 
 def test_an_unchanged_copy_passes_the_comparisons():
-    neurons = copy_of("ultralif_deploy.quantization.neurons")
-    threshold_is_exact(neurons.integer_threshold, planted=True)
-    quantization_is_lossless(quantize_with(neurons), examples=20, planted=True)
+    integers = copy_of("ultralif_deploy.quantization.integers")
+    threshold_is_exact(integers.integer_threshold, planted=True)
+    quantization_is_lossless(quantize_with(integers), examples=20, planted=True)
 
 
-def quantize_with(neurons):
-    """`quantize` by a copy of the module that makes integers of neurons."""
-    names = {name: getattr(neurons, name) for name in ("integer_neuron", "Rounding", "is_fine")}
-    return copy_of("ultralif_deploy.quantization.quantize", **names).quantize
+def quantize_with(integers):
+    """`quantize` by a copy of the module that makes integers of real values."""
+    return copy_of("ultralif_deploy.quantization.quantize", Rounding=integers.Rounding).quantize
 
 
 THRESHOLDS = {
@@ -41,7 +40,7 @@ THRESHOLDS = {
 
 @pytest.mark.parametrize("bug", THRESHOLDS)
 def test_bugs_in_the_integer_threshold_are_found(bug):
-    module = copy_of("ultralif_deploy.quantization.neurons", THRESHOLDS[bug])
+    module = copy_of("ultralif_deploy.quantization.integers", THRESHOLDS[bug])
     with pytest.raises(AssertionError):
         threshold_is_exact(module.integer_threshold, planted=True)
     if bug not in ("float division", "rounded"):
@@ -50,14 +49,23 @@ def test_bugs_in_the_integer_threshold_are_found(bug):
 
 
 QUANTIZE = {
-    "weights of two projections swapped": ("start = stop", "start += 0"),
-    "membrane unit for every model": ("if is_fine(neuron) else scale", "if True else scale"),
+    "weights of two projections swapped": ("quantize", "start = stop", "start += 0"),
+    "one unit for every model": (
+        "neurons",
+        "Threshold: _Made(_current_unit",
+        "Threshold: _Made(_fraction",
+    ),
 }
 
 
 @pytest.mark.parametrize("bug", QUANTIZE)
 def test_bugs_in_quantize_are_found(bug):
-    module = copy_of("ultralif_deploy.quantization.quantize", QUANTIZE[bug])
+    where, *change = QUANTIZE[bug]
+    module = copy_of(f"ultralif_deploy.quantization.{where}", tuple(change))
+    if where == "neurons":
+        module = copy_of(
+            "ultralif_deploy.quantization.quantize", integer_neuron=module.integer_neuron
+        )
     with pytest.raises(AssertionError):
         quantization_is_lossless(module.quantize, planted=True)
 
@@ -72,21 +80,24 @@ REWRITES = {
         "np.all(below(neuron.r",
         "np.any(below(neuron.r",
     ),
-    "bias added": ("fold_bias", "value - bias", "value + bias"),
+    "bias added": ("fold_bias", "name) - bias", "name) + bias"),
     "reset not shifted": (
         "fold_bias",
-        'reset=shifted(folded.reset, "reset")',
-        "reset=folded.reset",
+        '("threshold", "reset", "initial")',
+        '("threshold", "initial")',
     ),
-    "leaky bias folded": ("fold_bias", "(Threshold, TropicalLIF)", "(Threshold, LIF)"),
+    "leaky bias folded": (
+        *("fold_bias", "import FloatNeuron, Threshold,"),
+        "import LIF as Threshold, FloatNeuron,",
+    ),
     "offset forgotten": ("fold_input", "np.zeros(size) + offset", "np.zeros(size)"),
     "scale forgotten": ("fold_input", "np.ones(size) * scale", "np.ones(size)"),
-    "membranes collapsed": ("collapse_constant", "(Threshold, Integrator)", "object"),
+    "membranes collapsed": ("collapse_constant", "p.neuron.TIMELESS for", "True for"),
     "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
     "fires at a bound, mistaken": (
         "remove_constant",
-        ">= neuron.threshold if",
-        "> neuron.threshold if",
+        ">= neuron.threshold",
+        "> neuron.threshold",
     ),
     "negative weights forgotten": ("remove_constant", "rising[0] + falling[1]", "rising[0]"),
     "bounds mixed up": ("remove_constant", "rising[1] + falling[0]", "rising[1] + falling[1]"),
@@ -97,7 +108,7 @@ REWRITES = {
     "part of a channel taken for all": ("remove_constant", "np.logical_and", "np.logical_or"),
     "growth forgotten": (
         "remove_constant",
-        "np.where(neuron.decay >= 0, highest, most)",
+        "np.where(neuron.decay >= 0, highest, np.inf)",
         "highest",
     ),
     "membrane that adds up forgotten": ("remove_constant", " / (1 - tau)", ""),
@@ -110,7 +121,7 @@ REWRITES = {
 def test_bugs_in_the_passes_are_found(bug):
     name, old, new = REWRITES[bug]
     module = copy_of(f"ultralif_deploy.passes.{name}", (old, new))
-    vars(module)["LIF"] = hard.LIF
+    vars(module)["LIF"] = float_neurons.LIF
     with pytest.raises(AssertionError):
         rewrite_keeps_spikes(
             vars(module)[name],

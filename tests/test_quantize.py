@@ -12,8 +12,9 @@ from strategies import FORMATS, KINDS, inputs_for, networks, seeds
 
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Input, Network, Population, dense
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
@@ -21,8 +22,8 @@ from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import Dense, Identity, Projection
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.grid import fit_scale, round_to_grid
+from ultralif_deploy.quantization.integers import integer_threshold
 from ultralif_deploy.quantization.moments import Moment, second_moment
-from ultralif_deploy.quantization.neurons import integer_threshold
 from ultralif_deploy.quantization.quantize import quantize
 
 # Thresholds
@@ -178,14 +179,14 @@ def test_parameters_are_the_nearest_integers():
         for before, after in zip(network.populations, program.populations, strict=True):
             model, made = before.neuron, after.neuron
             leaky = hasattr(model, "tau")
-            fine = leaky or isinstance(model, hard.LogMaxLIF)
+            fine = leaky or isinstance(model, float_neurons.LogMaxLIF)
             unit = after.scale / 2**FRACTION_BITS if fine else after.scale
             assert (np.abs(after.bias * unit - before.bias) <= 0.5 * unit * (1 + 1e-9)).all()
             for name, tau in (("decay", "tau"), ("synaptic_decay", "synaptic_tau")):
                 if hasattr(model, tau):
                     kept = 1 - getattr(made, name) / DECAY_ONE
                     assert (np.abs(kept - getattr(model, tau)) <= 0.5 / DECAY_ONE).all()
-            if isinstance(model, hard.READOUTS):
+            if not model.FIRES:
                 continue
             rows = zip(model.threshold, unit, made.threshold, strict=True)
             assert all(integer_threshold(t, s, model.inclusive) == n for t, s, n in rows)
@@ -203,7 +204,7 @@ def scaled(network, factors):
 
     def of(p):
         f = factors[p.name]
-        if isinstance(p.neuron, hard.READOUTS):
+        if not p.neuron.FIRES:
             return p
         names = [n for n in ("threshold", "decay", "reset", "initial") if hasattr(p.neuron, n)]
         neuron = replace(p.neuron, **{n: getattr(p.neuron, n) * f for n in names})
@@ -212,7 +213,7 @@ def scaled(network, factors):
     projections = tuple(
         p
         if p.target == "out" or isinstance(p.map, Identity)
-        else hard.dense(p.source, p.target, p.map.weight * factors[p.target][:, None])
+        else dense(p.source, p.target, p.map.weight * factors[p.target][:, None])
         for p in network.projections
     )
     return replace(
@@ -242,21 +243,21 @@ def test_max_plus_dynamics_are_scale_free():
 
 
 def threshold_unit(name, size=2):
-    return hard.Population(name, size, hard.Threshold(np.full(size, 0.5), True), np.zeros(size))
+    return Population(name, size, float_neurons.Threshold(np.full(size, 0.5), True), np.zeros(size))
 
 
 def made_of(*projections, populations=("a", "b"), size=2, **options):
-    readout = hard.Population("out", 1, hard.Integrator(), np.zeros(1))
+    readout = Population("out", 1, float_neurons.Integrator(), np.zeros(1))
     made = tuple(threshold_unit(name) for name in populations)
-    last = hard.dense(populations[-1], "out", np.ones((1, 2)))
-    return hard.Network(hard.Input(size, **options), (*made, readout), (*projections, last), 3, 3)
+    last = dense(populations[-1], "out", np.ones((1, 2)))
+    return Network(Input(size, **options), (*made, readout), (*projections, last), 3, 3)
 
 
 def test_projections_into_a_population_share_its_scale():
     network = made_of(
-        hard.dense("input", "a", np.eye(2)),
-        hard.dense("input", "b", np.array([[2.0, 1.0], [3.0, 0.0]])),
-        hard.dense("a", "b", np.array([[0.0, -1.0], [6.0, 1.0]])),
+        dense("input", "a", np.eye(2)),
+        dense("input", "b", np.array([[2.0, 1.0], [3.0, 0.0]])),
+        dense("a", "b", np.array([[0.0, -1.0], [6.0, 1.0]])),
     )
     program = quantize(network, 4)
     assert program.population("b").scale.tolist() == [1.0, 1.0]
@@ -267,9 +268,9 @@ def test_projections_into_a_population_share_its_scale():
 
 def test_delayed_sources_are_silent_during_calibration():
     network = made_of(
-        hard.dense("b", "a", np.eye(2)),
-        hard.dense("input", "b", np.eye(2)),
-        hard.dense("a", "b", np.eye(2)),
+        dense("b", "a", np.eye(2)),
+        dense("input", "b", np.eye(2)),
+        dense("a", "b", np.eye(2)),
     )
     calibration = np.ones((3, 4, 2), dtype=np.uint8)
     program = quantize(network, 8, calibration)
@@ -279,15 +280,13 @@ def test_delayed_sources_are_silent_during_calibration():
 def test_the_encoder_travels_with_the_program():
     encoder = Encoder("rate", 3, 0.25, seed=4)
     program = quantize(
-        made_of(hard.dense("input", "a", np.eye(2)), populations=("a",)), 8, None, encoder
+        made_of(dense("input", "a", np.eye(2)), populations=("a",)), 8, None, encoder
     )
     assert program.encoding == encoder.as_dict()
 
 
 def test_calibration_may_be_longer_than_the_network_runs():
-    network = made_of(
-        hard.dense("input", "a", np.array([[1.0, 0.3], [0.2, 1.0]])), populations=("a",)
-    )
+    network = made_of(dense("input", "a", np.array([[1.0, 0.3], [0.2, 1.0]])), populations=("a",))
     values = np.random.default_rng(0).integers(0, 2, (9, 20, 2)).astype(np.uint8)
     long, short = (quantize(network, 2, x) for x in (values, values[:3]))
     assert_array_equal(long.populations[0].scale, short.populations[0].scale)
@@ -299,7 +298,7 @@ def test_calibration_may_be_longer_than_the_network_runs():
 @pytest.mark.parametrize("bits", [1, 9, "8.0", "binary", ""])
 def test_unknown_formats(bits):
     with pytest.raises(UltralifError, match=f"bits = {bits}; expected 2 to 8 or ternary"):
-        quantize(made_of(hard.dense("input", "a", np.eye(2)), populations=("a",)), bits)
+        quantize(made_of(dense("input", "a", np.eye(2)), populations=("a",)), bits)
 
 
 def test_formats_by_name():
@@ -315,13 +314,13 @@ def test_formats_by_name():
 
 @pytest.mark.parametrize("options", [{"scale": 0.5}, {"offset": 1.0}])
 def test_input_scale_left(options):
-    network = made_of(hard.dense("input", "a", np.eye(2)), populations=("a",), **options)
+    network = made_of(dense("input", "a", np.eye(2)), populations=("a",), **options)
     with pytest.raises(UltralifError, match="input: scale and offset left; apply fold-input first"):
         quantize(network)
 
 
 def test_batch_norm_left():
-    network = made_of(hard.dense("input", "a", np.eye(2)), populations=("a",))
+    network = made_of(dense("input", "a", np.eye(2)), populations=("a",))
     first, *others = network.projections
     normalised = replace(first, map=Composed((first.map, Diagonal(np.ones(2)))))
     with pytest.raises(UltralifError, match="a: composed maps left; apply fold-linear first"):
@@ -330,8 +329,8 @@ def test_batch_norm_left():
 
 def test_identity_beside_weights():
     network = made_of(
-        hard.dense("input", "a", np.eye(2)),
-        hard.dense("input", "b", np.eye(2)),
+        dense("input", "a", np.eye(2)),
+        dense("input", "b", np.eye(2)),
         Projection("a", "b", Identity(2)),
     )
     made = quantize(network)

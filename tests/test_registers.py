@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 from strategies import seeds
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.network import Input, Network, Population, dense
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.fixed import INT32_MAX, largest_held
@@ -36,14 +37,18 @@ def neuron_of(kind, rng, size, magnitude):
     reset = magnitude * rng.choice([0.0, 0.0, 1.0, -2.0], size)
     mode, inclusive = str(rng.choice(list(RESETS))), bool(rng.integers(2))
     if kind == "lif":
-        return hard.LIF(threshold, tau, inclusive, reset, mode)
+        return float_neurons.LIF(threshold, tau, inclusive, reset, mode)
     if kind == "cubalif":
-        return hard.CubaLIF(threshold, tau, alpha, inclusive, reset, mode)
+        return float_neurons.CubaLIF(threshold, tau, alpha, inclusive, reset, mode)
     if kind == "logmax":
-        return hard.LogMaxLIF(threshold, magnitude * (1 - tau), magnitude * rng.random(), inclusive)
+        return float_neurons.LogMaxLIF(
+            threshold, magnitude * (1 - tau), magnitude * rng.random(), inclusive
+        )
     if kind == "tropical":
-        return hard.TropicalLIF(threshold, magnitude * (tau - 0.5), reset, reset, inclusive)
-    return hard.UltraDLIF(threshold, tau, kind, inclusive)
+        return float_neurons.TropicalLIF(
+            threshold, magnitude * (tau - 0.5), reset, reset, inclusive
+        )
+    return float_neurons.UltraDLIF(threshold, tau, kind, inclusive)
 
 
 def extreme(kind, seed, most=9):
@@ -55,12 +60,12 @@ def extreme(kind, seed, most=9):
         weight = rng.normal(0, 1, (size, inputs)) * 10.0 ** rng.uniform(-most, most)
     magnitude = 10.0 ** rng.uniform(-most, most)
     bias = magnitude * rng.choice([0.0, 1e-3, 1.0], size)
-    population = hard.Population("p", size, neuron_of(kind, rng, size, magnitude), bias)
-    readout = hard.Population("out", 1, hard.Integrator(), np.zeros(1))
-    return hard.Network(
-        hard.Input(inputs),
+    population = Population("p", size, neuron_of(kind, rng, size, magnitude), bias)
+    readout = Population("out", 1, float_neurons.Integrator(), np.zeros(1))
+    return Network(
+        Input(inputs),
         (population, readout),
-        (hard.dense("input", "p", weight), hard.dense("p", "out", np.ones((1, size)))),
+        (dense("input", "p", weight), dense("p", "out", np.ones((1, size)))),
         timesteps=int(rng.choice([1, 10, 1000])),
         divisor=1,
     )
@@ -128,17 +133,17 @@ def test_scales_from_the_weights_alone_are_found_out(kind, monkeypatch):
 
 
 def one_lif(weight, threshold, tau=0.995, bias=0.0, timesteps=200):
-    lif = hard.LIF(np.array([threshold]), np.array([tau]), False, np.zeros(1))
+    lif = float_neurons.LIF(np.array([threshold]), np.array([tau]), False, np.zeros(1))
     populations = (
-        hard.Population("p", 1, lif, np.array([bias])),
-        hard.Population("out", 1, hard.Integrator(), np.zeros(1)),
+        Population("p", 1, lif, np.array([bias])),
+        Population("out", 1, float_neurons.Integrator(), np.zeros(1)),
     )
     projections = (
-        hard.dense("input", "p", np.array([weight])),
-        hard.dense("p", "out", np.ones((1, 1))),
+        dense("input", "p", np.array([weight])),
+        dense("p", "out", np.ones((1, 1))),
     )
-    inputs = hard.Input(len(weight))
-    return hard.Network(inputs, populations, projections, timesteps, 1)
+    inputs = Input(len(weight))
+    return Network(inputs, populations, projections, timesteps, 1)
 
 
 def test_a_high_threshold_takes_bits_from_the_weights():
@@ -202,13 +207,13 @@ def test_leaks_that_no_decay_says_are_refused(tau):
 
 def test_coefficients_beyond_one_are_refused():
     one = np.ones(1)
-    neuron = hard.SiLIF(one, one, 1.5 * one, 0.5 * one, 0 * one, 0 * one)
+    neuron = float_neurons.SiLIF(one, one, 1.5 * one, 0.5 * one, 0 * one, 0 * one)
     populations = (
-        hard.Population("p", 1, neuron, np.zeros(1)),
-        hard.Population("out", 1, hard.Integrator(), np.zeros(1)),
+        Population("p", 1, neuron, np.zeros(1)),
+        Population("out", 1, float_neurons.Integrator(), np.zeros(1)),
     )
-    projections = (hard.dense("input", "p", [[1.0]]), hard.dense("p", "out", [[1.0]]))
-    network = hard.Network(hard.Input(1), populations, projections, 3, 1)
+    projections = (dense("input", "p", [[1.0]]), dense("p", "out", [[1.0]]))
+    network = Network(Input(1), populations, projections, 3, 1)
     with pytest.raises(UltralifError, match=r"p: alpha of neuron 0 is 1\.5; expected −1 to 1"):
         quantize(network, 8)
 
@@ -239,7 +244,7 @@ def test_geometric_sums():
     ],
 )
 def test_decays_have_the_bits_that_their_spikes_need(tau, timesteps, bits):
-    neuron = hard.LIF(np.ones(2), np.full(2, tau), False, np.zeros(2))
+    neuron = float_neurons.LIF(np.ones(2), np.full(2, tau), False, np.zeros(2))
     assert needed_decay_bits(neuron, timesteps) == bits
 
 

@@ -13,17 +13,8 @@ from strategies import inputs_for, seeds
 import ultralif_deploy as ul
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
-from ultralif_deploy.network.network import (
-    LIF,
-    Input,
-    Integrator,
-    Network,
-    Population,
-    Threshold,
-    TropicalLIF,
-    UltraDLIF,
-    dense,
-)
+from ultralif_deploy.network.network import Input, Network, Population, dense
+from ultralif_deploy.network.neurons import LIF, Integrator, Threshold, TropicalLIF, UltraDLIF
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.passes.remove_constant import remove_constant, spike_bounds

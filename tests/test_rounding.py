@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from strategies import KINDS, inputs_for, networks
 
 from ultralif_deploy.findings.findings import FAILURE, NOTE, Finding
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.network import Input, Network, Population, dense
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.neurons import MODELS
@@ -30,15 +31,15 @@ from ultralif_deploy.verify.spikes_kept import Kept, SpikesKept
 
 
 def lif_network(tau=0.9, threshold=1.0, timesteps=50):
-    lif = hard.LIF(np.full(3, threshold), np.full(3, tau), False, np.zeros(3))
+    lif = float_neurons.LIF(np.full(3, threshold), np.full(3, tau), False, np.zeros(3))
     weight = np.random.default_rng(0).normal(0.2, 0.3, (3, 8))
-    return hard.Network(
-        hard.Input(8),
+    return Network(
+        Input(8),
         (
-            hard.Population("p", 3, lif, np.full(3, 0.01)),
-            hard.Population("out", 2, hard.Integrator(), np.zeros(2)),
+            Population("p", 3, lif, np.full(3, 0.01)),
+            Population("out", 2, float_neurons.Integrator(), np.zeros(2)),
         ),
-        (hard.dense("input", "p", weight), hard.dense("p", "out", np.eye(2, 3))),
+        (dense("input", "p", weight), dense("p", "out", np.eye(2, 3))),
         timesteps,
         1,
     )
@@ -175,7 +176,7 @@ def test_a_network_that_never_fires_does_not_deploy_in_silence():
 
 def test_saturated_membranes_are_counted():
     network = lif_network(tau=1.0, threshold=1e-3, timesteps=50)
-    down = hard.dense("input", "p", -np.ones((3, 8)))
+    down = dense("input", "p", -np.ones((3, 8)))
     network = replace(network, projections=(down, network.projections[1]))
     program = quantize(network, 8)
     p = program.population("p")

@@ -18,8 +18,9 @@ from second_order_strategies import MODELS, SPIKING
 from strategies import KINDS, programs, seeds
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
-from ultralif_deploy.network.running import run_hard, run_population
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.network import Input, Network, Population, dense
+from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import INT32_MAX, clip, rounded
@@ -52,8 +53,8 @@ def test_silif_is_the_published_equation() -> None:
     draw = floats(1)
     alpha, beta, a, b = draw(0, 1), draw(0, 1), draw(-1, 1), draw(0, 2)
     x = draw(-4, 8, 40, 2)
-    neuron = hard.SiLIF(np.ones(5), 1 - alpha, alpha, beta, a, b)
-    spikes, margins = run_population(neuron, x)
+    neuron = float_neurons.SiLIF(np.ones(5), 1 - alpha, alpha, beta, a, b)
+    spikes, margins = neuron.run(x)
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
         for n in range(5):
@@ -71,8 +72,8 @@ def test_csilif_is_the_published_equation() -> None:
     size, angle, b = draw(0, 1), draw(0, 3), draw(-1, 2)
     x = draw(-2, 3, 40, 2)
     alpha = size * np.exp(1j * angle)
-    neuron = hard.CSiLIF(np.full(5, 0.5), b, alpha.real, alpha.imag)
-    spikes, margins = run_population(neuron, x)
+    neuron = float_neurons.CSiLIF(np.full(5, 0.5), b, alpha.real, alpha.imag)
+    spikes, margins = neuron.run(x)
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
         for n in range(5):
@@ -91,7 +92,7 @@ def test_adalif_is_the_released_equation(inclusive: bool) -> None:
     theta = np.full(5, 0.5)
     x[:, :, 0], tau[0] = 0.5, 1.0  # ties at the first timestep
     kept, jump = np.full(5, 0.9), np.full(5, 0.1 * (1 - 0.9))
-    spikes, _ = run_population(hard.AdaLIF(theta, tau, kept, jump, inclusive), x)
+    spikes, _ = float_neurons.AdaLIF(theta, tau, kept, jump, inclusive).run(x)
     assert spikes[0, 0, 0] == inclusive
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
@@ -109,7 +110,7 @@ def test_adalif_is_the_released_equation(inclusive: bool) -> None:
 def test_leaky_sum_is_the_published_read_out_without_softmax() -> None:
     draw = floats(4)
     alpha, x = draw(0.8, 0.96), draw(-3, 3, 30, 2)
-    _, totals = run_population(hard.LeakySum(1 - alpha, alpha), x)
+    _, totals = float_neurons.LeakySum(1 - alpha, alpha).run(x)
     u = total = np.zeros((2, 5))
     for t in range(30):
         u = alpha * u + (1 - alpha) * x[t]
@@ -237,29 +238,31 @@ def test_word_lengths_out_of_range_are_refused(bits: dict[str, int]) -> None:
 # Quantization
 
 
-def layered(kind: str, seed: int) -> hard.Network:
+def layered(kind: str, seed: int) -> Network:
     draw, names = floats(seed, 6), ("hidden", "out")
     if kind == "silif":
         alpha = draw(0.3, 0.99)
-        neuron: Any = hard.SiLIF(
+        neuron: Any = float_neurons.SiLIF(
             np.ones(6), np.ones(6), alpha, draw(0.3, 1), draw(0, 1), draw(0, 2)
         )
     elif kind == "csilif":
         alpha = draw(0.3, 0.999) * np.exp(1j * draw(0, 3))
-        neuron = hard.CSiLIF(np.full(6, 0.5), np.ones(6), alpha.real, alpha.imag)
+        neuron = float_neurons.CSiLIF(np.full(6, 0.5), np.ones(6), alpha.real, alpha.imag)
     else:
-        neuron = hard.AdaLIF(np.full(6, 0.5), draw(0.3, 1), np.full(6, 0.9), np.full(6, 0.01), True)
+        neuron = float_neurons.AdaLIF(
+            np.full(6, 0.5), draw(0.3, 1), np.full(6, 0.9), np.full(6, 0.01), True
+        )
     decay = draw(0.8, 0.96)
     # On a grid of 8 bits, so that only states and coefficients are rounded.
     grids = [np.rint(127 * draw(-1, 1, 6)) * draw(0.002, 0.02)[:, None] for _ in names]
     grids[1] = np.rint(127 * draw(-1, 1, 6)) / 256
-    return hard.Network(
-        hard.Input(6),
+    return Network(
+        Input(6),
         (
-            hard.Population("hidden", 6, neuron, draw(0.0, 0.3)),
-            hard.Population("out", 6, hard.LeakySum(np.ones(6), decay), draw(-0.1, 0.1)),
+            Population("hidden", 6, neuron, draw(0.0, 0.3)),
+            Population("out", 6, float_neurons.LeakySum(np.ones(6), decay), draw(-0.1, 0.1)),
         ),
-        (hard.dense(INPUT, "hidden", grids[0]), hard.dense("hidden", "out", grids[1])),
+        (dense(INPUT, "hidden", grids[0]), dense("hidden", "out", grids[1])),
         60,
         1,
     )

@@ -21,7 +21,7 @@ from test_nir import assert_same_program
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import Dense
@@ -37,7 +37,7 @@ def opened(path: Path, neuron: str | None = None) -> HardCheckpoint:
     return read_second_order(path, read_tensors(path), neuron=neuron, timesteps=STEPS)
 
 
-def network_of(tmp_path: Path, kind: str) -> hard.Network:
+def network_of(tmp_path: Path, kind: str) -> Network:
     option = kind if kind in ("adlif", "cadlif") else None
     return opened(saved(tmp_path / f"{kind}.pth", state_dict(kind)), option).network
 

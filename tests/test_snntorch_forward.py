@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network.network import LeakyIntegrator
+from ultralif_deploy.network.neurons import LeakyIntegrator
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.readers.nir.linear import Signal, added
 from ultralif_deploy.readers.snntorch import reading as snntorch_reading

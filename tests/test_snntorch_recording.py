@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network.network import Input, LeakyIntegrator
+from ultralif_deploy.network.network import Input
+from ultralif_deploy.network.neurons import LeakyIntegrator
 from ultralif_deploy.network.running import run_hard
 
 WIDTH = 6

@@ -7,7 +7,7 @@ import numpy as np
 
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, Neuron, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 
 INPUTS, HIDDEN, CLASSES, TIMESTEPS, RATE = 784, 128, 10, 10, 0.1
@@ -72,7 +72,7 @@ def _weights(rng: np.random.Generator, target: int, source: int, largest: int = 
     return Dense(rng.integers(-largest, largest + 1, (target, source)).astype(np.int8))
 
 
-def _chain(*layers: tuple[AnyMap, Neuron]) -> Program:
+def _chain(*layers: tuple[AnyMap, NeuronModel]) -> Program:
     names = [*(f"hidden{i}" for i in range(1, len(layers))), "readout"]
     populations, projections, source = [], [], INPUT
     for name, (linear, neuron) in zip(names, layers, strict=True):

@@ -15,7 +15,7 @@ from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LEAKY, Threshold, entry_for
+from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
 
@@ -108,8 +108,7 @@ def pack(rows: np.ndarray, bits: int) -> np.ndarray:
 
 def state_words(population: Population) -> int:
     """Words of 32 bits that a population keeps from one timestep to the next."""
-    memoryless = isinstance(population.neuron, Threshold)
-    return 0 if memoryless else population.words * population.size
+    return population.words * population.size if population.neuron.REMEMBERS else 0
 
 
 def spikes_offset(program: Program) -> int:
@@ -147,8 +146,9 @@ def _context(program: Program) -> dict[str, Any]:
             arrays += _taps(ids[p.name], p.map)
     spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
     models = {type(p.neuron).__name__ for p in program.populations}
-    leaks = {p.neuron.decay_bits for p in program.populations if isinstance(p.neuron, LEAKY)}
-    rounded = models & {"SiLIF", "CSiLIF", "AdaLIF", "LeakySum"}
+    structures = [p.neuron.structure() for p in program.populations]
+    leaks = {one["decay_bits"] for one in structures if "decay_bits" in one}
+    rounded = any("coefficient_bits" in p.parameters() for p in program.populations)
     graded = bool(program.multiplies)
     return {
         "input_size": program.input.size,

@@ -25,7 +25,7 @@ from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_ONE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
-from ultralif_deploy.program.neurons import Integrator, Threshold, entry_for
+from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program, Projection
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -123,7 +123,7 @@ def _write(
                 "size": p.size,
                 "depth": depths[p.name],
                 "spikes": p.spikes,
-                "remembers": loops or not isinstance(p.neuron, Threshold),
+                "remembers": loops or p.neuron.REMEMBERS,
                 "arrays": list(own),
                 **described,
             }
@@ -212,7 +212,7 @@ def logit_unit(p: Population) -> int:
 
     An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
     """
-    return CURRENT_UNIT if isinstance(p.neuron, Integrator) else 1
+    return CURRENT_UNIT if p.neuron.SUMS else 1
 
 
 def _stock_or_custom(program: Program, p: Population, limits: Chip) -> Cell:

@@ -36,7 +36,6 @@ from ultralif_deploy.exporters.lava.writer import (
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import INPUT, Conv2d, Projection
-from ultralif_deploy.program.neurons import Threshold
 from ultralif_deploy.program.program import Population, Program
 
 NETX_RUNTIME = Path(__file__).parent / "runtime"
@@ -82,7 +81,7 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
             "projection": layer.projection.name,
             "depth": depth,
             "spikes": layer.population.spikes,
-            "remembers": not isinstance(layer.population.neuron, Threshold),
+            "remembers": layer.population.neuron.REMEMBERS,
             "process": "stock",
             "arrays": ["threshold", "decay", "mantissa"],
             "logit_unit": logit_unit(layer.population),

@@ -23,16 +23,13 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.file import Texts, check_hdf5
 from ultralif_deploy.exporters.nir.maps import VECTOR_MAPS, WEIGHTS, read_map, write_map
-from ultralif_deploy.exporters.nir.nodes import (
-    FLAVOURS,
-    NEURONS,
-    NODE_TYPES,
-    READOUTS,
+from ultralif_deploy.exporters.nir.neurons import (
     neuron_count,
     read_neurons,
     scale_of,
     write_neurons,
 )
+from ultralif_deploy.exporters.nir.nodes import FLAVOURS, NEURONS, NODE_TYPES, READOUTS
 from ultralif_deploy.exporters.nir.values import whole, whole_float
 from ultralif_deploy.io.files import readable_file, written_whole
 from ultralif_deploy.program.graph import INPUT, Conv2d, Identity, Projection, shape_of
@@ -102,7 +99,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         # Mostly as it is: names come from torch modules, so torch-based tools can take them.
         names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
     readout = program.readout
-    summed = isinstance(readout.neuron, Integrator)
+    summed = readout.neuron.SUMS
     names[readout.name] = OUTPUT if summed else _unique(READOUT, taken)
     shapes = {INPUT: shape_of(INPUT, program.input.size, program.projections)} | {
         p.name: shape_of(p.name, p.size, program.projections) for p in program.populations

@@ -8,7 +8,6 @@ from onnx import TensorProto
 from ultralif_deploy.exporters.onnx.graph import Value
 from ultralif_deploy.program.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.program.neurons import (
-    LEAKY,
     LIF,
     AdaLIF,
     CSiLIF,
@@ -18,7 +17,7 @@ from ultralif_deploy.program.neurons import (
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
-    Neuron,
+    NeuronModel,
     SiLIF,
     Threshold,
     TropicalLIF,
@@ -39,7 +38,7 @@ class Update:
         parameters: int32, by name.
     """
 
-    neuron: Neuron
+    neuron: NeuronModel
     size: int
     current: Value
     bias: Value
@@ -71,8 +70,7 @@ def leak(p: Update, word: int = 0, decay: str = "decay") -> Value:
         word: index of v among the state words.
         decay: name of the parameter that says what leaks away, int32 [neuron].
     """
-    assert isinstance(p.neuron, LEAKY)
-    rate, v, one = p[decay], p.words[word], 1 << p.neuron.decay_bits
+    rate, v, one = p[decay], p.words[word], 1 << p.neuron.widths.decay_bits
     kept = (abs(v) * (-rate + one)).whole_part(one)
     return (v > -1).then(kept, -kept)
 
@@ -88,29 +86,28 @@ def _tropical(p: Update) -> Result:
 
 
 def _lif(p: Update) -> Result:
-    assert isinstance(p.neuron, LIF)
-    w = leak(p) + p.drive(1 << p.neuron.fraction_bits)
-    spikes, after = _fire_and_reset(p, p.neuron, w)
+    w = leak(p) + p.drive(1 << p.neuron.widths.fraction_bits)
+    spikes, after = _fire_and_reset(p, w)
     return spikes, (after,)
 
 
 def _cuba_lif(p: Update) -> Result:
-    assert isinstance(p.neuron, CubaLIF)
-    synaptic = leak(p, 1, "synaptic_decay") + p.drive(1 << p.neuron.fraction_bits)
-    synaptic = synaptic.clip(largest_held(p.neuron.membrane_bits))
-    spikes, after = _fire_and_reset(p, p.neuron, leak(p) + synaptic)
+    widths = p.neuron.widths
+    synaptic = leak(p, 1, "synaptic_decay") + p.drive(1 << widths.fraction_bits)
+    synaptic = synaptic.clip(largest_held(widths.membrane_bits))
+    spikes, after = _fire_and_reset(p, leak(p) + synaptic)
     return spikes, (after, synaptic)
 
 
-def _fire_and_reset(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
+def _fire_and_reset(p: Update, w: Value) -> tuple[Value, Value]:
     """Spikes and the membrane after them, at least its floor where there is one."""
-    spikes, after = _fire(p, neuron, w)
+    spikes, after = _fire(p, w)
     return spikes, after.most(p["floor"]) if "floor" in p.parameters else after
 
 
-def _fire(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
+def _fire(p: Update, w: Value) -> tuple[Value, Value]:
     """Spikes and the membrane after them, for every reset mode."""
-    mode, top = neuron.reset_mode, largest_held(neuron.membrane_bits)
+    mode, top = p.neuron.structure()["reset_mode"], largest_held(p.neuron.widths.membrane_bits)
     threshold, reset = p["threshold"], p["reset"]
     u, lowered = w.clip(top), (w - reset).clip(top)
     whole = u
@@ -121,9 +118,9 @@ def _fire(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
     spikes = u > threshold
     if mode == "value":
         return spikes, spikes.then(reset, u)
-    if neuron.most_spikes > 1:
+    if p.neuron.largest_sent > 1:
         above = (u - threshold).most(0)
-        count = (above + reset - 1).whole_part(reset).least(neuron.most_spikes)
+        count = (above + reset - 1).whole_part(reset).least(p.neuron.largest_sent)
         return count, (u - count * reset).clip(top)
     if mode == "subtract":
         return spikes, spikes.then((u - reset).clip(top), u)
@@ -133,13 +130,13 @@ def _fire(p: Update, neuron: LIF | CubaLIF, w: Value) -> tuple[Value, Value]:
 
 
 def _ultradlif(p: Update) -> Result:
-    assert isinstance(p.neuron, UltraDLIF)
-    stride, v = p.neuron.stride, p.words[0]
+    shape, v = p.neuron.structure(), p.words[0]
+    stride = shape["stride"]
 
     def largest(own: Value, ring: Value) -> Value:
         return own.most(ring.rolled(-stride, p.size)).most(ring.rolled(stride, p.size))
 
-    if p.neuron.form == "released":
+    if shape["form"] == "released":
         u = (leak(p) + p.drive()).clip(MEMBRANE_MAX)
         spikes = largest(u, u) > p["threshold"]
     else:
@@ -149,10 +146,9 @@ def _ultradlif(p: Update) -> Result:
 
 
 def _log_max(p: Update) -> Result:
-    assert isinstance(p.neuron, LogMaxLIF)
-    table, entries = p["table"], len(p.neuron.table)
+    table, entries = p["table"], len(p.neuron.parameters()["table"])
     kept, drive = p.words[0] - p["decay"], p.drive()
-    gap = abs(kept - drive).whole_part(1 << p.neuron.shift)
+    gap = abs(kept - drive).whole_part(1 << p.neuron.structure()["shift"])
     entry = table.graph.op("Gather", table, gap.least(entries - 1))
     u = kept.most(drive) + (gap > entries - 1).then(0, entry)
     u = u.clip(MEMBRANE_MAX)

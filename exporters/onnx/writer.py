@@ -22,7 +22,7 @@ from ultralif_deploy.exporters.onnx.neurons import MODELS, Update, update
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d, Identity, Projection
-from ultralif_deploy.program.neurons import Threshold, entry_for
+from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 23, 11
@@ -60,7 +60,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
 
 def keeps_state(population: Population) -> bool:
     """Whether anything of a population but its spikes lasts to the next timestep."""
-    return not isinstance(population.neuron, Threshold)
+    return population.neuron.REMEMBERS
 
 
 def delayed_sources(program: Program) -> list[str]:
@@ -72,7 +72,7 @@ def delayed_sources(program: Program) -> list[str]:
 def memoryless(program: Program) -> bool:
     """Whether all timesteps are alike, so that one pass computes them all."""
     stateful = [p.name for p in program.populations if keeps_state(p)]
-    integrates = type(program.readout.neuron).__name__ == "Integrator"
+    integrates = program.readout.neuron.SUMS
     return integrates and stateful == [program.readout.name] and not program.delayed
 
 

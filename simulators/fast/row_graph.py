@@ -9,7 +9,6 @@ import numpy as np
 from ultralif_deploy.program.exact_ranges import PAIR_EXACT_INPUT
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense
-from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.products import session
 
@@ -21,8 +20,8 @@ def expressible(program: Program) -> bool:
         program.input.maximum <= PAIR_EXACT_INPUT
         and not program.delayed
         and all(isinstance(p.map, Dense) for p in program.projections)
-        and all(isinstance(p.neuron, Threshold) for p in program.populations[:-1])
-        and isinstance(program.readout.neuron, Integrator)
+        and all(not p.neuron.REMEMBERS for p in program.populations[:-1])
+        and program.readout.neuron.SUMS
         and sources == [INPUT, *(p.name for p in program.populations[:-1])]
         and [p.target for p in program.projections] == [p.name for p in program.populations]
     )

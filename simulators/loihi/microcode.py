@@ -6,6 +6,7 @@ synaptic sum, so that models which read their neighbours' membranes are refused.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from ultralif_deploy.program.neurons import (
     Integrator,
     LeakyIntegrator,
     LogMaxLIF,
+    NeuronModel,
     Threshold,
     TropicalLIF,
     UltraDLIF,
@@ -49,11 +51,13 @@ class Microcode:
     Attributes:
         population: whose.
         parameters: int64 [neuron] by name, and the bias.
+        structure: parameters that hold for the whole population.
         note: how the model is expressed.
     """
 
     population: Population
     parameters: dict[str, np.ndarray]
+    structure: dict[str, Any]
     note: str = "neuron program"
 
     def start(self, batch: int) -> np.ndarray:
@@ -66,7 +70,7 @@ class Microcode:
         """Spikes bool [batch, neuron] and state after synaptic sums a."""
         p = self.population
         words = tuple(np.split(state, p.words, axis=1))
-        spikes, after = UPDATES[type(p.neuron)](self, words, a)
+        spikes, after = PROGRAMS[type(p.neuron)].update(self, words, a)
         return spikes, np.concatenate(after, axis=1)
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -89,37 +93,45 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     top = (1 << (chip.need("membrane_bits") - 1)) - 1
     if (why := IMPOSSIBLE.get(type(neuron))) is not None:
         raise Refused(f"{chip.name}: {population.name}: {type(neuron).__name__}: {why}")
-    entry_for(UPDATES, neuron, population.name, chip.name)
-    reach = _reach(program, population)
+    entry = entry_for(PROGRAMS, neuron, population.name, chip.name)
+    reach = entry.reach(neuron, program.current_bounds[population.name], program.timesteps)
     if reach > top:
         raise Refused(
             f"{chip.name}: {population.name}: {type(neuron).__name__} may reach {reach}; limit "
             f"{top} (24 bits); use fewer bits, inputs per neuron or timesteps"
         )
     arrays = {"bias": population.bias, **population.parameters()}
-    return Microcode(population, {k: v.astype(np.int64) for k, v in arrays.items()})
+    return Microcode(
+        population, {k: v.astype(np.int64) for k, v in arrays.items()}, neuron.structure()
+    )
 
 
-def _reach(program: Program, population: Population) -> int:
-    """Largest magnitude that a word of a population's state or its synaptic sum may take."""
-    neuron, bound = population.neuron, program.current_bounds[population.name]
-    if isinstance(neuron, Integrator):
-        return program.timesteps * bound
-    if isinstance(neuron, (LeakyIntegrator, CubaLI)):
-        # Each timestep adds at most CURRENT_UNIT·bound to the synaptic current, and the current to
-        # the membrane.
-        steps = program.timesteps
-        return (
-            CURRENT_UNIT
-            * bound
-            * (steps * (steps + 1) // 2 if isinstance(neuron, CubaLI) else steps)
-        )
-    if isinstance(neuron, TropicalLIF):
-        arrays = (neuron.initial, neuron.reset)
-        start = max(int(np.abs(a.astype(np.int64)).max()) for a in arrays)
-        growth = max(0, -int(neuron.decay.min()))
-        return max(start, bound) + program.timesteps * growth
+def _current(neuron: Any, bound: int, timesteps: int) -> int:
+    """Models that saturate or forget: the synaptic sum alone."""
+    del neuron, timesteps
     return bound
+
+
+def _summed(neuron: Any, bound: int, timesteps: int) -> int:
+    del neuron
+    return timesteps * bound
+
+
+def _leaky_reach(neuron: Any, bound: int, timesteps: int) -> int:
+    del neuron
+    return CURRENT_UNIT * bound * timesteps
+
+
+def _current_based_reach(neuron: Any, bound: int, timesteps: int) -> int:
+    """Each timestep adds CURRENT_UNIT·bound to the synaptic current, and that to the membrane."""
+    del neuron
+    return CURRENT_UNIT * bound * (timesteps * (timesteps + 1) // 2)
+
+
+def _tropical_reach(neuron: TropicalLIF, bound: int, timesteps: int) -> int:
+    arrays = (neuron.initial, neuron.reset)
+    start = max(int(np.abs(a.astype(np.int64)).max()) for a in arrays)
+    return max(start, bound) + timesteps * max(0, -int(neuron.decay.min()))
 
 
 def _leak(v: np.ndarray, decay: np.ndarray) -> np.ndarray:
@@ -162,9 +174,7 @@ def _cuba_lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spikes and membranes by reset mode, as PROGRAM.md's table has them."""
-    neuron = m.population.neuron
-    assert isinstance(neuron, (LIF, CubaLIF))
-    mode, threshold, reset = neuron.reset_mode, m["threshold"], m["reset"]
+    mode, threshold, reset = m.structure["reset_mode"], m["threshold"], m["reset"]
     held = v > threshold
     late = np.broadcast_to(reset, w.shape) if mode == "late-value" else _sat(w - reset)
     delayed = mode in ("late-value", "late-subtract", "immediate-subtract")
@@ -180,10 +190,8 @@ def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndar
 
 
 def _log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    neuron = m.population.neuron
-    assert isinstance(neuron, LogMaxLIF)
     kept, drive = words[0] - m["decay"], CURRENT_UNIT * a + m["bias"]
-    entry, table = np.abs(kept - drive) >> neuron.shift, m["table"]
+    entry, table = np.abs(kept - drive) >> m.structure["shift"], m["table"]
     inside = entry < len(table)
     correction = np.where(inside, table[np.where(inside, entry, 0)], 0)
     u = _sat(np.maximum(kept, drive) + correction)
@@ -214,13 +222,28 @@ IMPOSSIBLE: dict[type, str] = {
 }
 """Models that no neuron program can hold, and why."""
 
-UPDATES: dict[type, Callable[[Microcode, Words, np.ndarray], Result]] = {
-    Threshold: _threshold,
-    TropicalLIF: _tropical,
-    LIF: _lif,
-    CubaLIF: _cuba_lif,
-    LogMaxLIF: _log_max,
-    Integrator: _integrator,
-    LeakyIntegrator: _leaky_integrator,
-    CubaLI: _cuba_li,
+
+@dataclass(frozen=True, slots=True)
+class NeuronProgram:
+    """A model as a neuron program.
+
+    Attributes:
+        update: one timestep; state words and synaptic sum -> spikes and the next state words.
+        reach: largest magnitude that a state word or the synaptic sum may take, for a neuron, the
+            bound of its current and the timesteps.
+    """
+
+    update: Callable[[Microcode, Words, np.ndarray], Result]
+    reach: Callable[[Any, int, int], int]
+
+
+PROGRAMS: dict[type[NeuronModel], NeuronProgram] = {
+    Threshold: NeuronProgram(_threshold, _current),
+    TropicalLIF: NeuronProgram(_tropical, _tropical_reach),
+    LIF: NeuronProgram(_lif, _current),
+    CubaLIF: NeuronProgram(_cuba_lif, _current),
+    LogMaxLIF: NeuronProgram(_log_max, _current),
+    Integrator: NeuronProgram(_integrator, _summed),
+    LeakyIntegrator: NeuronProgram(_leaky_integrator, _leaky_reach),
+    CubaLI: NeuronProgram(_cuba_li, _current_based_reach),
 }

@@ -19,7 +19,6 @@ from ultralif_deploy.chips.placement import Placement, place, refuse_wide_inputs
 from ultralif_deploy.chips.registers import CURRENT_UNIT, Registers, registers
 from ultralif_deploy.chips.sparse_rows import weight_of
 from ultralif_deploy.program.graph import INPUT, WEIGHTED
-from ultralif_deploy.program.neurons import LeakyIntegrator
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
@@ -174,7 +173,7 @@ class Loihi:
         readout = self.program.readout
         logits = state[readout.name][:, : readout.size]
         stock = isinstance(self.units[readout.name], Registers)
-        if stock and not isinstance(readout.neuron, LeakyIntegrator):
+        if stock and readout.neuron.SUMS:
             return logits // CURRENT_UNIT  # an Integrator's membrane counts in weight units
         return logits
 

@@ -25,7 +25,6 @@ from ultralif_deploy.program.neurons import (
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
-    Neuron,
     NeuronModel,
     SiLIF,
     Threshold,
@@ -40,7 +39,7 @@ Result = tuple[Integers, Integers]
 
 
 def step(
-    neuron: Neuron, parameters: Parameters, bias: Integers, current: Integers, v: Integers
+    neuron: NeuronModel, parameters: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """One timestep of one population: (spikes, next state).
 

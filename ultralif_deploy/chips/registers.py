@@ -10,7 +10,7 @@ wrap keeps 24 bits of two's complement; programs whose sums could reach that are
 Weights are stored doubled at exponent −1, because mixed-sign weights of 8 bits are even.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from ultralif_deploy.chips.words import refuse_wide_words
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
 from ultralif_deploy.program.graph import INPUT, largest_sums
-from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Population, Program
 
 CURRENT_UNIT = 1 << FRACTION_BITS
@@ -93,7 +93,14 @@ def registers(
             chip.need("accumulator"),
             "use fewer bits or fewer inputs per neuron",
         )
-    made = _of_model(program, population, chip, sums, exponent)
+    if type(population.neuron) not in MODELS:
+        raise Refused(
+            f"{chip.name}: {population.name}: stock neurons have no "
+            f"{type(population.neuron).__name__}; use lava, which takes every model, or a network "
+            "that elides to threshold units"
+        )
+    asked = Asked(population, chip, sums, program.timesteps, exponent)
+    made = MODELS[type(population.neuron)](asked, population.neuron)
     for what, values, limit in (
         ("bias mantissas reach", made.mantissa, "bias_mantissa"),
         ("thresholds reach", made.threshold, "threshold"),
@@ -121,32 +128,39 @@ def _sums(program: Program, population: Population) -> np.ndarray:
     return sums
 
 
-def _of_model(
-    program: Program, population: Population, chip: Chip, sums: np.ndarray, exponent: int | None
-) -> Registers:
-    neuron = population.neuron
-    if isinstance(neuron, Threshold):
-        return _threshold(population, neuron, int(sums.max()), exponent)
-    exponents = range(chip.need("bias_exponent") + 1) if exponent is None else (exponent,)
-    if isinstance(neuron, LIF):
-        return _lif(population, neuron, chip, exponents)
-    if isinstance(neuron, (Integrator, LeakyIntegrator)):
-        return _readout(program, population, neuron, chip, sums, exponents)
-    raise Refused(
-        f"{chip.name}: {population.name}: stock neurons have no {type(neuron).__name__}; "
-        "use lava, which takes every model, or a network that elides to threshold units"
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What the registers of one population are chosen for.
+
+    Attributes:
+        population: to express.
+        chip: whose limits hold.
+        sums: largest |a| of its synaptic sums, in weight units, int64 [neuron].
+        timesteps: T of one inference.
+        exponent: of all biases, where the target fixes it.
+    """
+
+    population: Population
+    chip: Chip
+    sums: np.ndarray
+    timesteps: int
+    exponent: int | None
+
+    @property
+    def exponents(self) -> Iterable[int]:
+        """Exponents that the bias may have."""
+        free = self.exponent is None
+        return range(self.chip.need("bias_exponent") + 1) if free else (self.exponent,)  # type: ignore[return-value]
 
 
-def _threshold(
-    population: Population, neuron: Threshold, bound: int, exponent: int | None
-) -> Registers:
+def _threshold(asked: Asked, neuron: Threshold) -> Registers:
     """A unit without memory: I + bias > θ as v > V0 with the bias V0 − θ.
 
     Decay 4095 leaves sgn(v)·(|v| >> 12) behind, less than the half unit that the bias is lowered
     by, while |v| is within 2047 units. Beyond that, or where half a unit has no bias, decay 4096 is
     used, which clears the membrane.
     """
+    population, bound, exponent = asked.population, int(asked.sums.max()), asked.exponent
     least = neuron.threshold.astype(np.int64) - population.bias  # fires iff I > least
     least = np.clip(least, -bound - 1, bound)
     shared = max(1, int(least.max() + least.min()) // 2)
@@ -160,7 +174,8 @@ def _threshold(
     return Registers(whole, np.full(population.size, decay), mantissa, exponent, False, note)
 
 
-def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[int]) -> Registers:
+def _lif(asked: Asked, neuron: LIF) -> Registers:
+    chip, population = asked.chip, asked.population
     if neuron.reset_mode != "value" or neuron.reset.any():
         raise Refused(
             f"{chip.name}: {population.name}: reset {neuron.reset_mode}"
@@ -172,7 +187,7 @@ def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[in
             f"{chip.name}: {population.name}: thresholds of fractions of a weight unit; stock "
             f"neurons compare with multiples of {CURRENT_UNIT}; use loihi2 or lava"
         )
-    mantissa, exponent = _bias(population.bias.astype(np.int64), population, chip, exponents)
+    mantissa, exponent = _bias(population.bias.astype(np.int64), asked)
     threshold = neuron.threshold.astype(np.int64) // CURRENT_UNIT
     if threshold.min() < 1:
         raise _refused(
@@ -183,52 +198,66 @@ def _lif(population: Population, neuron: LIF, chip: Chip, exponents: Iterable[in
     )
 
 
-def _readout(
-    program: Program,
-    population: Population,
-    neuron: Integrator | LeakyIntegrator,
-    chip: Chip,
-    sums: np.ndarray,
-    exponents: Iterable[int],
-) -> Registers:
-    """A membrane that never passes the largest threshold."""
-    bias = population.bias.astype(np.int64)
-    if isinstance(neuron, Integrator):
-        decay, bias = np.zeros(population.size, dtype=np.int64), bias * CURRENT_UNIT
-    else:
-        decay = neuron.decay.astype(np.int64)
+def _integrator(asked: Asked, neuron: Integrator) -> Registers:
+    del neuron
+    population = asked.population
+    bias = population.bias.astype(np.int64) * CURRENT_UNIT
+    return _readout(asked, np.zeros(population.size, dtype=np.int64), bias)
+
+
+def _leaky_integrator(asked: Asked, neuron: LeakyIntegrator) -> Registers:
+    return _readout(asked, neuron.decay.astype(np.int64), asked.population.bias.astype(np.int64))
+
+
+def _readout(asked: Asked, decay: np.ndarray, bias: np.ndarray) -> Registers:
+    """A membrane that never passes the largest threshold.
+
+    Args:
+        asked: of the read-out.
+        decay: of its membrane, int64 [neuron].
+        bias: in membrane units, int64 [neuron].
+    """
+    population, chip, sums = asked.population, asked.chip, asked.sums
     reach = int(
         (sums - (-np.abs(bias) // CURRENT_UNIT)).max()
     )  # the bias in weight units, rounded up
     limit = chip.need("threshold")
-    if program.timesteps * reach > limit:
+    if asked.timesteps * reach > limit:
         raise _refused(
             chip,
             population,
-            f"logits may reach {program.timesteps * reach}",
+            f"logits may reach {asked.timesteps * reach}",
             limit,
             "use fewer bits or timesteps",
         )
-    mantissa, exponent = _bias(bias, population, chip, exponents)
+    mantissa, exponent = _bias(bias, asked)
     never = np.full(population.size, limit)
     return Registers(never, decay, mantissa, exponent, True, "stock LIF that never fires")
 
 
-def _bias(
-    bias: np.ndarray, population: Population, chip: Chip, exponents: Iterable[int]
-) -> tuple[np.ndarray, int]:
+MODELS: dict[type[NeuronModel], Callable[..., Registers]] = {
+    Threshold: _threshold,
+    LIF: _lif,
+    Integrator: _integrator,
+    LeakyIntegrator: _leaky_integrator,
+}
+"""The models that stock neurons can be."""
+
+
+def _bias(bias: np.ndarray, asked: Asked) -> tuple[np.ndarray, int]:
     """Mantissas and the exponent that give biases in membrane units exactly."""
-    for exponent in exponents:
+    limit = asked.chip.need("bias_mantissa")
+    for exponent in asked.exponents:
         mantissa = bias >> exponent
         exact = np.array_equal(mantissa << exponent, bias)
-        if exact and np.abs(mantissa).max(initial=0) <= chip.need("bias_mantissa"):
+        if exact and np.abs(mantissa).max(initial=0) <= limit:
             return mantissa, exponent
     raise _refused(
-        chip,
-        population,
+        asked.chip,
+        asked.population,
         f"biases up to {int(np.abs(bias).max())} membrane units that no "
         f"mantissa and exponent hold exactly; mantissa",
-        chip.need("bias_mantissa"),
+        limit,
         "use fewer bits",
     )
 

@@ -3,7 +3,6 @@
 from ultralif_deploy.chips import Chip
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS
-from ultralif_deploy.program.neurons import LEAKY, LIF, CubaLIF
 from ultralif_deploy.program.program import Population
 
 
@@ -17,21 +16,20 @@ def refuse_wide_words(population: Population, chip: Chip) -> None:
     narrow = (
         f"quantize with --decay-bits {DECAY_BITS}, and see the error in the table of parameters"
     )
-    if isinstance(neuron, LEAKY) and neuron.decay_bits > DECAY_BITS:
-        raise Refused(f"{where}: decays of {neuron.decay_bits} bits; limit {DECAY_BITS}; {narrow}")
-    if not isinstance(neuron, (LIF, CubaLIF)):
-        return
-    if (neuron.membrane_bits, neuron.fraction_bits) != (MEMBRANE_BITS, FRACTION_BITS):
+    widths = neuron.widths
+    if widths.decay_bits > DECAY_BITS:
+        raise Refused(f"{where}: decays of {widths.decay_bits} bits; limit {DECAY_BITS}; {narrow}")
+    if (widths.membrane_bits, widths.fraction_bits) != (MEMBRANE_BITS, FRACTION_BITS):
         raise Refused(
-            f"{where}: membranes of {neuron.membrane_bits} bits with {neuron.fraction_bits} "
+            f"{where}: membranes of {widths.membrane_bits} bits with {widths.fraction_bits} "
             f"fraction bits; limits {MEMBRANE_BITS} and {FRACTION_BITS}; {narrow}"
         )
-    if neuron.most_spikes > 1:
+    if neuron.largest_sent > 1:
         raise Refused(
-            f"{where}: up to {neuron.most_spikes} spikes of a neuron in one timestep; limit 1; "
+            f"{where}: up to {neuron.largest_sent} spikes of a neuron in one timestep; limit 1; "
             "train with one spike in a timestep, or use c, onnx or lava-custom"
         )
-    if neuron.floor is not None:
+    if neuron.lower_bound is not None:
         raise Refused(
             f"{where}: a lower bound of the membrane; no register holds one; train without "
             "it, or use c, onnx or lava-custom"

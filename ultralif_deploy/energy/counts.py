@@ -12,15 +12,6 @@ import numpy as np
 
 from ultralif_deploy.energy.chips import ChipEvents, ChipRun
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
-from ultralif_deploy.program.neurons import (
-    LEAKY,
-    LIF,
-    SECOND_ORDER,
-    CubaLIF,
-    LogMaxLIF,
-    Threshold,
-    UltraDLIF,
-)
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
 from ultralif_deploy.program.weight_format import weight_format
@@ -200,12 +191,12 @@ class EventCounter:
                 p.name,
                 p.size,
                 p.spikes,
-                isinstance(p.neuron, (*LEAKY, *SECOND_ORDER)),
+                p.neuron.MULTIPLIES,
                 totals.spikes.get(p.name, none),
                 np.concatenate([block[p.name] for block in active]),
                 steps * p.size,
                 bool(p.bias.any()),
-                state_bits(p),
+                p.words * p.neuron.word_bits,
                 program.current_bounds[p.name].bit_length() + 1,
             )
             for p in program.populations
@@ -246,17 +237,6 @@ def full_fan_out(linear: AnyMap) -> np.ndarray:
     if not isinstance(linear, WEIGHTED):
         return linear.fan_out()
     return replace(linear, weight=np.ones_like(linear.weight)).fan_out()
-
-
-def state_bits(population: Population) -> int:
-    """Bits that one neuron keeps between timesteps, as PROGRAM.md gives the widths."""
-    neuron = population.neuron
-    if isinstance(neuron, Threshold):
-        return 0
-    if isinstance(neuron, SECOND_ORDER):
-        return population.words * int(neuron.state_bits.max())
-    narrow = isinstance(neuron, (LIF, UltraDLIF, CubaLIF, LogMaxLIF))
-    return population.words * (24 if narrow else 32)
 
 
 def as_dict(events: Events) -> CountsByPlace:

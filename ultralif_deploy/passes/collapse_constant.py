@@ -7,7 +7,7 @@ its first current, and the mean over T timesteps is the first current.
 
 from dataclasses import replace
 
-from ultralif_deploy.network.network import Integrator, Network, Threshold
+from ultralif_deploy.network.network import Network
 
 
 def collapse_constant(network: Network) -> Network:
@@ -15,7 +15,7 @@ def collapse_constant(network: Network) -> Network:
 
     The logits must be the mean over the timesteps; else the network stays as it is.
     """
-    memoryless = all(isinstance(p.neuron, (Threshold, Integrator)) for p in network.populations)
+    memoryless = all(p.neuron.TIMELESS for p in network.populations)
     averages = network.timesteps == network.divisor
     if not network.input.constant or not memoryless or not averages or network.delayed():
         return network

@@ -9,11 +9,13 @@ is checked. All three are checked for every neuron; where one fails the membrane
 Source: facts on the hard limit of UltraLIF, arXiv 2602.11206.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from ultralif_deploy.network.network import Network, Population, Threshold, TropicalLIF
+from ultralif_deploy.network.network import Network, Population
+from ultralif_deploy.network.neurons import FloatNeuron, Threshold, TropicalLIF
 
 
 def elide_membrane(network: Network) -> Network:
@@ -32,7 +34,16 @@ def has_no_memory(neuron: TropicalLIF) -> bool:
 
 
 def _elided(population: Population) -> Population:
-    neuron = population.neuron
-    if not isinstance(neuron, TropicalLIF) or not has_no_memory(neuron):
+    if type(population.neuron) not in _WITHOUT_MEMORY:
         return population
-    return replace(population, neuron=Threshold(neuron.threshold, neuron.inclusive))
+    return replace(population, neuron=_WITHOUT_MEMORY[type(population.neuron)](population.neuron))
+
+
+def _threshold(neuron: TropicalLIF) -> FloatNeuron:
+    if not has_no_memory(neuron):
+        return neuron
+    return Threshold(neuron.threshold, neuron.inclusive)
+
+
+_WITHOUT_MEMORY: dict[type[FloatNeuron], Callable[..., FloatNeuron]] = {TropicalLIF: _threshold}
+"""The models that the proof is about."""

@@ -8,9 +8,14 @@ shifted; they keep their bias.
 
 from dataclasses import replace
 
-import numpy as np
+from ultralif_deploy.network.network import Network, Population, per_neuron
+from ultralif_deploy.network.neurons import FloatNeuron, Threshold, TropicalLIF
 
-from ultralif_deploy.network.network import Network, Population, Threshold, TropicalLIF, per_neuron
+POTENTIALS: dict[type[FloatNeuron], tuple[str, ...]] = {
+    Threshold: ("threshold",),
+    TropicalLIF: ("threshold", "reset", "initial"),
+}
+"""By model that the proof is about: its membrane potentials, which the bias shifts."""
 
 
 def fold_bias(network: Network) -> Network:
@@ -20,17 +25,11 @@ def fold_bias(network: Network) -> Network:
 
 def _folded(population: Population) -> Population:
     neuron, bias, size = population.neuron, population.bias, population.size
-
-    def shifted(value: np.ndarray, what: str) -> np.ndarray:
-        return per_neuron(value - bias, size, f"{population.name}: {what}")
-
-    if not isinstance(neuron, (Threshold, TropicalLIF)):
+    shifted = {
+        name: per_neuron(getattr(neuron, name) - bias, size, f"{population.name}: {name}")
+        for name in POTENTIALS.get(type(neuron), ())
+    }
+    if not shifted:
         return population
-    folded = replace(neuron, threshold=shifted(neuron.threshold, "threshold"))
-    if isinstance(folded, TropicalLIF):
-        folded = replace(
-            folded,
-            reset=shifted(folded.reset, "reset"),
-            initial=shifted(folded.initial, "initial"),
-        )
-    return replace(population, neuron=folded, bias=per_neuron(0.0, size, population.name))
+    made = replace(neuron, **shifted)  # type: ignore[type-var]
+    return replace(population, neuron=made, bias=per_neuron(0.0, size, population.name))

@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from ultralif_deploy.network.composition import Composed, Diagonal
-from ultralif_deploy.network.network import GAINED, Network, Population, per_neuron
+from ultralif_deploy.network.network import Network, Population, per_neuron
 from ultralif_deploy.program.graph import Projection
 
 
 def fold_gain(network: Network) -> Network:
     """Return a network whose neurons read their current as it is (gain 1)."""
     gains = {
-        p.name: p.neuron.gain
+        p.name: gain
         for p in network.populations
-        if isinstance(p.neuron, GAINED) and np.any(p.neuron.gain != 1)
+        if (gain := p.neuron.current_gain) is not None and np.any(gain != 1)
     }
 
     def scaled(projection: Projection) -> Projection:
@@ -37,7 +37,6 @@ def fold_gain(network: Network) -> Network:
 
 
 def _folded(population: Population, gain: np.ndarray) -> Population:
-    assert isinstance(population.neuron, GAINED)
     size, name = population.size, population.name
-    neuron = replace(population.neuron, gain=per_neuron(1.0, size, name))
+    neuron = replace(population.neuron, gain=per_neuron(1.0, size, name))  # type: ignore[type-var]
     return replace(population, neuron=neuron, bias=per_neuron(gain * population.bias, size, name))

@@ -18,21 +18,19 @@ Others are left alone: rings, because neighbours see the membrane, and states of
 W x + b = W_kept x_kept + (W_removed x_removed + b), and x_removed does not change with time.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.network.network import (
-    LIF,
     Network,
-    Neuron,
     Population,
-    Threshold,
-    TropicalLIF,
-    most_spikes,
     per_neuron,
     select,
 )
+from ultralif_deploy.network.neurons import LIF, FloatNeuron, Threshold, TropicalLIF
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Identity, Projection
 
@@ -85,26 +83,18 @@ def spike_bounds(network: Network) -> Bounds:
     """What every source sends at least and at most, for any input."""
     bounds = {INPUT: np.outer((0.0, network.input.maximum), np.ones(network.input.size))}
     for p in network.populations:
-        bounds[p.name] = np.outer((0.0, most_spikes(p.neuron)), np.ones(p.size))
+        bounds[p.name] = np.outer((0.0, p.neuron.largest_sent), np.ones(p.size))
     changed = True
     while changed:
         changed = False
         for p in network.populations:
-            lowest, highest = _membranes(p.neuron, *_currents(network, p, bounds))
-            sent = np.maximum(bounds[p.name], [_fires(p, lowest), np.zeros(p.size)])
-            most = most_spikes(p.neuron) * _fires(p, highest)
+            always, ever = _firing(p.neuron, *_currents(network, p, bounds))
+            sent = np.maximum(bounds[p.name], [always, np.zeros(p.size)])
+            most = p.neuron.largest_sent * ever
             sent = np.minimum(sent, [np.ones(p.size), most])
             changed |= bool((sent != bounds[p.name]).any())
             bounds[p.name] = sent
     return bounds
-
-
-def _fires(population: Population, membrane: np.ndarray) -> np.ndarray:
-    """Whether a membrane, or a bound of it, fires; False for −∞, True for ∞."""
-    neuron = population.neuron
-    if not isinstance(neuron, (Threshold, TropicalLIF, LIF)):
-        return membrane > 0
-    return membrane >= neuron.threshold if neuron.inclusive else membrane > neuron.threshold
 
 
 def _currents(
@@ -128,29 +118,67 @@ def _currents(
     return low - slack, high + slack
 
 
-def _membranes(neuron: Neuron, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest membrane [neuron] as the table above; infinite where nothing is known."""
-    least, most = np.full(low.shape, -np.inf), np.full(high.shape, np.inf)
-    if isinstance(neuron, Threshold):
-        return low, high
-    if isinstance(neuron, TropicalLIF):
-        lowest = np.maximum(low, np.minimum(neuron.initial, neuron.reset) - neuron.decay)
-        highest = np.maximum(high, neuron.initial - neuron.decay)
-        return lowest, np.where(neuron.decay >= 0, highest, most)
-    if isinstance(neuron, LIF):
-        tau = np.clip(neuron.tau, 0.0, LONGEST_MEMORY)
-        highest = np.maximum(high, 0.0) / (1 - tau) * (1 + SLACK)
-        known = (neuron.tau >= 0) & ((neuron.tau <= LONGEST_MEMORY) | (high <= 0))
-        most = np.where(known, highest, most)
-        after = {
-            "value": neuron.reset,
-            "subtract": neuron.threshold - neuron.reset,
-            "none": neuron.threshold,
-        }
-        if neuron.reset_mode in after:
-            lowest = neuron.tau * np.minimum(after[neuron.reset_mode], 0.0) + low
-            least = np.where(neuron.tau >= 0, lowest, least)
-    return least, most
+def _firing(
+    neuron: FloatNeuron, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a neuron fires with every current, and whether it may fire with any, [neuron].
+
+    Args:
+        neuron: the model.
+        low: lowest current with bias, [neuron].
+        high: highest current with bias, [neuron].
+    """
+    if type(neuron) not in _MEMBRANES:
+        return np.zeros(low.shape, dtype=bool), np.ones(high.shape, dtype=bool)
+    lowest, highest = _MEMBRANES[type(neuron)](neuron, low, high)
+    return _reaches(neuron, lowest), _reaches(neuron, highest)
+
+
+def _reaches(neuron: Any, membrane: np.ndarray) -> np.ndarray:
+    """Whether a membrane, or a bound of it, fires."""
+    reaches: np.ndarray = (
+        membrane >= neuron.threshold if neuron.inclusive else membrane > neuron.threshold
+    )
+    return reaches
+
+
+def _threshold(
+    neuron: Threshold, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    del neuron
+    return low, high
+
+
+def _tropical(
+    neuron: TropicalLIF, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    lowest = np.maximum(low, np.minimum(neuron.initial, neuron.reset) - neuron.decay)
+    highest = np.maximum(high, neuron.initial - neuron.decay)
+    return lowest, np.where(neuron.decay >= 0, highest, np.inf)
+
+
+def _leaky(neuron: LIF, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tau = np.clip(neuron.tau, 0.0, LONGEST_MEMORY)
+    highest = np.maximum(high, 0.0) / (1 - tau) * (1 + SLACK)
+    known = (neuron.tau >= 0) & ((neuron.tau <= LONGEST_MEMORY) | (high <= 0))
+    most = np.where(known, highest, np.inf)
+    after = {
+        "value": neuron.reset,
+        "subtract": neuron.threshold - neuron.reset,
+        "none": neuron.threshold,
+    }
+    if neuron.reset_mode not in after:
+        return np.full(low.shape, -np.inf), most
+    lowest = neuron.tau * np.minimum(after[neuron.reset_mode], 0.0) + low
+    return np.where(neuron.tau >= 0, lowest, -np.inf), most
+
+
+_MEMBRANES: dict[type[FloatNeuron], Callable[..., tuple[np.ndarray, np.ndarray]]] = {
+    Threshold: _threshold,
+    TropicalLIF: _tropical,
+    LIF: _leaky,
+}
+"""Lowest and highest membrane [neuron], as the table above; infinite where nothing is known."""
 
 
 def _removable(network: Network, population: Population, constant: np.ndarray) -> np.ndarray:

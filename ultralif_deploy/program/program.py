@@ -21,7 +21,7 @@ from ultralif_deploy.program.graph import (
     frozen,
     largest_sums,
 )
-from ultralif_deploy.program.neurons import CubaLI, LeakyIntegrator, LeakySum, Neuron
+from ultralif_deploy.program.neurons import NeuronModel
 
 FORMAT_VERSION = 1
 """Version of PROGRAM.md that this code follows; a stored program must carry the same."""
@@ -42,7 +42,7 @@ class Population:
 
     name: str
     size: int
-    neuron: Neuron
+    neuron: NeuronModel
     bias: np.ndarray
     scale: np.ndarray
 
@@ -200,14 +200,13 @@ class Program:
     def check_timesteps(self, timesteps: int) -> None:
         """Refuse more timesteps than a 32-bit accumulator provably holds."""
         bound, neuron = self.current_bounds[self.readout.name], self.readout.neuron
-        if isinstance(neuron, (LeakyIntegrator, CubaLI)):
-            return  # they saturate
-        if isinstance(neuron, LeakySum):
-            bound = (1 << (int(neuron.state_bits.max(initial=2)) - 1)) - 1
-        if bound * timesteps > INT32_MAX:
+        most = neuron.largest_logit(bound)
+        if most is None:
+            return
+        if most * timesteps > INT32_MAX:
             raise UltralifError(
-                f"{self.readout.name}: {timesteps} timesteps of values up to {bound} pass 32 "
-                f"bits; at most {INT32_MAX // bound} timesteps"
+                f"{self.readout.name}: {timesteps} timesteps of values up to {most} pass 32 "
+                f"bits; at most {INT32_MAX // most} timesteps"
             )
 
     def check_inputs(self, inputs: np.ndarray) -> np.ndarray:

@@ -6,11 +6,9 @@ synapse by e·X with X filtered twice. Inputs are never negative, so over a long
 X outgrows its variation, and an error that does not cancel out over the inputs costs most.
 """
 
-from typing import Any
-
 import numpy as np
 
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.neurons import FloatNeuron
 from ultralif_deploy.program.fixed import DECAY_BITS, MAX_DECAY_BITS
 from ultralif_deploy.quantization.channel_blocks import Block
 from ultralif_deploy.quantization.moments import FULL_MOMENT_INPUTS, Moment, second_moment
@@ -30,21 +28,16 @@ LONGEST_RESPONSE = 100_000
 NEAR = 1e-6
 """Decays closer together are taken for equal."""
 
-ONE_DECAY = (hard.LIF, hard.UltraDLIF, hard.LeakyIntegrator)
-TWO_DECAYS = (hard.CubaLIF, hard.CubaLI)
 
-
-def decays(neuron: Any) -> tuple[float, ...]:
+def decays(neuron: FloatNeuron) -> tuple[float, ...]:
     """What the population's mean neuron keeps of its membrane, and of its synaptic current.
 
     Empty for models that do not add their currents up.
     """
-    if isinstance(neuron, TWO_DECAYS):
-        return float(np.mean(neuron.tau)), float(np.mean(neuron.synaptic_tau))
-    return (float(np.mean(neuron.tau)),) if isinstance(neuron, ONE_DECAY) else ()
+    return tuple(float(np.mean(kept)) for kept in neuron.kept)
 
 
-def needed_decay_bits(neuron: Any, timesteps: int) -> int:
+def needed_decay_bits(neuron: FloatNeuron, timesteps: int) -> int:
     """Fewest fraction bits, at least 12, with which rounded decays do not move spikes.
 
     An error Δ of τ changes a membrane that adds up over n = 1 + τ + … + τ^(T − 1) timesteps by
@@ -52,8 +45,8 @@ def needed_decay_bits(neuron: Any, timesteps: int) -> int:
     memory counts beside the synapse's own. Twelve bits, which Loihi holds, are kept up to a shift
     of `SHIFT` timesteps; more bits are taken until it is `WIDE_SHIFT` or less.
     """
-    taus = [getattr(neuron, name) for name in ("tau", "synaptic_tau") if hasattr(neuron, name)]
-    if not isinstance(neuron, (*ONE_DECAY, *TWO_DECAYS)):
+    taus = neuron.kept
+    if not taus:
         return DECAY_BITS
     lengths = [gain(tau, timesteps) for tau in taus]
     longest = np.maximum.reduce(lengths)
@@ -77,7 +70,7 @@ def gain(tau: np.ndarray, timesteps: int) -> np.ndarray:
     return np.where(tau < 1, (1 - kept**timesteps) / (1 - kept), float(timesteps))
 
 
-def assumed_moment(neuron: hard.Neuron, timesteps: int, weights: int) -> Moment:
+def assumed_moment(neuron: FloatNeuron, timesteps: int, weights: int) -> Moment:
     """The moment without calibration data: inputs that are active at random, all alike.
 
     Args:
@@ -113,7 +106,7 @@ def _response(kept: tuple[float, ...], timesteps: int) -> np.ndarray:
 
 
 def measured_moment(
-    neuron: hard.Neuron, blocks: list[Block], signals: list[np.ndarray]
+    neuron: FloatNeuron, blocks: list[Block], signals: list[np.ndarray]
 ) -> Moment | None:
     """The moment on calibration data, of at most `MOMENT_ROWS` rows; None where rows differ in it.
 

@@ -1,155 +1,82 @@
-"""Neuron models in float64 -> neuron models in integers, nothing clipped."""
+"""Neuron models in float64 -> neuron models in integers, by model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
-from ultralif_deploy.network.log_max import correction_table
-from ultralif_deploy.program import neurons
-from ultralif_deploy.program.fixed import DECAY_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
-from ultralif_deploy.quantization.registers import PLAIN, Word
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.program import neurons as integer_neurons
+from ultralif_deploy.program.fixed import INT32_MAX, MAX_SHIFT, MEMBRANE_MAX, largest_held
+from ultralif_deploy.program.neurons import NeuronModel
+from ultralif_deploy.quantization.correction_table import correction_table
+from ultralif_deploy.quantization.integers import Rounding
+from ultralif_deploy.quantization.second_order import (
+    Spiking,
+    readout_state_bits,
+    readout_unit,
+    state_unit,
+)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rounding:
-    """How the real values of one population become integers.
-
-    Attributes:
-        name: of the population, for errors.
-        unit: real value of one unit of the membrane, the threshold and the bias, [neuron].
-        reaches: whether the membrane can reach the threshold at all, bool [neuron].
-        decay_bits: fraction bits of leaky models' decays.
-        word: register of the membranes of LIF and CubaLIF.
-    """
-
-    name: str
-    unit: np.ndarray
-    reaches: np.ndarray
-    decay_bits: int = DECAY_BITS
-    word: Word = PLAIN
-
-    def nearest(self, values: np.ndarray, what: str, top: int = INT32_MAX) -> np.ndarray:
-        """The nearest whole numbers of units.
-
-        Args:
-            values: real values, float64 [neuron].
-            what: names the parameter, for errors.
-            top: largest magnitude that its register holds, in units.
-
-        Raises:
-            UltralifError: one of them lies beyond ±top.
-        """
-        return self.within(np.rint(values / self.unit), values, what, top)
-
-    def limits(self, neuron: Any) -> np.ndarray:
-        """The largest whole numbers of units that must not fire, float64 [neuron], unbounded."""
-        # Neurons of a channel are mostly alike: each pair of threshold and unit once.
-        pairs, which = np.unique(
-            np.stack((neuron.threshold, self.unit)), axis=1, return_inverse=True
-        )
-        exact = [integer_threshold(float(t), float(s), neuron.inclusive) for t, s in pairs.T]
-        return np.array(exact, dtype=np.float64)[which.reshape(-1)]
-
-    def threshold(self, neuron: Any, top: int = INT32_MAX) -> np.ndarray:
-        """The same within a register; `top` for neurons that never reach their threshold.
-
-        No membrane passes `top`, so that such a neuron is as silent as it was.
-
-        Raises:
-            UltralifError: a threshold beyond ±top that a membrane can reach.
-        """
-        limits = self.limits(neuron)
-        limits = np.where(~self.reaches & (limits > top), float(top), limits)
-        return self.within(limits, neuron.threshold, "threshold", top)
-
-    def floor(self, values: np.ndarray, top: int) -> np.ndarray:
-        """The nearest lower bounds; −`top` for those that its register cannot reach anyway."""
-        return np.maximum(np.rint(values / self.unit), -float(top))
-
-    def within(
-        self, integers: np.ndarray, values: np.ndarray, what: str, top: int = INT32_MAX
-    ) -> np.ndarray:
-        """The integers themselves.
-
-        Args:
-            integers: whole numbers of units, float64 [neuron].
-            values: the real values they stand for, float64 [neuron], for errors.
-            what: names the parameter, for errors.
-            top: largest magnitude that its register holds, in units.
-
-        Raises:
-            UltralifError: one of them lies beyond ±top.
-        """
-        beyond = np.abs(integers) > top
-        if beyond.any():
-            n = int(np.argmax(beyond))
-            raise UltralifError(
-                f"{self.name}: the {what} of neuron {n}, {values[n]:g}, is {integers[n]:.4g} units "
-                f"of its weights' scale; its register holds {top}: make its weights larger beside "
-                "it, or use fewer bits"
-            )
-        return integers
-
-
-def integer_threshold(threshold: float, scale: float, inclusive: bool) -> int:
-    """Largest integer n that must not fire: scale·n < θ (inclusive) or scale·n ≤ θ.
-
-    ⌈θ/S⌉ − 1 where the neuron fires at equality, ⌊θ/S⌋ where it does not; exact for all floats.
+def integer_neuron(neuron: FloatNeuron, rounding: Rounding) -> tuple[NeuronModel, Rounding]:
+    """The integer model of a neuron, and the rounding with the unit of its membrane.
 
     Args:
-        threshold: θ, a real value.
-        scale: S, the real value of one unit.
-        inclusive: whether the neuron fires at equality.
-    """
-    ratio = Fraction(threshold) / Fraction(scale)
-    return -((-ratio) // 1) - 1 if inclusive else ratio // 1
-
-
-def is_fine(neuron: hard.Neuron) -> bool:
-    """Whether membrane, threshold and bias count in 1/64 of a current unit."""
-    return not isinstance(neuron, (hard.Threshold, hard.TropicalLIF, hard.Integrator))
-
-
-def integer_neuron(neuron: hard.Neuron, rounding: Rounding, table: int) -> neurons.Neuron:
-    """The integer model of a neuron with one state word, or with a synaptic current.
-
-    Args:
-        neuron: float64.
-        rounding: with the population's membrane unit.
-        table: entries of the correction table of LogMaxLIF.
+        neuron: float64, without a gain.
+        rounding: with the scale of the weights; its unit is not read.
 
     Raises:
         UltralifError: a value that its register does not hold.
     """
-    return _MODELS[type(neuron)](neuron, rounding, table)
+    made = _MODELS[type(neuron)]
+    rounding = replace(rounding, unit=made.unit(neuron, rounding))
+    return made.integer(neuron, rounding), rounding
 
 
-def _decay(rounding: Rounding, tau: np.ndarray) -> np.ndarray:
-    """Decay in units of 2^-decay_bits, nearest to 1 − τ."""
-    outside = ~((tau >= 0) & (tau <= 1))
-    if outside.any():
-        n = int(np.argmax(outside))
-        raise UltralifError(
-            f"{rounding.name}: neuron {n} keeps {tau[n]:g} of its membrane in a timestep; expected "
-            "0 to 1"
-        )
-    return np.rint((1 << rounding.decay_bits) * (1 - tau))
+def _current_unit(neuron: FloatNeuron, rounding: Rounding) -> np.ndarray:
+    del neuron
+    return rounding.scale
 
 
-def _threshold(neuron: hard.Threshold, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
+def _fraction(neuron: FloatNeuron, rounding: Rounding) -> np.ndarray:
+    """A current unit is 2^f membrane units."""
+    del neuron
+    return rounding.scale / (1 << rounding.word.fraction)
+
+
+def _state(neuron: Spiking, rounding: Rounding) -> np.ndarray:
+    """A current unit is at most 2^24 state units.
+
+    Only neurons one weight step of which is many thresholds would want more; their states are
+    coarser than asked, and nothing is clipped.
+    """
+    return rounding.scale / 2 ** _shift(rounding.scale, state_unit(neuron, rounding.lengths))
+
+
+def _sum_state(neuron: float_neurons.LeakySum, rounding: Rounding) -> np.ndarray:
+    """One shift for all neurons, because logits are compared as they are."""
+    unit = readout_unit(neuron, rounding.largest, rounding.lengths)
+    return rounding.scale / 2 ** _shift(rounding.scale, unit).min()
+
+
+def _shift(scale: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    # The scale is at least one unit (`registers`), but for the rounding of this quotient.
+    shift: np.ndarray = np.clip(np.ceil(np.log2(scale / unit)), 0, MAX_SHIFT)
+    return shift
+
+
+def _threshold(neuron: float_neurons.Threshold, rounding: Rounding) -> NeuronModel:
     # The program proves that no current passes 32 bits, so a threshold beyond decides nothing.
-    return neurons.Threshold(np.clip(rounding.limits(neuron), -INT32_MAX - 1, INT32_MAX))
+    limits = np.clip(rounding.limits(neuron), -INT32_MAX - 1, INT32_MAX)
+    return integer_neurons.Threshold(limits)
 
 
-def _tropical(neuron: hard.TropicalLIF, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
-    return neurons.TropicalLIF(
+def _tropical(neuron: float_neurons.TropicalLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.TropicalLIF(
         threshold=rounding.threshold(neuron),
         decay=rounding.nearest(neuron.decay, "decay"),
         reset=rounding.nearest(neuron.reset, "reset"),
@@ -157,13 +84,15 @@ def _tropical(neuron: hard.TropicalLIF, rounding: Rounding, table: int) -> neuro
     )
 
 
-def _firing(neuron: hard.LIF | hard.CubaLIF, rounding: Rounding) -> dict[str, Any]:
+def _firing(
+    neuron: float_neurons.LIF | float_neurons.CubaLIF, rounding: Rounding
+) -> dict[str, Any]:
     """Threshold, decay, reset and floor of a leaky membrane, and what holds it."""
     word, floor = rounding.word, neuron.floor
     top = largest_held(word.bits)
     return {
         "threshold": rounding.threshold(neuron, top),
-        "decay": _decay(rounding, neuron.tau),
+        "decay": rounding.decay(neuron.tau),
         "reset": rounding.nearest(neuron.reset, "reset", top),
         "reset_mode": neuron.reset_mode,
         "decay_bits": rounding.decay_bits,
@@ -174,34 +103,31 @@ def _firing(neuron: hard.LIF | hard.CubaLIF, rounding: Rounding) -> dict[str, An
     }
 
 
-def _lif(neuron: hard.LIF, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
-    return neurons.LIF(**_firing(neuron, rounding))
+def _lif(neuron: float_neurons.LIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.LIF(**_firing(neuron, rounding))
 
 
-def _cuba_lif(neuron: hard.CubaLIF, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
-    synaptic = _decay(rounding, neuron.synaptic_tau)
-    return neurons.CubaLIF(synaptic_decay=synaptic, **_firing(neuron, rounding))
+def _cuba_lif(neuron: float_neurons.CubaLIF, rounding: Rounding) -> NeuronModel:
+    synaptic = rounding.decay(neuron.synaptic_tau)
+    return integer_neurons.CubaLIF(synaptic_decay=synaptic, **_firing(neuron, rounding))
 
 
-def _ring(neuron: hard.UltraDLIF, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
-    return neurons.UltraDLIF(
+def _ring(neuron: float_neurons.UltraDLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.UltraDLIF(
         threshold=rounding.threshold(neuron, MEMBRANE_MAX),
-        decay=_decay(rounding, neuron.tau),
+        decay=rounding.decay(neuron.tau),
         form=neuron.form,
         stride=neuron.stride,
         decay_bits=rounding.decay_bits,
     )
 
 
-def _log_max(neuron: hard.LogMaxLIF, rounding: Rounding, table: int) -> neurons.Neuron:
+def _log_max(neuron: float_neurons.LogMaxLIF, rounding: Rounding) -> NeuronModel:
     try:
-        correction = correction_table(neuron.epsilon / float(rounding.unit.max()), table)
+        correction = correction_table(neuron.epsilon / float(rounding.unit.max()), rounding.table)
     except UltralifError as error:
         raise UltralifError(f"{rounding.name}: {error}") from error
-    return neurons.LogMaxLIF(
+    return integer_neurons.LogMaxLIF(
         threshold=rounding.threshold(neuron, MEMBRANE_MAX),
         decay=rounding.nearest(neuron.decay, "decay"),
         table=correction.values,
@@ -209,35 +135,133 @@ def _log_max(neuron: hard.LogMaxLIF, rounding: Rounding, table: int) -> neurons.
     )
 
 
-def _integrator(neuron: hard.Integrator, rounding: Rounding, table: int) -> neurons.Neuron:
-    del neuron, rounding, table
-    return neurons.Integrator()
+def _integrator(neuron: float_neurons.Integrator, rounding: Rounding) -> NeuronModel:
+    del neuron, rounding
+    return integer_neurons.Integrator()
 
 
-def _leaky_integrator(
-    neuron: hard.LeakyIntegrator, rounding: Rounding, table: int
-) -> neurons.Neuron:
-    del table
-    return neurons.LeakyIntegrator(_decay(rounding, neuron.tau), rounding.decay_bits)
+def _leaky_integrator(neuron: float_neurons.LeakyIntegrator, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.LeakyIntegrator(rounding.decay(neuron.tau), rounding.decay_bits)
 
 
-def _cuba_li(neuron: hard.CubaLI, rounding: Rounding, table: int) -> neurons.Neuron:
-    del table
-    return neurons.CubaLI(
-        decay=_decay(rounding, neuron.tau),
-        synaptic_decay=_decay(rounding, neuron.synaptic_tau),
+def _cuba_li(neuron: float_neurons.CubaLI, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.CubaLI(
+        decay=rounding.decay(neuron.tau),
+        synaptic_decay=rounding.decay(neuron.synaptic_tau),
         decay_bits=rounding.decay_bits,
     )
 
 
-_MODELS: dict[type, Callable[..., neurons.Neuron]] = {
-    hard.Threshold: _threshold,
-    hard.TropicalLIF: _tropical,
-    hard.LIF: _lif,
-    hard.CubaLIF: _cuba_lif,
-    hard.UltraDLIF: _ring,
-    hard.LogMaxLIF: _log_max,
-    hard.Integrator: _integrator,
-    hard.LeakyIntegrator: _leaky_integrator,
-    hard.CubaLI: _cuba_li,
+def _words(rounding: Rounding, state_bits: int) -> dict[str, Any]:
+    """Shift and word lengths of a second-order model."""
+    size = len(rounding.scale)
+    return {
+        "shift": np.rint(np.log2(rounding.scale / rounding.unit)),
+        "coefficient_bits": np.full(size, rounding.lengths.coefficient_bits),
+        "state_bits": np.full(size, state_bits),
+    }
+
+
+def _coefficient(rounding: Rounding, what: str, value: np.ndarray) -> np.ndarray:
+    """A factor of a state, in units of 2^-coefficient_bits."""
+    one = 1 << rounding.lengths.coefficient_bits
+    return _within(np.rint(value * one), one, f"{rounding.name}: {what}", value, "−1 to 1")
+
+
+def _potential(rounding: Rounding, what: str, value: np.ndarray) -> np.ndarray:
+    """A value in units of the state."""
+    return _held(rounding, what, np.rint(value / rounding.unit), value)
+
+
+def _silent(rounding: Rounding, threshold: np.ndarray, inclusive: bool) -> np.ndarray:
+    """The largest state that must not fire; the model fires at v > threshold."""
+    ratio = threshold / rounding.unit
+    limit = np.ceil(ratio) - 1 if inclusive else np.floor(ratio)
+    return _held(rounding, "threshold", limit, threshold)
+
+
+def _held(rounding: Rounding, what: str, units: np.ndarray, value: np.ndarray) -> np.ndarray:
+    held = f"at most {INT32_MAX} units of its scale"
+    return _within(units, INT32_MAX, f"{rounding.name}: {what}", value, held)
+
+
+def _within(
+    integers: np.ndarray, top: int, what: str, values: np.ndarray, expected: str
+) -> np.ndarray:
+    beyond = np.abs(integers) > top
+    if beyond.any():
+        n = int(np.argmax(beyond))
+        raise UltralifError(f"{what} of neuron {n} is {values[n]:g}; expected {expected}")
+    return integers
+
+
+def _silif(neuron: float_neurons.SiLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.SiLIF(
+        threshold=_silent(rounding, neuron.threshold, inclusive=False),
+        reset=_potential(rounding, "threshold", neuron.threshold),
+        alpha=_coefficient(rounding, "alpha", neuron.alpha),
+        beta=_coefficient(rounding, "beta", neuron.beta),
+        a=_coefficient(rounding, "a", neuron.a),
+        b=_potential(rounding, "b", neuron.b),
+        **_words(rounding, rounding.lengths.state_bits),
+    )
+
+
+def _csilif(neuron: float_neurons.CSiLIF, rounding: Rounding) -> NeuronModel:
+    real = _coefficient(rounding, "real", neuron.real)
+    imaginary = _coefficient(rounding, "imaginary", neuron.imaginary)
+    return integer_neurons.CSiLIF(
+        threshold=_silent(rounding, neuron.threshold, inclusive=False),
+        reset=_potential(rounding, "threshold", neuron.threshold),
+        real=real,
+        imaginary=imaginary,
+        **_words(rounding, rounding.lengths.state_bits),
+    )
+
+
+def _adalif(neuron: float_neurons.AdaLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.AdaLIF(
+        threshold=_silent(rounding, neuron.threshold, neuron.inclusive),
+        alpha=_coefficient(rounding, "tau", neuron.tau),
+        beta=_coefficient(rounding, "adaptation_decay", neuron.adaptation_decay),
+        jump=_potential(rounding, "jump", neuron.jump),
+        **_words(rounding, rounding.lengths.state_bits),
+    )
+
+
+def _leaky_sum(neuron: float_neurons.LeakySum, rounding: Rounding) -> NeuronModel:
+    alpha = _coefficient(rounding, "alpha", neuron.alpha)
+    return integer_neurons.LeakySum(
+        alpha=alpha, **_words(rounding, readout_state_bits(rounding.lengths))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How one model becomes integers.
+
+    Attributes:
+        unit: real value of a membrane unit, [neuron].
+        integer: the integer model, for a rounding with that unit.
+    """
+
+    unit: Callable[[Any, Rounding], np.ndarray]
+    integer: Callable[[Any, Rounding], NeuronModel]
+
+
+_MODELS: dict[type[FloatNeuron], _Made] = {
+    float_neurons.Threshold: _Made(_current_unit, _threshold),
+    float_neurons.TropicalLIF: _Made(_current_unit, _tropical),
+    float_neurons.LIF: _Made(_fraction, _lif),
+    float_neurons.CubaLIF: _Made(_fraction, _cuba_lif),
+    float_neurons.UltraDLIF: _Made(_fraction, _ring),
+    float_neurons.LogMaxLIF: _Made(_fraction, _log_max),
+    float_neurons.SiLIF: _Made(_state, _silif),
+    float_neurons.CSiLIF: _Made(_state, _csilif),
+    float_neurons.AdaLIF: _Made(_state, _adalif),
+    float_neurons.Integrator: _Made(_current_unit, _integrator),
+    float_neurons.LeakyIntegrator: _Made(_fraction, _leaky_integrator),
+    float_neurons.CubaLI: _Made(_fraction, _cuba_li),
+    float_neurons.LeakySum: _Made(_sum_state, _leaky_sum),
 }
+"""By float64 model."""

@@ -7,18 +7,20 @@ import numpy as np
 
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.composition import Composed, Diagonal
-from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
-from ultralif_deploy.network.running import run_population, total_current
+from ultralif_deploy.network.network import Network, Population
+from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.network.running import total_current
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_BITS, MAX_MEMBRANE_BITS
 from ultralif_deploy.program.graph import INPUT, AnyMap, Identity, Projection
 from ultralif_deploy.program.weight_format import WeightFormat, weight_format
 from ultralif_deploy.quantization.channel_blocks import channel_blocks
+from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.grid import Multiples, fit_scale
+from ultralif_deploy.quantization.integers import Rounding
 from ultralif_deploy.quantization.memory import assumed_moment, measured_moment, needed_decay_bits
-from ultralif_deploy.quantization.neurons import Rounding, integer_neuron, is_fine
+from ultralif_deploy.quantization.neurons import integer_neuron
 from ultralif_deploy.quantization.registers import (
     PLAIN,
     Needs,
@@ -29,14 +31,11 @@ from ultralif_deploy.quantization.registers import (
     needs_wide_word,
     wide_word,
 )
-from ultralif_deploy.quantization.second_order import WordLengths, second_order_neuron
-
-ONE_SCALE = (hard.UltraDLIF, hard.LogMaxLIF, *hard.READOUTS)
-"""Models whose neurons are compared with each other or share a table."""
+from ultralif_deploy.quantization.second_order import WordLengths
 
 
 def quantize(
-    network: hard.Network,
+    network: Network,
     bits: int | str = 8,
     calibration: np.ndarray | None = None,
     encoder: Encoder | None = None,
@@ -79,23 +78,32 @@ def quantize(
         incoming = network.incoming(population.name)
         if any(isinstance(p.map, (Composed, Diagonal)) for p in incoming):
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
-        if isinstance(population.neuron, hard.GAINED) and np.any(population.neuron.gain != 1):
+        gain = population.neuron.current_gain
+        if gain is not None and np.any(gain != 1):
             raise UltralifError(f"{population.name}: gain left; apply fold-gain first")
         currents = current_range(population, incoming, network.largest_sent)
         asked = needs(population, *currents, network.timesteps, lengths)
         bits_of_decay = decay_bits or needed_decay_bits(population.neuron, network.timesteps)
         plain = largest_weights(incoming, population.size) / form.high
-        wide = decay_bits != DECAY_BITS and needs_wide_word(
-            population.neuron, asked, plain, bits_of_decay
-        )
+        wide = decay_bits != DECAY_BITS and needs_wide_word(asked, plain, bits_of_decay)
         asked = asked.held_in(Word(MAX_MEMBRANE_BITS)) if wide else asked
         scale, maps = _quantize_weights(
             population, incoming, form, signals, network.timesteps, asked
         )
         word = wide_word(asked, scale) if wide else PLAIN
         largest = _largest_current(population, maps, scale, network.largest_sent)
-        rounding = Rounding(population.name, scale, asked.reaches, bits_of_decay, word)
-        quantized = _quantize_population(population, rounding, largest, lengths, table)
+        rounding = Rounding(
+            name=population.name,
+            scale=scale,
+            unit=scale,
+            reaches=asked.reaches,
+            largest=largest,
+            decay_bits=bits_of_decay,
+            word=word,
+            lengths=lengths,
+            table=table,
+        )
+        quantized = _quantize_population(population, rounding)
         populations.append(quantized)
         projections += maps
         if signals is not None and quantized.spikes:
@@ -114,7 +122,7 @@ def quantize(
 
 
 def _quantize_weights(
-    population: hard.Population,
+    population: Population,
     incoming: tuple[Projection, ...],
     form: WeightFormat,
     signals: dict[str, np.ndarray] | None,
@@ -128,7 +136,7 @@ def _quantize_weights(
     if all(isinstance(p.map, Identity) for p in incoming):
         return np.ones(population.size), list(incoming)
     neuron = population.neuron
-    shared = isinstance(neuron, ONE_SCALE)
+    shared = neuron.COMPARES
     blocks = channel_blocks([p.map for p in incoming])
     weight = np.hstack([block.rows for block in blocks])
     moment = None
@@ -153,16 +161,11 @@ def _quantize_weights(
     return np.repeat(scale, population.size // len(scale)), maps
 
 
-def _multiples(neuron: hard.Neuron) -> Multiples:
+def _multiples(neuron: FloatNeuron) -> Multiples:
     """Which multiples of a grid keep what the neuron does, and make its unit smaller."""
-    if isinstance(neuron, (hard.Threshold, hard.Integrator, *hard.SECOND_ORDER)):
+    if neuron.TIMELESS or neuron.OWN_UNIT:
         return Multiples.SMALLEST
-    kept = [
-        value
-        for name in ("tau", "synaptic_tau")
-        if (value := getattr(neuron, name, None)) is not None
-    ]
-    breaks = any(np.all((value > 0) & (value < 1)) for value in kept)
+    breaks = any(np.all((kept > 0) & (kept < 1)) for kept in neuron.kept)
     return Multiples.ALL if breaks else Multiples.POWERS_OF_TWO
 
 
@@ -189,36 +192,15 @@ def _check_weights_left(
         )
 
 
-def _quantize_population(
-    population: hard.Population,
-    rounding: Rounding,
-    largest: np.ndarray,
-    lengths: WordLengths,
-    table: int,
-) -> integer.Population:
-    """The integer neurons and biases.
-
-    Args:
-        population: float64.
-        rounding: with the scale of the weights as unit.
-        largest: bound of the real |current| with bias, [neuron].
-        lengths: of the words of second-order models.
-        table: entries of the correction tables of LogMaxLIF.
-    """
-    neuron, name, scale = population.neuron, population.name, rounding.unit
-    if isinstance(neuron, hard.SECOND_ORDER):
-        model, unit = second_order_neuron(name, neuron, scale, largest, lengths)
-        rounding = replace(rounding, unit=unit)
-    else:
-        unit = scale / (1 << rounding.word.fraction) if is_fine(neuron) else scale
-        rounding = replace(rounding, unit=unit)
-        model = integer_neuron(neuron, rounding, table)
+def _quantize_population(population: Population, rounding: Rounding) -> integer.Population:
+    """The integer neurons and biases; the rounding has the scale of the weights."""
+    model, rounding = integer_neuron(population.neuron, rounding)
     bias = rounding.nearest(population.bias, "bias")
-    return integer.Population(name, population.size, model, bias, scale)
+    return integer.Population(population.name, population.size, model, bias, rounding.scale)
 
 
 def _largest_current(
-    population: hard.Population,
+    population: Population,
     maps: list[Projection],
     scale: np.ndarray,
     sends: Callable[[str], int],
@@ -237,8 +219,8 @@ def _real(linear: AnyMap, scale: np.ndarray) -> AnyMap:
 
 
 def _calibration_spikes(
-    network: hard.Network,
-    population: hard.Population,
+    network: Network,
+    population: Population,
     maps: list[Projection],
     scale: np.ndarray,
     signals: dict[str, np.ndarray],
@@ -250,7 +232,7 @@ def _calibration_spikes(
     shape = signals[INPUT].shape[:2]
     silent = {p.source: np.zeros((*shape, p.map.source_size)) for p in maps}
     others = [p for p in network.projections if p.name not in here]
-    quantized = hard.Network(
+    quantized = Network(
         network.input,
         network.populations,
         tuple(others + rounded),
@@ -258,5 +240,5 @@ def _calibration_spikes(
         network.divisor,
     )
     current = total_current(quantized, population, silent | signals)
-    spikes, _ = run_population(population.neuron, current)
+    spikes, _ = population.neuron.run(current)
     return spikes

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.network import network as hard
-from ultralif_deploy.program import neurons
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.network import Population
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import (
     DECAY_BITS,
@@ -35,7 +35,7 @@ from ultralif_deploy.program.fixed import (
 )
 from ultralif_deploy.program.graph import WEIGHTED, Projection
 from ultralif_deploy.quantization.memory import gain
-from ultralif_deploy.quantization.second_order import WordLengths, readout_unit, state_unit
+from ultralif_deploy.quantization.second_order import Spiking, WordLengths, readout_unit, state_unit
 
 HEADROOM = 2.0
 """A membrane below −2θ is far from its next spike; a run that goes there all the same is counted
@@ -89,6 +89,7 @@ class Needs:
         reaches: whether a membrane can reach its threshold for some input, bool [neuron].
         values: largest magnitude to be held, real, float64 [neuron].
         top: current units that the register holds.
+        resizes: whether that register may have another width (`held_in`).
         bias: largest magnitude of the bias, real, float64 [neuron].
         bias_top: current units that the bias may have.
         swing: how far inputs can move a membrane, by their currents and the memory, [neuron].
@@ -100,9 +101,12 @@ class Needs:
     swing: np.ndarray
     bias: np.ndarray | float = 0.0
     bias_top: float = np.inf
+    resizes: bool = False
 
     def held_in(self, word: Word) -> "Needs":
-        """The same of another word."""
+        """The same of another word, where the register may have another width."""
+        if not self.resizes:
+            return self
         return replace(self, top=word.top, bias_top=word.bias_top)
 
     @property
@@ -118,8 +122,25 @@ class Needs:
         return least
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """What moves the membranes of one population.
+
+    Attributes:
+        low: bound of its currents with bias from below, at most 0, float64 [neuron].
+        high: the same from above, at least 0.
+        timesteps: T of one inference.
+        lengths: of the words of second-order models.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    timesteps: int
+    lengths: WordLengths
+
+
 def needs(
-    population: hard.Population,
+    population: Population,
     low: np.ndarray,
     high: np.ndarray,
     timesteps: int,
@@ -134,36 +155,29 @@ def needs(
         timesteps: T of one inference.
         lengths: of the words of second-order models.
     """
-    neuron, moved = population.neuron, high - low
-    low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
-    if isinstance(neuron, hard.SECOND_ORDER):
-        return _second_order(neuron, np.maximum(-low, high), lengths)
-    asked = _NEEDS[type(neuron)](neuron, low, high, timesteps)
-    return replace(asked, swing=asked.swing * moved, bias=np.abs(population.bias))
+    drive = Drive(np.minimum(low, 0.0), np.maximum(high, 0.0), timesteps, lengths)
+    asked = _NEEDS[type(population.neuron)](population.neuron, drive)
+    return replace(asked, swing=asked.swing * (high - low), bias=np.abs(population.bias))
 
 
 def word_of(population: integer.Population) -> Word:
     """The register of a leaky population of a program."""
-    neuron = population.neuron
-    wide = isinstance(neuron, (neurons.LIF, neurons.CubaLIF))
-    return Word(neuron.membrane_bits, neuron.fraction_bits) if wide else PLAIN  # type: ignore[union-attr]
+    widths = population.neuron.widths
+    return Word(widths.membrane_bits, widths.fraction_bits)
 
 
-def needs_wide_word(
-    neuron: hard.Neuron, asked: Needs, plain_scale: np.ndarray, decay_bits: int
-) -> bool:
+def needs_wide_word(asked: Needs, plain_scale: np.ndarray, decay_bits: int) -> bool:
     """Whether a population is given a membrane of 32 bits.
 
     A leak loses up to one membrane unit in every timestep, which adds up where it is slow; and a
     threshold far above the weights leaves them few steps.
 
     Args:
-        neuron: of the population.
         asked: of a plain word.
         plain_scale: what its weights alone would take, [neuron].
         decay_bits: of its leaks.
     """
-    if not isinstance(neuron, (hard.LIF, hard.CubaLIF)):
+    if not asked.resizes:
         return False
     narrow = asked.driven & (asked.least_scale > NARROW * plain_scale)
     return decay_bits > DECAY_BITS or bool(narrow.any())
@@ -177,7 +191,7 @@ def wide_word(asked: Needs, scale: np.ndarray) -> Word:
 
 
 def current_range(
-    population: hard.Population, incoming: Iterable[Projection], sends: Callable[[str], int]
+    population: Population, incoming: Iterable[Projection], sends: Callable[[str], int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the current with bias [neuron]; `sends` says the largest number of a source.
 
@@ -215,44 +229,38 @@ def _part(projection: Projection, of: Callable[..., Any], sent: np.ndarray) -> n
     return result
 
 
-def _second_order(neuron: hard.SecondOrder, largest: np.ndarray, lengths: WordLengths) -> Needs:
+def _two_words(neuron: Spiking, drive: Drive) -> Needs:
     """Weights finer than the state's unit would be lost in it, so one unit must be held."""
-    if isinstance(neuron, hard.LeakySum):
-        unit = readout_unit(neuron, largest, lengths)
-    else:
-        unit = state_unit(neuron, lengths)
-    return Needs(np.ones(largest.shape, dtype=bool), unit, 1.0, np.zeros(largest.shape))
+    return _one_unit(state_unit(neuron, drive.lengths))
 
 
-def _nothing(neuron: Any, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+def _leaky_sum(neuron: float_neurons.LeakySum, drive: Drive) -> Needs:
+    """As for models that fire with two state words."""
+    largest = np.maximum(-drive.low, drive.high)
+    return _one_unit(readout_unit(neuron, largest, drive.lengths))
+
+
+def _one_unit(unit: np.ndarray) -> Needs:
+    return Needs(np.ones(unit.shape, dtype=bool), unit, 1.0, np.zeros(unit.shape))
+
+
+def _nothing(neuron: Any, drive: Drive) -> Needs:
     """Models without memory need none; 32-bit read-outs are checked against their bounds later."""
-    del neuron, timesteps
-    return Needs(
-        np.ones(low.shape, dtype=bool), np.zeros_like(low + high), NO_TOP, np.ones(low.shape)
-    )
+    del neuron
+    reaches = np.ones(drive.low.shape, dtype=bool)
+    return Needs(reaches, np.zeros(reaches.shape), NO_TOP, np.ones(reaches.shape))
 
 
-def _tropical(neuron: hard.TropicalLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
-    del low, timesteps
-    highest = np.maximum(high, np.maximum(neuron.initial, neuron.reset))
+def _tropical(neuron: float_neurons.TropicalLIF, drive: Drive) -> Needs:
+    highest = np.maximum(drive.high, np.maximum(neuron.initial, neuron.reset))
     reaches = (neuron.decay < 0) | (highest >= neuron.threshold)
     values = _largest(neuron.decay, neuron.reset, neuron.initial, reaches * neuron.threshold)
     return Needs(reaches, values, TROPICAL_TOP, np.ones(values.shape), bias_top=TROPICAL_TOP)
 
 
-def _lif(neuron: hard.LIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
-    return _leaky(neuron, gain(neuron.tau, timesteps), low, high)
-
-
-def _cuba(neuron: hard.CubaLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
-    through = gain(neuron.synaptic_tau, timesteps) * gain(neuron.tau, timesteps)
-    return _leaky(neuron, through, low, high)
-
-
-def _leaky(
-    neuron: hard.LIF | hard.CubaLIF, through: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> Needs:
-    highest, lowest = high * through, -low * through
+def _leaky(neuron: float_neurons.LIF | float_neurons.CubaLIF, drive: Drive) -> Needs:
+    through = np.multiply.reduce([gain(kept, drive.timesteps) for kept in neuron.kept])
+    highest, lowest = drive.high * through, -drive.low * through
     reaches = np.maximum(highest, neuron.reset) >= neuron.threshold
     fixed = _largest(reaches * neuron.threshold, neuron.reset)
     if neuron.most_spikes > 1:
@@ -263,12 +271,13 @@ def _leaky(
     stays = neuron.reset_mode not in ("value", "late-value")
     moved = np.maximum(lowest, highest) if stays else lowest
     values = np.maximum(fixed, np.minimum(moved, HEADROOM * fixed))
-    return Needs(reaches, values, PLAIN.top, through, bias_top=PLAIN.bias_top)
+    return Needs(reaches, values, PLAIN.top, swing=through, bias_top=PLAIN.bias_top, resizes=True)
 
 
-def _ring(neuron: hard.UltraDLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
+def _ring(neuron: float_neurons.UltraDLIF, drive: Drive) -> Needs:
+    timesteps = drive.timesteps
     through = gain(neuron.tau, timesteps) if neuron.form == "released" else float(timesteps)
-    highest, lowest = float((high * through).max()), float((-low * through).max())
+    highest, lowest = float((drive.high * through).max()), float((-drive.low * through).max())
     reaches = highest >= neuron.threshold
     fixed = _largest(reaches * neuron.threshold)
     values = np.maximum(fixed, np.minimum(lowest, HEADROOM * fixed))
@@ -276,8 +285,8 @@ def _ring(neuron: hard.UltraDLIF, low: np.ndarray, high: np.ndarray, timesteps: 
     return Needs(reaches, values, PLAIN.top, swing, bias_top=PLAIN.bias_top)
 
 
-def _log_max(neuron: hard.LogMaxLIF, low: np.ndarray, high: np.ndarray, timesteps: int) -> Needs:
-    del high, timesteps
+def _log_max(neuron: float_neurons.LogMaxLIF, drive: Drive) -> Needs:
+    low = drive.low
     reaches = np.ones(low.shape, dtype=bool)  # a soft maximum of two equal values is above both
     fixed = _largest(neuron.threshold, neuron.decay, np.full(low.shape, neuron.epsilon))
     values = np.maximum(fixed, np.minimum(-low, HEADROOM * fixed))
@@ -291,13 +300,18 @@ def _largest(*values: np.ndarray) -> np.ndarray:
 
 
 _NEEDS: dict[type, Callable[..., Needs]] = {
-    hard.Threshold: _nothing,
-    hard.Integrator: _nothing,
-    hard.LeakyIntegrator: _nothing,
-    hard.CubaLI: _nothing,
-    hard.TropicalLIF: _tropical,
-    hard.LIF: _lif,
-    hard.CubaLIF: _cuba,
-    hard.UltraDLIF: _ring,
-    hard.LogMaxLIF: _log_max,
+    float_neurons.Threshold: _nothing,
+    float_neurons.Integrator: _nothing,
+    float_neurons.LeakyIntegrator: _nothing,
+    float_neurons.CubaLI: _nothing,
+    float_neurons.TropicalLIF: _tropical,
+    float_neurons.LIF: _leaky,
+    float_neurons.CubaLIF: _leaky,
+    float_neurons.UltraDLIF: _ring,
+    float_neurons.LogMaxLIF: _log_max,
+    float_neurons.SiLIF: _two_words,
+    float_neurons.CSiLIF: _two_words,
+    float_neurons.AdaLIF: _two_words,
+    float_neurons.LeakySum: _leaky_sum,
 }
+"""By model: what its registers must hold when it is driven."""

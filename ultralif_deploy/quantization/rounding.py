@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.delays import Delay, stored_delays
@@ -74,7 +74,7 @@ class Row:
 
 
 def rounding_table(
-    network: hard.Network, program: integer.Program, delays: tuple[Delay, ...] = ()
+    network: Network, program: integer.Program, delays: tuple[Delay, ...] = ()
 ) -> tuple[Row, ...]:
     """Meant, stored and error of everything that was rounded.
 
@@ -118,7 +118,7 @@ def _weights(before: Projection, after: Projection, target: integer.Population) 
 
 
 def _parameters(
-    before: hard.Population, after: integer.Population, largest: np.ndarray
+    before: Population, after: integer.Population, largest: np.ndarray
 ) -> Iterator[Row]:
     """The parameters of a population whose largest weights are given, [neuron]."""
     neuron, made = before.neuron, after.neuron
@@ -130,8 +130,9 @@ def _parameters(
         found = _FIELDS.get((type(made), field)) or _FIELDS.get((object, field))
         if found is not None:
             parameter, entries = found
-            # The number of entries that was asked for decides a table's error.
-            free = field == "table" or (field == "threshold" and isinstance(made, DECIDE_ALIKE))
+            # The number of entries that was asked for decides a table's error, and a threshold
+            # between two whole currents divides them exactly.
+            free = field == "table" or (field == "threshold" and made.COUNTS_CURRENTS)
             bound = None if free else BOUND
             meant, stored, measure = entries(before, after)
             # What moves a membrane potential by less than a weight or the threshold errs by less.
@@ -139,10 +140,7 @@ def _parameters(
             yield _row(before.name, parameter, meant, stored, by_all, bound)
 
 
-DECIDE_ALIKE = (neurons.Threshold, neurons.TropicalLIF)
-"""Models whose membranes are whole currents, which a threshold between two divides exactly."""
-
-Entries = Callable[[hard.Population, integer.Population], tuple[Any, Any, Any]]
+Entries = Callable[[Population, integer.Population], tuple[Any, Any, Any]]
 """Meant, stored, and what the error is measured by, each [neuron]."""
 
 
@@ -152,10 +150,15 @@ POTENTIALS = (
 """Parameters that are membrane potentials."""
 
 
+def _model(population: Population | integer.Population) -> Any:
+    """Its neuron model, whose fields the table below knows."""
+    return population.neuron
+
+
 def _potential(source: str, field: str) -> Entries:
     """A membrane potential, measured by itself, the threshold or a weight, the largest of them."""
 
-    def entries(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+    def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = getattr(before.neuron, source)
         stored = getattr(after.neuron, field) * after.membrane_unit
         return meant, stored, np.abs(meant)
@@ -163,23 +166,20 @@ def _potential(source: str, field: str) -> Entries:
     return entries
 
 
-def _threshold(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+def _threshold(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The least membrane potential that fires at equality, or the largest that does not."""
-    neuron, made = before.neuron, after.neuron
+    neuron, made = _model(before), _model(after)
     inclusive = getattr(neuron, "inclusive", False)
-    stored = (made.threshold + (1.0 if inclusive else 0.0)) * after.membrane_unit  # type: ignore[union-attr]
-    meant = neuron.threshold  # type: ignore[union-attr]
-    never = (made.threshold >= _held(after)) & (stored < meant)  # type: ignore[union-attr]
+    stored = (made.threshold + (1.0 if inclusive else 0.0)) * after.membrane_unit
+    meant = neuron.threshold
+    never = (made.threshold >= _held(after)) & (stored < meant)
     return meant, np.where(never, meant, stored), np.abs(meant)
 
 
-def _floor(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+def _floor(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The lower bound of the membrane; one that no membrane can reach is none."""
-    assert isinstance(before.neuron, (hard.LIF, hard.CubaLIF))
-    assert isinstance(after.neuron, (neurons.LIF, neurons.CubaLIF))
-    meant, floor = before.neuron.floor, after.neuron.floor
-    assert meant is not None
-    assert floor is not None
+    was, made = _model(before), _model(after)
+    meant, floor = was.floor, made.floor
     stored = np.where(floor <= -_held(after), meant, floor * after.membrane_unit)
     return meant, stored, np.abs(meant)
 
@@ -192,9 +192,9 @@ def _held(population: integer.Population) -> int:
 def _leak(source: str, field: str) -> Entries:
     """The share of a membrane that a timestep takes away, measured by itself."""
 
-    def entries(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+    def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = 1 - getattr(before.neuron, source)
-        one = 2.0**after.neuron.decay_bits  # type: ignore[union-attr]
+        one = 2.0 ** _model(after).decay_bits
         return meant, getattr(after.neuron, field) / one, meant
 
     return entries
@@ -203,20 +203,19 @@ def _leak(source: str, field: str) -> Entries:
 def _coefficient(source: str, field: str) -> Entries:
     """A factor of second-order models, measured by 1."""
 
-    def entries(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+    def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = getattr(before.neuron, source)
-        one = 2.0**after.neuron.coefficient_bits  # type: ignore[union-attr]
+        one = 2.0 ** _model(after).coefficient_bits
         return meant, getattr(after.neuron, field) / one, np.ones(before.size)
 
     return entries
 
 
-def _correction(before: hard.Population, after: integer.Population) -> tuple[Any, Any, Any]:
+def _correction(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The soft maximum's largest correction, ε·log 2, measured by itself."""
-    assert isinstance(before.neuron, hard.LogMaxLIF)
-    assert isinstance(after.neuron, neurons.LogMaxLIF)
-    meant = np.full(before.size, before.neuron.epsilon * np.log(2))
-    return meant, after.neuron.table[0] * after.membrane_unit, meant
+    was, made = _model(before), _model(after)
+    meant = np.full(before.size, was.epsilon * np.log(2))
+    return meant, made.table[0] * after.membrane_unit, meant
 
 
 _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {

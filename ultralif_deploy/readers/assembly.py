@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Input, Network, Population, dense, per_neuron
+from ultralif_deploy.network.neurons import FloatNeuron, Threshold
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.readers.nir.order import update_order
 
@@ -24,7 +25,7 @@ class Arriving:
         bias: added at every timestep, float64 [neuron].
     """
 
-    neuron: hard.Neuron
+    neuron: FloatNeuron
     terms: Mapping[tuple[str, int], LinearMap]
     bias: np.ndarray
 
@@ -39,8 +40,8 @@ def assembled(
     readout: str,
     inputs: int,
     timesteps: int,
-    read: hard.Input,
-) -> hard.Network:
+    read: Input,
+) -> Network:
     """The network of populations that project to each other.
 
     A delay of d timesteps is a chain of d populations that repeat their input, each updated before
@@ -56,7 +57,7 @@ def assembled(
     Raises:
         UltralifError: naming a population that cannot be expressed.
     """
-    silent = {n for n, a in arriving.items() if isinstance(a.neuron, hard.READOUTS)}
+    silent = {n for n, a in arriving.items() if not a.neuron.FIRES}
     for name, one in arriving.items():
         for source, _ in one.terms:
             if source in silent:
@@ -77,21 +78,20 @@ def assembled(
     for name, one in arriving.items():
         for (source, delay), linear in one.terms.items():
             sender = source if delay == 0 else _line_name(source, delay)
-            memoryless = isinstance(one.neuron, (hard.Threshold, hard.Integrator))
-            plain = memoryless and len(one.terms) == 1 and source != INPUT
+            plain = one.neuron.TIMELESS and len(one.terms) == 1 and source != INPUT
             projections.append(_projection(sender, name, linear, plain=plain))
     populations = [p for line in lines for p in line.populations]
     populations += [
-        hard.Population(
+        Population(
             name,
             len(arriving[name].bias),
             arriving[name].neuron,
-            hard.per_neuron(arriving[name].bias, len(arriving[name].bias), f"{name}: bias"),
+            per_neuron(arriving[name].bias, len(arriving[name].bias), f"{name}: bias"),
         )
         for name in (*order, readout)
     ]
-    sums = isinstance(arriving[readout].neuron, hard.Integrator)
-    return hard.Network(
+    sums = arriving[readout].neuron.TIMELESS
+    return Network(
         replace(read, size=inputs),
         tuple(populations),
         tuple(projections),
@@ -104,11 +104,11 @@ def assembled(
 class _Line:
     """A delay line: populations in the order of their updates, and what leads to each."""
 
-    populations: tuple[hard.Population, ...]
+    populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
 
 
-def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: hard.Input) -> list[_Line]:
+def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: Input) -> list[_Line]:
     longest: dict[str, int] = {}
     for one in arriving.values():
         for source, delay in one.terms:
@@ -130,8 +130,8 @@ def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: hard.Input
         before = source
         for d in range(first, delay + 1):
             name = _line_name(source, d)
-            unit = hard.Threshold(hard.per_neuron(BELOW_A_SPIKE, size, name), inclusive=False)
-            made.append(hard.Population(name, size, unit, hard.per_neuron(0.0, size, name)))
+            unit = Threshold(per_neuron(BELOW_A_SPIKE, size, name), inclusive=False)
+            made.append(Population(name, size, unit, per_neuron(0.0, size, name)))
             projections.append(Projection(before, name, Identity(size)))
             before = name
         lines.append(_Line(tuple(reversed(made)), tuple(projections)))
@@ -148,5 +148,5 @@ def _projection(source: str, target: str, linear: LinearMap, *, plain: bool) -> 
         size = linear.size
         linear = Conv2d(np.ones((size, 1, 1, 1)), (size, 1, 1), groups=size)
     if isinstance(linear, Dense):
-        return hard.dense(source, target, linear.weight)
+        return dense(source, target, linear.weight)
     return Projection(source, target, linear)

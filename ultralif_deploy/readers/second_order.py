@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions
-from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Input, Network, Population, per_neuron
+from ultralif_deploy.network.neurons import CSiLIF, FloatNeuron, LeakySum, SiLIF
 from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Projection
 from ultralif_deploy.soft.checkpoint import MAX_TIMESTEPS
 from ultralif_deploy.soft.checkpoint_file import split_state, state_keys
@@ -63,7 +64,7 @@ class HardCheckpoint:
         record: empty likewise.
     """
 
-    network: hard.Network
+    network: Network
     neuron: str
     learned: dict[str, _Arrays]
     timesteps: int
@@ -113,7 +114,7 @@ def read_second_order(
     assumptions.add("initial_state", "0 (drawn at random in training)", "published code")
     assumptions.add("batch_norm_epsilon", BATCH_NORM_EPSILON, "default")
     assumptions.add("readout", "sum of the membrane (trained: sum of its softmax)", "default")
-    populations: list[hard.Population] = []
+    populations: list[Population] = []
     projections: list[Projection] = []
     learned: dict[str, _Arrays] = {}
     source, width = INPUT, layers[0]["W.weight"].shape[-1]
@@ -127,12 +128,12 @@ def read_second_order(
         with np.errstate(over="ignore"):  # exp(−exp(large)) is 0
             model = (_readout if last else _MODELS[kind])(parameters)
         linear, bias = _linear_map(layer)
-        shift = hard.per_neuron(bias, size, f"{name}: batch norm")
-        populations.append(hard.Population(name, size, model, shift))
+        shift = per_neuron(bias, size, f"{name}: batch norm")
+        populations.append(Population(name, size, model, shift))
         projections.append(Projection(source, name, linear))
         source, width = name, size
-    network = hard.Network(
-        hard.Input(layers[0]["W.weight"].shape[1]), tuple(populations), tuple(projections), steps, 1
+    network = Network(
+        Input(layers[0]["W.weight"].shape[1]), tuple(populations), tuple(projections), steps, 1
     )
     return HardCheckpoint(network, kind, learned, steps, assumptions, {}, {})
 
@@ -218,46 +219,46 @@ def _linear_map(layer: _Arrays) -> tuple[AnyMap, np.ndarray]:
     return Composed((weights, Diagonal(gain))), shift
 
 
-def _silif(p: _Arrays) -> hard.SiLIF:
+def _silif(p: _Arrays) -> SiLIF:
     """α = exp(−e^alpha·e^dt), β = exp(−e^beta·e^dt), a in [0, 1], b in [0, 2]."""
     alpha = np.exp(-np.exp(p["alpha"]) * np.exp(p["dt"]))
     beta = np.exp(-np.exp(p["beta"]) * np.exp(p["dt"]))
     return _of_silif_form(alpha, beta, p["a"].clip(0, 1), p["b"].clip(0, 2))
 
 
-def _adlif(p: _Arrays) -> hard.SiLIF:
+def _adlif(p: _Arrays) -> SiLIF:
     """Clamps of SpArch: α to [e^(−1/5), e^(−1/25)], β to [e^(−1/30), e^(−1/120)], a to ±1."""
     alpha = p["alpha"].clip(np.exp(-1 / 5), np.exp(-1 / 25))
     beta = p["beta"].clip(np.exp(-1 / 30), np.exp(-1 / 120))
     return _of_silif_form(alpha, beta, p["a"].clip(-1, 1), p["b"].clip(0, 2))
 
 
-def _constrained_adlif(p: _Arrays) -> hard.SiLIF:
+def _constrained_adlif(p: _Arrays) -> SiLIF:
     """Clamps: α to [0.36, 0.96], β to [0.96, 0.99], a to [0, 1], b to [0, 2]."""
     alpha, beta = p["alpha"].clip(0.36, 0.96), p["beta"].clip(0.96, 0.99)
     return _of_silif_form(alpha, beta, p["a"].clip(0, 1), p["b"].clip(0, 2))
 
 
-def _of_silif_form(alpha: np.ndarray, beta: np.ndarray, a: np.ndarray, b: np.ndarray) -> hard.SiLIF:
-    return hard.SiLIF(np.ones(len(alpha)), 1 - alpha, alpha, beta, a, b)
+def _of_silif_form(alpha: np.ndarray, beta: np.ndarray, a: np.ndarray, b: np.ndarray) -> SiLIF:
+    return SiLIF(np.ones(len(alpha)), 1 - alpha, alpha, beta, a, b)
 
 
-def _csilif(p: _Arrays) -> hard.CSiLIF:
+def _csilif(p: _Arrays) -> CSiLIF:
     """α = exp((−e^log_log_alpha + i·alpha_img)·e^log_dt); 2·Re u > 1 is Re u > 1/2."""
     dt = np.exp(p["log_dt"])
     size = np.exp(-np.exp(p["log_log_alpha"]) * dt)
     angle = p["alpha_img"] * dt
     half = np.full(len(dt), 0.5)
-    return hard.CSiLIF(half, p["b"], size * np.cos(angle), size * np.sin(angle))
+    return CSiLIF(half, p["b"], size * np.cos(angle), size * np.sin(angle))
 
 
-def _readout(p: _Arrays) -> hard.LeakySum:
+def _readout(p: _Arrays) -> LeakySum:
     """α clamped to [e^(−1/5), e^(−1/25)]."""
     alpha = p["alpha"].clip(np.exp(-1 / 5), np.exp(-1 / 25))
-    return hard.LeakySum(1 - alpha, alpha)
+    return LeakySum(1 - alpha, alpha)
 
 
-_MODELS: dict[str, Callable[[_Arrays], hard.Neuron]] = {
+_MODELS: dict[str, Callable[[_Arrays], FloatNeuron]] = {
     "silif": _silif,
     "csilif": _csilif,
     "adlif": _adlif,

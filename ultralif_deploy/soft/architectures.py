@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED
-from ultralif_deploy.soft.neurons import SoftNeuron, UltraLIF
+from ultralif_deploy.soft.neurons import SoftNeuron
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -158,7 +158,7 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
         raise UltralifError(
             "membrane soft: a stateless network has no membrane to keep; expected membrane hard"
         )
-    if soft and not issubclass(kind, UltraLIF):
+    if soft and not kind.SOFT_MAXIMUM:
         raise UltralifError(
             f"membrane soft: {a.neuron} has no soft maximum in its membrane; only UltraLIF and "
             "UltraPLIF kinds have"
@@ -166,8 +166,7 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
 
     def neuron() -> SoftNeuron:
         made = kind(a.theta, a.tau)
-        if isinstance(made, UltraLIF):
-            made.soft_membrane = soft
+        made.soft_membrane = soft
         return made
 
     modules: dict[str, nn.Module] = {}

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ultralif_deploy.soft.neurons import EPSILON_MAX, EPSILON_MIN, Scalar, SoftNeuron, State, logit
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.soft.neurons import (
+    EPSILON_MAX,
+    EPSILON_MIN,
+    Scalar,
+    SoftNeuron,
+    Spread,
+    State,
+    logit,
+)
 
 
 class LIF(SoftNeuron):
@@ -25,6 +35,11 @@ class LIF(SoftNeuron):
 
     def temperature(self) -> Scalar:
         return 1 / self.beta
+
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        del stride
+        threshold, tau = spread(self.threshold(), "threshold"), spread(self.tau(), "tau")
+        return float_neurons.LIF(threshold, tau, inclusive=True, reset=spread(0.0, "reset"))
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
         v = self.tau() * state[0] + current
@@ -119,6 +134,17 @@ class AdaLIF(LIF):
 
     def initial_state(self, current: Tensor) -> State:
         return (torch.zeros_like(current), torch.zeros_like(current))
+
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        del stride
+        kept = spread(self.adaptation_decay, "adaptation")
+        return float_neurons.AdaLIF(
+            threshold=spread(self.threshold(), "threshold"),
+            tau=spread(self.tau(), "tau"),
+            adaptation_decay=kept,
+            jump=self.adaptation * (1 - kept),
+            inclusive=True,
+        )
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
         v, b = state

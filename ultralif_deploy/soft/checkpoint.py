@@ -17,7 +17,7 @@ from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, 
 from ultralif_deploy.soft.layout import choose_side, layout
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
-from ultralif_deploy.soft.neurons import LearnedEpsilon, SoftNeuron, UltraLIF
+from ultralif_deploy.soft.neurons import SoftNeuron
 
 MEMBRANES = ("hard", "soft")
 
@@ -160,7 +160,7 @@ def load(
             f"{path}: theta = {theta_value}, tau = {tau_value}; expected a finite θ and 0 < τ ≤ 1"
         )
     membrane_value = "hard"
-    if issubclass(_kinds(ablation)[kind], UltraLIF):
+    if _kinds(ablation)[kind].SOFT_MAXIMUM:
         membrane_value = assumptions.choose("membrane", membrane, stored, {}, "hard", kind=str)
         if membrane_value not in MEMBRANES:
             raise UltralifError(
@@ -259,7 +259,7 @@ def _compare_name(
 def _fill(path: Path, network: SoftNetwork, state: dict[str, Tensor], dtype: torch.dtype) -> None:
     for stage in network.stages():
         fixed = state.get(f"{stage.name}._fixed_eps")
-        if isinstance(stage.neuron, LearnedEpsilon) and fixed is not None:
+        if stage.neuron is not None and fixed is not None:
             stage.neuron.fix_epsilon(fixed.to(dtype).clone())
     target = network.state_dict()
     missing = sorted(set(target) - set(state) - {k for k in target if "num_batches" in k})

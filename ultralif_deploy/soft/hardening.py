@@ -1,5 +1,6 @@
 """SoftNetwork -> Network: the limit ε → 0, layer by layer, with nothing folded yet."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,23 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.data.encoders import Encoder
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
 from ultralif_deploy.network.composition import Composed, Diagonal
+from ultralif_deploy.network.network import Input, Network, Population, per_neuron
+from ultralif_deploy.network.neurons import (
+    LIF,
+    AdaLIF,
+    FloatNeuron,
+    Integrator,
+    Threshold,
+    TropicalLIF,
+    UltraDLIF,
+)
 from ultralif_deploy.program.convolution import Conv2d, average_pool
 from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Identity, Projection
-from ultralif_deploy.soft import baseline_neurons as baseline
-from ultralif_deploy.soft import neurons as soft
 from ultralif_deploy.soft.architectures import BatchNorm, Branch, Stage
 from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.neurons import Scalar, SoftNeuron
 
 READOUT = "readout"
 """Name of the read-out population."""
 
 
-def harden(
-    network: SoftNetwork, encoder: Encoder, input_maximum: int | None = None
-) -> hard.Network:
+def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = None) -> Network:
     """The hard network that a soft one becomes at ε = 0, soft membranes keeping their ε.
 
     Args:
@@ -37,7 +43,7 @@ def harden(
     Raises:
         UltralifError: a neuron kind that has no hard model here.
     """
-    populations: list[hard.Population] = []
+    populations: list[Population] = []
     projections: list[Projection] = []
     shapes = {INPUT: _input_shape(network)}
     for stage in network.stages():
@@ -48,24 +54,24 @@ def harden(
             bias = bias + shift
             linears += [Projection(source, target, linear) for source in branch.sources]
         size = linears[0].map.target_size
-        model: hard.Neuron = hard.Integrator()
+        model: FloatNeuron = Integrator()
         if stage.neuron is not None:
             # Rings over channels: the channels of a position lie one map apart.
             stride = int(np.prod(shapes[target][1:])) if stage.channelwise else 1
             make = _stateless_model if stage.stateless else _model
             model = make(target, stage.neuron, size, stride)
         populations.append(
-            hard.Population(target, size, model, hard.per_neuron(bias, size, f"{target}: bias"))
+            Population(target, size, model, per_neuron(bias, size, f"{target}: bias"))
         )
         projections += linears
     if populations[-1].name != READOUT:
         size = populations[-1].size
-        zero = hard.per_neuron(0.0, size, READOUT)
-        populations.append(hard.Population(READOUT, size, hard.Integrator(), zero))
+        zero = per_neuron(0.0, size, READOUT)
+        populations.append(Population(READOUT, size, Integrator(), zero))
         projections.append(Projection(populations[-2].name, READOUT, Identity(size)))
     maximum = input_maximum or (1 if encoder.kind == "rate" else 255)
-    return hard.Network(
-        hard.Input(
+    return Network(
+        Input(
             network.architecture.widths[0],
             maximum,
             *encoder.reading(network.architecture.widths[0]),
@@ -81,59 +87,56 @@ def harden(
 def folds_bias(stage: Stage) -> bool:
     """Whether the bias of this population's current folds into its threshold exactly."""
     neuron = stage.neuron
+    if neuron is None:
+        return False
     if stage.stateless:
-        return not isinstance(neuron, soft.UltraDLIF)
-    return isinstance(neuron, soft.UltraLIF) and not neuron.soft_membrane
+        return not neuron.RING
+    return neuron.SOFT_MAXIMUM and not neuron.soft_membrane
 
 
 def shares_scale(stage: Stage) -> bool:
     """Whether one scale must serve all neurons: they compare membranes, or share a table."""
     neuron = stage.neuron
-    if isinstance(neuron, soft.UltraLIF):
-        return neuron.soft_membrane
-    return isinstance(neuron, (soft.UltraDLIF, soft.PaperUltraDLIF))
+    return neuron is not None and (neuron.RING or neuron.soft_membrane)
 
 
-def _model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.Neuron:
-    def spread(value: soft.Scalar, what: str) -> np.ndarray:
-        return hard.per_neuron(_numpy(value), size, f"{name}: {what}")
+def _model(name: str, neuron: SoftNeuron, size: int, stride: int) -> FloatNeuron:
+    def spread(value: Scalar, what: str) -> np.ndarray:
+        return per_neuron(_numpy(value), size, f"{name}: {what}")
 
-    zero = hard.per_neuron(0.0, size, name)
-    if isinstance(neuron, soft.UltraLIF):
-        threshold = spread(neuron.theta, "threshold")
-        decay = -spread(neuron.log_tau(), "log tau")
-        if neuron.soft_membrane:
-            epsilon = float(_numpy(neuron.temperature()))
-            return hard.LogMaxLIF(threshold, decay, epsilon, inclusive=True)
-        return hard.TropicalLIF(threshold, decay, zero, zero, inclusive=True)
-    if isinstance(neuron, (soft.UltraDLIF, soft.PaperUltraDLIF)):
-        threshold, tau = spread(neuron.theta, "threshold"), spread(neuron.tau(), "tau")
-        form = "released" if isinstance(neuron, soft.UltraDLIF) else "paper"
-        return hard.UltraDLIF(threshold, tau, form, inclusive=True, stride=stride)
-    if isinstance(neuron, baseline.AdaLIF):
-        kept = spread(neuron.adaptation_decay, "adaptation")
-        jump = neuron.adaptation * (1 - kept)
-        threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
-        return hard.AdaLIF(threshold, tau, kept, jump, inclusive=True)
-    if isinstance(neuron, baseline.LIF):
-        threshold, tau = spread(neuron.threshold(), "threshold"), spread(neuron.tau(), "tau")
-        return hard.LIF(threshold, tau, inclusive=True, reset=zero)
-    raise UltralifError(f"{name}: {type(neuron).__name__} has no hard model")
+    return neuron.hard_limit(spread, stride)
 
 
-def _stateless_model(name: str, neuron: soft.SoftNeuron, size: int, stride: int) -> hard.Neuron:
-    """The model of a neuron that starts from v = 0 at every timestep.
-
-    A leaky membrane is then τ·0 + I = I, and a max-plus one max(0 + log τ, I): both fire iff I ≥ θ,
-    but that the latter fires always where log τ ≥ θ. A ring goes on comparing neighbours.
-    """
+def _stateless_model(name: str, neuron: SoftNeuron, size: int, stride: int) -> FloatNeuron:
+    """The model of a neuron that starts from v = 0 at every timestep."""
     whole = _model(name, neuron, size, stride)
-    if isinstance(whole, hard.UltraDLIF):
-        return replace(whole, tau=hard.per_neuron(0.0, size, f"{name}: tau"))
-    assert isinstance(whole, (hard.TropicalLIF, hard.LIF, hard.AdaLIF))
-    if isinstance(whole, hard.TropicalLIF) and np.all(-whole.decay >= whole.threshold):
+    return _STATELESS[type(whole)](whole)
+
+
+def _threshold(whole: LIF | AdaLIF) -> FloatNeuron:
+    """A leaky membrane is τ·0 + I = I: it fires iff I ≥ θ."""
+    return Threshold(whole.threshold, inclusive=True)
+
+
+def _max_plus_threshold(whole: TropicalLIF) -> FloatNeuron:
+    """The membrane is max(0 + log τ, I): it fires iff I ≥ θ, and always where log τ ≥ θ."""
+    if np.all(-whole.decay >= whole.threshold):
         return whole  # fires at every timestep, and is reset at every timestep
-    return hard.Threshold(whole.threshold, inclusive=True)
+    return Threshold(whole.threshold, inclusive=True)
+
+
+def _ring_of_currents(whole: UltraDLIF) -> FloatNeuron:
+    """A ring goes on comparing neighbours."""
+    return replace(whole, tau=per_neuron(0.0, len(whole.tau), "tau"))
+
+
+_STATELESS: dict[type[FloatNeuron], Callable[..., FloatNeuron]] = {
+    LIF: _threshold,
+    AdaLIF: _threshold,
+    TropicalLIF: _max_plus_threshold,
+    UltraDLIF: _ring_of_currents,
+}
+"""By model that a convolutional network may have without state."""
 
 
 Shape = tuple[int, ...]

@@ -10,14 +10,22 @@ and 0 is the hard limit, spikes in {0, 1}. Parameter names are those of the rele
 """
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from ultralif_deploy.network import neurons as float_neurons
+from ultralif_deploy.network.neurons import FloatNeuron
 
 State = tuple[Tensor, ...]
 Scalar = Tensor | float
 """A parameter: one value for the population or one per neuron."""
+
+Spread = Callable[[Scalar, str], np.ndarray]
+"""A parameter and its name -> float64 [neuron]."""
 
 EPSILON_MIN, EPSILON_MAX = 0.1, 20.0
 """The released code's clamp of exp(_log_eps)."""
@@ -37,6 +45,16 @@ class SoftNeuron(nn.Module):
 
     parameter_names: ClassVar[tuple[str, ...]] = ()
     """The learned parameters, as a checkpoint names them."""
+
+    SOFT_MAXIMUM: ClassVar[bool] = False
+    """Whether its membrane is a soft maximum of its own past, which may stay soft."""
+
+    RING: ClassVar[bool] = False
+    """Whether its neurons compare their membranes with their neighbours'."""
+
+    soft_membrane = False
+    """The annealing factor spares the membrane's ε, so that in the hard limit only the spikes are
+    hard; the membrane then keeps memory. Neurons with a soft maximum alone have one."""
 
     def __init__(self, theta: float, tau: float) -> None:
         super().__init__()
@@ -60,6 +78,30 @@ class SoftNeuron(nn.Module):
     def temperature(self) -> Scalar:
         """ε of σ(v/ε); the annealing factor multiplies it."""
         raise NotImplementedError
+
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        """The model that it becomes at ε = 0; a soft membrane keeps its ε.
+
+        Args:
+            spread: gives a parameter as float64 [neuron], for a value and its name.
+            stride: from a neuron to its neighbours on a ring.
+        """
+        raise NotImplementedError
+
+    def fix_epsilon(self, epsilon: Tensor) -> None:
+        """Replace the learned ε by a constant; kinds that learn none have nothing to replace."""
+
+    def grows(self) -> bool:
+        """Whether a learned τ lets the membrane grow without input."""
+        return False
+
+    def stop_growth(self) -> bool:
+        """Limit a learned τ to 0.99; True where it changed."""
+        return False
+
+    def has_no_memory(self) -> bool:
+        """Whether the hard limit fires exactly when I ≥ θ (`passes.elide_membrane` proves it)."""
+        return False
 
     def forward(
         self, current: Tensor, factor: float = 1.0, straight_through: bool = False
@@ -118,14 +160,9 @@ class LearnedEpsilon(SoftNeuron):
 
 
 class UltraLIF(LearnedEpsilon):
-    """UltraLIF: v = LSE_ε(v + log τ, I); s = σ((v − θ)/ε); v ← v·(1 − s).
+    """UltraLIF: v = LSE_ε(v + log τ, I); s = σ((v − θ)/ε); v ← v·(1 − s)."""
 
-    Attributes:
-        soft_membrane: the annealing factor spares the membrane's ε, so that in the hard limit only
-            the spikes are hard; the membrane then keeps memory.
-    """
-
-    soft_membrane = False
+    SOFT_MAXIMUM: ClassVar[bool] = True
 
     def log_tau(self) -> Scalar:
         """Logarithm of τ, of any sign when it is learned."""
@@ -141,8 +178,15 @@ class UltraLIF(LearnedEpsilon):
         """Spike for a membrane potential v [batch, neuron]."""
         return self._spike(v - self.theta, self.temperature(), factor)
 
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        threshold, zero = spread(self.theta, "threshold"), spread(0.0, "reset")
+        decay = -spread(self.log_tau(), "log tau")
+        if self.soft_membrane:
+            epsilon = float(torch.as_tensor(self.temperature()).detach().double())
+            return float_neurons.LogMaxLIF(threshold, decay, epsilon, inclusive=True)
+        return float_neurons.TropicalLIF(threshold, decay, zero, zero, inclusive=True)
+
     def has_no_memory(self) -> bool:
-        """Whether the hard limit fires exactly when I ≥ θ (`passes.elide_membrane` proves it)."""
         log_tau = torch.as_tensor(self.log_tau())
         return not self.soft_membrane and bool(((log_tau <= 0) & (log_tau < self.theta)).all())
 
@@ -167,6 +211,9 @@ class UltraPLIF(UltraLIF):
 
     def log_tau(self) -> Scalar:
         return self._log_tau
+
+    def grows(self) -> bool:
+        return bool((torch.as_tensor(self.log_tau()) > 0).any())
 
     @torch.no_grad()
     def stop_growth(self) -> bool:
@@ -215,9 +262,15 @@ class UltraDLIF(LearnedEpsilon):
     v = τ·v + I; m_i = LSE_ε(v_{i−1}, v_i, v_{i+1}); s = σ((m − θ)/ε); v ← v·(1 − s).
     """
 
+    RING: ClassVar[bool] = True
+
     def tau(self) -> Scalar:
         """Decay per timestep."""
         return self.fixed_tau
+
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        threshold, tau = spread(self.theta, "threshold"), spread(self.tau(), "tau")
+        return float_neurons.UltraDLIF(threshold, tau, "released", inclusive=True, stride=stride)
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
         v = self.tau() * state[0] + current
@@ -246,9 +299,15 @@ class PaperUltraDLIF(LearnedEpsilon):
     v_i = LSE_ε(v_{i−1}, v_i, v_{i+1}) + I_i; s = σ((v − θ)/ε); v ← v·(1 − s).
     """
 
+    RING: ClassVar[bool] = True
+
     def tau(self) -> Scalar:
         """Factor on the middle term: 1 for UltraDLIF."""
         return 1.0
+
+    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+        threshold, tau = spread(self.theta, "threshold"), spread(self.tau(), "tau")
+        return float_neurons.UltraDLIF(threshold, tau, "paper", inclusive=True, stride=stride)
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
         epsilon = self.temperature()

@@ -24,7 +24,6 @@ from ultralif_deploy.soft.architectures import BatchNorm, Stage
 from ultralif_deploy.soft.hardening import shares_scale
 from ultralif_deploy.soft.loop_quantization import gain
 from ultralif_deploy.soft.network import SoftNetwork
-from ultralif_deploy.soft.neurons import SoftNeuron, UltraPLIF
 from ultralif_deploy.soft.training import real_inputs
 
 FITTED_SAMPLES = 1000
@@ -49,7 +48,11 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
         The copy, in evaluation mode, its log τ at most log 0.99.
     """
     result = copy.deepcopy(network).eval()
-    grown = {stage.name for stage in network.stages() if _grows(stage.neuron)}
+    grown = {
+        stage.name
+        for stage in network.stages()
+        if stage.neuron is not None and stage.neuron.grows()
+    }
     stop_growth(result)
     teacher = copy.deepcopy(network)
     if grown:
@@ -58,7 +61,8 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
         for branch in stage.branches:
             if branch.norm is not None:
                 _set_statistics(branch.norm, result, samples, encoder, 0.0)
-        if stage.name in grown and isinstance(stage.neuron, UltraPLIF):
+        if stage.name in grown:
+            assert stage.neuron is not None
             if not stage.neuron.has_no_memory():
                 continue
             assert imitated.neuron is not None
@@ -77,7 +81,7 @@ def stop_growth(network: SoftNetwork) -> list[str]:
     return [
         stage.name
         for stage in network.stages()
-        if isinstance(stage.neuron, UltraPLIF) and stage.neuron.stop_growth()
+        if stage.neuron is not None and stage.neuron.stop_growth()
     ]
 
 
@@ -144,10 +148,6 @@ def fitted_thresholds(current: Tensor, spikes: Tensor) -> Tensor:
         if explained[best] > 0:
             thresholds[channel] = (ordered[best] + ordered[best + 1]) / 2
     return thresholds
-
-
-def _grows(neuron: SoftNeuron | None) -> bool:
-    return isinstance(neuron, UltraPLIF) and bool((torch.as_tensor(neuron.log_tau()) > 0).any())
 
 
 def _bias(stage: Stage) -> Tensor:

@@ -9,9 +9,9 @@ from ultralif_deploy.data.encoders import largest_input
 from ultralif_deploy.data.samples import channels_come_last
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions
-from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.network.network import Input
 from ultralif_deploy.program.fixed import TABLE_MAX
+from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.readers.second_order import is_second_order, read_second_order
 from ultralif_deploy.soft.checkpoint import Checkpoint, load

@@ -8,9 +8,9 @@ from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions
-from ultralif_deploy.network.log_max import DEFAULT_ENTRIES
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
+from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.sources.inputs import required
 

@@ -14,7 +14,6 @@ from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.findings.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
-from ultralif_deploy.program.neurons import LIF, CubaLIF
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.registers import current_range, largest_weights, needs, word_of
@@ -166,9 +165,7 @@ def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
         incoming = network.incoming(before.name)
         currents = current_range(before, incoming, network.largest_sent)
         asked, word = needs(before, *currents, network.timesteps, WordLengths()), word_of(after)
-        if isinstance(after.neuron, (LIF, CubaLIF)):
-            asked = asked.held_in(word)
-        least = asked.least_scale
+        least = asked.held_in(word).least_scale
         largest = largest_weights(incoming, before.size)
         forced = (least > largest / high * (1 + 1e-6)) & (largest > 0) & (after.scale >= least)
         if forced.any():

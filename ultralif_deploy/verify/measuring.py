@@ -9,7 +9,7 @@ import numpy as np
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.findings.findings import Finding
-from ultralif_deploy.network.network import READOUTS, Network
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts
@@ -204,11 +204,7 @@ def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -
 
 def thresholds_of(network: Network) -> dict[str, np.ndarray]:
     """θ [neuron] of every spiking population."""
-    return {
-        p.name: p.neuron.threshold
-        for p in network.populations
-        if not isinstance(p.neuron, READOUTS)
-    }
+    return {p.name: p.neuron.threshold for p in network.populations if p.neuron.FIRES}
 
 
 def _soft(

@@ -43,22 +43,6 @@ MODELS: tuple[type[NeuronModel], ...] = (
 )
 """All neuron models."""
 
-Neuron = (
-    Threshold
-    | TropicalLIF
-    | LIF
-    | CubaLIF
-    | UltraDLIF
-    | LogMaxLIF
-    | SiLIF
-    | CSiLIF
-    | AdaLIF
-    | Integrator
-    | LeakyIntegrator
-    | CubaLI
-    | LeakySum
-)
-
 LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
 """Models whose membranes decay by a factor."""
 
@@ -99,5 +83,5 @@ def entry_for(
 __all__ = [
     *(model.__name__ for model in MODELS),
     *("MODELS", "LEAKY", "SECOND_ORDER", "READOUTS", "FINE"),
-    *("Neuron", "NeuronModel", "entry_for"),
+    *("NeuronModel", "entry_for"),
 ]

@@ -11,3 +11,5 @@ class Integrator(NeuronModel):
     """Read-out that never fires: v ← v + I."""
 
     FIRES: ClassVar[bool] = False
+    SUMS: ClassVar[bool] = True
+    COUNTS_CURRENTS: ClassVar[bool] = True

@@ -28,3 +28,6 @@ class LeakySum(SecondOrderModel):
     shift: np.ndarray
     coefficient_bits: np.ndarray
     state_bits: np.ndarray
+
+    def largest_logit(self, current: int) -> int | None:
+        return (1 << (int(self.state_bits.max(initial=2)) - 1)) - 1

@@ -32,6 +32,10 @@ class LogMaxLIF(NeuronModel):
     def unit_bits(self) -> np.ndarray | int:
         return FRACTION_BITS
 
+    @property
+    def word_bits(self) -> int:
+        return MEMBRANE_BITS
+
     def check(self, name: str, size: int) -> None:
         entries = len(self.table)
         if not 1 <= entries <= TABLE_MAX or not 0 <= self.shift < MEMBRANE_BITS:

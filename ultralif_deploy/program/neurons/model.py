@@ -1,6 +1,6 @@
 """What every neuron model of a program says of itself."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,17 +25,40 @@ PLAIN = (str, int)
 """Types of the fields that hold for the whole population."""
 
 
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Words of leaky models; others have what Loihi's registers hold.
+
+    Attributes:
+        decay_bits: fraction bits of the decays.
+        membrane_bits: width of the membrane, sign included.
+        fraction_bits: one current unit is 2^fraction_bits membrane units.
+    """
+
+    decay_bits: int = DECAY_BITS
+    membrane_bits: int = MEMBRANE_BITS
+    fraction_bits: int = FRACTION_BITS
+
+
 class NeuronModel:
     """A neuron model with integer parameters; subclasses are frozen dataclasses.
 
     Attributes:
         WORDS: state words per neuron; the state is one vector, one word after the other.
         FIRES: whether it can fire; a model that cannot is a read-out.
+        REMEMBERS: whether its state lasts to the next timestep.
+        MULTIPLIES: whether an update multiplies a state word.
+        SUMS: a read-out that does nothing but add its currents up.
+        COUNTS_CURRENTS: whether the membrane counts in whole units of the current.
     """
 
     __slots__ = ()
     WORDS: ClassVar[int] = 1
     FIRES: ClassVar[bool] = True
+    REMEMBERS: ClassVar[bool] = True
+    MULTIPLIES: ClassVar[bool] = False
+    SUMS: ClassVar[bool] = False
+    COUNTS_CURRENTS: ClassVar[bool] = False
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The arrays by name: one value per neuron, but for `table`."""
@@ -68,6 +91,29 @@ class NeuronModel:
         """Largest number that a neuron sends in one timestep."""
         return 1
 
+    @property
+    def widths(self) -> Widths:
+        """Words of the membrane and of its decay."""
+        return Widths()
+
+    @property
+    def lower_bound(self) -> np.ndarray | None:
+        """Lower bound of the membrane after the reset, int32 [neuron]; None for none."""
+        return None
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a state word that PROGRAM.md lets it reach; 0 where nothing is kept."""
+        return 32 if self.REMEMBERS else 0
+
+    def largest_logit(self, current: int) -> int | None:
+        """What a read-out's sum may grow by in one timestep; None where it saturates.
+
+        Args:
+            current: bound of the magnitude of its current with bias.
+        """
+        return current
+
     def initial_state(self, size: int) -> np.ndarray:
         """State before the first timestep, int64 [WORDS · neuron]."""
         return np.zeros(self.WORDS * size, dtype=np.int64)
@@ -77,12 +123,20 @@ class LeakyModel(NeuronModel):
     """Membranes in units of 1/64 of a current unit, and decays of 12 to 24 fraction bits."""
 
     __slots__ = ()
+    MULTIPLIES: ClassVar[bool] = True
     decay: np.ndarray
     decay_bits: int
 
     @property
     def unit_bits(self) -> np.ndarray | int:
         return FRACTION_BITS
+
+    @property
+    def widths(self) -> Widths:
+        return Widths(self.decay_bits)
+
+    def largest_logit(self, current: int) -> int | None:
+        return None
 
     def check(self, name: str, size: int) -> None:
         bits = self.decay_bits
@@ -110,6 +164,18 @@ class FiringModel(LeakyModel):
     @property
     def unit_bits(self) -> np.ndarray | int:
         return self.fraction_bits
+
+    @property
+    def widths(self) -> Widths:
+        return Widths(self.decay_bits, self.membrane_bits, self.fraction_bits)
+
+    @property
+    def word_bits(self) -> int:
+        return self.membrane_bits
+
+    @property
+    def lower_bound(self) -> np.ndarray | None:
+        return self.floor
 
     @property
     def largest_sent(self) -> int:
@@ -156,9 +222,15 @@ class SecondOrderModel(NeuronModel):
 
     __slots__ = ()
     WORDS: ClassVar[int] = 2
+    MULTIPLIES: ClassVar[bool] = True
     COEFFICIENTS: ClassVar[tuple[str, ...]] = ()
     shift: np.ndarray
     coefficient_bits: np.ndarray
+    state_bits: np.ndarray
+
+    @property
+    def word_bits(self) -> int:
+        return int(self.state_bits.max())
 
     @property
     def unit_bits(self) -> np.ndarray | int:

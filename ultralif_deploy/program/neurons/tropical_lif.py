@@ -1,6 +1,7 @@
 """Max-plus leaky integrate and fire."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class TropicalLIF(NeuronModel):
         reset: int32 [neuron].
         initial: int32 [neuron], v before the first timestep.
     """
+
+    COUNTS_CURRENTS: ClassVar[bool] = True
 
     threshold: np.ndarray
     decay: np.ndarray

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.fixed import DECAY_BITS
+from ultralif_deploy.program.fixed import DECAY_BITS, MEMBRANE_BITS
 from ultralif_deploy.program.neurons.model import LeakyModel
 
 
@@ -33,6 +33,10 @@ class UltraDLIF(LeakyModel):
     form: str
     stride: int = 1
     decay_bits: int = DECAY_BITS
+
+    @property
+    def word_bits(self) -> int:
+        return MEMBRANE_BITS
 
     def check(self, name: str, size: int) -> None:
         super(UltraDLIF, self).check(name, size)

@@ -13,7 +13,8 @@ import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Input, Network
+from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Identity
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port, read_graph
@@ -34,8 +35,8 @@ def import_nir(
     conventions: Conventions | None = None,
     *,
     timesteps: int = 100,
-    read: hard.Input | None = None,
-) -> hard.Network:
+    read: Input | None = None,
+) -> Network:
     """The hard network of a NIR graph.
 
     Args:
@@ -49,16 +50,14 @@ def import_nir(
     """
     graph = source if isinstance(source, nir.NIRGraph) else read_graph(source)
     try:
-        return _network(graph, conventions or Conventions(), timesteps, read or hard.Input(1))
+        return _network(graph, conventions or Conventions(), timesteps, read or Input(1))
     except UltralifError as error:
         if isinstance(source, nir.NIRGraph):
             raise
         raise UltralifError(f"{source}: {error}") from error
 
 
-def _network(
-    graph: nir.NIRGraph, how: Conventions, timesteps: int, read: hard.Input
-) -> hard.Network:
+def _network(graph: nir.NIRGraph, how: Conventions, timesteps: int, read: Input) -> Network:
     nodes, sources = inlined(graph)
     if how.read_out == "membrane":
         nodes = _read_by_membrane(nodes, sources)
@@ -84,11 +83,11 @@ def _network(
         if delay == 0 and isinstance(one, Identity)
     ]
     read_out = direct[0] if len(out.terms) == 1 and len(direct) == 1 else None
-    if read_out not in arriving or not isinstance(arriving[read_out].neuron, hard.READOUTS):
+    if read_out not in arriving or arriving[read_out].neuron.FIRES:
         read_out = "readout"
         while read_out in arriving:
             read_out += "_"
-        arriving[read_out] = Arriving(hard.Integrator(), out.terms, out.bias)
+        arriving[read_out] = Arriving(Integrator(), out.terms, out.bias)
     return assembled(
         {
             population_name(name): one.renamed({start: INPUT}, population_name)

@@ -13,12 +13,22 @@ pulses as in Norse's LIFCell and Rockpool.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import per_neuron
+from ultralif_deploy.network.neurons import (
+    LIF,
+    CubaLI,
+    CubaLIF,
+    FloatNeuron,
+    Integrator,
+    LeakyIntegrator,
+    Threshold,
+)
 from ultralif_deploy.program.fixed import MAX_SPIKES
 from ultralif_deploy.program.resets import RESETS
 
@@ -29,9 +39,6 @@ DISCRETIZATIONS = ("euler", "exponential")
 FIRING = ("above", "at")
 SYNAPSES = ("current", "pulse")
 READ_OUTS = ("spikes", "membrane")
-
-POPULATIONS = (nir.CubaLI, nir.CubaLIF, nir.I, nir.IF, nir.LI, nir.LIF, nir.Threshold)
-"""Node types that become populations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Model:
         bias: current added at every timestep, after the gain, float64 [neuron].
     """
 
-    neuron: hard.Neuron
+    neuron: FloatNeuron
     gain: np.ndarray
     bias: np.ndarray
 
@@ -105,15 +112,64 @@ def read_by_membrane(name: str, node: nir.NIRNode) -> nir.NIRNode:
     Raises:
         UltralifError: a Threshold, which has no membrane.
     """
-    if isinstance(node, nir.LIF):
-        return nir.LI(node.tau, node.r, node.v_leak)
-    if isinstance(node, nir.CubaLIF):
-        return nir.CubaLI(node.tau_mem, node.tau_syn, node.r, node.v_leak, node.w_in)
-    if isinstance(node, nir.IF):
-        return nir.I(node.r)
-    if isinstance(node, nir.Threshold):
+    if type(node) is nir.Threshold:
         raise UltralifError(f"{name}: a Threshold has no membrane; expected --read-out spikes")
-    return node
+    return _UNFIRED.get(type(node), lambda n: n)(node)
+
+
+_UNFIRED: dict[type[nir.NIRNode], Callable[[Any], nir.NIRNode]] = {
+    nir.LIF: lambda n: nir.LI(n.tau, n.r, n.v_leak),
+    nir.CubaLIF: lambda n: nir.CubaLI(n.tau_mem, n.tau_syn, n.r, n.v_leak, n.w_in),
+    nir.IF: lambda n: nir.I(n.r),
+}
+"""Nodes that fire, as nodes that do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A node of a file, whose population has a shape.
+
+    Attributes:
+        name: of the node, for errors.
+        node: one of `POPULATIONS`.
+        shape: of the population, as the node sees it.
+        how: what the file does not say.
+    """
+
+    name: str
+    node: Any
+    shape: tuple[int, ...]
+    how: Conventions
+
+    def parameter(self, field: str) -> np.ndarray:
+        """A parameter as float64 [neuron]."""
+        return spread(getattr(self.node, field), self.shape, f"{self.name}: {field}")
+
+    def same(self, value: float) -> np.ndarray:
+        """One value for every neuron."""
+        return per_neuron(value, int(np.prod(self.shape)), self.name)
+
+    @property
+    def inclusive(self) -> bool:
+        """Whether it fires at the threshold."""
+        return self.how.fires == "at"
+
+    def passed(self, tau: str, factor: str) -> tuple[np.ndarray, np.ndarray]:
+        """What a time constant keeps in one timestep, and the gain of what comes in."""
+        how, constant = self.how, self.parameter(tau)
+        euler = how.discretization == "euler"
+        least = how.dt * (1 - FLOAT32_ERROR) if euler else 0.0
+        if np.any(constant < least) or np.any(constant <= 0):
+            raise UltralifError(
+                f"{self.name}: {tau} = {constant.min():g} s with a timestep of {how.dt:g} s; "
+                "expected at least one timestep: give --dt as its framework ran it. An exporter "
+                "may have scaled the time constants (Norse's multiplies them by its dt, 0.001 by "
+                "default: then --dt is 0.001 times the dt that Norse ran with, 1e-06 by default); "
+                "--discretization exponential is right only where the framework decays by "
+                "e^(-dt/tau)"
+            )
+        gone = np.minimum(how.dt / constant, 1.0) if euler else -np.expm1(-how.dt / constant)
+        return 1 - gone, self.parameter(factor) * gone
 
 
 def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventions) -> Model:
@@ -128,48 +184,93 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
     Raises:
         UltralifError: naming the node and the parameter.
     """
+    return _MODELS[type(node)](_Node(name, node, shape, how))
 
-    def parameter(field: str) -> np.ndarray:
-        return spread(getattr(node, field), shape, f"{name}: {field}")
 
-    zero = hard.per_neuron(0.0, int(np.prod(shape)), name)
-    inclusive = how.fires == "at"
-    if isinstance(node, nir.Threshold):
-        return Model(hard.Threshold(parameter("threshold"), inclusive), 1 + zero, zero)
-    if isinstance(node, nir.I):
-        return Model(hard.Integrator(), how.dt * parameter("r"), zero)
-    if isinstance(node, nir.IF):
-        # Without a leak the membrane starts where a spike leaves it, as SpikingJelly's does.
-        keep, gain, leak = 1 + zero, how.dt * parameter("r"), parameter("v_reset")
-    else:
-        cuba = isinstance(node, (nir.CubaLI, nir.CubaLIF))
-        keep, gain = _step(parameter, "tau_mem" if cuba else "tau", "r", how, name)
-        leak = parameter("v_leak")
-        if cuba:
-            synaptic, synaptic_gain = _step(parameter, "tau_syn", "w_in", how, name)
-            gain = gain * (parameter("w_in") if how.synapse == "pulse" else synaptic_gain)
-    if isinstance(node, (nir.LI, nir.CubaLI)):
-        # A read-out's own value counts, so v is kept; the leak comes in as a current.
-        bias = (1 - keep) * leak
-        if isinstance(node, nir.LI):
-            return Model(hard.LeakyIntegrator(keep), gain, bias)
-        return Model(hard.CubaLI(keep, synaptic), gain, _behind_synapse(name, bias))
-    threshold, reset = parameter("v_threshold"), parameter("v_reset")
+def _threshold(n: _Node) -> Model:
+    return Model(Threshold(n.parameter("threshold"), n.inclusive), n.same(1.0), n.same(0.0))
+
+
+def _integrator(n: _Node) -> Model:
+    return Model(Integrator(), n.how.dt * n.parameter("r"), n.same(0.0))
+
+
+def _leaky_integrator(n: _Node) -> Model:
+    """A read-out's own value counts, so v is kept; the leak comes in as a current."""
+    keep, gain = n.passed("tau", "r")
+    return Model(LeakyIntegrator(keep), gain, (1 - keep) * n.parameter("v_leak"))
+
+
+def _cuba_li(n: _Node) -> Model:
+    keep, gain = n.passed("tau_mem", "r")
+    synaptic, synaptic_gain = _synapse(n)
+    bias = _behind_synapse(n.name, (1 - keep) * n.parameter("v_leak"))
+    return Model(CubaLI(keep, synaptic), gain * synaptic_gain, bias)
+
+
+def _synapse(n: _Node) -> tuple[np.ndarray, np.ndarray]:
+    """What a timestep keeps of the synaptic current, and the gain of what comes in."""
+    synaptic, gain = n.passed("tau_syn", "w_in")
+    return synaptic, n.parameter("w_in") if n.how.synapse == "pulse" else gain
+
+
+def _if(n: _Node) -> Model:
+    # Without a leak the membrane starts where a spike leaves it, as SpikingJelly's does.
+    rest = n.parameter("v_reset")
+    threshold, firing = _firing(n, rest)
+    lif = LIF(threshold=threshold, tau=n.same(1.0), **firing)
+    return Model(lif, n.how.dt * n.parameter("r"), n.same(0.0))
+
+
+def _lif(n: _Node) -> Model:
+    keep, gain = n.passed("tau", "r")
+    threshold, firing = _firing(n, n.parameter("v_leak"))
+    return Model(LIF(threshold=threshold, tau=keep, **firing), gain, n.same(0.0))
+
+
+def _cuba_lif(n: _Node) -> Model:
+    keep, gain = n.passed("tau_mem", "r")
+    synaptic, synaptic_gain = _synapse(n)
+    threshold, firing = _firing(n, n.parameter("v_leak"))
+    cuba = CubaLIF(threshold=threshold, tau=keep, synaptic_tau=synaptic, **firing)
+    return Model(cuba, gain * synaptic_gain, n.same(0.0))
+
+
+def _firing(n: _Node, rest: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Threshold and reset of a neuron that fires, as seen from its membrane's rest."""
+    name, how = n.name, n.how
+    threshold, reset = n.parameter("v_threshold"), n.parameter("v_reset")
     amount = {
-        "value": reset - leak,
-        "late-value": reset - leak,
-        "none": zero,
+        "value": reset - rest,
+        "late-value": reset - rest,
+        "none": n.same(0.0),
     }.get(how.reset_mode, threshold - reset)
     if how.max_spikes > 1 and np.any(amount <= 0):
         raise UltralifError(
             f"{name}: a spike takes {amount.min():g} from the membrane, so that it fires without "
             "end; expected v_threshold above v_reset with several spikes in one timestep"
         )
-    floor = None if how.min_membrane is None else _floor(name, how.min_membrane, leak)
-    arguments = (inclusive, amount, how.reset_mode, how.max_spikes, floor)
-    if isinstance(node, nir.CubaLIF):
-        return Model(hard.CubaLIF(threshold - leak, keep, synaptic, *arguments), gain, zero)
-    return Model(hard.LIF(threshold - leak, keep, *arguments), gain, zero)
+    return threshold - rest, {
+        "inclusive": n.inclusive,
+        "reset": amount,
+        "reset_mode": how.reset_mode,
+        "most_spikes": how.max_spikes,
+        "floor": None if how.min_membrane is None else _floor(name, how.min_membrane, rest),
+    }
+
+
+_MODELS: dict[type[nir.NIRNode], Callable[[_Node], Model]] = {
+    nir.Threshold: _threshold,
+    nir.I: _integrator,
+    nir.IF: _if,
+    nir.LI: _leaky_integrator,
+    nir.LIF: _lif,
+    nir.CubaLI: _cuba_li,
+    nir.CubaLIF: _cuba_lif,
+}
+
+POPULATIONS = tuple(_MODELS)
+"""Node types that become populations."""
 
 
 def _floor(name: str, bound: float, leak: np.ndarray) -> np.ndarray:
@@ -198,31 +299,12 @@ def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
         raise UltralifError(f"{what}: values of type {given.dtype}; expected numbers")
     size = int(np.prod(shape))
     if given.size == size:
-        return hard.per_neuron(given.reshape(-1), size, what)
+        return per_neuron(given.reshape(-1), size, what)
     try:
         whole = np.broadcast_to(given, shape)
     except ValueError as error:
         raise UltralifError(f"{what}: shape {given.shape}; expected {shape}") from error
-    return hard.per_neuron(whole.reshape(-1), size, what)
-
-
-def _step(
-    parameter: Callable[[str], np.ndarray], tau: str, factor: str, how: Conventions, name: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """What a time constant keeps in one timestep, and the gain of what comes in."""
-    constant = parameter(tau)
-    euler = how.discretization == "euler"
-    least = how.dt * (1 - FLOAT32_ERROR) if euler else 0.0
-    if np.any(constant < least) or np.any(constant <= 0):
-        raise UltralifError(
-            f"{name}: {tau} = {constant.min():g} s with a timestep of {how.dt:g} s; expected at "
-            "least one timestep: give --dt as its framework ran it. An exporter may have scaled "
-            f"the time constants (Norse's multiplies them by its dt, 0.001 by default: then "
-            "--dt is 0.001 times the dt that Norse ran with, 1e-06 by default); --discretization "
-            "exponential is right only where the framework decays by e^(-dt/tau)"
-        )
-    passed = np.minimum(how.dt / constant, 1.0) if euler else -np.expm1(-how.dt / constant)
-    return 1 - passed, parameter(factor) * passed
+    return per_neuron(whole.reshape(-1), size, what)
 
 
 def _behind_synapse(name: str, bias: np.ndarray) -> np.ndarray:

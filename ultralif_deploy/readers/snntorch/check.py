@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Input, Network
+from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.assembly import Arriving, assembled
@@ -40,7 +41,7 @@ TIED = (
 NOT_RECORDED = "what forward does is not what was recorded, so the module cannot be taken over"
 
 
-def random_inputs(shape: tuple[int, ...], timesteps: int, read: hard.Input) -> np.ndarray:
+def random_inputs(shape: tuple[int, ...], timesteps: int, read: Input) -> np.ndarray:
     """Integer inputs int64 [time, sample, …] of 0 to `read.maximum`.
 
     Args:
@@ -55,7 +56,7 @@ def random_inputs(shape: tuple[int, ...], timesteps: int, read: hard.Input) -> n
     return np.broadcast_to(inputs[:1], whole).copy() if read.constant else inputs
 
 
-def check_run(network: hard.Network, reading: Reading, inputs: np.ndarray) -> None:
+def check_run(network: Network, reading: Reading, inputs: np.ndarray) -> None:
     """Compare every spike, and the read-out, of one run.
 
     Args:
@@ -132,13 +133,13 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
         reach = np.abs(neuron.threshold) + np.abs(alone.bias) + 0.1
         rng = np.random.default_rng(SEED)
         current = reach * rng.normal(0.5, 1.0, (2 * TIMESTEPS, len(RATES), reach.size))
-        one = Arriving(hard.Integrator(), source_signal(name, shape).terms, np.zeros(reach.size))
+        one = Arriving(Integrator(), source_signal(name, shape).terms, np.zeros(reach.size))
         network = assembled(
             {name: alone, f"{name}, counted": one},
             f"{name}, counted",
             reach.size,
             len(current),
-            hard.Input(reach.size),
+            Input(reach.size),
         )
         trace = run_hard(network, current)
         expected = _spikes_alone(layer, current.reshape(*current.shape[:2], *shape))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.modules.runs import LAYOUTS, run_forward
 from ultralif_deploy.readers.nir.linear import values
 from ultralif_deploy.readers.snntorch.check import (
@@ -36,8 +36,8 @@ def from_snntorch(
     input_shape: tuple[int, ...] | None = None,
     *,
     timesteps: int | None = None,
-    read: hard.Input | None = None,
-) -> hard.Network:
+    read: Input | None = None,
+) -> Network:
     """The hard network of a module of snnTorch neurons and linear layers.
 
     What `forward` does is recorded while it runs: the order in which it uses its layers, sums,
@@ -70,7 +70,7 @@ def from_snntorch(
             first spike, current or read-out in which network and module differ.
     """
     shape = values(input_shape or _input_shape(module), "input")
-    trial = _Trial(module, shape, timesteps, read or hard.Input(1))
+    trial = _Trial(module, shape, timesteps, read or Input(1))
     problems: list[tuple[int, UltralifError]] = []
     with torch.random.fork_rng(devices=[]):
         for axis in LAYOUTS:
@@ -93,7 +93,7 @@ class _Trial:
     module: nn.Module
     shape: tuple[int, ...]
     timesteps: int | None
-    read: hard.Input
+    read: Input
 
     def inputs(self, axis: int | None) -> np.ndarray:
         """Integer inputs [time, sample, …]; a loop in `forward` gets as many as it may want."""
@@ -134,7 +134,7 @@ class _Trial:
         reading.read_out()
         return saw
 
-    def checked(self, reading: Reading, axis: int | None, saw: np.ndarray) -> hard.Network:
+    def checked(self, reading: Reading, axis: int | None, saw: np.ndarray) -> Network:
         """The network, after every check.
 
         Args:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import per_neuron
+from ultralif_deploy.network.neurons import LIF, CubaLIF, FloatNeuron
 from ultralif_deploy.readers.assembly import Arriving
 from ultralif_deploy.readers.modules.layers import layer_node, numbers
 from ultralif_deploy.readers.nir.linear import Signal, added, scaled, source_signal, transformed
@@ -41,10 +42,10 @@ def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
     keep = np.clip(_spread(layer.beta, signal, f"{name}: beta"), 0.0, 1.0)
     mode = _reset_mode(name, layer, threshold)
     reset = threshold if mode.endswith("subtract") else np.zeros_like(threshold)
-    model: hard.Neuron = hard.LIF(threshold, keep, False, reset, mode)
+    model: FloatNeuron = LIF(threshold, keep, False, reset, mode)
     if isinstance(layer, SYNAPTIC):
         synaptic = np.clip(_spread(layer.alpha, signal, f"{name}: alpha"), 0.0, 1.0)
-        model = hard.CubaLIF(threshold, keep, synaptic, False, reset, mode)
+        model = CubaLIF(threshold, keep, synaptic, False, reset, mode)
     if isinstance(layer, RECURRENT):
         signal = added(name, [signal, _back(name, layer, signal.shape)])
     return Arriving(model, signal.terms, signal.bias)
@@ -100,4 +101,4 @@ def _spread(value: Tensor, signal: Signal, what: str) -> np.ndarray:
             f"{what}: shape {given.shape} on neurons of shape {signal.shape}; expected one value, "
             "one for each neuron, or fewer that torch spreads over the neurons alone"
         ) from error
-    return hard.per_neuron(whole.reshape(-1), whole.size, what)
+    return per_neuron(whole.reshape(-1), whole.size, what)

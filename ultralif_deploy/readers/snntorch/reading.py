@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import network as hard
+from ultralif_deploy.network.network import Input, Network
+from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.functions import flat, is_sequence, shaped
@@ -128,7 +129,7 @@ class Reading(States):
             )
         return out
 
-    def network(self, shape: tuple[int, ...], timesteps: int, read: hard.Input) -> hard.Network:
+    def network(self, shape: tuple[int, ...], timesteps: int, read: Input) -> Network:
         """The network of what was found.
 
         Args:
@@ -142,7 +143,7 @@ class Reading(States):
         out, name = self.read_out(), READOUT
         while name in self.arriving:
             name += "_"
-        one = Arriving(hard.Integrator(), {}, np.zeros(0))
+        one = Arriving(Integrator(), {}, np.zeros(0))
         if isinstance(out, State):
             name, one = out.population, self._membrane(out)
         else:
@@ -160,9 +161,7 @@ class Reading(States):
                 f"{name}: its membrane potential is returned, and spikes reset it; return its "
                 "spikes, or give it reset_mechanism='none'"
             )
-        if isinstance(model, hard.CubaLIF):
-            return replace(one, neuron=hard.CubaLI(model.tau, model.synaptic_tau))
-        return replace(one, neuron=hard.LeakyIntegrator(model.tau))
+        return replace(one, neuron=model.unfired())
 
     def _leaf_of(self, layer: nn.Module) -> Leaf | None:
         """What the recorder does with a layer; None where it looks into it."""

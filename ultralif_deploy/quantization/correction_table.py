@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network.neurons.log_max_lif import exact_correction
 from ultralif_deploy.program.fixed import MEMBRANE_BITS, MEMBRANE_MAX, TABLE_MAX
 
 DEFAULT_ENTRIES = 16
@@ -31,16 +32,6 @@ class CorrectionTable:
     values: np.ndarray
     shift: int
     bound: float
-
-
-def exact_correction(gap: np.ndarray, epsilon: float) -> np.ndarray:
-    """ε·log(1 + e^(−gap/ε)) for gaps of at least 0, float64 of their shape; 0 where ε = 0."""
-    if epsilon == 0.0:
-        return np.zeros_like(gap, dtype=np.float64)
-    # Far gaps of a tiny ε pass the largest float; what they correct is 0 either way.
-    with np.errstate(over="ignore", under="ignore"):
-        corrected: np.ndarray = epsilon * np.log1p(np.exp(-(gap / epsilon)))
-    return corrected
 
 
 def correction_table(epsilon: float, entries: int = DEFAULT_ENTRIES) -> CorrectionTable:
