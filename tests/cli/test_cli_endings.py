@@ -1,0 +1,95 @@
+"""However a command ends, it says so in one line and an exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from support.commands import DEMO, refused, ultralif
+from ultralif_deploy.cli.commands import main
+from ultralif_deploy.steps import annealing, inspecting
+
+ANNEAL = ("anneal", DEMO, "--data", "digits", "--epochs", 3)
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspecting, "describe", stopped)
+    assert refused("inspect", DEMO, code=130) == "Error: interrupted"
+
+
+def test_an_interrupted_annealing_says_that_it_goes_on_and_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = annealing.describe_epoch
+
+    def stop_after_two(result: Any, epochs: int) -> str:
+        if result.epoch == 2:
+            raise KeyboardInterrupt
+        return describe(result, epochs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(annealing, "describe_epoch", stop_after_two)
+        line = refused(*ANNEAL, "-o", tmp_path / "stopped", code=130)
+    assert "finished epochs are kept in" in line
+    assert "the same command goes on" in line
+    assert [p.name for p in (tmp_path / "stopped").iterdir()] == ["anneal-state.pt"]
+    rest = ultralif(*ANNEAL, "-o", tmp_path / "stopped", "--json").json()
+    assert [result["epoch"] for result in rest["epochs"]] == [3]
+    assert ultralif(*ANNEAL, "-o", tmp_path / "whole").code == 0
+    one, other = (
+        torch.load(tmp_path / name / "annealed.pt", weights_only=True)["model_state_dict"]
+        for name in ("stopped", "whole")
+    )
+    assert all(torch.equal(one[key], other[key]) for key in other)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("23.8 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 23.8 GiB"),
+    ],
+)
+def test_too_little_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(inspecting, "describe", greedy)
+    line = refused("inspect", DEMO)
+    assert "not enough memory" in line
+    assert "23.8 GiB" in line
+    assert "fewer timesteps or samples" in line
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_greek(encoding: str) -> None:
+    result = CliRunner(charset=encoding).invoke(main, ["inspect", str(DEMO)])
+    assert result.exit_code == 0, result
+    assert "UltraPLIF" in result.stdout
+    assert "?" in result.stdout  # ε
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is missing")
+def test_output_that_cannot_be_written() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [
+            sys.executable,
+            "-c",
+            "from ultralif_deploy.cli.commands import main; main()",
+            "--help",
+        ]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "Error: output: No space left on device\n")
+
+
+def test_too_many_timesteps_are_refused_before_they_are_encoded(tmp_path: Path) -> None:
+    assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
+    run = ("simulate", tmp_path / "program.nir", "--data", "digits", "--timesteps", 10**7)
+    assert "10000000 timesteps" in refused(*run)

@@ -1,0 +1,86 @@
+"""Each example runs, with arguments that keep it short."""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.paths import ROOT
+from support.requirements import available
+from ultralif_deploy.data import loading
+from ultralif_deploy.soft import checkpoint
+
+EXAMPLES = ROOT / "examples"
+DIGITS = loading.EMBEDDED["digits"]
+
+
+def example(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.stem)
+def test_every_example_imports_what_there_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are too long to run here."""
+    for imported in (path.parent, EXAMPLES):
+        monkeypatch.syspath_prepend(str(imported))
+    runpy.run_path(str(path), run_name="imported")
+
+
+def test_train_digits(tmp_path: Path) -> None:
+    path = tmp_path / "ultratplif_T10_seed0.pt"
+    assert "% soft" in example("train_digits.py", "--epochs", 1, "-o", path)
+    assert checkpoint.load(path).network.architecture.widths == (64, 64, 10)
+
+
+def test_packaged_checkpoint_is_small() -> None:
+    path = DIGITS.parent / "digits_ultraplif.pt"
+    assert path.stat().st_size < 100_000
+    assert checkpoint.load(path).network.architecture.neuron == "ultratplif"
+
+
+def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:
+    example("make_digits.py", "-o", tmp_path / "digits.npz")
+    with np.load(tmp_path / "digits.npz") as made, np.load(DIGITS) as packaged:
+        assert set(made) == set(packaged)
+        for name in made:
+            np.testing.assert_array_equal(made[name], packaged[name])
+
+
+def test_mnist_study_resumes(tmp_path: Path) -> None:
+    arguments = ("--epochs", 1, "--anneal-epochs", 1, "--timesteps", 1, "-o", tmp_path)
+    first = example("mnist_study.py", DIGITS, *arguments)
+    assert first.count("| 1 |") == 8
+    assert example("mnist_study.py", DIGITS, *arguments) == first
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_benchmark_compares_every_peer(batch: int) -> None:
+    arguments = ("--batches", batch, "--rounds", 1, "--minimum", 0.01)
+    printed = example("benchmarks/simulators.py", *arguments)
+    for peer in ("ultralif fast", "onnxruntime", "snnTorch"):
+        assert peer in printed
+
+
+def test_sparsity_study_resumes(tmp_path: Path) -> None:
+    arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
+    first = example("sparsity_study.py", "digits", *arguments)
+    assert first.startswith("| | λ = 0 | λ = 0.1 | last / first |\n")
+    for row in ("hard rate", "operations", "paper-proxy nJ", "loihi1-sanafe nJ"):
+        assert f"\n| {row} |" in first
+    assert example("sparsity_study.py", "digits", *arguments) == first
+
+
+def test_back_ends_are_compared_and_refusals_explained() -> None:
+    names = [name for name in available() if name != "reference"]
+    arguments = ("--networks", "small MLP", "MLP", "--batch", 20, "--rounds", 1, "--minimum", 0.01)
+    printed = example("benchmarks/back_ends.py", "--on", *names, *arguments)
+    for name in ("reference", *names):
+        assert re.search(rf"^{name}, \d+ at once +[\d,]+ \([\d,.]+\)", printed, re.MULTILINE)
+    assert "loihi1, MLP: loihi1: hidden1: synaptic sums reach" in printed

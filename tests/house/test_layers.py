@@ -1,0 +1,174 @@
+"""What may import what: nothing downstream is seen upstream; untrusted files run no code."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from support.source_tree import FILES, PACKAGE, ROOMS, TREES
+
+
+def imports(name):
+    """Modules that a module imports anywhere in it, as full names."""
+    found = set()
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: relative import"
+            found.add(node.module)
+            found |= {full for a in node.names if (full := f"{node.module}.{a.name}") in FILES}
+    return found
+
+
+def own_imports(name):
+    """Modules of this package that a module imports, without the package itself."""
+    return {m for m in imports(name) if m.startswith(PACKAGE + ".")}
+
+
+def room(name):
+    """The folder, or the file beside the folders, that a module lies in."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_every_module_is_looked_at():
+    some = ("program.program", "passes.fold_bias", "simulators.fast.simulator", "cli.commands")
+    assert {f"{PACKAGE}.{m}" for m in some} <= set(FILES)
+    assert f"{PACKAGE}.exporters.nir.programs" in FILES
+    assert f"{PACKAGE}.program.program" in imports(f"{PACKAGE}.simulators.fast.simulator")
+    assert {room(name) for name in FILES} == {"", *ROOMS}
+
+
+def place(name):
+    """Position of a module's room; the package itself, which names what is public, is the last."""
+    return ROOMS.index(room(name)) if room(name) else len(ROOMS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_downstream_is_imported_upstream(name):
+    for seen in own_imports(name):
+        assert place(seen) <= place(name), f"{name} imports {seen}"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    done = set()
+
+    def follow(name, path):
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for seen in own_imports(name) & set(FILES):
+                follow(seen, (*path, name))
+            done.add(name)
+
+    for name in FILES:
+        follow(name, ())
+
+
+BACK_ENDS = [name for name in FILES if room(name) in ("exporters", "simulators")]
+
+
+@pytest.mark.parametrize("name", BACK_ENDS)
+def test_back_ends_see_the_program_and_their_own_room(name):
+    runs_exports = name.startswith(f"{PACKAGE}.simulators.runners.")
+    others = ("exporters",) if runs_exports else ()
+    allowed = {"errors", "io", "schema", "program", "chips", room(name), *others}
+    assert {room(m) for m in own_imports(name)} <= allowed
+    assert "torch" not in {m.split(".")[0] for m in imports(name)}
+
+
+WITHOUT_TORCH = ROOMS[: ROOMS.index("soft")]
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if room(n) in WITHOUT_TORCH])
+def test_torch_is_imported_left_of_the_network_alone(name):
+    assert not {"torch", "snntorch"} & {m.split(".")[0] for m in imports(name)}
+
+
+MODULES = (
+    *("program.program", "network.network", "network.running", "passes", "quantization.quantize"),
+    *("simulators", "exporters", "energy", "sources.settings", "cli.commands"),
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_importing_does_not_load_torch(module):
+    code = (
+        f"import sys, {PACKAGE}.{module}\n"
+        "print([m for m in ('torch', 'matplotlib', 'rich') if m in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[]\n", "")
+
+
+def calls(name):
+    return [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)]
+
+
+def dotted(node):
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "…"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_untrusted_files_cannot_run_code(name):
+    assert not {"pickle", "dill", "joblib", "marshal", "shelve"} & imports(name) or (
+        name == f"{PACKAGE}.soft.checkpoint_file"  # for the exception that it catches
+    )
+    for call in calls(name):
+        called = dotted(call.func)
+        given = {k.arg: ast.unparse(k.value) for k in call.keywords}
+        where = f"{name}:{call.lineno}"
+        assert called not in {"eval", "exec", "pickle.load", "pickle.loads"}, where
+        assert given.get("allow_pickle", "False") == "False", where
+        if called in {"np.load", "numpy.load"}:
+            assert given.get("allow_pickle") == "False", where
+        if called == "torch.load":
+            assert name == f"{PACKAGE}.soft.checkpoint_file", where
+            assert given.get("weights_only") == "True", where
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.ImportFrom) and node.module == "torch":
+            assert "load" not in {a.name for a in node.names}
+
+
+def test_torch_load_is_called_in_one_place():
+    places = [name for name in FILES for call in calls(name) if dotted(call.func) == "torch.load"]
+    assert places == [f"{PACKAGE}.soft.checkpoint_file"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("torch.load(p)", "torch.load"),
+        ("np.load(p, allow_pickle=True)", "allow_pickle"),
+        ("np.load(p)", "allow_pickle"),
+        ("eval(p)", "eval"),
+        ("import pickle", "pickle"),
+    ],
+)
+def test_what_these_checks_look_for_is_found(monkeypatch, text, message):
+    monkeypatch.setitem(TREES, "planted", ast.parse(text))
+    with pytest.raises(AssertionError):
+        test_untrusted_files_cannot_run_code("planted")
+
+
+def test_a_wrong_import_is_found(monkeypatch):
+    name = f"{PACKAGE}.simulators.fast.simulator"
+    network = ast.parse("from ultralif_deploy.network.network import Network")
+    monkeypatch.setitem(TREES, name, network)
+    with pytest.raises(AssertionError):
+        test_back_ends_see_the_program_and_their_own_room(name)
+    name = f"{PACKAGE}.program.graph"
+    monkeypatch.setitem(TREES, name, ast.parse("def f():\n    import ultralif_deploy.cli.options"))
+    with pytest.raises(AssertionError):
+        test_nothing_downstream_is_imported_upstream(name)
+    program = ast.parse("from ultralif_deploy.program.program import Program")
+    monkeypatch.setitem(TREES, name, program)
+    with pytest.raises(AssertionError):
+        test_no_module_imports_itself_by_way_of_others()
+    monkeypatch.setitem(TREES, name, ast.parse("def f():\n    import torch"))
+    with pytest.raises(AssertionError):
+        test_torch_is_imported_left_of_the_network_alone(name)

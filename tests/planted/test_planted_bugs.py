@@ -1,0 +1,499 @@
+"""Every planted bug must be found by the comparison that the real tests make.
+
+A bug is a textual substitution in a copy of a product module; the copy replaces the module in a
+copy of the simulator that uses it. Numba kernels run as plain Python.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from support.comparisons import (
+    MODELS,
+    back_ends_agree,
+    runs_follow_spec,
+    step_follows_spec,
+)
+from support.planting import PLAIN, copy_of
+from support.strategies.programs import KINDS, LEAKY, programs
+from ultralif_deploy.program.neurons import LIF, CubaLI, CubaLIF
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.reference import simulator as reference
+
+REFERENCE_AT = "ultralif_deploy.simulators.reference"
+
+
+def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
+    """The reference with bugs in its loop or in its updates, wherever the text stands."""
+    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
+    text = Path(updates.__file__).read_text("utf-8")
+    inside = [change for change in changes if change[0] in text]
+    others = [change for change in changes if change[0] not in text]
+    made = copy_of(f"{REFERENCE_AT}.updates", *inside, **replaced)
+    planted = copy_of(f"{REFERENCE_AT}.simulator", *others, UPDATES=made.UPDATES)
+    planted.step = made.step
+    return planted
+
+
+def planted_fixed(old: str, new: str) -> ModuleType:
+    """The reference on top of a changed `fixed`."""
+    fixed = copy_of("ultralif_deploy.program.fixed", (old, new))
+    return planted_reference(
+        leak=fixed.leak,
+        saturate=fixed.saturate,
+        clip=fixed.clip,
+        spike_count=fixed.spike_count,
+        saturate_readout=fixed.saturate_readout,
+        FRACTION_BITS=fixed.FRACTION_BITS,
+    )
+
+
+def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+    """The fast simulator on top of changed kernels, all in plain Python."""
+    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
+    updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+
+
+def drawn_for(bug: str) -> st.SearchStrategy[Program]:
+    """Programs of the neuron kinds that a bug names, or of all."""
+    names = {
+        "leaky": ("lif", "cubalif"),
+        "ring": ("released", "paper"),
+        "soft": ("logmax",),
+        **{kind: (kind,) for kind in KINDS},
+    }
+    kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
+    return programs(kinds=kinds)
+
+
+def test_unchanged_copies_pass_the_comparisons():
+    back_ends_agree(planted_fast().load, planted_reference().load, examples=20, planted=True)
+    same = planted_fixed("FRACTION_BITS = 6", "FRACTION_BITS = 2 * 3")
+    step_follows_spec(same.step, planted=True)
+    runs_follow_spec(same.load, examples=20, planted=True)
+
+
+FIXED = {
+    "leak rounds down": (
+        "    return kept if v >= 0 else -kept",
+        "    return (v * ((1 << bits) - decay)) >> bits",
+    ),
+    "leak rounds to nearest": (
+        "(abs(v) * ((1 << bits) - decay)) >> bits",
+        "(abs(v) * ((1 << bits) - decay) + (1 << bits >> 1)) >> bits",
+    ),
+    "leak loses the sign": ("kept if v >= 0 else -kept", "kept"),
+    "decay keeps its complement": ("((1 << bits) - decay)", "decay"),
+    "decay of 8 bits": ("((1 << bits) - decay)) >> bits", "((1 << 8) - decay)) >> 8"),
+    "wide decays taken for 12 bits": ("((1 << bits) - decay)) >> bits", "(4096 - decay)) >> 12"),
+    "no upper saturation": ("if v > MEMBRANE_MAX", "if False"),
+    "no lower saturation": ("if v < -MEMBRANE_MAX", "if False"),
+    "two's complement saturation": ("return -MEMBRANE_MAX", "return -MEMBRANE_MAX - 1"),
+    "wraps instead of saturating": (
+        "    if v > MEMBRANE_MAX:",
+        "    return (v + MEMBRANE_MAX + 1) % (2 * MEMBRANE_MAX + 2) - MEMBRANE_MAX - 1\n"
+        "    if v > MEMBRANE_MAX:",
+    ),
+    "membrane of 23 bits": ("MEMBRANE_BITS = 24", "MEMBRANE_BITS = 23"),
+    "leaky word of a bit too many": ("top = (1 << (bits - 1)) - 1", "top = (1 << bits) - 1"),
+    "leaky spikes counted up to the threshold": ("-(-above // reset)", "above // reset"),
+    "leaky spikes one short": (
+        "min(most, -(-above // reset))",
+        "min(most - 1, -(-above // reset))",
+    ),
+    "five fraction bits": ("FRACTION_BITS = 6", "FRACTION_BITS = 5"),
+}
+
+
+@pytest.mark.parametrize("bug", FIXED)
+def test_arithmetic_bugs_break_the_specification(bug):
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted_fixed(*FIXED[bug]).step, planted=True)
+
+
+@pytest.mark.parametrize("bug", FIXED)
+def test_arithmetic_bugs_of_one_simulator_break_the_agreement(bug):
+    load = planted_fixed(*FIXED[bug]).load
+    narrow = ("released", "paper", "logmax")  # the others have words of their own width
+    drawn = programs(kinds=narrow if "saturat" in bug else LEAKY)
+    drawn = drawn_for(bug) if "leaky" in bug else drawn
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=drawn, examples=400, planted=True)
+
+
+TWICE = (
+    """                now = {INPUT: inputs[t, sample].tolist()}
+                for population in program.populations:
+""",
+    """                now = {INPUT: inputs[t, sample].tolist()}
+                begun = dict(state), {k: v.copy() for k, v in operations.items()}
+                for number, population in enumerate(2 * program.populations):
+                    if number == len(program.populations):
+                        last, (state, kept) = dict(now), begun
+                        for name in operations:
+                            operations[name][:] = kept[name]
+""",
+)
+STATE = "state = {p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations}"
+
+REFERENCE = {
+    "threshold fires at equality": ('+ bias[i] > p["threshold"]', '+ bias[i] >= p["threshold"]'),
+    "ring fires at equality": ('compared[i] > p["threshold"]', 'compared[i] >= p["threshold"]'),
+    "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
+    "tropical reset to zero": ('p["reset"][i] if spikes[i] else', "0 if spikes[i] else"),
+    "tropical decay added": ('max(v[i] - p["decay"][i]', 'max(v[i] + p["decay"][i]'),
+    "tropical initial value ignored": (
+        "p.neuron.initial_state(p.size).tolist()",
+        "[0] * (p.words * p.size)",
+    ),
+    "minimum for maximum": ('[max(v[i] - p["decay"]', '[min(v[i] - p["decay"]'),
+    "wrong ring neighbour": ("left = [(i - neuron", "left = [(i - 2 * neuron"),
+    "one ring neighbour forgotten": (
+        "[max(v[left[i]], v[i], v[right[i]])",
+        "[max(v[left[i]], v[i])",
+    ),
+    "ring without its end": ("(i + neuron.stride) % size", "min(i + neuron.stride, size - 1)"),
+    "ring stride ignored": ("(i + neuron.stride) % size", "(i + 1) % size"),
+    "paper form leaks its neighbours": (
+        "[max(v[left[i]], leaked[i]",
+        "[max(leaked[left[i]], leaked[i]",
+    ),
+    "paper form does not leak": ("leaked[i], v[right", "v[i], v[right"),
+    "delayed projections act at once": TWICE,
+    "delayed projections never act": ("last = now\n", "pass\n"),
+    "all projections act late": (
+        "(last if delayed else now)[projection.source]",
+        "(last if projection.source != INPUT else now)[projection.source]",
+    ),
+    "weights counted twice": ("current[target] += weight", "current[target] += 2 * weight"),
+    "values taken for spikes": ("+= weight * value", "+= weight"),
+    "operations of silent sources": ("            if value != 0:\n", "            if True:\n"),
+    "operations without fan-out": ("operations += len(targets)", "operations += 1"),
+    "spike values added up": ("sum(1 for value in now[name] if value != 0)", "sum(now[name])"),
+    "read-out without bias": ("v[i] + current[i] + bias[i] for i", "v[i] + current[i] for i"),
+    "read-out forgets": ("[v[i] + current[i] + bias[i] for", "[current[i] + bias[i] for"),
+    "state kept between samples": (
+        f"        for sample in range(batch):\n            {STATE}\n",
+        f"        {STATE}\n"
+        """        for sample in range(batch):
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", REFERENCE)
+def test_bugs_in_the_reference_are_found(bug):
+    load = planted_reference(REFERENCE[bug]).load
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=drawn_for(bug), planted=True)
+    with pytest.raises(AssertionError):
+        runs_follow_spec(load, planted=True)
+
+
+FUNCTIONS = {
+    "TropicalLIF": "_tropical_lif",
+    "LIF": "_lif",
+    "CubaLIF": "_cuba_lif",
+    "LogMaxLIF": "_log_max_lif",
+    "LeakyIntegrator": "_leaky_integrator",
+    "CubaLI": "_cuba_li",
+}
+
+
+def in_step(model: str, old: str, new: str) -> tuple[str, str]:
+    """A substitution inside the update of one neuron model."""
+    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
+    text = Path(updates.__file__).read_text("utf-8")
+    update = text[text.index(f"def {FUNCTIONS[model]}(") :]
+    update = update[: update.index("\n\n\n")]
+    assert update.count(old) == 1
+    return update, update.replace(old, new)
+
+
+STEP = {
+    "tropical fires at equality": ("TropicalLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
+    "tropical without bias": ("TropicalLIF", "current[i] + bias[i]", "current[i]"),
+    "leaky bias in current units": (
+        "LIF",
+        "(current[i] << neuron.fraction_bits) + bias[i]",
+        "(current[i] + bias[i] << neuron.fraction_bits)",
+    ),
+    "leaky decay after the drive": (
+        "LIF",
+        'leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i]',
+        'leak(v[i] + drive[i], p["decay"][i], neuron.decay_bits)',
+    ),
+    "leaky with the synaptic current of before": ("CubaLIF", "+ synapse[i]", "+ v[size + i]"),
+    "leaky synapse forgotten": ("CubaLIF", "membrane + synapse", "membrane + [0] * size"),
+    "leaky words exchanged": ("CubaLIF", "membrane + synapse", "synapse + membrane"),
+    "readouts of leaky integrators keep all": (
+        "LeakyIntegrator",
+        'leak(v[i], p["decay"][i], neuron.decay_bits)',
+        "v[i]",
+    ),
+    "soft maximum fires at equality": ("LogMaxLIF", 'v[i] > p["thr', 'v[i] >= p["thr'),
+    "soft maximum without reset": ("LogMaxLIF", "0 if spikes[i] else v[i]", "v[i]"),
+    "soft maximum without correction": ("LogMaxLIF", " + extra[i]", ""),
+    "soft maximum not saturated": (
+        "LogMaxLIF",
+        "saturate(max(kept[i], drive[i]) + extra[i])",
+        "max(kept[i], drive[i]) + extra[i]",
+    ),
+    "soft maximum saturated before the correction": (
+        "LogMaxLIF",
+        "saturate(max(kept[i], drive[i]) + extra[i])",
+        "saturate(max(kept[i], drive[i])) + extra[i]",
+    ),
+    "soft maximum with a one-sided gap": (
+        "LogMaxLIF",
+        "abs(kept[i] - drive[i])",
+        "max(kept[i] - drive[i], 0)",
+    ),
+    "soft table read one entry on": (
+        "LogMaxLIF",
+        ">> neuron.shift for",
+        "+ (1 << neuron.shift) >> neuron.shift for",
+    ),
+    "soft table rounds its index": (
+        "LogMaxLIF",
+        ">> neuron.shift for",
+        "+ (1 << neuron.shift >> 1) >> neuron.shift for",
+    ),
+    "soft table kept beyond its end": ("LogMaxLIF", "else 0 for e", 'else p["table"][-1] for e'),
+    "soft table without its last entry": ("LogMaxLIF", "if e < len(", "if e + 1 < len("),
+    "soft decay added": ("LogMaxLIF", 'v[i] - p["decay"]', 'v[i] + p["decay"]'),
+    "soft bias in current units": (
+        "LogMaxLIF",
+        "(current[i] << FRACTION_BITS) + bias[i]",
+        "(current[i] + bias[i] << FRACTION_BITS)",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", STEP)
+def test_bugs_in_one_neuron_model_are_found(bug):
+    planted = planted_reference(in_step(*STEP[bug]))
+    models = [m for m in MODELS if type(m).__name__ == STEP[bug][0]]
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted.load, drawn=drawn_for(bug), planted=True)
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, models, planted=True)
+
+
+READOUT_STEP = {
+    "membrane of 24 bits": ("[saturate_readout(u) for", "[saturate(u) for"),
+    "synapse not saturated": ("[saturate_readout(i) for i in synapse]", "synapse"),
+    "synapse of before": ("+ synapse[i]", "+ v[size + i]"),
+    "membrane not saturated": (
+        "[saturate_readout(u) for u in total]",
+        "total",
+    ),
+    "synapse forgotten": ("in total] + synapse", "in total] + [0] * size"),
+}
+
+
+@pytest.mark.parametrize("bug", READOUT_STEP)
+def test_bugs_in_read_outs_with_synapses_are_found(bug):
+    planted = planted_reference(in_step("CubaLI", *READOUT_STEP[bug]))
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, [CubaLI(np.zeros(0), np.zeros(0))], planted=True)
+
+
+RESET = {
+    "leaky fires at equality": ("fired = int(u > threshold)", "fired = int(u >= threshold)"),
+    "leaky holds at equality": ("held = before > threshold", "held = before >= threshold"),
+    "leaky reset to zero": (
+        'elif fired and mode == "value":\n            u = reset',
+        'elif fired and mode == "value":\n            u = 0',
+    ),
+    "leaky reset by the threshold": ("u - fired * reset", "u - fired * threshold"),
+    "leaky late value lost": ('if held and mode == "late-value":', "if False:"),
+    "leaky late subtraction lost": ("u -= reset", "pass"),
+    "leaky immediate subtraction twice": (
+        "clip(whole - reset if fired else whole, bits)",
+        "clip(u - reset if fired else whole, bits)",
+    ),
+    "leaky immediate rest subtracted": (
+        "clip(whole - reset if fired else whole, bits)",
+        "clip(whole - reset if fired else u, bits)",
+    ),
+    "leaky membrane not saturated": ("        u = clip(u, bits)\n", ""),
+    "leaky synapse not saturated": ("[clip(i, neuron.membrane_bits) for i in wide]", "wide"),
+    "leaky spikes subtract one reset": ("clip(u - fired * reset, bits)", "clip(u - reset, bits)"),
+    "leaky fires once": ("if neuron.most_spikes > 1:", "if False:"),
+    "leaky floor forgotten": ("max(u, least) for", "u for"),
+    "leaky membrane of 24 bits": (
+        "neuron.reset_mode, neuron.membrane_bits",
+        "neuron.reset_mode, 24",
+    ),
+    "leaky units of 64": ("(current[i] << neuron.fraction_bits)", "(current[i] << 6)"),
+    "leaky synapse in units of 64": ("(now << fraction_bits)", "(now << 6)"),
+    "leaky synapse decays like the membrane": (
+        'zip(synapse, p["synaptic_decay"]',
+        'zip(synapse, p["decay"]',
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", RESET)
+def test_bugs_in_resets_and_synapses_are_found(bug):
+    planted = planted_reference(RESET[bug])
+    models = [m for m in MODELS if isinstance(m, (LIF, CubaLIF))]
+    with pytest.raises(AssertionError):
+        back_ends_agree(
+            planted.load, examples=400, drawn=programs(kinds=("lif", "cubalif")), planted=True
+        )
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, models, planted=True)
+
+
+def test_a_subtraction_that_wraps_breaks_the_specification():
+    planted = planted_reference(("u = clip(u - fired * reset, bits)", "u = u - fired * reset"))
+    with pytest.raises(AssertionError):
+        step_follows_spec(planted.step, [m for m in MODELS if isinstance(m, LIF)], planted=True)
+
+
+KERNELS = {
+    "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
+    "tropical reset forgotten": ("reset[n] if fired else u", "u"),
+    "wrong ring neighbour": (
+        "left = (np.arange(size) - stride)",
+        "left = (np.arange(size) - 2 * stride)",
+    ),
+    "ring stride ignored": ("right = (np.arange(size) + stride)", "right = (np.arange(size) + 1)"),
+    "soft table kept beyond its end": (
+        "if entry < len(table) else 0",
+        "if entry < len(table) else table[-1]",
+    ),
+    "soft maximum not saturated": (
+        "saturate(max(kept, drive) + extra)",
+        "max(kept, drive) + extra",
+    ),
+    "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
+    "ring compared after the reset": (
+        "v[b, n] = 0 if fired else u[n]",
+        "v[b, n] = u[n] = 0 if fired else u[n]",
+    ),
+    "ring without saturation": ("u[n] = saturate(kept + drive)", "u[n] = kept + drive"),
+    "leaky membrane not saturated": ("    u = held(u, top)\n", ""),
+    "leaky held at equality": ("before > limit", "before >= limit"),
+    "leaky late from subtraction on": ("mode >= LATE_VALUE", "mode >= LATE_SUBTRACT"),
+    "leaky late value subtracted": ("reset if mode == LATE_VALUE else", "reset if False else"),
+    "leaky synapse of the first neuron": (
+        "                v[b, size + n] = i\n                total",
+        "                v[b, size] = i\n                total",
+    ),
+    "readouts leak their synapse twice": (
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)",
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) "
+        "+ leak(i, np.int64(decay[n]), bits))",
+    ),
+    "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
+    "events left over from before": ("partial[n] = 0", "pass"),
+}
+
+
+@pytest.mark.parametrize("bug", KERNELS)
+def test_bugs_in_the_kernels_are_found(bug):
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
+
+
+CONVOLUTIONS = {
+    "taps mirrored": ("taps[a, k]", "taps[tall - 1 - a, k]"),
+    "stride ignored": ("if off != 0 or i < 0", "if i < 0"),
+    "padding forgotten": ("y + top - a * tap_down", "y - a * tap_down"),
+    "dilation forgotten": ("y + top - a * tap_down", "y + top - a"),
+    "first group for all": ("first = c // inner * outer", "first = 0"),
+    "values taken for spikes": ("+= value * np.int32(row[o])", "+= np.int32(row[o])"),
+    "sums left over": ("sums[:] = 0", "pass"),
+    "border wraps": ("i < 0 or i >= rows", "i >= rows"),
+    "channel last": ("o * rows * columns + place] +=", "place * out + o] +="),
+}
+GATHER = {
+    "gathered without padding": ("i * down + a * tap_down - top", "i * down + a * tap_down"),
+    "gathered without stride": ("j * right + k * tap_right", "j + k * tap_right"),
+    "gathered kernel transposed": ("(c * tall + a) * wide + k", "(c * wide + k) * tall + a"),
+}
+
+
+@pytest.mark.parametrize("bug", CONVOLUTIONS | GATHER)
+def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
+    kernels = copy_of(
+        "ultralif_deploy.simulators.fast.conv_kernels", PLAIN, (CONVOLUTIONS | GATHER)[bug]
+    )
+    forms = copy_of("ultralif_deploy.simulators.fast.synapses", conv_kernels=kernels)
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
+    if bug in GATHER:  # products alone
+        module.TIMED_ROWS = 1
+        module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
+    with pytest.raises((AssertionError, IndexError)):
+        back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
+
+
+FAST = {
+    "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
+    "delayed projections act late once": ("            last = now\n", "            pass\n"),
+    "read-out bias once a block": ("+ len(current) * bias", "+ bias"),
+    "initial value ignored": (
+        "p.neuron.initial_state(p.size)",
+        "0 * p.neuron.initial_state(p.size)",
+    ),
+    "second projection replaces the first": (
+        "total = term if total is None",
+        "total = term if True",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", FAST)
+def test_bugs_in_the_fast_simulator_are_found(bug):
+    updates = importlib.import_module("ultralif_deploy.simulators.fast.updates")
+    if FAST[bug][0] in Path(updates.__file__).read_text("utf-8"):
+        updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+    else:
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
+    with pytest.raises((AssertionError, ValueError)):
+        back_ends_agree(module.load, planted=True)
+
+
+ROW_GRAPH = {
+    "fires at equality": ('"Greater"', '"GreaterOrEqual"'),
+    "bias ignored": ("threshold.astype(np.int64) - bias", "threshold.astype(np.int64)"),
+    "read-out bias once": ("len(inputs) * self.readout_bias", "self.readout_bias"),
+}
+
+
+@pytest.mark.parametrize("bug", ROW_GRAPH)
+def test_bugs_in_the_row_graph_are_found(bug):
+    module = copy_of("ultralif_deploy.simulators.fast.row_graph", ROW_GRAPH[bug])
+
+    class Planted:
+        def __init__(self, program):
+            self.graph = module.RowGraph(program)
+            self.judge = reference.load(program)
+
+        def run(self, inputs, record):
+            logits, spikes = self.graph.run(inputs)
+            counts = self.judge.run(inputs).counts
+            return Trace(logits, counts, spikes)
+
+    def load(program):
+        return Planted(program) if module.expressible(program) else reference.load(program)
+
+    chains = programs(kinds=("threshold",), delayed=False, chain=True)
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=chains, planted=True)
+
+
+def test_a_change_that_does_not_apply_is_an_error():
+    with pytest.raises(AssertionError, match="occurs 0 times"):
+        copy_of("ultralif_deploy.program.fixed", ("no such text", ""))
+    assert np.array_equal(copy_of("ultralif_deploy.program.fixed").leak(5, 0, 12), 5)

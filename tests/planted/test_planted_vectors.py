@@ -1,0 +1,130 @@
+"""Every bug planted in the kernels on the processor's vectors must be found.
+
+As in `test_planted_bugs.py`, but compiled: plain Python has no such vectors.
+"""
+
+import pytest
+
+from support.planting import copy_of
+from support.vector_comparisons import (
+    chains_are_exact,
+    counts_are_exact,
+    event_sums_are_exact,
+    places_are_found,
+)
+
+
+def planted(name, *changes):
+    return copy_of(f"ultralif_deploy.simulators.{name}", *changes)
+
+
+def test_unchanged_copies_pass_the_comparisons():
+    for compresses in (True, False):
+        places_are_found(planted("native.vectors").appender(compresses))
+    event_sums_are_exact(planted("fast.spike_rows"))
+    counts_are_exact(planted("fast.tally"))
+    chains_are_exact(planted("fast.event_chain"))
+
+
+PLACES = {
+    "last quarter lost": ("for quarter in (1, 2, 3)", "for quarter in (1, 2)"),
+    "second quarter begins too late": (
+        '">", builder.ctpop(mask), INT64(QUARTER)',
+        '">", builder.ctpop(mask), INT64(QUARTER + 1)',
+    ),
+    "first place forgotten, compressed": ("builder.add(wide, base)", "wide"),
+    "first place forgotten, bit by bit": ("builder.add(first, lowest)", "lowest"),
+    "eight bits only": (
+        'builder.cbranch(builder.icmp_unsigned("!=", bits',
+        'builder.cbranch(builder.icmp_unsigned("<", bits',
+    ),
+    "one too many": (
+        "builder.add(found, builder.ctpop(mask))",
+        "builder.add(found, builder.ctpop(builder.or_(mask, INT64(1))))",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", PLACES)
+def test_bugs_in_the_places_are_found(bug):
+    vectors = planted("native.vectors", PLACES[bug])
+
+    def both_ways():
+        for compresses in (True, False):
+            places_are_found(vectors.appender(compresses))
+
+    with pytest.raises(AssertionError):
+        both_ways()
+
+
+SUMS = {
+    "group beyond 16 bits": ("GROUP = 256", "GROUP = 272"),
+    "second group replaces the first": (
+        "builder.add(builder.load(total), builder.zext(sums, SUMS))",
+        "builder.zext(sums, SUMS)",
+    ),
+    "offset one too large": ("INT64(-OFFSET))", "INT64(-OFFSET - 1))"),
+    "odd event lost": ("            add(pairs)\n", "            pass\n"),
+    "high bytes left in the low sums": (
+        "builder.sub(builder.load(words), builder.shl(above, eight))",
+        "builder.load(words)",
+    ),
+    "second tile reads the first": ("line = at // LANES * size", "line = 0"),
+    "last sources ignored": ("if rest > 0:", "if False:"),
+    "last sources seen twice": ("mask &= ~np.uint64(0) << np.uint64(LANES - rest)", "pass"),
+    "rows of the second block lost": ("Rows(top * size,", "Rows(0,"),
+}
+
+
+@pytest.mark.parametrize("bug", SUMS)
+def test_bugs_in_the_event_sums_are_found(bug):
+    with pytest.raises(AssertionError):
+        event_sums_are_exact(planted("fast.spike_rows", SUMS[bug]))
+
+
+COUNTS = {
+    "values added up instead of spikes": ("builder.zext(active, BYTES)", "found"),
+    "small values added up": ("np.uint8(value != 0)", "value"),
+    "shared values counted twice": ("active = builder.and_(active, counted)", "pass"),
+    "more than 8 bits count": ("LARGEST_BYTE = 255", "LARGEST_BYTE = 257"),
+    "sums beyond 32 bits": ("LANES * (bound // largest)", "LANES * (bound // largest + 1)"),
+    "second segment replaces the first": (
+        "builder.add(builder.load(total), found), total",
+        "found, total",
+    ),
+    "costs of the first counter": ("price + c * padded", "price"),
+    "counts of the sample before": ("sent[:] = 0", "pass"),
+    "samples beyond the first few lost": ("sample + first + s", "sample + s"),
+    "largest of the last alone": (
+        'builder.icmp_unsigned(">", found, most)',
+        'builder.icmp_unsigned("!=", found, most)',
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", COUNTS)
+def test_bugs_in_the_counts_are_found(bug):
+    with pytest.raises(AssertionError):
+        counts_are_exact(planted("fast.tally", COUNTS[bug]))
+
+
+CHAIN = {
+    "bias ignored": ("limits(p.bias, ", "limits(0 * p.bias, "),
+    "read-out bias once": ("+ time * self.readout_bias", "+ self.readout_bias"),
+    "second tile has the first's limits": ("limit + LANES", "limit + 0"),
+    "second tile reads the first": ("line + sizes[layer - 1], limit", "line, limit"),
+    "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
+    "prices of the first layer": ("price += 2 * width", "pass"),
+    "recorded in the order of samples": (
+        "(start + r % steps) * batch + sample + r // steps",
+        "(sample + r // steps) * time + start + r % steps",
+    ),
+    "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
+    "last samples left out": ("if sample >= batch:", "if sample + together > batch:"),
+}
+
+
+@pytest.mark.parametrize("bug", CHAIN)
+def test_bugs_in_the_event_chain_are_found(bug):
+    with pytest.raises(AssertionError):
+        chains_are_exact(planted("fast.event_chain", CHAIN[bug]))

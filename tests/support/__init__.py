@@ -1,0 +1,1 @@
+"""What tests share: helpers, drawn and given networks, comparisons, planted bugs."""

@@ -1,0 +1,29 @@
+"""Reports of the embedded network to compare, and changed ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from support.commands import DEMO, ultralif
+
+
+def verified(directory: Path, bits: int) -> Path:
+    """report.json of the embedded network with so many bits."""
+    run = ("verify", DEMO, "--data", "digits", "--limit", 50, "--certify", 2, "--bits", bits)
+    assert ultralif(*run, "--on", "fast", "-o", directory).code == 0
+    return directory / "report.json"
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def written(report: Any, directory: Path) -> Path:
+    path = directory / "other.json"
+    path.write_text(json.dumps(report), encoding="utf-8")
+    return path
+
+
+def against(first: Path, report: Any, directory: Path) -> Any:
+    """The comparison with a changed report, as JSON."""
+    return ultralif("compare", first, written(report, directory), "--json").json()

@@ -1,0 +1,36 @@
+"""The modules of the package as files and as syntax trees, and the order of its rooms."""
+
+import ast
+
+from support.paths import ROOT
+
+PACKAGE = "ultralif_deploy"
+FILES = {
+    ".".join([PACKAGE, *(path.relative_to(base).with_suffix("").parts)]).removesuffix(
+        ".__init__"
+    ): path
+    for base, folder in (
+        (ROOT / PACKAGE, ROOT / PACKAGE),
+        (ROOT, ROOT / "exporters"),
+        (ROOT, ROOT / "simulators"),
+    )
+    for path in sorted(folder.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text("utf-8"), str(path)) for name, path in FILES.items()}
+
+ROOMS = (
+    *("errors", "io", "schema", "program", "chips", "exporters", "findings", "data", "network"),
+    *(
+        "passes",
+        "quantization",
+        "simulators",
+        "energy",
+        "soft",
+        "readers",
+        "verify",
+        "sources",
+        "report",
+    ),
+    *("steps", "pipeline", "cli"),
+)
+"""All rooms in the order of what they see: a module sees its own room and those before it."""

@@ -1,0 +1,131 @@
+"""Directories that appear whole or not at all, refusals, and what the doctor says."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from support.commands import refused, ultralif
+from ultralif_deploy.errors import Missing, Refused, UltralifError
+from ultralif_deploy.io.files import (
+    CHECKSUMS_FILE,
+    copy_modules,
+    directory_written_whole,
+    sha256_file,
+)
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.verify import backends, exports
+from ultralif_deploy.verify.backends import BackEnd
+
+
+def write(directory: Path, text: str) -> None:
+    with directory_written_whole(directory) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "a.txt").write_text(text, encoding="utf-8")
+
+
+def test_a_written_directory_carries_checksums_and_may_be_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "out" / "c"
+    write(target, "old")
+    write(target, "new")
+    line = (target / CHECKSUMS_FILE).read_text(encoding="utf-8")
+    assert line == f"{sha256_file(target / 'inner' / 'a.txt')}  inner/a.txt\n"
+    assert [p.name for p in target.parent.iterdir()] == ["c"]
+
+
+def test_modules_are_copied_without_the_permissions_of_a_read_only_package(tmp_path: Path) -> None:
+    source, target = tmp_path / "package", tmp_path / "copy"
+    for file in (source / "run.py", source / "inner" / "a.py", source / "__pycache__" / "a.pyc"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("pass\n", encoding="utf-8")
+        file.chmod(0o444)
+    (source / "inner").chmod(0o555)
+    copy_modules(source, target)
+    assert sorted(p.relative_to(target).as_posix() for p in target.rglob("*")) == [
+        *("inner", "inner/a.py", "run.py")
+    ]
+    assert all(path.stat().st_mode & 0o200 for path in target.rglob("*"))
+
+
+def test_a_directory_of_the_user_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "c" / "thesis.c"
+    mine.parent.mkdir()
+    mine.write_text("int main;", encoding="utf-8")
+    with pytest.raises(UltralifError, match="holds files that ultralif did not write"):
+        write(tmp_path / "c", "new")
+    assert mine.read_text(encoding="utf-8") == "int main;"
+
+
+def test_a_failed_write_leaves_the_old_directory(tmp_path: Path) -> None:
+    target = tmp_path / "c"
+    write(target, "old")
+
+    def fail() -> None:
+        with directory_written_whole(target) as temporary:
+            (temporary / "a.txt").write_text("half", encoding="utf-8")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (target / "inner" / "a.txt").read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_refused_form_is_reported_and_its_older_files_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(program: Program, directory: Path) -> tuple[Path, ...]:
+        raise Refused("slate: neuron: too large")
+
+    monkeypatch.setitem(exports.EXPORTERS, "slate", refuse)
+    write(tmp_path / "slate", "of an older program")
+    written = exports.write_exports(None, tmp_path, ["slate"])  # type: ignore[arg-type]
+    assert written.as_dict() == {"written": {}, "refused": {"slate": "slate: neuron: too large"}}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_names_what_is_missing_and_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = "pip install slate" + " --no-deps" * 30  # far wider than the terminal
+    missing = Missing("Slate", line)
+    monkeypatch.setitem(
+        backends.BACK_ENDS, "slate", BackEnd(lambda program, path: None, None, lambda: missing)
+    )
+    found = ultralif("doctor", "--json").json()["backends"]
+    assert found["fast"] == {"available": True, "tool": None, "install": None}
+    assert found["slate"] == {"available": False, "tool": "Slate", "install": missing.install}
+    shown = ultralif("doctor").out
+    assert f"To run slate:\n{line}\n" in shown
+    with pytest.raises(Missing, match="Slate is not installed; to install it: pip install slate"):
+        backends.load_written("slate", None, Path())  # type: ignore[arg-type]
+
+
+def test_what_a_back_end_runs_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slate:
+        pass
+
+    def write(program: Program, directory: Path) -> tuple[Path, ...]:
+        directory.mkdir()
+        return ()
+
+    def break_it(program: Program, directory: Path) -> Slate:
+        raise UltralifError("slate: broken")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(backends.EXPORTERS, "slate", write)
+    monkeypatch.setitem(backends.BACK_ENDS, "slate", BackEnd(lambda p, d: Slate(), "slate"))  # type: ignore[arg-type, return-value]
+    loaded = backends.load_on("slate", None)  # type: ignore[arg-type]
+    (directory,) = tmp_path.iterdir()
+    assert (directory / "slate").is_dir()
+    del loaded
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(backends.BACK_ENDS, "slate", BackEnd(break_it, "slate"))  # type: ignore[arg-type]
+    with pytest.raises(UltralifError, match="slate: broken"):
+        backends.load_on("slate", None)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_back_ends_are_refused_before_any_work(tmp_path: Path) -> None:
+    line = refused("verify", "no.pt", "--on", "fast,abacus", "-o", tmp_path)
+    assert "back end 'abacus'; available: reference, fast" in line
