@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from support.comparisons import holds
 from support.networks.energy_programs import counted, program
-from support.strategies.programs import inputs_for, programs
+from support.strategies.programs import programs
+from support.strategies.shapes import inputs_for
 from ultralif_deploy.energy.counts import full_fan_out
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d

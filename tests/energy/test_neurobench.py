@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from support.comparisons import holds
 from support.networks.counted import assembled, matrices, with_zeros
 from support.requirements import import_or_skip
-from support.strategies.programs import MODES, inputs_for, programs
+from support.strategies.programs import programs
+from support.strategies.shapes import MODES, inputs_for
 from ultralif_deploy.energy.counts import full_fan_out
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Projection

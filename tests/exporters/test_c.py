@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import back_ends_agree, holds
 from support.requirements import requires
-from support.strategies.programs import FORMATS, inputs_for, programs
+from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING
+from support.strategies.shapes import FORMATS, inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.c import writer as exporter

@@ -21,7 +21,8 @@ from support.networks.nir_files import (
     changed,
     every_kind,
 )
-from support.strategies.programs import inputs_for, programs
+from support.strategies.programs import programs
+from support.strategies.shapes import inputs_for
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.nodes import CUSTOM, FLAVOURS
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir

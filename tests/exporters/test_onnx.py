@@ -17,8 +17,9 @@ from onnx.reference import ReferenceEvaluator
 from support.commands import DEMO, ultralif
 from support.comparisons import back_ends_agree, holds
 from support.planting import copy_of
-from support.strategies.programs import MODES, inputs_for, programs
+from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING
+from support.strategies.shapes import MODES, inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.onnx import writer as exporter

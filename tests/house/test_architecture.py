@@ -16,6 +16,7 @@ from support.source_tree import FILES, PACKAGE, ROOMS, TREES
 
 HOME = ROOT / PACKAGE
 MAP = (HOME / "ARCHITECTURE.md").read_text(encoding="utf-8")
+TESTS = {str(path): path for path in sorted((ROOT / "tests").rglob("*.py"))}
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 PLACEHOLDER = re.compile(r"MODEL|TARGET|DEVICE|PASS|ROOM")
@@ -60,6 +61,12 @@ def rows(heading: str) -> list[list[str]]:
 def test_every_room_has_its_line_in_the_order_of_imports() -> None:
     assert [row[0].strip("`") for row in rows("The rooms")] == list(ROOMS)
     assert all(row[1] and row[2] for row in rows("The rooms"))
+
+
+def test_tests_lie_in_the_rooms_of_what_they_test() -> None:
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in TESTS.values()}
+    assert folders - {"conftest.py", "house", "planted", "support"} <= set(ROOMS)
+    assert len(folders) > 15
 
 
 def test_every_function_of_the_road_is_in_its_module() -> None:
@@ -120,11 +127,11 @@ def lengths(source: str) -> list[int]:
 
 
 def test_no_folder_is_crowded() -> None:
-    assert crowded(FILES.values()) == {}
+    assert crowded([*FILES.values(), *TESTS.values()]) == {}
 
 
 def test_no_module_is_long() -> None:
-    assert longer(FILES) == set()
+    assert longer(FILES | TESTS) == set()
 
 
 def test_functions_are_short() -> None:

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from support.comparisons import holds
 from support.planting import copy_of
-from support.strategies.programs import convolutions, seeds
+from support.strategies.shapes import convolutions, seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import composition
 from ultralif_deploy.network.composition import Composed, Diagonal

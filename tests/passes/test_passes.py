@@ -16,7 +16,8 @@ from support.comparisons import (
     holds,
     rewrite_keeps_spikes,
 )
-from support.strategies.programs import KINDS, inputs_for, networks, seeds
+from support.strategies.networks import networks
+from support.strategies.shapes import KINDS, inputs_for, seeds
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.composition import Composed, Diagonal

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 import ultralif_deploy as ul
 from support.comparisons import assert_same_spikes, holds, neurons_left
-from support.strategies.programs import inputs_for, seeds
+from support.strategies.shapes import inputs_for, seeds
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.network.network import Input, Network, Population, dense

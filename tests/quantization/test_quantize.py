@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import holds, quantization_is_lossless, threshold_is_exact
-from support.strategies.programs import FORMATS, KINDS, inputs_for, networks, seeds
+from support.strategies.networks import networks
+from support.strategies.shapes import FORMATS, KINDS, inputs_for, seeds
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import neurons as float_neurons

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import holds
-from support.strategies.programs import seeds
+from support.strategies.shapes import seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.network import Input, Network, Population, dense

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import strategies as st
 
 from support.comparisons import holds
-from support.strategies.programs import KINDS, inputs_for, networks
+from support.strategies.networks import networks
+from support.strategies.shapes import KINDS, inputs_for
 from ultralif_deploy.findings.findings import FAILURE, NOTE, Finding
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.network import Input, Network, Population, dense

@@ -15,7 +15,7 @@ from torch.nn import functional
 from support.comparisons import holds
 from support.foreign.frameworks import double_spikes
 from support.planting import copy_of
-from support.strategies.programs import seeds
+from support.strategies.shapes import seeds
 from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.neurons import LeakyIntegrator

@@ -13,7 +13,7 @@ from torch.nn import functional
 from support.comparisons import holds
 from support.foreign.frameworks import double_spikes, run_recorded
 from support.networks.snntorch_modules import FRAMES, Net, leaky, looped, one_layer
-from support.strategies.programs import seeds
+from support.strategies.shapes import seeds
 from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.commands import DEMO, ultralif
 from support.comparisons import assert_same_trace, holds
 from support.planting import copy_of
-from support.strategies.programs import MODES, inputs_for, programs
+from support.strategies.programs import programs
+from support.strategies.shapes import MODES, inputs_for
 from ultralif_deploy.chips import chip
 from ultralif_deploy.chips.registers import LARGEST_GUARDED, registers
 from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of

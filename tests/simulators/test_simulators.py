@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import assert_same_trace, back_ends_agree, holds
-from support.strategies.programs import KINDS, inputs_for, programs
+from support.strategies.programs import programs
+from support.strategies.shapes import KINDS, inputs_for
 from support.vector_comparisons import (
     chains_are_exact,
     counts_are_exact,

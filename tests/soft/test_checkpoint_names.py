@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from support.comparisons import holds
-from support.strategies.programs import seeds
+from support.strategies.shapes import seeds
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard

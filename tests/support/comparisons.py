@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import ultralif_deploy
-from support.strategies.programs import KINDS, MODES, decays, inputs_for, networks, programs, seeds
+from support.strategies.networks import networks
+from support.strategies.programs import decays, programs
 from support.strategies.second_order import MODELS as SECOND_ORDER
 from support.strategies.second_order import second_order_parameters
+from support.strategies.shapes import KINDS, MODES, inputs_for, seeds
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import PASSES, apply_passes

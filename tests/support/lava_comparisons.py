@@ -5,7 +5,7 @@ import os
 from hypothesis import strategies as st
 
 from support.comparisons import assert_same_trace, holds
-from support.strategies.programs import inputs_for
+from support.strategies.shapes import inputs_for
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
 from ultralif_deploy.simulators.reference import simulator as reference

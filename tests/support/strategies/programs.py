@@ -1,24 +1,28 @@
-"""Hypothesis strategies: integer programs and their inputs, hard networks with exact arithmetic.
+"""Hypothesis strategy of integer programs.
 
-Shapes and modes are drawn by hypothesis, so that they shrink; the arrays are filled from one drawn
-seed. Thresholds are taken from what happens under full inputs, steady or blinking, which
-`inputs_for` draws often: neurons do fire, ties do happen, and one unit of a membrane decides.
+Thresholds are taken from what happens under full inputs, steady or blinking, which `inputs_for`
+draws often: neurons do fire, ties do happen, and one unit of a membrane decides.
 """
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from support.strategies.second_order import MODELS as SECOND_ORDER
-from support.strategies.second_order import hard_second_order, second_order_model
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network import neurons as float_neurons
-from ultralif_deploy.network.composition import Composed, Diagonal
-from ultralif_deploy.network.network import Input, Network, Population
-from ultralif_deploy.network.neurons import FloatNeuron
+from support.strategies.second_order import SPIKING, second_order_model
+from support.strategies.shapes import (
+    FINE,
+    FORMATS,
+    KINDS,
+    MAXIMA,
+    READOUT,
+    READOUTS,
+    Shape,
+    seeds,
+    shapes,
+)
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.convolution import Conv2d
@@ -28,11 +32,6 @@ from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.simulators.reference import updates
 
-KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
-LEAKY = ("lif", "released", "paper", "cubalif")
-FINE = (*LEAKY, "logmax")
-READOUTS = ("integrator", "integrator", "li", "cubali")
-FORMATS = ("8", "4", "3", "2", "ternary")
 DECAY_BITS = (12, 12, 12, 12, 12, 13, 17, 24)
 WORDS = ((24, 6), (24, 6), (24, 6), (24, 6), (24, 6), (24, 9), (27, 6), (32, 14))
 """Widths and fraction bits of membranes."""
@@ -42,86 +41,6 @@ def decays(bits: int) -> tuple[int, ...]:
     """Decays of so many fraction bits, the smallest and the largest among them."""
     one = 1 << bits
     return (0, 1, one // 10, one // 4, one // 2, one - 1, one)
-
-
-MAXIMA = (1, 255, 1, 7, 127)
-READOUT = "out"
-MODES = ("full", "blinking", "graded", "binary", "silent")
-
-sizes = st.integers(1, 7)
-seeds = st.integers(0, 2**32 - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Names in order with their sizes, and (source, target, kind) of every projection.
-
-    The kind is True for an identity, False for a matrix, or a convolution with weights of 0.
-    """
-
-    sizes: dict[str, int]
-    projections: list[tuple[str, str, bool | Conv2d]]
-
-    def convolved(self) -> set[str]:
-        """Populations that a convolution drives."""
-        return {target for _, target, kind in self.projections if isinstance(kind, Conv2d)}
-
-
-@st.composite
-def shapes(
-    draw: st.DrawFn, populations: int = 4, delayed: bool = True, chain: bool = False
-) -> Shape:
-    """1 to `populations` populations and a read-out; skip and delayed projections among them.
-
-    In a chain every population is driven by the one before it alone, through weights.
-    """
-    names = [f"p{i}" for i in range(draw(st.integers(1, populations)))]
-    recurrent = delayed and draw(st.booleans())
-    known = {INPUT: draw(sizes)} | {name: draw(sizes) for name in names} | {READOUT: draw(sizes)}
-    projections: list[tuple[str, str, bool | Conv2d]] = []
-    images: dict[str, tuple[int, int, int]] = {}
-    if not chain and draw(st.booleans()):
-        images[INPUT] = draw(st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4)))
-        known[INPUT] = math.prod(images[INPUT])
-        # All sizes are settled before the projections: a convolution gives its target's.
-        for name in names:
-            source = draw(st.sampled_from(list(images)))
-            if draw(st.booleans()) and (conv := draw(convolutions(images[source]))):
-                images[name], known[name] = conv.output_shape, conv.target_size
-                projections.append((source, name, conv))
-    convolved = {target: source for source, target, _ in projections}
-    for target in [*names, READOUT]:
-        order = list(known)
-        position = order.index(target)
-        if chain:
-            projections.append((order[position - 1], target, False))
-            continue
-        chosen = {draw(st.sampled_from(order[:position]))} if position else set()
-        chosen |= set(draw(st.lists(st.sampled_from(order[:position]), max_size=2)))
-        if recurrent and target != READOUT:
-            later = draw(st.lists(st.sampled_from(order[position:-1]), max_size=2))
-            only = later and draw(st.integers(0, 3)) == 3
-            chosen = set(later) if only else chosen | set(later)
-        for source in sorted(chosen - {convolved.get(target)}):
-            same = known[source] == known[target]
-            projections.append((source, target, same and draw(st.booleans())))
-    return Shape(known, projections)
-
-
-@st.composite
-def convolutions(draw: st.DrawFn, image: tuple[int, int, int]) -> Conv2d | None:
-    """A convolution of an image with weights of 0; None where the drawn kernel does not fit."""
-    groups = draw(st.sampled_from((1, 1, image[0])))
-    pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    kernel, stride = draw(pairs), draw(pairs)
-    padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
-    dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2))))
-    outputs = groups * draw(st.integers(1, 3 if groups == 1 else 2))
-    weight = np.zeros((outputs, image[0] // groups, *kernel))
-    try:
-        return Conv2d(weight, image, stride, padding, dilation, groups)
-    except UltralifError:
-        return None
 
 
 def _wide(shape: Shape) -> Shape:
@@ -196,31 +115,6 @@ def programs(
         timesteps,
         draw(st.integers(1, 6)),
     )
-
-
-@st.composite
-def inputs_for(
-    draw: st.DrawFn, program: integer.Program | Network, time: int, batch: int
-) -> np.ndarray:
-    """Inputs uint8 [time, batch, input]; the samples take their modes from `MODES` in turn."""
-    first = draw(st.integers(0, len(MODES) - 1))
-    density = draw(st.sampled_from((0.9, 0.5, 0.2)))
-    rng = np.random.default_rng(draw(seeds))
-    shape, top = (time, batch, program.input.size), program.input.maximum
-    values = np.full(shape, top, dtype=np.uint8)
-    for sample in range(batch):
-        mode, here = MODES[(first + sample) % len(MODES)], values[:, sample]
-        if mode == "blinking":
-            here[::2] = 0
-        if mode == "graded":
-            here[:] = rng.integers(0, top, here.shape, dtype=np.uint8, endpoint=True)
-        if mode in ("binary", "graded"):
-            here *= rng.random(here.shape) < density
-        if mode == "silent":
-            here[:] = 0
-    if isinstance(program.input, Input) and program.input.constant:
-        values[:] = values[-1:]
-    return values
 
 
 def _integer_map(
@@ -378,126 +272,7 @@ def _table(rng: np.random.Generator, mode: str, drive: np.ndarray) -> tuple[np.n
     return table, int(rng.integers(24)) if mode == "edge" else int(rng.integers(12))
 
 
-@st.composite
-def networks(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS) -> Network:
-    """Hard networks whose float64 arithmetic is exact, so that ties are ties.
-
-    Weights, biases, gains, input scales and τ are small multiples of powers of two; with at most
-    four timesteps every product and sum has fewer than 53 bits.
-
-    Args:
-        draw: given by hypothesis.
-        kinds: neuron kinds to draw from.
-    """
-    shape = draw(shapes(3))
-    constant = draw(st.sampled_from((False, True, True)))
-    if draw(st.integers(0, 3)) == 3 and "threshold" in kinds:
-        kinds = ("threshold",)
-    rng = np.random.default_rng(draw(seeds))
-    scale, offset = draw(st.sampled_from(((1.0, 0.0), (0.25, 0.0), (0.5, -0.75))))
-    maximum = draw(st.sampled_from((1, 1, 255)))
-    timesteps = draw(st.sampled_from((3, 2, 4) if constant else (3, 1, 2, 4)))
-    norms = {name: draw(st.booleans()) for name in shape.sizes}
-    projections = []
-    for source, target, kind in shape.projections:
-        if isinstance(kind, Conv2d):
-            weight = rng.integers(-8, 8, kind.weight.shape, endpoint=True) / 4
-            conv = replace(kind, weight=weight)
-            gain = conv.per_neuron(rng.choice([-1.0, 0.0, 0.5, 2.0], len(weight)))
-            linear = Composed((conv, Diagonal(gain))) if norms[target] else conv
-            projections.append(Projection(source, target, linear))
-            continue
-        # Scaled inputs and batch norm have no meaning for identities.
-        plain = kind and not norms[target] and source != INPUT
-        rows, columns = shape.sizes[target], shape.sizes[source]
-        weight = rng.integers(-8, 8, (rows, columns), endpoint=True) / 4
-        made_map: Any = Identity(rows) if plain else Dense(weight)
-        # A kernel's neurons share a scale, so a gain of each neuron's own would leave the grid.
-        if norms[target] and target not in shape.convolved():
-            gain = rng.choice([-1.0, 0.0, 0.5, 2.0], rows)
-            made_map = Composed((made_map, Diagonal(gain)))
-        projections.append(Projection(source, target, made_map))
-    read = Input(shape.sizes[INPUT], maximum, scale, offset, constant)
-    full = np.full((timesteps, read.size), float(maximum))
-    if not constant and draw(st.booleans()):
-        full[::2] = 0
-    sent = {INPUT: scale * full + offset}
-    made = []
-    for name, size in list(shape.sizes.items())[1:]:
-        kind = draw(st.sampled_from(READOUTS if name == READOUT else 3 * kinds))
-        bias = rng.integers(-4, 4, size) / 4 - 3 * (rng.random(size) < 0.3)
-        current = np.zeros((timesteps, size))
-        for p in projections:
-            if p.target == name and p.source in sent:
-                current += p.map.apply(sent[p.source])
-        population = Population(name, size, float_neurons.Integrator(), bias)
-        neuron = _hard_neuron(rng, kind, current + bias)
-        made.append(replace(population, neuron=neuron))
-        sent[name] = neuron.run((current + bias)[:, None])[0][:, 0]
-    return Network(
-        read,
-        tuple(made),
-        tuple(projections),
-        timesteps,
-        timesteps,
-    )
-
-
-def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> FloatNeuron:
-    """A neuron that gets `current` float64 [time, neuron] under the stimulus."""
-    timesteps, size = current.shape
-    inclusive = bool(rng.integers(2))
-
-    def at_some_time(values: np.ndarray) -> np.ndarray:
-        chosen = values[rng.integers(timesteps, size=size), np.arange(size)]
-        return np.where(rng.random(size) < 0.5, values.max(axis=0), chosen)
-
-    near = rng.choice([-0.25, 0.0, 0.0, 0.25], size)
-    if kind == "integrator":
-        return float_neurons.Integrator()
-    if kind == "threshold":
-        return float_neurons.Threshold(at_some_time(current) + near, inclusive)
-    if kind in SECOND_ORDER:
-        return hard_second_order(rng, kind, np.maximum(at_some_time(current) + near, 0.25))
-    if kind == "tropical":
-        # The membrane can be left out, but for one neuron in most populations.
-        threshold = np.maximum(at_some_time(current) + near, 0.25)
-        decay, reset, initial = rng.integers(0, 4, size) / 4, np.zeros(size), np.zeros(size)
-        odd = rng.integers(size)
-        above = threshold[odd] + decay[odd] + rng.integers(0, 2) / 4
-        violation = rng.choice(
-            ["none", "growth", "growth", "reset", "initial", "threshold", "edge"]
-        )
-        if violation == "growth":
-            decay[odd] = -threshold[odd] * rng.choice([0.5, 1.0])
-        if violation == "reset":
-            reset[odd] = above
-        if violation == "initial":
-            initial[odd] = above
-        if violation == "threshold":
-            threshold[odd] = -decay[odd] - rng.integers(0, 2) / 4
-        if violation == "edge":
-            threshold[odd] = decay[odd] = 0.0
-        return float_neurons.TropicalLIF(threshold, decay, reset, initial, inclusive)
-    tau = rng.choice([0.0, 0.5, 0.75, 1.0], size)
-    synaptic = rng.choice([0.0, 0.5, 1.0], size)
-    if kind == "li":
-        return float_neurons.LeakyIntegrator(tau)
-    if kind == "cubali":
-        return float_neurons.CubaLI(tau, synaptic)
-    epsilon, stride = float(rng.choice([0.0, 0.5, 1.0])), int(rng.integers(1, size, endpoint=True))
-    never = np.full(size, 2.0**20)
-    reset_mode = str(rng.choice(list(RESETS)))
-
-    def made(threshold: np.ndarray) -> FloatNeuron:
-        reset = np.where(rng.random(size) < 0.5, threshold, rng.integers(-4, 4, size) / 4)
-        if kind == "lif":
-            return float_neurons.LIF(threshold, tau, inclusive, reset, reset_mode)
-        if kind == "cubalif":
-            return float_neurons.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
-        if kind == "logmax":
-            return float_neurons.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
-        return float_neurons.UltraDLIF(threshold, tau, kind, inclusive, stride)
-
-    free = made(never).run(current[:, None])[1][:, 0] + never
-    return made(at_some_time(free) * rng.choice([0.5, 1.0, 1.0], size) + near)
+def second_order_programs(*kinds: str) -> st.SearchStrategy[integer.Program]:
+    """Programs of models with two state words, or of these kinds, with a read-out that leaks."""
+    chosen = kinds or (*SPIKING, *SPIKING, *KINDS)
+    return programs(kinds=chosen, readouts=("integrator", "leaky_sum"))

@@ -1,6 +1,6 @@
 """Every bug planted in the kernels on the processor's vectors must be found.
 
-As in `test_planted_bugs.py`, but compiled: plain Python has no such vectors.
+As in `test_fast.py`, but compiled: plain Python has no such vectors.
 """
 
 import pytest

@@ -10,7 +10,7 @@ from support.comparisons import (
     threshold_is_exact,
 )
 from support.planting import copy_of
-from support.strategies.programs import KINDS
+from support.strategies.shapes import KINDS
 from ultralif_deploy.network import neurons as float_neurons
 
 

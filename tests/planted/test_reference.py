@@ -1,16 +1,14 @@
-"""Every planted bug must be found by the comparison that the real tests make.
+"""Every bug planted in the reference must be found by the comparison that the real tests make.
 
-A bug is a textual substitution in a copy of a product module; the copy replaces the module in a
-copy of the simulator that uses it. Numba kernels run as plain Python.
+A bug is a change in a copy of a product module; the copy replaces the module in a copy of the
+simulator that uses it.
 """
 
 import importlib
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 
 from support.comparisons import (
     MODELS,
@@ -18,58 +16,16 @@ from support.comparisons import (
     runs_follow_spec,
     step_follows_spec,
 )
-from support.planting import PLAIN, copy_of
-from support.strategies.programs import KINDS, LEAKY, programs
+from support.planted_simulators import (
+    REFERENCE_AT,
+    drawn_for,
+    planted_fast,
+    planted_fixed,
+    planted_reference,
+)
+from support.strategies.programs import programs
+from support.strategies.shapes import LEAKY
 from ultralif_deploy.program.neurons import LIF, CubaLI, CubaLIF
-from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.trace import Trace
-from ultralif_deploy.simulators.reference import simulator as reference
-
-REFERENCE_AT = "ultralif_deploy.simulators.reference"
-
-
-def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
-    """The reference with bugs in its loop or in its updates, wherever the text stands."""
-    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
-    text = Path(updates.__file__).read_text("utf-8")
-    inside = [change for change in changes if change[0] in text]
-    others = [change for change in changes if change[0] not in text]
-    made = copy_of(f"{REFERENCE_AT}.updates", *inside, **replaced)
-    planted = copy_of(f"{REFERENCE_AT}.simulator", *others, UPDATES=made.UPDATES)
-    planted.step = made.step
-    return planted
-
-
-def planted_fixed(old: str, new: str) -> ModuleType:
-    """The reference on top of a changed `fixed`."""
-    fixed = copy_of("ultralif_deploy.program.fixed", (old, new))
-    return planted_reference(
-        leak=fixed.leak,
-        saturate=fixed.saturate,
-        clip=fixed.clip,
-        spike_count=fixed.spike_count,
-        saturate_readout=fixed.saturate_readout,
-        FRACTION_BITS=fixed.FRACTION_BITS,
-    )
-
-
-def planted_fast(*changes: tuple[str, str]) -> ModuleType:
-    """The fast simulator on top of changed kernels, all in plain Python."""
-    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
-    updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
-    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
-
-
-def drawn_for(bug: str) -> st.SearchStrategy[Program]:
-    """Programs of the neuron kinds that a bug names, or of all."""
-    names = {
-        "leaky": ("lif", "cubalif"),
-        "ring": ("released", "paper"),
-        "soft": ("logmax",),
-        **{kind: (kind,) for kind in KINDS},
-    }
-    kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
-    return programs(kinds=kinds)
 
 
 def test_unchanged_copies_pass_the_comparisons():
@@ -357,143 +313,3 @@ def test_a_subtraction_that_wraps_breaks_the_specification():
     planted = planted_reference(("u = clip(u - fired * reset, bits)", "u = u - fired * reset"))
     with pytest.raises(AssertionError):
         step_follows_spec(planted.step, [m for m in MODELS if isinstance(m, LIF)], planted=True)
-
-
-KERNELS = {
-    "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
-    "tropical reset forgotten": ("reset[n] if fired else u", "u"),
-    "wrong ring neighbour": (
-        "left = (np.arange(size) - stride)",
-        "left = (np.arange(size) - 2 * stride)",
-    ),
-    "ring stride ignored": ("right = (np.arange(size) + stride)", "right = (np.arange(size) + 1)"),
-    "soft table kept beyond its end": (
-        "if entry < len(table) else 0",
-        "if entry < len(table) else table[-1]",
-    ),
-    "soft maximum not saturated": (
-        "saturate(max(kept, drive) + extra)",
-        "max(kept, drive) + extra",
-    ),
-    "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
-    "ring compared after the reset": (
-        "v[b, n] = 0 if fired else u[n]",
-        "v[b, n] = u[n] = 0 if fired else u[n]",
-    ),
-    "ring without saturation": ("u[n] = saturate(kept + drive)", "u[n] = kept + drive"),
-    "leaky membrane not saturated": ("    u = held(u, top)\n", ""),
-    "leaky held at equality": ("before > limit", "before >= limit"),
-    "leaky late from subtraction on": ("mode >= LATE_VALUE", "mode >= LATE_SUBTRACT"),
-    "leaky late value subtracted": ("reset if mode == LATE_VALUE else", "reset if False else"),
-    "leaky synapse of the first neuron": (
-        "                v[b, size + n] = i\n                total",
-        "                v[b, size] = i\n                total",
-    ),
-    "readouts leak their synapse twice": (
-        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)",
-        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) "
-        "+ leak(i, np.int64(decay[n]), bits))",
-    ),
-    "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
-    "events left over from before": ("partial[n] = 0", "pass"),
-}
-
-
-@pytest.mark.parametrize("bug", KERNELS)
-def test_bugs_in_the_kernels_are_found(bug):
-    with pytest.raises(AssertionError):
-        back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
-
-
-CONVOLUTIONS = {
-    "taps mirrored": ("taps[a, k]", "taps[tall - 1 - a, k]"),
-    "stride ignored": ("if off != 0 or i < 0", "if i < 0"),
-    "padding forgotten": ("y + top - a * tap_down", "y - a * tap_down"),
-    "dilation forgotten": ("y + top - a * tap_down", "y + top - a"),
-    "first group for all": ("first = c // inner * outer", "first = 0"),
-    "values taken for spikes": ("+= value * np.int32(row[o])", "+= np.int32(row[o])"),
-    "sums left over": ("sums[:] = 0", "pass"),
-    "border wraps": ("i < 0 or i >= rows", "i >= rows"),
-    "channel last": ("o * rows * columns + place] +=", "place * out + o] +="),
-}
-GATHER = {
-    "gathered without padding": ("i * down + a * tap_down - top", "i * down + a * tap_down"),
-    "gathered without stride": ("j * right + k * tap_right", "j + k * tap_right"),
-    "gathered kernel transposed": ("(c * tall + a) * wide + k", "(c * wide + k) * tall + a"),
-}
-
-
-@pytest.mark.parametrize("bug", CONVOLUTIONS | GATHER)
-def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
-    kernels = copy_of(
-        "ultralif_deploy.simulators.fast.conv_kernels", PLAIN, (CONVOLUTIONS | GATHER)[bug]
-    )
-    forms = copy_of("ultralif_deploy.simulators.fast.synapses", conv_kernels=kernels)
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
-    if bug in GATHER:  # products alone
-        module.TIMED_ROWS = 1
-        module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
-    with pytest.raises((AssertionError, IndexError)):
-        back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
-
-
-FAST = {
-    "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
-    "delayed projections act late once": ("            last = now\n", "            pass\n"),
-    "read-out bias once a block": ("+ len(current) * bias", "+ bias"),
-    "initial value ignored": (
-        "p.neuron.initial_state(p.size)",
-        "0 * p.neuron.initial_state(p.size)",
-    ),
-    "second projection replaces the first": (
-        "total = term if total is None",
-        "total = term if True",
-    ),
-}
-
-
-@pytest.mark.parametrize("bug", FAST)
-def test_bugs_in_the_fast_simulator_are_found(bug):
-    updates = importlib.import_module("ultralif_deploy.simulators.fast.updates")
-    if FAST[bug][0] in Path(updates.__file__).read_text("utf-8"):
-        updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
-        module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
-    else:
-        module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
-    with pytest.raises((AssertionError, ValueError)):
-        back_ends_agree(module.load, planted=True)
-
-
-ROW_GRAPH = {
-    "fires at equality": ('"Greater"', '"GreaterOrEqual"'),
-    "bias ignored": ("threshold.astype(np.int64) - bias", "threshold.astype(np.int64)"),
-    "read-out bias once": ("len(inputs) * self.readout_bias", "self.readout_bias"),
-}
-
-
-@pytest.mark.parametrize("bug", ROW_GRAPH)
-def test_bugs_in_the_row_graph_are_found(bug):
-    module = copy_of("ultralif_deploy.simulators.fast.row_graph", ROW_GRAPH[bug])
-
-    class Planted:
-        def __init__(self, program):
-            self.graph = module.RowGraph(program)
-            self.judge = reference.load(program)
-
-        def run(self, inputs, record):
-            logits, spikes = self.graph.run(inputs)
-            counts = self.judge.run(inputs).counts
-            return Trace(logits, counts, spikes)
-
-    def load(program):
-        return Planted(program) if module.expressible(program) else reference.load(program)
-
-    chains = programs(kinds=("threshold",), delayed=False, chain=True)
-    with pytest.raises(AssertionError):
-        back_ends_agree(load, drawn=chains, planted=True)
-
-
-def test_a_change_that_does_not_apply_is_an_error():
-    with pytest.raises(AssertionError, match="occurs 0 times"):
-        copy_of("ultralif_deploy.program.fixed", ("no such text", ""))
-    assert np.array_equal(copy_of("ultralif_deploy.program.fixed").leak(5, 0, 12), 5)

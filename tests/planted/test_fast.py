@@ -1,0 +1,151 @@
+"""Every bug planted in the fast simulator must be found by the comparison of the real tests."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from support.comparisons import (
+    back_ends_agree,
+)
+from support.planted_simulators import (
+    drawn_for,
+    planted_fast,
+)
+from support.planting import PLAIN, copy_of
+from support.strategies.programs import programs
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.reference import simulator as reference
+
+KERNELS = {
+    "threshold fires at equality": ("+ bias[n] > limit[n]", "+ bias[n] >= limit[n]"),
+    "tropical reset forgotten": ("reset[n] if fired else u", "u"),
+    "wrong ring neighbour": (
+        "left = (np.arange(size) - stride)",
+        "left = (np.arange(size) - 2 * stride)",
+    ),
+    "ring stride ignored": ("right = (np.arange(size) + stride)", "right = (np.arange(size) + 1)"),
+    "soft table kept beyond its end": (
+        "if entry < len(table) else 0",
+        "if entry < len(table) else table[-1]",
+    ),
+    "soft maximum not saturated": (
+        "saturate(max(kept, drive) + extra)",
+        "max(kept, drive) + extra",
+    ),
+    "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
+    "ring compared after the reset": (
+        "v[b, n] = 0 if fired else u[n]",
+        "v[b, n] = u[n] = 0 if fired else u[n]",
+    ),
+    "ring without saturation": ("u[n] = saturate(kept + drive)", "u[n] = kept + drive"),
+    "leaky membrane not saturated": ("    u = held(u, top)\n", ""),
+    "leaky held at equality": ("before > limit", "before >= limit"),
+    "leaky late from subtraction on": ("mode >= LATE_VALUE", "mode >= LATE_SUBTRACT"),
+    "leaky late value subtracted": ("reset if mode == LATE_VALUE else", "reset if False else"),
+    "leaky synapse of the first neuron": (
+        "                v[b, size + n] = i\n                total",
+        "                v[b, size] = i\n                total",
+    ),
+    "readouts leak their synapse twice": (
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)",
+        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) "
+        "+ leak(i, np.int64(decay[n]), bits))",
+    ),
+    "last event of a group lost": ("range(whole, stop)", "range(whole, stop - 1)"),
+    "events left over from before": ("partial[n] = 0", "pass"),
+}
+
+
+@pytest.mark.parametrize("bug", KERNELS)
+def test_bugs_in_the_kernels_are_found(bug):
+    with pytest.raises(AssertionError):
+        back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
+
+
+CONVOLUTIONS = {
+    "taps mirrored": ("taps[a, k]", "taps[tall - 1 - a, k]"),
+    "stride ignored": ("if off != 0 or i < 0", "if i < 0"),
+    "padding forgotten": ("y + top - a * tap_down", "y - a * tap_down"),
+    "dilation forgotten": ("y + top - a * tap_down", "y + top - a"),
+    "first group for all": ("first = c // inner * outer", "first = 0"),
+    "values taken for spikes": ("+= value * np.int32(row[o])", "+= np.int32(row[o])"),
+    "sums left over": ("sums[:] = 0", "pass"),
+    "border wraps": ("i < 0 or i >= rows", "i >= rows"),
+    "channel last": ("o * rows * columns + place] +=", "place * out + o] +="),
+}
+GATHER = {
+    "gathered without padding": ("i * down + a * tap_down - top", "i * down + a * tap_down"),
+    "gathered without stride": ("j * right + k * tap_right", "j + k * tap_right"),
+    "gathered kernel transposed": ("(c * tall + a) * wide + k", "(c * wide + k) * tall + a"),
+}
+
+
+@pytest.mark.parametrize("bug", CONVOLUTIONS | GATHER)
+def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
+    kernels = copy_of(
+        "ultralif_deploy.simulators.fast.conv_kernels", PLAIN, (CONVOLUTIONS | GATHER)[bug]
+    )
+    forms = copy_of("ultralif_deploy.simulators.fast.synapses", conv_kernels=kernels)
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
+    if bug in GATHER:  # products alone
+        module.TIMED_ROWS = 1
+        module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
+    with pytest.raises((AssertionError, IndexError)):
+        back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
+
+
+FAST = {
+    "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
+    "delayed projections act late once": ("            last = now\n", "            pass\n"),
+    "read-out bias once a block": ("+ len(current) * bias", "+ bias"),
+    "initial value ignored": (
+        "p.neuron.initial_state(p.size)",
+        "0 * p.neuron.initial_state(p.size)",
+    ),
+    "second projection replaces the first": (
+        "total = term if total is None",
+        "total = term if True",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", FAST)
+def test_bugs_in_the_fast_simulator_are_found(bug):
+    updates = importlib.import_module("ultralif_deploy.simulators.fast.updates")
+    if FAST[bug][0] in Path(updates.__file__).read_text("utf-8"):
+        updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+    else:
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
+    with pytest.raises((AssertionError, ValueError)):
+        back_ends_agree(module.load, planted=True)
+
+
+ROW_GRAPH = {
+    "fires at equality": ('"Greater"', '"GreaterOrEqual"'),
+    "bias ignored": ("threshold.astype(np.int64) - bias", "threshold.astype(np.int64)"),
+    "read-out bias once": ("len(inputs) * self.readout_bias", "self.readout_bias"),
+}
+
+
+@pytest.mark.parametrize("bug", ROW_GRAPH)
+def test_bugs_in_the_row_graph_are_found(bug):
+    module = copy_of("ultralif_deploy.simulators.fast.row_graph", ROW_GRAPH[bug])
+
+    class Planted:
+        def __init__(self, program):
+            self.graph = module.RowGraph(program)
+            self.judge = reference.load(program)
+
+        def run(self, inputs, record):
+            logits, spikes = self.graph.run(inputs)
+            counts = self.judge.run(inputs).counts
+            return Trace(logits, counts, spikes)
+
+    def load(program):
+        return Planted(program) if module.expressible(program) else reference.load(program)
+
+    chains = programs(kinds=("threshold",), delayed=False, chain=True)
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=chains, planted=True)

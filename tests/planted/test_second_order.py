@@ -1,0 +1,172 @@
+"""Every bug planted in the models with two state words must be found."""
+
+from types import ModuleType
+
+import pytest
+
+from support.comparisons import MODELS as SPECIFIED
+from support.comparisons import back_ends_agree, runs_follow_spec, spec_name, step_follows_spec
+from support.planting import PLAIN, copy_of
+from support.strategies.programs import programs, second_order_programs
+from support.strategies.second_order import MODELS, SPIKING
+from ultralif_deploy.program.neurons import SECOND_ORDER
+from ultralif_deploy.simulators.reference.updates import UPDATES
+
+
+def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
+    package = "ultralif_deploy.simulators.reference"
+    module = copy_of(f"{package}.second_order", *changes, **replaced)
+    updates = UPDATES | dict.fromkeys(SECOND_ORDER, module.second_order_step)
+    planted = copy_of(f"{package}.simulator", UPDATES=updates)
+    planted.step = lambda neuron, *state: updates[type(neuron)](neuron, *state)
+    return planted
+
+
+def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+    module = copy_of("ultralif_deploy.simulators.fast.second_order", PLAIN, *changes)
+    updates = copy_of("ultralif_deploy.simulators.fast.updates", second_order=module)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+
+
+def concerned(bug: str) -> tuple[str, ...]:
+    return tuple(kind for kind in SPIKING if bug.startswith(kind)) or SPIKING
+
+
+def test_unchanged_copies_pass_the_comparisons() -> None:
+    back_ends_agree(planted_fast().load, drawn=second_order_programs(), examples=20, planted=True)
+    runs_follow_spec(
+        planted_reference().load, examples=20, planted=True, drawn=second_order_programs()
+    )
+
+
+FIXED = {
+    "rounds down": ("(product + (1 << (bits - 1))) >> bits", "product >> bits"),
+    "halves downwards": ("(1 << (bits - 1))) >> bits", "(1 << (bits - 1)) - 1) >> bits"),
+    "rounds toward zero": (
+        "return (product + (1 << (bits - 1))) >> bits",
+        "return abs(product) // (1 << bits) * (1 if product >= 0 else -1)",
+    ),
+    "two's complement saturation": ("max(v, -top), top)", "max(v, -top - 1), top)"),
+    "one bit less": ("top = (1 << (bits - 1)) - 1", "top = (1 << (bits - 2)) - 1"),
+    "not saturated": ("return min(max(v, -top), top)", "return v"),
+}
+
+
+@pytest.mark.parametrize("bug", FIXED)
+def test_arithmetic_bugs_are_found(bug: str) -> None:
+    fixed = copy_of("ultralif_deploy.program.fixed", FIXED[bug])
+    module = planted_reference(rounded=fixed.rounded, clip=fixed.clip)
+    models = [m for m in SPECIFIED if spec_name(m) in MODELS]
+    with pytest.raises(AssertionError):
+        step_follows_spec(module.step, models, planted=True)
+    with pytest.raises(AssertionError):
+        back_ends_agree(module.load, drawn=second_order_programs(*SPIKING), planted=True)
+
+
+REFERENCE = {
+    "silif forgets the old spike": ('    s = int(u > p["threshold"])\n', "    s = 0\n"),
+    "silif fires at equality": (
+        'return u > p["threshold"], u, w',
+        'return u >= p["threshold"], u, w',
+    ),
+    "silif w forgets the spike": (' + p["b"] * s', ""),
+    "silif resets after the leak": (
+        '(u - p["reset"] * s + w), p["coefficient_bits"])',
+        '(u + w), p["coefficient_bits"]) - p["reset"] * s',
+    ),
+    "silif adds w": ("clip(kept - w + drive", "clip(kept + w + drive"),
+    "silif w lags": ("clip(kept - w + drive", "clip(kept + drive"),
+    "csilif conjugates": (' - p["imaginary"] * y', ' + p["imaginary"] * y'),
+    "csilif y leaks into itself alone": ('rounded(p["imaginary"] * r + p', "rounded(p"),
+    "csilif drives both parts": (
+        'y, p["coefficient_bits"])\n',
+        'y, p["coefficient_bits"]) + drive\n',
+    ),
+    "adalif ignores the adaptation": ('v > p["threshold"] + c', 'v > p["threshold"]'),
+    "adalif keeps its membrane": ("0 if fired else v", "v"),
+    "adalif adapts in silence": ('p["jump"] * int(fired)', 'p["jump"]'),
+    "drive in state units": ('(current[n] << p["shift"]) + bias[n]', "current[n] + bias[n]"),
+    "bias shifted": (
+        '(current[n] << p["shift"]) + bias[n]',
+        '(current[n] + bias[n]) << p["shift"]',
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", REFERENCE)
+def test_bugs_in_the_reference_are_found(bug: str) -> None:
+    load = planted_reference(REFERENCE[bug]).load
+    with pytest.raises(AssertionError):
+        back_ends_agree(load, drawn=second_order_programs(*concerned(bug)), planted=True)
+    with pytest.raises(AssertionError):
+        runs_follow_spec(load, planted=True, drawn=second_order_programs(*concerned(bug)))
+
+
+LEAKY_SUM = {
+    "the sum forgets": ("return False, total + u, u", "return False, u, u"),
+    "the sum lags": ("return False, total + u, u", "return False, total, u"),
+    "the sum saturates": (
+        "return False, total + u, u",
+        'return False, clip(total + u, p["state_bits"]), u',
+    ),
+    "no leak": (
+        'rounded(p["alpha"] * u, p["coefficient_bits"]) + drive',
+        "u + drive",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", LEAKY_SUM)
+def test_bugs_in_the_read_out_are_found(bug: str) -> None:
+    module = planted_reference(LEAKY_SUM[bug])
+    chosen = programs(kinds=("threshold",), readouts=("leaky_sum",))
+    with pytest.raises(AssertionError):
+        back_ends_agree(module.load, drawn=chosen, planted=True)
+
+
+KERNELS = {
+    "silif stores w unsaturated": ("+ b[n] * s, width[n])", "+ b[n] * s, 64)"),
+    "silif forgets the old spike": ("reset[n] * s + w)", "w)"),
+    "csilif x feeds y": ("rounded(imaginary[n] * r + real", "rounded(imaginary[n] * x + real"),
+    "csilif fires at equality": ("= x > threshold[n]", "= x >= threshold[n]"),
+    "adalif compares with the leaked threshold": (
+        "v > threshold[n] + c",
+        "v > threshold[n] + rounded(beta[n] * c, fraction[n])",
+    ),
+    "adalif saturates late": ("state[k, size + n] = clip(c, width[n])", "state[k, size + n] = c"),
+}
+
+
+@pytest.mark.parametrize("bug", KERNELS)
+def test_bugs_in_the_kernels_are_found(bug: str) -> None:
+    with pytest.raises(AssertionError):
+        back_ends_agree(
+            planted_fast(KERNELS[bug]).load,
+            drawn=second_order_programs(*concerned(bug)),
+            planted=True,
+        )
+
+
+FAST = {
+    "logits are the second word": (
+        *("simulator", "[:, : program.readout.size]"),
+        "[:, -program.readout.size :]",
+    ),
+    "read-out sums currents": ("updates", "LeakySum: _leaky_sum", "LeakySum: _integrator"),
+    "read-out adds the first word": (
+        "updates",
+        "_words(p), block.state)",
+        "_words(p), block.state[:, ::-1])",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", FAST)
+def test_bugs_in_the_fast_simulator_are_found(bug: str) -> None:
+    where, old, new = FAST[bug]
+    package = "ultralif_deploy.simulators.fast"
+    updates = copy_of(f"{package}.updates", *([(old, new)] if where == "updates" else []))
+    changes = [(old, new)] if where == "simulator" else []
+    module = copy_of(f"{package}.simulator", *changes, UPDATES=updates.UPDATES)
+    with pytest.raises((AssertionError, ValueError)):
+        back_ends_agree(module.load, drawn=second_order_programs(), planted=True)

@@ -1,0 +1,61 @@
+"""Simulators with bugs: the reference and the fast one on copies of their modules.
+
+Numba kernels run as plain Python.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from hypothesis import strategies as st
+
+from support.planting import PLAIN, copy_of
+from support.strategies.programs import programs
+from support.strategies.shapes import KINDS
+from ultralif_deploy.program.program import Program
+
+REFERENCE_AT = "ultralif_deploy.simulators.reference"
+
+
+def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
+    """The reference with bugs in its loop or in its updates, wherever the text stands."""
+    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
+    text = Path(updates.__file__).read_text("utf-8")
+    inside = [change for change in changes if change[0] in text]
+    others = [change for change in changes if change[0] not in text]
+    made = copy_of(f"{REFERENCE_AT}.updates", *inside, **replaced)
+    planted = copy_of(f"{REFERENCE_AT}.simulator", *others, UPDATES=made.UPDATES)
+    planted.step = made.step
+    return planted
+
+
+def planted_fixed(old: str, new: str) -> ModuleType:
+    """The reference on top of a changed `fixed`."""
+    fixed = copy_of("ultralif_deploy.program.fixed", (old, new))
+    return planted_reference(
+        leak=fixed.leak,
+        saturate=fixed.saturate,
+        clip=fixed.clip,
+        spike_count=fixed.spike_count,
+        saturate_readout=fixed.saturate_readout,
+        FRACTION_BITS=fixed.FRACTION_BITS,
+    )
+
+
+def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+    """The fast simulator on top of changed kernels, all in plain Python."""
+    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
+    updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
+    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+
+
+def drawn_for(bug: str) -> st.SearchStrategy[Program]:
+    """Programs of the neuron kinds that a bug names, or of all."""
+    names = {
+        "leaky": ("lif", "cubalif"),
+        "ring": ("released", "paper"),
+        "soft": ("logmax",),
+        **{kind: (kind,) for kind in KINDS},
+    }
+    kinds = next((kinds for name, kinds in names.items() if name in bug), KINDS)
+    return programs(kinds=kinds)
