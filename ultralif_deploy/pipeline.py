@@ -1,6 +1,6 @@
 """The whole way as functions: what the commands `anneal`, `quantize`, `verify`, `deploy` call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,13 @@ from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program.description import describe_program
-from ultralif_deploy.readers.nir.misreadings import warn_of_ties
+from ultralif_deploy.readers.nir.misreadings import deciding_ties
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
@@ -112,9 +113,9 @@ def deploy(
         test, encoder = source.data.test, source.encoder
         measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
     measured["accuracy"]["max_gap"] = max_gap
-    measured["accuracy"]["file"] = _file_accuracy(source, measured)
+    measured["accuracy"]["file"] = file_accuracy(source.record)
     passes = pass_savings(network, skip_passes)
-    warn_of_ties(measured["populations"], source.assumptions)
+    doubts = (*source.assumptions.findings, *_measured_doubts(source, measured))
     with progress.stage("compare back ends") as update:
         inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
         compared = certify(
@@ -126,7 +127,7 @@ def deploy(
     energy = energy_report(counter.events(), described)
     digest = sha256_file(directory / PROGRAM_FILE)
     report = deployment_report(
-        source, passed, program, measured, passes, compared, energy, digest, command, how
+        source, doubts, passed, program, measured, passes, compared, energy, digest, command, how
     )
     write_report(directory, report)
     compared.check()
@@ -144,12 +145,13 @@ def _check_gap(max_gap: float | None, source: Deployable) -> None:
         raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
 
 
-def _file_accuracy(source: Deployable, measured: Measured) -> float | None:
-    """The accuracy that the file states; a misfit with the measured one becomes a warning."""
+def _measured_doubts(source: Deployable, measured: Measured) -> Iterator[Finding]:
+    """What speaks against the settings, now that the network has run with them."""
     soft = measured["accuracy"]["soft"]
     if source.soft is not None and soft is not None:
-        compare_with_file(source.record, soft, len(source.data.test.x), source.assumptions)
-    return file_accuracy(source.record)
+        yield from compare_with_file(source.record, soft, len(source.data.test.x))
+    if source.assumptions.is_default("fires"):
+        yield from deciding_ties(measured["populations"])
 
 
 def _annealed(

@@ -14,7 +14,7 @@ from support.comparisons import (
     step_follows_spec,
 )
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program import fixed, program
+from ultralif_deploy.program import fixed, neurons, program
 from ultralif_deploy.program.graph import Dense, Identity, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program

@@ -8,11 +8,11 @@ from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.data.samples import (
     channels_come_last,
     check_pixels,
-    warn_of_rounding,
-    warn_of_saturation,
+    rounded_pixels,
+    saturated_counts,
 )
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import Chosen
 from ultralif_deploy.sources.inputs import settle_encoder
 from ultralif_deploy.sources.settings import Settings
 
@@ -27,27 +27,23 @@ def bytes_up_to(top, shape=(9, 4, 4)):
     return x
 
 
-def kinds(assumptions):
-    return [finding.kind for finding in assumptions.findings]
+def kinds(findings):
+    return [finding.kind for finding in findings]
 
 
 def test_byte_images_of_zeros_and_ones_are_refused():
     message = "d: x_test: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as"
     with pytest.raises(UltralifError, match=message):
-        check_pixels(dataset(bytes_up_to(1)), Assumptions())
+        check_pixels(dataset(bytes_up_to(1)))
 
 
 def test_images_that_are_as_they_should_be():
     for x in (bytes_up_to(255), bytes_up_to(0), bytes_up_to(1) > 0, bytes_up_to(255) / 255.0):
-        assumptions = Assumptions()
-        check_pixels(dataset(x), assumptions)
-        assert kinds(assumptions) in ([], ["dark-images"] if x.max() == 0 else [])
+        assert kinds(check_pixels(dataset(x))) in ([], ["dark-images"] if x.max() == 0 else [])
 
 
 def test_dark_images_are_warned_of():
-    assumptions = Assumptions()
-    check_pixels(dataset(bytes_up_to(16)), assumptions)
-    (finding,) = assumptions.findings
+    (finding,) = check_pixels(dataset(bytes_up_to(16)))
     assert finding.kind == "dark-images"
     assert "the brightest pixel is 16, where 255 is a full one" in finding.text
 
@@ -55,16 +51,14 @@ def test_dark_images_are_warned_of():
 def test_counts_are_no_images():
     x = bytes_up_to(255).astype(np.uint16) + 200
     with pytest.raises(UltralifError, match="as counts of events have, and images do not; give "):
-        check_pixels(dataset(x), Assumptions())
+        check_pixels(dataset(x))
 
 
 def test_rounded_images_are_warned_of():
-    exact, assumptions = bytes_up_to(255) / np.float32(255), Assumptions()
-    warn_of_rounding(dataset(exact.astype(np.float32)), assumptions)
-    warn_of_rounding(dataset(bytes_up_to(255)), assumptions)
-    assert kinds(assumptions) == []
-    warn_of_rounding(dataset(np.full((2, 3), 0.5 / 255, np.float32)), assumptions)
-    (finding,) = assumptions.findings
+    exact = bytes_up_to(255) / np.float32(255)
+    assert rounded_pixels(dataset(exact.astype(np.float32))) == ()
+    assert rounded_pixels(dataset(bytes_up_to(255))) == ()
+    (finding,) = rounded_pixels(dataset(np.full((2, 3), 0.5 / 255, np.float32)))
     assert finding.kind == "rounded-images"
     assert "by up to 0.002 of 1" in finding.text
 
@@ -72,11 +66,8 @@ def test_rounded_images_are_warned_of():
 def test_saturated_events_are_counted():
     x = np.zeros((3, 4, 5), dtype=np.uint16)
     x[0, :2, 0] = 200
-    assumptions = Assumptions()
-    warn_of_saturation(Encoder("events", 4), dataset(x), assumptions)
-    assert kinds(assumptions) == []
-    warn_of_saturation(Encoder("events", 2), dataset(x), assumptions)
-    (finding,) = assumptions.findings
+    assert saturated_counts(Encoder("events", 4), dataset(x)) == ()
+    (finding,) = saturated_counts(Encoder("events", 2), dataset(x))
     assert finding.text.startswith("d: 1 of 30 event counts are above 255")
 
 
@@ -107,10 +98,9 @@ SPIKES = np.minimum(COUNTS, 1)
 
 def settled(x, option=None, told=1, default="rate", stored=None):
     """The encoder, and the texts of what is ambiguous; T is told unless it is None."""
-    assumptions = Assumptions()
-    assumptions.add("timesteps", told or 10, "option" if told else "default")
-    encoder = settle_encoder(
-        Settings(encoding=option), stored or {}, dataset(x), 32, assumptions, default
+    timesteps = Chosen("timesteps", told or 10, "option" if told else "default")
+    encoder, assumptions = settle_encoder(
+        Settings(encoding=option), stored or {}, dataset(x), 32, timesteps, default
     )
     return encoder, [f for f in assumptions.findings if f.kind == "ambiguous"]
 

@@ -5,7 +5,8 @@ import numpy as np
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import MOST_EVENTS, Encoder, whole_counts
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import AMBIGUOUS, Assumptions
+from ultralif_deploy.findings.assumptions import AMBIGUOUS
+from ultralif_deploy.findings.findings import Finding
 
 DARK = 25
 """Byte images without a brighter pixel are likely to have another scale: a tenth of 255."""
@@ -20,8 +21,8 @@ ROUNDED = 1e-6
 """Float pixels that miss a multiple of 1/255 by more are rounded in a way that shows."""
 
 
-def check_pixels(dataset: Dataset, assumptions: Assumptions) -> None:
-    """Refuse samples that are no images, and warn of those that look wrong.
+def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
+    """Refuse samples that are no images, and return a warning of those that look wrong.
 
     Raises:
         UltralifError: values above 255, or byte images that hold 0 and 1 alone.
@@ -33,63 +34,64 @@ def check_pixels(dataset: Dataset, assumptions: Assumptions) -> None:
             "--encoding events, or images of 0 to 255"
         )
     if x.dtype != np.uint8:
-        return
+        return ()
     brightest = int(x.max())
     if brightest == 1:
         raise UltralifError(
             f"{what}: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool "
             "or float"
         )
-    if brightest <= DARK:
-        assumptions.warn(
+    if brightest > DARK:
+        return ()
+    return (
+        Finding(
             "dark-images",
             f"{what}: the brightest pixel is {brightest}, where 255 is a full one, so that the "
             "images are nearly black",
             "store them as float in [0, 1], or scale them to 0 to 255",
-        )
+        ),
+    )
 
 
-def warn_of_saturation(encoder: Encoder, dataset: Dataset, assumptions: Assumptions) -> None:
-    """Say how many event counts are held at 255.
-
-    Args:
-        encoder: of event data.
-        dataset: whose test samples are counted.
-        assumptions: take the warning.
-    """
+def saturated_counts(encoder: Encoder, dataset: Dataset) -> tuple[Finding, ...]:
+    """A warning where event counts are held at 255: how many are."""
     held = encoder.saturated(dataset.test.x)
-    if held:
-        frames = 1 if encoder.one_frame else dataset.test.x.shape[1] // encoder.timesteps
-        values = dataset.test.x.size // frames
-        assumptions.warn(
+    if not held:
+        return ()
+    frames = 1 if encoder.one_frame else dataset.test.x.shape[1] // encoder.timesteps
+    values = dataset.test.x.size // frames
+    return (
+        Finding(
             "saturated-events",
             f"{dataset.name}: {held:,} of {values:,} event counts are above {MOST_EVENTS} and are "
             "held at it",
             "use more timesteps, so that fewer frames are added up",
-        )
+        ),
+    )
 
 
-def warn_of_rounding(dataset: Dataset, assumptions: Assumptions) -> None:
-    """Say by how much float images are rounded to the 8 bits in which they are repeated."""
+def rounded_pixels(dataset: Dataset) -> tuple[Finding, ...]:
+    """A warning where float images lose by the 8 bits in which they are repeated: how much."""
     x = dataset.test.x
     if x.dtype.kind != "f":
-        return
+        return ()
     error = max(
         float(np.abs(block * 255 - np.rint(block * 255)).max()) / 255
         for block in np.array_split(x, max(1, x.size // BLOCK_VALUES))
     )
-    if error > ROUNDED:
-        assumptions.warn(
+    if error <= ROUNDED:
+        return ()
+    return (
+        Finding(
             "rounded-images",
             f"{dataset.name}: float pixels are rounded to 8 bits, by up to {error:.2g} of 1",
             "store the images as uint8, as the network will get them",
-        )
+        ),
+    )
 
 
-def warn_of_polarities(
-    dataset: Dataset, kind: str, timesteps: int | None, assumptions: Assumptions
-) -> None:
-    """Say that two channels without an axis of time can be read in two ways, if they can.
+def images_or_polarities(dataset: Dataset, kind: str, timesteps: int | None) -> tuple[Finding, ...]:
+    """A warning where two channels without an axis of time can be read in two ways.
 
     Whole numbers of an integer type are counts of events at T = 1; bool and floats of 0 and 1
     alone may be black and white pixels, and any samples are images as well where T is not known.
@@ -98,18 +100,19 @@ def warn_of_polarities(
         dataset: samples [sample, 2, …] or [sample, height, width, 2].
         kind: the encoding that was taken.
         timesteps: T, where an option or the network's file tells it.
-        assumptions: gets the warning.
     """
     x = dataset.test.x
     pixels = x.dtype.kind in "fb" and x.max() <= 1
     if kind == "events" and timesteps == 1 and not pixels:
-        return
+        return ()
     taken = "event counts at T = 1" if kind == "events" else "images"
-    assumptions.warn(
-        AMBIGUOUS,
-        f"{dataset.name}: samples of shape {x.shape[1:]} are images of two channels, or one frame "
-        f"of events in two polarities; {taken} are assumed",
-        _confirming(kind, whole_counts(x)),
+    return (
+        Finding(
+            AMBIGUOUS,
+            f"{dataset.name}: samples of shape {x.shape[1:]} are images of two channels, or one "
+            f"frame of events in two polarities; {taken} are assumed",
+            _confirming(kind, whole_counts(x)),
+        ),
     )
 
 

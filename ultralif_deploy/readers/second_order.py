@@ -6,9 +6,10 @@ Keys: `snn.<layer>.W.weight`, `snn.<layer>.norm.*` and one parameter per neuron 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, choose
 from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.network.network import Input, Network, Population, per_neuron
 from ultralif_deploy.network.neurons import CSiLIF, FloatNeuron, LeakySum, SiLIF
@@ -34,6 +35,14 @@ BATCH_NORM_EPSILON = 1e-5
 
 TIMESTEPS = 250
 """One second in steps of 4 ms, as the published networks were trained."""
+
+_PUBLISHED = (
+    Chosen("theta", 1.0, "published code"),
+    Chosen("initial_state", "0 (drawn at random in training)", "published code"),
+    Chosen("batch_norm_epsilon", BATCH_NORM_EPSILON, DEFAULT),
+    Chosen("readout", "sum of the membrane (trained: sum of its softmax)", DEFAULT),
+)
+"""What the file does not hold and no option changes."""
 
 _NORM = {"norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"}
 _PARAMETERS = {
@@ -58,19 +67,15 @@ class HardCheckpoint:
         network: as published, with one spike as the largest input; nothing folded.
         neuron: one of `NEURONS`.
         learned: per population, the parameters in the file by name, float64 [neuron].
-        timesteps: T.
+        steps: T.
         assumptions: settings with their sources.
-        settings: empty; there is no place for our own in such a file.
-        record: empty likewise.
     """
 
     network: Network
     neuron: str
-    learned: dict[str, _Arrays]
-    timesteps: int
+    learned: Mapping[str, _Arrays]
+    steps: Chosen[int]
     assumptions: Assumptions
-    settings: dict[str, Any]
-    record: dict[str, Any]
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -105,15 +110,11 @@ def read_second_order(
     """
     state, _ = split_state(path, content)
     layers = _layers(path, state)
-    assumptions = Assumptions()
-    kind = _kind(path, layers[0], neuron, assumptions)
-    steps = assumptions.choose("timesteps", timesteps, {}, {}, TIMESTEPS, kind=int)
-    if not 1 <= steps <= MAX_TIMESTEPS:
-        raise UltralifError(f"{path}: timesteps = {steps}; expected 1 to {MAX_TIMESTEPS}")
-    assumptions.add("theta", 1.0, "published code")
-    assumptions.add("initial_state", "0 (drawn at random in training)", "published code")
-    assumptions.add("batch_norm_epsilon", BATCH_NORM_EPSILON, "default")
-    assumptions.add("readout", "sum of the membrane (trained: sum of its softmax)", "default")
+    chosen = _kind(path, layers[0], neuron)
+    kind = chosen.value
+    steps = choose("timesteps", timesteps, {}, {}, TIMESTEPS, kind=int)
+    if not 1 <= steps.value <= MAX_TIMESTEPS:
+        raise UltralifError(f"{path}: timesteps = {steps.value}; expected 1 to {MAX_TIMESTEPS}")
     populations: list[Population] = []
     projections: list[Projection] = []
     learned: dict[str, _Arrays] = {}
@@ -133,9 +134,14 @@ def read_second_order(
         projections.append(Projection(source, name, linear))
         source, width = name, size
     network = Network(
-        Input(layers[0]["W.weight"].shape[1]), tuple(populations), tuple(projections), steps, 1
+        Input(layers[0]["W.weight"].shape[1]),
+        tuple(populations),
+        tuple(projections),
+        steps.value,
+        1,
     )
-    return HardCheckpoint(network, kind, learned, steps, assumptions, {}, {})
+    assumptions = Assumptions((chosen, steps, *_PUBLISHED))
+    return HardCheckpoint(network, kind, MappingProxyType(learned), steps, assumptions)
 
 
 def _layers(path: Path, state: dict[str, Tensor]) -> list[_Arrays]:
@@ -164,7 +170,7 @@ def _layers(path: Path, state: dict[str, Tensor]) -> list[_Arrays]:
     return [found[index] for index in range(len(found))]
 
 
-def _kind(path: Path, layer: _Arrays, option: str | None, assumptions: Assumptions) -> str:
+def _kind(path: Path, layer: _Arrays, option: str | None) -> Chosen[str]:
     names = set(layer) - {"W.weight"} - _NORM
     possible = [kind for kind, parameters in _PARAMETERS.items() if parameters == names]
     if not possible:
@@ -179,9 +185,8 @@ def _kind(path: Path, layer: _Arrays, option: str | None, assumptions: Assumptio
             f"possible: {', '.join(possible)}"
         )
     if len(possible) == 1:
-        assumptions.add("neuron", possible[0], "checkpoint")
-        return possible[0]
-    return assumptions.choose("neuron", option, {}, {}, possible[0], kind=str)
+        return Chosen("neuron", possible[0], "checkpoint")
+    return choose("neuron", option, {}, {}, possible[0], kind=str)
 
 
 def _check_layer(prefix: str, layer: _Arrays, parameters: set[str], width: int) -> int:

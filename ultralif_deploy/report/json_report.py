@@ -1,8 +1,10 @@
 """The content of report.json."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Final
 
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
@@ -18,6 +20,7 @@ VERSION: Final = 2
 
 def deployment_report(
     source: Deployable,
+    doubts: Iterable[Finding],
     network: Network,
     program: Program,
     measured: Figures,
@@ -34,6 +37,7 @@ def deployment_report(
 
     Args:
         source: what was deployed.
+        doubts: about its settings, the first noticed first.
         network: what was quantized, after the passes.
         program: what became of it.
         measured: by `verify.measuring.measure`.
@@ -55,7 +59,7 @@ def deployment_report(
         "passes": passes,
         **compared.as_dict(),
         **judgement(
-            source.assumptions.findings,
+            doubts,
             network,
             program,
             measured,

@@ -2,16 +2,18 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
 from ultralif_deploy.soft.layout import choose_side, layout
@@ -23,6 +25,8 @@ MEMBRANES = ("hard", "soft")
 
 MAX_TIMESTEPS = 100_000
 
+DEFAULT_TAU = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -30,17 +34,22 @@ class Checkpoint:
 
     Attributes:
         network: the soft network, in evaluation mode.
-        timesteps: T.
+        steps: T.
         assumptions: settings with their sources.
         settings: encoding settings that our own training stored (may be empty).
         record: the plain values of the released dictionary (best_acc, epoch, …).
     """
 
     network: SoftNetwork
-    timesteps: int
+    steps: Chosen[int]
     assumptions: Assumptions
-    settings: dict[str, Any]
-    record: dict[str, Any]
+    settings: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+    @property
+    def timesteps(self) -> int:
+        """T."""
+        return self.steps.value
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -98,79 +107,38 @@ def load(
     given = content.get(SETTINGS_KEY)
     stored = dict(given) if isinstance(given, dict) else {}
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
-    assumptions = Assumptions()
     found = layout(path, state)
     batch_norm = "bn1.running_mean" in state or "stem_bn.running_mean" in state
     name = None if ablation else released_name(path.stem)
     hints = ablation_hints(path.stem) if ablation else {} if name is None else name.hints()
-    if name is not None:
-        _compare_name(path, name, found, batch_norm, assumptions)
-    kind = _neuron_kind(path, state, ablation, neuron, stored, hints, assumptions)
+    misnamed = () if name is None else tuple(_misnamed(path, name, found, batch_norm))
+    kind, neuron_record = _neuron_kind(path, state, ablation, neuron, stored, hints)
     learned = set(_kinds(ablation)[kind].parameter_names)
-    theta_value, tau_value = default_theta(kind, ablation), 0.9
-    if "_thresh" not in learned:
-        theta_value = assumptions.choose("theta", theta, stored, {}, theta_value, kind=float)
-    elif theta is not None:
-        raise UltralifError(f"{path}: --theta {theta}: {kind} learns its threshold")
+    default = default_theta(kind, ablation)
+    theta_value, theta_record = _theta(path, kind, learned, theta, stored, default)
     # The paper's UltraDLIF has no τ at all.
-    if not {"_tau", "_log_tau"} & learned and not (ablation and kind == "ultradlif"):
-        tau_value = assumptions.choose("tau", tau, stored, {}, tau_value, kind=float)
-    elif tau is not None:
-        raise UltralifError(f"{path}: --tau {tau}: {kind} learns its decay or has none")
-    widths: tuple[int, ...] = found["widths"]
-    hidden = len(widths) - 2
-    skip_value = False
-    if hidden > 1:
-        skip_value = assumptions.choose("skip", skip, stored, hints, False, kind=bool)
-        if len(set(widths[1:-1])) == 1:
-            assumptions.warn_of_default(
-                "skip", "residual connections: neither the file nor its name tells", "--no-skip"
-            )
-    elif skip:
-        raise UltralifError(f"{path}: --skip needs two or more hidden layers, found {hidden}")
-    if skip_value and len(set(widths[1:-1])) > 1:
-        raise UltralifError(
-            f"{path}: --skip needs hidden layers of one width, found {widths[1:-1]}"
-        )
-    steps = assumptions.choose("timesteps", timesteps, stored, hints, 10, kind=int)
-    stateless_value = False
-    if "channels" in found and not found.get("residual"):
-        stateless_value = assumptions.choose(
-            "stateless", stateless, stored, hints, False, kind=bool
-        )
-        if steps > 1:
-            assumptions.warn_of_default(
-                "stateless",
-                "whether the membrane is reset at every timestep: neither the file nor its name "
-                "tells",
-                "--stateful",
-            )
-    elif stateless:
-        raise UltralifError(f"{path}: --stateless: only ConvSNN and DeepConvSNN have that form")
+    fixed_tau = not {"_tau", "_log_tau"} & learned and not (ablation and kind == "ultradlif")
+    tau_value, tau_record = _tau(path, kind, fixed_tau, tau, stored)
+    skip_value, skip_record = _skip(path, found["widths"][1:-1], skip, stored, hints)
+    steps = choose("timesteps", timesteps, stored, hints, 10, kind=int)
+    stateless_value, stateless_record = _stateless(
+        path, found, steps.value, stateless, stored, hints
+    )
+    side_record = Assumptions()
     if "channels" in found:
         side, source = choose_side(path, found, input_side, data_side)
-        assumptions.add("input_side", side, source)
-        found |= {"side": side, "widths": (found["channels"][0] * side * side, widths[-1])}
+        side_record = Chosen("input_side", side, source).recorded()
+        found |= {"side": side, "widths": (found["channels"][0] * side * side, found["widths"][-1])}
     elif input_side is not None:
         raise UltralifError(f"{path}: --input-side {input_side}: the network is fully connected")
-    if not 1 <= steps <= MAX_TIMESTEPS:
-        raise UltralifError(f"{path}: timesteps = {steps}; expected 1 to {MAX_TIMESTEPS}")
+    if not 1 <= steps.value <= MAX_TIMESTEPS:
+        raise UltralifError(f"{path}: timesteps = {steps.value}; expected 1 to {MAX_TIMESTEPS}")
     if not (math.isfinite(theta_value) and 0 < tau_value <= 1):
         raise UltralifError(
             f"{path}: theta = {theta_value}, tau = {tau_value}; expected a finite θ and 0 < τ ≤ 1"
         )
-    membrane_value = "hard"
-    if _kinds(ablation)[kind].SOFT_MAXIMUM:
-        membrane_value = assumptions.choose("membrane", membrane, stored, {}, "hard", kind=str)
-        if membrane_value not in MEMBRANES:
-            raise UltralifError(
-                f"{path}: membrane = {membrane_value!r}; expected {' or '.join(MEMBRANES)}"
-            )
-    elif membrane is not None:
-        raise UltralifError(
-            f"{path}: --membrane {membrane}: {kind} has no soft maximum in its membrane; only "
-            "UltraLIF and UltraPLIF kinds have"
-        )
+    has_maximum = _kinds(ablation)[kind].SOFT_MAXIMUM
+    membrane_value, membrane_record = _membrane(path, kind, has_maximum, membrane, stored)
     architecture = Architecture(
         **found,
         neuron=kind,
@@ -184,7 +152,111 @@ def load(
     )
     network = SoftNetwork(architecture).to(dtype)
     _fill(path, network, state, dtype)
-    return Checkpoint(network.eval(), steps, assumptions, stored, record)
+    assumptions = joined(
+        Assumptions(findings=misnamed),
+        neuron_record,
+        theta_record,
+        tau_record,
+        skip_record,
+        steps.recorded(),
+        stateless_record,
+        side_record,
+        membrane_record,
+    )
+    return Checkpoint(
+        network.eval(), steps, assumptions, MappingProxyType(stored), MappingProxyType(record)
+    )
+
+
+def _theta(
+    path: Path,
+    kind: str,
+    learned: set[str],
+    option: float | None,
+    stored: Mapping[str, Any],
+    default: float,
+) -> tuple[float, Assumptions]:
+    """θ; nothing is recorded where the neurons learn it."""
+    if "_thresh" not in learned:
+        chosen = choose("theta", option, stored, {}, default, kind=float)
+        return chosen.value, chosen.recorded()
+    if option is not None:
+        raise UltralifError(f"{path}: --theta {option}: {kind} learns its threshold")
+    return default, Assumptions()
+
+
+def _tau(
+    path: Path, kind: str, fixed_tau: bool, option: float | None, stored: Mapping[str, Any]
+) -> tuple[float, Assumptions]:
+    """τ; nothing is recorded where the neurons learn it or have none."""
+    if fixed_tau:
+        chosen = choose("tau", option, stored, {}, DEFAULT_TAU, kind=float)
+        return chosen.value, chosen.recorded()
+    if option is not None:
+        raise UltralifError(f"{path}: --tau {option}: {kind} learns its decay or has none")
+    return DEFAULT_TAU, Assumptions()
+
+
+def _skip(
+    path: Path,
+    hidden: tuple[int, ...],
+    option: bool | None,
+    stored: Mapping[str, Any],
+    hints: Mapping[str, Any],
+) -> tuple[bool, Assumptions]:
+    """Whether hidden layers, of these widths, have residual connections."""
+    if len(hidden) <= 1:
+        if option:
+            raise UltralifError(
+                f"{path}: --skip needs two or more hidden layers, found {len(hidden)}"
+            )
+        return False, Assumptions()
+    chosen = choose("skip", option, stored, hints, False, kind=bool)
+    alike = len(set(hidden)) == 1
+    if chosen.value and not alike:
+        raise UltralifError(f"{path}: --skip needs hidden layers of one width, found {hidden}")
+    text = "residual connections: neither the file nor its name tells"
+    return chosen.value, chosen.recorded(chosen.doubts(text, "--no-skip") if alike else ())
+
+
+def _stateless(
+    path: Path,
+    found: Mapping[str, Any],
+    steps: int,
+    option: bool | None,
+    stored: Mapping[str, Any],
+    hints: Mapping[str, Any],
+) -> tuple[bool, Assumptions]:
+    """Whether the membrane is reset at every timestep, for the architectures that have a choice."""
+    if "channels" not in found or found.get("residual"):
+        if option:
+            raise UltralifError(f"{path}: --stateless: only ConvSNN and DeepConvSNN have that form")
+        return False, Assumptions()
+    chosen = choose("stateless", option, stored, hints, False, kind=bool)
+    doubts = chosen.doubts(
+        "whether the membrane is reset at every timestep: neither the file nor its name tells",
+        "--stateful",
+    )
+    return chosen.value, chosen.recorded(doubts if steps > 1 else ())
+
+
+def _membrane(
+    path: Path, kind: str, has_maximum: bool, option: str | None, stored: Mapping[str, Any]
+) -> tuple[str, Assumptions]:
+    """What annealing makes of the soft maximum in the membrane, for the kinds that have one."""
+    if has_maximum:
+        chosen = choose("membrane", option, stored, {}, "hard", kind=str)
+        if chosen.value not in MEMBRANES:
+            raise UltralifError(
+                f"{path}: membrane = {chosen.value!r}; expected {' or '.join(MEMBRANES)}"
+            )
+        return chosen.value, chosen.recorded()
+    if option is not None:
+        raise UltralifError(
+            f"{path}: --membrane {option}: {kind} has no soft maximum in its membrane; only "
+            "UltraLIF and UltraPLIF kinds have"
+        )
+    return "hard", Assumptions()
 
 
 def _kinds(ablation: bool) -> dict[str, type[SoftNeuron]]:
@@ -196,10 +268,10 @@ def _neuron_kind(
     state: dict[str, Tensor],
     ablation: bool,
     option: str | None,
-    stored: dict[str, Any],
-    hints: dict[str, Any],
-    assumptions: Assumptions,
-) -> str:
+    stored: Mapping[str, Any],
+    hints: Mapping[str, Any],
+) -> tuple[str, Assumptions]:
+    """The authors' key of the neurons, and where it came from."""
     prefix = re.compile(r"(?:neuron1?|lif1|stem_neuron)\.(\w+)$")
     names = {m[1] for m in map(prefix.match, state) if m}
     names = {"_log_eps" if name == "_fixed_eps" else name for name in names}
@@ -221,35 +293,28 @@ def _neuron_kind(
     )
     default = possible[0]
     if len(possible) == 1:
-        assumptions.add("neuron", default, "checkpoint")
-        return default
-    chosen = assumptions.choose("neuron", option, stored, hints, default, kind=str)
-    others = ", ".join(kind for kind in possible if kind != chosen)
-    assumptions.warn_of_default(
-        "neuron",
-        f"the neuron kind: its parameters are also those of {others}",
-        f"--neuron {chosen}",
+        return default, Chosen("neuron", default, "checkpoint").recorded()
+    chosen = choose("neuron", option, stored, hints, default, kind=str)
+    others = ", ".join(kind for kind in possible if kind != chosen.value)
+    doubts = chosen.doubts(
+        f"the neuron kind: its parameters are also those of {others}", f"--neuron {chosen.value}"
     )
-    return chosen
+    return chosen.value, chosen.recorded(doubts)
 
 
-def _compare_name(
-    path: Path,
-    name: ReleasedName,
-    found: Mapping[str, Any],
-    batch_norm: bool,
-    assumptions: Assumptions,
-) -> None:
-    """Warn of what a file's name says otherwise than the file."""
+def _misnamed(
+    path: Path, name: ReleasedName, found: Mapping[str, Any], batch_norm: bool
+) -> Iterator[Finding]:
+    """Warnings of what a file's name says otherwise than the file."""
     for what in name.contradictions(found, batch_norm):
-        assumptions.warn(
+        yield Finding(
             "file-name",
             f"{path.name}: the name and the file differ in whether it has {what}; the file is "
             "followed",
             "check that the file has its own name",
         )
     if name.unknown:
-        assumptions.warn(
+        yield Finding(
             "file-name",
             f"{path.name}: {', '.join(name.unknown)} in the name means nothing to this tool",
             "check that the network is the one shown by inspect",

@@ -8,7 +8,7 @@ from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import largest_input
 from ultralif_deploy.data.samples import channels_come_last
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import Assumptions, choose, joined
 from ultralif_deploy.network.network import Input
 from ultralif_deploy.program.fixed import TABLE_MAX
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
@@ -62,26 +62,27 @@ def _soft(
     )
     network, architecture = loaded.network, loaded.network.architecture
     constant = architecture.spiking_output or architecture.channels
-    encoder = settle_encoder(
+    encoder, encoding = settle_encoder(
         settings,
         loaded.settings,
         dataset,
         loaded.widths[0],
-        loaded.assumptions,
+        loaded.steps,
         default="constant" if constant else "rate",
         torch_axes=True,
     )
     maximum = largest_input(encoder, dataset)
-    lengths, table = _lengths(settings, loaded.assumptions), _table(settings, loaded)
+    lengths, words = _lengths(settings, architecture.neuron)
+    table, entries = _table(settings, loaded)
     return Deployable(
         path,
         network,
         harden(network, encoder, maximum),
         dataset,
         encoder,
-        loaded.assumptions,
+        joined(loaded.assumptions, encoding, words, entries),
         maximum,
-        soft_description(path, network) | {"record": loaded.record},
+        soft_description(path, network) | {"record": dict(loaded.record)},
         loaded.architecture_name,
         loaded.record,
         lengths,
@@ -101,52 +102,46 @@ def _second_order(
                 f"{path}: --{option} {value}: second-order networks have no such setting"
             )
     loaded = read_second_order(path, content, neuron=settings.neuron, timesteps=settings.timesteps)
-    assumptions, inputs = loaded.assumptions, loaded.widths[0]
-    encoder = settle_encoder(
-        settings, {}, dataset, inputs, assumptions, default="events", torch_axes=True
+    inputs = loaded.widths[0]
+    encoder, encoding = settle_encoder(
+        settings, {}, dataset, inputs, loaded.steps, default="events", torch_axes=True
     )
     if settings.table is not None:
         raise UltralifError(f"--table {settings.table}: {NO_TABLE}")
     maximum = largest_input(encoder, dataset)
     read = Input(inputs, maximum, *encoder.reading(inputs), encoder.kind == "constant")
+    lengths, words = _lengths(settings, loaded.neuron)
     return Deployable(
         path,
         None,
         replace(loaded.network, input=read, timesteps=encoder.timesteps),
         dataset,
         encoder,
-        assumptions,
+        joined(loaded.assumptions, encoding, words),
         maximum,
         second_order_description(path, loaded),
         loaded.architecture_name,
-        lengths=_lengths(settings, assumptions),
+        lengths=lengths,
         decay_bits=settings.decay_bits,
     )
 
 
-def _lengths(settings: Settings, assumptions: Assumptions) -> WordLengths:
+def _lengths(settings: Settings, neuron: str) -> tuple[WordLengths, Assumptions]:
     """Word lengths, recorded where the network has neurons with two state words."""
     default = WordLengths()
-    record = assumptions
-    if assumptions.value("neuron") not in SECOND_ORDER_KINDS:
-        record = Assumptions()
+    if neuron not in SECOND_ORDER_KINDS:
         for name in ("state_bits", "coefficient_bits"):
             if getattr(settings, name) is not None:
                 raise UltralifError(
                     f"--{name.replace('_', '-')} {getattr(settings, name)}: only neurons with two "
                     f"state words have it ({', '.join(SECOND_ORDER_KINDS)})"
                 )
-    return WordLengths(
-        record.choose("state_bits", settings.state_bits, {}, {}, default.state_bits, kind=int),
-        record.choose(
-            "coefficient_bits",
-            settings.coefficient_bits,
-            {},
-            {},
-            default.coefficient_bits,
-            kind=int,
-        ),
+        return default, Assumptions()
+    state = choose("state_bits", settings.state_bits, {}, {}, default.state_bits, kind=int)
+    coefficients = choose(
+        "coefficient_bits", settings.coefficient_bits, {}, {}, default.coefficient_bits, kind=int
     )
+    return WordLengths(state.value, coefficients.value), Assumptions((state, coefficients))
 
 
 def _side(dataset: Dataset) -> int | None:
@@ -157,14 +152,13 @@ def _side(dataset: Dataset) -> int | None:
     return shape[-1] if len(shape) > 2 and shape[-1] == shape[-2] else None
 
 
-def _table(settings: Settings, loaded: Checkpoint) -> int:
-    if loaded.assumptions.value("membrane") == "soft":
-        chosen = loaded.assumptions.choose(
-            "table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int
-        )
-        if not 1 <= chosen <= TABLE_MAX:
-            raise UltralifError(f"table = {chosen}; expected 1 to {TABLE_MAX} entries")
-        return chosen
+def _table(settings: Settings, loaded: Checkpoint) -> tuple[int, Assumptions]:
+    """Entries of the correction tables, recorded where membranes are soft."""
+    if loaded.network.architecture.membrane == "soft":
+        chosen = choose("table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int)
+        if not 1 <= chosen.value <= TABLE_MAX:
+            raise UltralifError(f"table = {chosen.value}; expected 1 to {TABLE_MAX} entries")
+        return chosen.value, chosen.recorded()
     if settings.table is not None:
         raise UltralifError(f"--table {settings.table}: {NO_TABLE}")
-    return DEFAULT_ENTRIES
+    return DEFAULT_ENTRIES, Assumptions()

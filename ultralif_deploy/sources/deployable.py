@@ -1,5 +1,6 @@
 """What is to be deployed, whichever kind of file it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Deployable:
     input_maximum: int
     description: dict[str, Any]
     architecture: str | None = None
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
     lengths: WordLengths = field(default_factory=WordLengths)
     table: int = DEFAULT_ENTRIES
     decay_bits: int | None = None

@@ -78,7 +78,7 @@ def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> dict[s
         "spiking_output": False,
         "parameters": parameters,
         "layers": layers,
-        "record": checkpoint.record,
+        "record": {},
     }
 
 

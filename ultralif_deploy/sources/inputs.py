@@ -1,5 +1,6 @@
 """Data and how they are encoded, resolved against what checkpoint, program and data say."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,13 @@ from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.data.samples import (
     channels_come_last,
     check_pixels,
-    warn_of_polarities,
-    warn_of_rounding,
-    warn_of_saturation,
+    images_or_polarities,
+    rounded_pixels,
+    saturated_counts,
 )
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
 
@@ -30,10 +32,9 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]
-    assumptions = Assumptions()
-    assumptions.choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
-    encoder = settle_encoder(
-        settings, stored, dataset, program.input.size, assumptions, default="rate"
+    steps = choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
+    encoder, _ = settle_encoder(
+        settings, stored, dataset, program.input.size, steps, default="rate"
     )
     check_classes(dataset, program.readout.size)
     return dataset, encoder
@@ -61,13 +62,13 @@ def open_data(settings: Settings) -> Dataset | None:
 
 def settle_encoder(
     settings: Settings,
-    stored: dict[str, Any],
+    stored: Mapping[str, Any],
     dataset: Dataset | None,
     inputs: int,
-    assumptions: Assumptions,
+    timesteps: Chosen[int],
     default: str,
     torch_axes: bool = False,
-) -> Encoder:
+) -> tuple[Encoder, Assumptions]:
     """How samples are encoded, by option, stored setting, shape of the data, default.
 
     With `torch_axes` the network was trained by torch on channels first, so that samples with
@@ -78,74 +79,98 @@ def settle_encoder(
         stored: settings that the file holds, by name.
         dataset: the samples; None without data.
         inputs: number of inputs of the network.
-        assumptions: hold the timesteps already; take what is chosen here, and the warnings.
+        timesteps: T as chosen before the data were looked at.
         default: encoding where nothing else tells.
         torch_axes: whether the network was trained on channels first.
+
+    Returns:
+        The encoder, and what was chosen for it; T is among that where the data told it.
 
     Raises:
         UltralifError: settings and data that contradict each other.
     """
-    shaped: dict[str, Any] = {}
-    entry = assumptions.as_dict()["timesteps"]
-    timesteps = int(entry["value"])
-    told = None if entry["source"] == "default" else timesteps
-    fitting: tuple[str, ...] = ()
+    told = None if timesteps.is_default else timesteps.value
+    encoding = _encoding(settings, stored, dataset, inputs, told, default)
+    kind = encoding.value
+    chosen: list[Chosen[str | int | float | bool]] = [encoding]
+    findings: list[Finding] = []
+    one_frame = False
     if dataset is not None:
-        fitting = fitting_encodings(dataset.test.x, inputs, told)
-        if not fitting:
-            raise UltralifError(
-                f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]}; the network takes "
-                f"{inputs} inputs, expected images of {inputs} values or frames of {inputs} events"
-            )
-        shaped = {"encoding": "events"} if fitting[0] == "events" else {}
-    kind = assumptions.choose(
+        one_frame = lacks_frames(dataset.test.x, inputs)
+        if one_frame and encoding.source in ("data", "default"):
+            findings += images_or_polarities(dataset, kind, told)
+        if kind != "events":
+            findings += check_pixels(dataset)
+        elif told is None:
+            frames = 1 if one_frame else dataset.test.x.shape[1]
+            timesteps = Chosen("timesteps", frames, "data")
+            chosen.append(timesteps)
+    _refuse_unfit(settings, kind)
+    encoder = Encoder(kind, timesteps.value, one_frame=one_frame and kind == "events")
+    if kind == "rate":
+        gain = choose("gain", settings.gain, stored, {}, encoder.gain, kind=float)
+        encoder = replace(encoder, gain=gain.value)
+        chosen.append(gain)
+    if kind != "events":
+        normalize = choose("normalize", settings.normalize, stored, {}, encoder.normalize, kind=str)
+        encoder = replace(encoder, normalize=normalize.value)
+        chosen.append(normalize)
+    if dataset is not None and kind == "constant":
+        findings += rounded_pixels(dataset)
+    turned = torch_axes or bool(stored.get("channels_last"))
+    if turned and dataset is not None and channels_come_last(dataset.test.x):
+        encoder = replace(encoder, channels_last=True)
+        chosen.append(Chosen("axes", "channels last", "data"))
+    seed = choose("seed", settings.seed, {}, {}, encoder.seed, kind=int)
+    chosen.append(seed)
+    findings += timesteps.doubts(
+        "the timesteps T: neither an option nor the file or its name tells",
+        f"--timesteps {timesteps.value}",
+    )
+    if kind == "events" and dataset is not None:
+        findings += saturated_counts(encoder, dataset)
+    return replace(encoder, seed=seed.value), Assumptions(tuple(chosen), tuple(findings))
+
+
+def _encoding(
+    settings: Settings,
+    stored: Mapping[str, Any],
+    dataset: Dataset | None,
+    inputs: int,
+    told: int | None,
+    default: str,
+) -> Chosen[str]:
+    """The kind of encoding; `told` is T where an option or the network's file tells it."""
+    if dataset is None:
+        return choose("encoding", settings.encoding, stored, {}, default, kind=str)
+    shape = dataset.test.x.shape[1:]
+    fitting = fitting_encodings(dataset.test.x, inputs, told)
+    if not fitting:
+        raise UltralifError(
+            f"{dataset.name}: samples of shape {shape}; the network takes {inputs} inputs, "
+            f"expected images of {inputs} values or frames of {inputs} events"
+        )
+    shaped = {"encoding": "events"} if fitting[0] == "events" else {}
+    chosen = choose(
         "encoding", settings.encoding, stored, shaped, default, kind=str, hint_source="data"
     )
-    if dataset is not None and ("events" if kind == "events" else "rate") not in fitting:
+    if ("events" if chosen.value == "events" else "rate") not in fitting:
         raise UltralifError(
-            f"{dataset.name}: samples of shape {dataset.test.x.shape[1:]} for {inputs} inputs are "
-            f"{'event frames' if fitting[0] == 'events' else 'images'}; encoding {kind} does not "
-            "fit"
+            f"{dataset.name}: samples of shape {shape} for {inputs} inputs are "
+            f"{'event frames' if fitting[0] == 'events' else 'images'}; encoding {chosen.value} "
+            "does not fit"
         )
-    one_frame = dataset is not None and lacks_frames(dataset.test.x, inputs)
-    if one_frame and assumptions.as_dict()["encoding"]["source"] in ("data", "default"):
-        assert dataset is not None
-        warn_of_polarities(dataset, kind, told, assumptions)
-    if dataset is not None and kind != "events":
-        check_pixels(dataset, assumptions)
-    if kind == "events" and dataset is not None and told is None:
-        timesteps = 1 if one_frame else dataset.test.x.shape[1]
-        assumptions.add("timesteps", timesteps, "data")
+    return chosen
+
+
+def _refuse_unfit(settings: Settings, kind: str) -> None:
+    """Refuse options that this kind of encoding does not have."""
     for name, value, fits in (
         ("gain", settings.gain, kind == "rate"),
         ("normalize", settings.normalize, kind != "events"),
     ):
         if value is not None and not fits:
             raise UltralifError(f"--{name} {value}: {kind} encoding has no such setting")
-    encoder = Encoder(kind, timesteps, one_frame=one_frame and kind == "events")
-    if kind == "rate":
-        gain = assumptions.choose("gain", settings.gain, stored, {}, encoder.gain, kind=float)
-        encoder = replace(encoder, gain=gain)
-    if kind != "events":
-        normalize = assumptions.choose(
-            "normalize", settings.normalize, stored, {}, encoder.normalize, kind=str
-        )
-        encoder = replace(encoder, normalize=normalize)
-        if dataset is not None and kind == "constant":
-            warn_of_rounding(dataset, assumptions)
-    turned = torch_axes or bool(stored.get("channels_last"))
-    if turned and dataset is not None and channels_come_last(dataset.test.x):
-        assumptions.add("axes", "channels last", "data")
-        encoder = replace(encoder, channels_last=True)
-    seed = assumptions.choose("seed", settings.seed, {}, {}, encoder.seed, kind=int)
-    assumptions.warn_of_default(
-        "timesteps",
-        "the timesteps T: neither an option nor the file or its name tells",
-        f"--timesteps {timesteps}",
-    )
-    if kind == "events" and dataset is not None:
-        warn_of_saturation(encoder, dataset, assumptions)
-    return replace(encoder, seed=seed)
 
 
 def _limited(dataset: Dataset, settings: Settings) -> Dataset:

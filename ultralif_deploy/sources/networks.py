@@ -7,12 +7,12 @@ import nir
 
 from ultralif_deploy.data.encoders import largest_input
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, choose, joined
 from ultralif_deploy.network.network import Input
 from ultralif_deploy.readers.nir.delays import meant_delays
 from ultralif_deploy.readers.nir.graph import read_graph
 from ultralif_deploy.readers.nir.linear import values
-from ultralif_deploy.readers.nir.misreadings import warn_of_misreadings
+from ultralif_deploy.readers.nir.misreadings import misreadings
 from ultralif_deploy.readers.nir.network import import_nir
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.sources.deployable import Deployable
@@ -33,33 +33,19 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
     refuse_settings(
         settings, ("theta", "tau", "neuron", "skip", "stateless"), "a NIR file has none to choose"
     )
-    assumptions, plain = Assumptions(), Conventions()
-    how = Conventions(
-        assumptions.choose("dt", settings.dt, {}, {}, plain.dt, kind=float),
-        assumptions.choose(
-            "discretization", settings.discretization, {}, {}, plain.discretization, kind=str
-        ),
-        assumptions.choose("reset", settings.reset, {}, {}, plain.reset_mode, kind=str),
-        assumptions.choose("fires", settings.fires, {}, {}, plain.fires, kind=str),
-        assumptions.choose("synapse", settings.synapse, {}, {}, plain.synapse, kind=str),
-        assumptions.choose("read_out", settings.read_out, {}, {}, plain.read_out, kind=str),
-        assumptions.choose("max_spikes", settings.max_spikes, {}, {}, plain.max_spikes, kind=int),
-        settings.min_membrane,
-    )
-    if how.min_membrane is None:
-        assumptions.add("min_membrane", "none", "default")
-    else:
-        assumptions.add("min_membrane", how.min_membrane, "option")
-    assumptions.add(
-        "membrane before the first timestep", "v_leak; IF v_reset; read-outs 0", "default"
-    )
-    assumptions.add("an edge back acts", "one timestep later", "default")
-    assumptions.choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
+    how, conventions = _conventions(settings)
+    steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
     graph = read_graph(path)
-    warn_of_misreadings(graph, how, assumptions)
+    misread = misreadings(
+        graph,
+        how,
+        dt_is_default=conventions.is_default("dt"),
+        synapse_is_default=conventions.is_default("synapse"),
+    )
+    told = joined(conventions, steps.recorded(misread))
     inputs = _input_size(graph, path)
     dataset = open_data(settings)
-    encoder = settle_encoder(settings, {}, dataset, inputs, assumptions, default="rate")
+    encoder, encoding = settle_encoder(settings, {}, dataset, inputs, steps, default="rate")
     maximum = largest_input(encoder, dataset)
     constant = encoder.kind == "constant"
     read = Input(inputs, maximum, *encoder.reading(inputs), constant)
@@ -76,12 +62,46 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
         network,
         dataset,
         encoder,
-        assumptions,
+        joined(told, encoding),
         maximum,
         network_description(Path(path), network),
         decay_bits=settings.decay_bits,
         delays=delays,
     )
+
+
+def _conventions(settings: Settings) -> tuple[Conventions, Assumptions]:
+    """What a NIR file leaves to the frameworks, by option or default."""
+    plain = Conventions()
+    dt = choose("dt", settings.dt, {}, {}, plain.dt, kind=float)
+    discretization = choose(
+        "discretization", settings.discretization, {}, {}, plain.discretization, kind=str
+    )
+    reset = choose("reset", settings.reset, {}, {}, plain.reset_mode, kind=str)
+    fires = choose("fires", settings.fires, {}, {}, plain.fires, kind=str)
+    synapse = choose("synapse", settings.synapse, {}, {}, plain.synapse, kind=str)
+    read_out = choose("read_out", settings.read_out, {}, {}, plain.read_out, kind=str)
+    spikes = choose("max_spikes", settings.max_spikes, {}, {}, plain.max_spikes, kind=int)
+    how = Conventions(
+        dt.value,
+        discretization.value,
+        reset.value,
+        fires.value,
+        synapse.value,
+        read_out.value,
+        spikes.value,
+        settings.min_membrane,
+    )
+    least: Chosen[str | float] = Chosen("min_membrane", "none", DEFAULT)
+    if how.min_membrane is not None:
+        least = Chosen("min_membrane", how.min_membrane, "option")
+    first = "v_leak; IF v_reset; read-outs 0"
+    fixed = (
+        Chosen("membrane before the first timestep", first, DEFAULT),
+        Chosen("an edge back acts", "one timestep later", DEFAULT),
+    )
+    chosen = (dt, discretization, reset, fires, synapse, read_out, spikes, least, *fixed)
+    return how, Assumptions(chosen)
 
 
 def _input_size(graph: nir.NIRGraph, path: str | Path) -> int:

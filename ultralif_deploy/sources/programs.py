@@ -37,8 +37,7 @@ def program_of(
         table=source.table,
         decay_bits=source.decay_bits,
     )
-    given = source.assumptions.as_dict()["timesteps"]["source"]
-    if source.encoder.kind == "events" and given == "default":
+    if source.encoder.kind == "events" and source.assumptions.is_default("timesteps"):
         # Nobody said T, so the data that the program will run on may say it.
         encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
         program = replace(program, encoding=encoding)

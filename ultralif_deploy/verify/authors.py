@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.findings.assumptions import Assumptions
+from ultralif_deploy.findings.findings import Finding
 
 APART = 3.0
 """Percentage points between two accuracies that are worth a warning."""
@@ -25,9 +25,9 @@ def file_accuracy(record: Mapping[str, Any]) -> float | None:
 
 
 def compare_with_file(
-    record: Mapping[str, Any], measured: float, samples: int, assumptions: Assumptions
-) -> None:
-    """Warn where a checkpoint's accuracy and the measured one are too far apart to be chance.
+    record: Mapping[str, Any], measured: float, samples: int
+) -> tuple[Finding, ...]:
+    """A warning where a checkpoint's accuracy and the measured one are too far apart to be chance.
 
     The sampling error is that of two binomial proportions of so many samples, 95 %.
 
@@ -35,18 +35,20 @@ def compare_with_file(
         record: what the checkpoint holds beside its weights.
         measured: accuracy of the soft network on the test samples, 0 to 1.
         samples: number of test samples.
-        assumptions: take the warning.
     """
     stated = file_accuracy(record)
     if stated is None:
-        return
+        return ()
     spread = sum(p * (1 - p) for p in (stated, measured)) / samples
     apart, error = abs(stated - measured), 1.96 * float(np.sqrt(spread))
-    if 100 * apart > APART and apart > error:
-        assumptions.warn(
+    if 100 * apart <= APART or apart <= error:
+        return ()
+    return (
+        Finding(
             "file-accuracy",
             f"the file's own accuracy is {100 * stated:.1f} %, and the soft network reaches "
             f"{100 * measured:.1f} % here, {100 * apart:.1f} points apart",
             "likely causes, the likeliest first: --normalize, --neuron, --timesteps, --encoding, "
             "--theta, the order of the samples' axes; or other samples than it was tested on",
-        )
+        ),
+    )

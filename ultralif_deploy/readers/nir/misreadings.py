@@ -5,47 +5,50 @@ their constants, is not in it; some values make a misreading likely.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import nir
 import numpy as np
 
-from ultralif_deploy.findings.assumptions import AMBIGUOUS, Assumptions
+from ultralif_deploy.findings.assumptions import AMBIGUOUS
+from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.readers.nir.graph import inlined
 from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions
+from ultralif_deploy.schema.measured import Population
 
 SAME = 1e-6
 """Relative difference up to which two time constants are the same."""
 
 
-def warn_of_misreadings(graph: nir.NIRGraph, how: Conventions, assumptions: Assumptions) -> None:
-    """Record a warning for each convention that was assumed and is likely to be another one.
+def misreadings(
+    graph: nir.NIRGraph, how: Conventions, *, dt_is_default: bool, synapse_is_default: bool
+) -> Iterator[Finding]:
+    """A warning for each convention that was assumed and is likely to be another one.
 
     Args:
         graph: as read.
         how: what is assumed.
-        assumptions: with the source of each value of `how`; warnings go here.
+        dt_is_default: whether nothing told the timestep.
+        synapse_is_default: whether nothing told how synapses take their input.
     """
     nodes, _ = inlined(graph)
     neurons = {n: one for n, one in nodes.items() if isinstance(one, POPULATIONS)}
-    defaults = {k for k, v in assumptions.as_dict().items() if v["source"] == "default"}
     timed = [n for n, one in neurons.items() if not isinstance(one, nir.Threshold)]
-    if "dt" in defaults and timed:
-        assumptions.warn(
+    if dt_is_default and timed:
+        yield Finding(
             AMBIGUOUS,
             f"the file does not say its timestep; {how.dt:g} s is assumed",
             "give --dt as its framework ran it",
         )
         for name in memoryless(neurons, how):
-            assumptions.warn(
+            yield Finding(
                 AMBIGUOUS,
                 f"{name}: its time constant is that timestep, so that it forgets everything from "
                 "one to the next",
                 "give --dt, 0.0001 to confirm it",
             )
-    if "synapse" in defaults:
+    if synapse_is_default:
         for name in pulsed(neurons, how):
-            assumptions.warn(
+            yield Finding(
                 AMBIGUOUS,
                 f"{name}: w_in is 1 and the synapse lasts longer than a timestep, as Norse and "
                 "Rockpool write inputs that raise the synaptic current at once; it is read as "
@@ -54,18 +57,17 @@ def warn_of_misreadings(graph: nir.NIRGraph, how: Conventions, assumptions: Assu
             )
 
 
-def warn_of_ties(populations: Mapping[str, Any], assumptions: Assumptions) -> None:
-    """Record a warning where an assumed rule of firing decided spikes.
+def deciding_ties(populations: Mapping[str, Population]) -> Iterator[Finding]:
+    """A warning where an assumed rule of firing decided spikes.
 
     Args:
         populations: of the report, with how often membranes met their thresholds exactly.
-        assumptions: warnings go here.
     """
     tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
     total = sum(tied.values())
-    if total and assumptions.is_default("fires"):
+    if total:
         names = ", ".join(name for name, ties in tied.items() if ties)
-        assumptions.warn(
+        yield Finding(
             AMBIGUOUS,
             f"{names}: {total:,} membrane potentials meet their threshold exactly, and are read as "
             "silent, as NIR says",
