@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from ultralif_deploy.io.artefacts import C_SOURCE
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
@@ -19,7 +20,7 @@ from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
 
-SOURCE, HEADER, SELFTEST = "ultralif_program.c", "ultralif_program.h", "selftest.c"
+HEADER, SELFTEST = "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
 PER_LINE = 24
 
@@ -70,7 +71,7 @@ def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, 
     context = _context(program)
     texts = {
         HEADER: _render("ultralif_program.h.j2", context),
-        SOURCE: _render("ultralif_program.c.j2", context),
+        C_SOURCE: _render("ultralif_program.c.j2", context),
         SELFTEST: _render("selftest.c.j2", _selftest(context, vectors)),
     }
     with directory_written_whole(directory) as temporary:

@@ -11,16 +11,17 @@ says how populations are expressed:
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ultralif_deploy.chips import Chip, chip
+from ultralif_deploy.chips import Chip
+from ultralif_deploy.chips.lava import stock_chip, stock_registers
 from ultralif_deploy.chips.placement import pipeline_delays, pipeline_depths, refuse_wide_inputs
-from ultralif_deploy.chips.registers import CURRENT_UNIT, LARGEST_GUARDED, registers
+from ultralif_deploy.chips.registers import CURRENT_UNIT, LARGEST_GUARDED
 from ultralif_deploy.errors import Refused
+from ultralif_deploy.io.artefacts import LAVA_NETWORK
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_ONE
@@ -29,7 +30,7 @@ from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program, Projection
 
 RUNTIME = Path(__file__).parent / "runtime"
-RUN, NETWORK, ARRAYS = "run.py", "network.json", "network.npz"
+ARRAYS = "network.npz"
 MESSAGE_BITS = 8
 
 PROCESSES = {
@@ -70,7 +71,7 @@ def write_lava_loihi1(program: Program, directory: Path) -> tuple[Path, ...]:
     Raises:
         Refused: a population needs more than Loihi 1's registers are known to hold.
     """
-    refuse_wide_inputs(program, _limits("lava-loihi1"))
+    refuse_wide_inputs(program, stock_chip("lava-loihi1"))
     return _write(program, directory, "lava-loihi1", _guarded)
 
 
@@ -109,7 +110,7 @@ def _write(
     express: Callable[[Program, Population, Chip], Cell],
 ) -> tuple[Path, ...]:
     refuse_wide_convolutions(program, flavour)
-    limits = _limits(flavour)
+    limits = stock_chip(flavour)
     depths = pipeline_depths(program, limits)
     delays = pipeline_delays(program, depths, limits)
     populations: list[dict[str, Any]] = []
@@ -145,7 +146,7 @@ def _write(
     with directory_written_whole(directory) as temporary:
         copy_modules(RUNTIME, temporary)
         text = json.dumps(network, indent=1) + "\n"
-        (temporary / NETWORK).write_text(text, encoding="utf-8")
+        (temporary / LAVA_NETWORK).write_text(text, encoding="utf-8")
         np.savez(temporary / ARRAYS, **arrays)
         files = sorted(f.relative_to(temporary) for f in temporary.rglob("*") if f.is_file())
     return tuple(directory / file for file in files)
@@ -182,29 +183,10 @@ def _custom(program: Program, p: Population, limits: Chip) -> Cell:
 
 
 def _stock(program: Program, p: Population, limits: Chip) -> Cell:
-    made = registers(program, p, limits)
+    made = stock_registers(program, p, limits.name)
     own = {"threshold": made.threshold, "decay": made.decay, "mantissa": made.mantissa}
     described = {"process": "stock", "exponent": made.exponent, "logit_unit": logit_unit(p)}
     return described, own
-
-
-def stock_registers(program: Program, network: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Registers of the stock neurons of a `network.json`, by `population.register`, int64 [neuron].
-
-    Raises:
-        Refused: there are none for the program, which may have more timesteps than the network's.
-    """
-    limits = _limits(network["flavour"])
-    return {
-        f"{p.name}.{name}": array
-        for p, described in zip(program.populations, network["populations"], strict=True)
-        if described["process"] == "stock"
-        for name, array in _stock(program, p, limits)[1].items()
-    }
-
-
-def _limits(flavour: str) -> Chip:
-    return replace(chip("loihi1"), name=flavour)
 
 
 def logit_unit(p: Population) -> int:

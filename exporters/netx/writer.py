@@ -16,30 +16,30 @@ reaches its threshold; its logits are the membrane. Pools, joins and loops do no
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from ultralif_deploy.chips import Chip, chip
+from ultralif_deploy.chips.lava import stock_chip, stock_registers
 from ultralif_deploy.chips.placement import refuse_wide_inputs
-from ultralif_deploy.chips.registers import Registers, registers
+from ultralif_deploy.chips.registers import Registers
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.exporters.lava.writer import (
-    NETWORK,
     RUNTIME,
     logit_unit,
     refuse_wide_convolutions,
 )
+from ultralif_deploy.io.artefacts import LAVA_NETWORK
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
-from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
+from ultralif_deploy.program.fixed import DECAY_ONE
 from ultralif_deploy.program.graph import INPUT, Conv2d, Projection
 from ultralif_deploy.program.program import Population, Program
 
 NETX_RUNTIME = Path(__file__).parent / "runtime"
-FILE = "program.net"
+FILE, FLAVOUR = "program.net", "netx"
 TYPE = np.dtype("S10")
 
 Datasets = dict[str, Any]
@@ -91,8 +91,8 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
     with directory_written_whole(directory) as temporary:
         for folder in (RUNTIME, NETX_RUNTIME):
             copy_modules(folder, temporary)
-        text = json.dumps({"flavour": "netx", "populations": populations}, indent=1) + "\n"
-        (temporary / NETWORK).write_text(text, encoding="utf-8")
+        text = json.dumps({"flavour": FLAVOUR, "populations": populations}, indent=1) + "\n"
+        (temporary / LAVA_NETWORK).write_text(text, encoding="utf-8")
         with h5py.File(temporary / FILE, "w") as file:
             for i, datasets in enumerate(_described(made)):
                 for name, value in datasets.items():
@@ -101,35 +101,21 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
     return tuple(directory / file for file in files)
 
 
-def layer_registers(program: Program) -> dict[str, np.ndarray]:
-    """Registers of every population by `population.register`, int64 [neuron]."""
-    return {
-        f"{layer.population.name}.{name}": getattr(layer.registers, name)
-        for layer in layers(program)
-        for name in ("threshold", "decay", "mantissa")
-    }
-
-
 def layers(program: Program) -> tuple[Layer, ...]:
     """A program's layers, the first on the input.
 
     Raises:
         Refused: it is not a chain of layers that netx expresses exactly.
     """
-    base = chip("loihi1")
-    limits = replace(base, name="netx", limits=base.limits | {"profiles": 1})
+    limits = stock_chip(FLAVOUR)
     refuse_wide_inputs(program, limits)
     refuse_wide_convolutions(program, limits.name)
     made: list[Layer] = []
     for population in program.populations:
         projection = _only_projection(program, population, made)
         _refuse_weights(projection, population)
-        made.append(Layer(projection, population, _registers(program, population, limits)))
+        made.append(Layer(projection, population, stock_registers(program, population, FLAVOUR)))
     return tuple(made)
-
-
-def _registers(program: Program, population: Population, limits: Chip) -> Registers:
-    return registers(program, population, limits, FRACTION_BITS)
 
 
 def _only_projection(program: Program, population: Population, before: list[Layer]) -> Projection:

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 
 from ultralif_deploy.exporters.onnx.graph import Graph, Value
 from ultralif_deploy.exporters.onnx.neurons import MODELS, Update, update
+from ultralif_deploy.io.artefacts import ONNX_SEQUENCE, ONNX_STEP
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d, Identity, Projection
@@ -26,7 +27,6 @@ from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 23, 11
-STEP, SEQUENCE = "step.onnx", "sequence.onnx"
 UINT8, INT64 = TensorProto.UINT8, TensorProto.INT64
 
 
@@ -46,7 +46,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
     for p in program.populations:
         entry_for(MODELS, p.neuron, p.name, "onnx")
     with directory_written_whole(directory) as temporary:
-        for name, graph in ((STEP, _step(program)), (SEQUENCE, _sequence(program))):
+        for name, graph in ((ONNX_STEP, _step(program)), (ONNX_SEQUENCE, _sequence(program))):
             model = helper.make_model(
                 graph.proto(),
                 opset_imports=[helper.make_opsetid("", OPSET)],
@@ -55,7 +55,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
             )
             onnx.checker.check_model(model, full_check=True)
             (temporary / name).write_bytes(model.SerializeToString(deterministic=True))
-    return directory / STEP, directory / SEQUENCE
+    return directory / ONNX_STEP, directory / ONNX_SEQUENCE
 
 
 def keeps_state(population: Population) -> bool:

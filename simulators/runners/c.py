@@ -1,7 +1,9 @@
 """Runs exported C: compiles the files, calls them by ctypes, reads the weights from the object."""
 
 import ctypes
+import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters.c.writer import narrowest, spikes_offset
+from ultralif_deploy.io.artefacts import C_SOURCE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
@@ -20,7 +22,8 @@ from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
-SOURCE, BATCH = "ultralif_program.c", Path(__file__).parent / "c_batch.c"
+BATCH = Path(__file__).parent / "c_batch.c"
+DECLARED = re.compile(r"^extern const (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M)
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 TIME_LIMIT_S = 600
 
@@ -73,14 +76,18 @@ class Compiled:
         self.directory = directory
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             path = Path(temporary) / "program.so"
-            sources = (f"-I{directory}", directory / SOURCE, BATCH)
+            sources = (f"-I{directory}", directory / C_SOURCE, BATCH)
             compile_c((optimization, "-shared", "-fPIC", *sources, "-o", path))
             self.library = ctypes.CDLL(str(path))
         self.code_bytes = _code_bytes(directory)
         self.spiking = [p for p in program.populations if p.spikes]
-        offsets = spikes_offset(program) + np.cumsum([0, *(p.size for p in self.spiking)])
-        self.offsets = offsets[:-1].astype(np.uint32)
+        self.arrays = _declared(directory)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
+        ends = np.cumsum(self.sizes, dtype=np.uint32)
+        # Spikes and the input are the last of the state, in bytes; words of 4 bytes come before.
+        last = int(self.sizes.sum()) + program.input.size
+        first = self.library.ultralif_ram_bytes() - -(-last // 4) * 4
+        self.offsets = first + ends - self.sizes
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, read from the compiled library and unpacked."""
@@ -90,8 +97,8 @@ class Compiled:
             if isinstance(p.map, WEIGHTED):
                 arrays[p.name] = self._weights(f"w{i}", p.map, bits)
         for i, population in enumerate(program.populations):
-            for name, array in {"bias": population.bias, **population.parameters()}.items():
-                arrays[f"{population.name}.{name}"] = self._integers(f"p{i}_{name}", array)
+            for name in ("bias", *population.parameters()):
+                arrays[f"{population.name}.{name}"] = self._read(f"p{i}_{name}")
         return arrays
 
     def describe(self) -> Facts:
@@ -120,9 +127,14 @@ class Compiled:
         counts = count_events(self.program, inputs, spikes)
         return Trace(logits.astype(np.int64), counts, spikes if record else None)
 
-    def _read(self, name: str, dtype: np.dtype[Any], count: int) -> np.ndarray:
-        kind: type[ctypes.Array[Any]] = np.ctypeslib.as_ctypes_type(dtype) * count
-        return np.array(kind.in_dll(self.library, f"ultralif_{name}"), dtype=np.int64)
+    def _read(self, name: str) -> np.ndarray:
+        """An array in the type and the shape that the source declares."""
+        if name not in self.arrays:
+            raise UltralifError(f"c: {C_SOURCE} declares no ultralif_{name}")
+        dtype, shape = self.arrays[name]
+        kind: type[ctypes.Array[Any]] = np.ctypeslib.as_ctypes_type(dtype) * math.prod(shape)
+        held = np.array(kind.in_dll(self.library, f"ultralif_{name}"), dtype=np.int64)
+        return held.reshape(shape)
 
     def _weights(self, name: str, linear: Dense | Conv2d, bits: int) -> np.ndarray:
         """Weights in the program's order."""
@@ -132,7 +144,7 @@ class Compiled:
             targets = linear.weight.shape[0] // linear.groups
             rows = linear.input_shape[0] * linear.kernel[0] * linear.kernel[1]
         stored = -(-targets * bits // 8)
-        packed = self._read(name, np.dtype(np.uint8), rows * stored).reshape(rows, stored)
+        packed = self._read(name).reshape(rows, stored)
         unpacked = np.unpackbits(packed.astype(np.uint8), axis=1, bitorder="little")
         digits = unpacked[:, : targets * bits].reshape(rows, targets, bits).astype(np.int64)
         weight = digits @ (1 << np.arange(bits)) - (digits[..., -1] << bits)
@@ -142,9 +154,14 @@ class Compiled:
         grouped = weight.reshape(linear.groups, inner, *linear.kernel, targets)
         return grouped.transpose(0, 4, 1, 2, 3).reshape(linear.weight.shape)
 
-    def _integers(self, name: str, expected: np.ndarray) -> np.ndarray:
-        """Parameters, in the type that the exporter chose."""
-        return self._read(name, narrowest(expected), len(expected))
+
+def _declared(directory: Path) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Type and shape of every constant array that the source declares, by name."""
+    found = DECLARED.findall((directory / C_SOURCE).read_text("utf-8"))
+    return {
+        name: (np.dtype(kind), tuple(map(int, re.findall(r"\d+", shape))))
+        for kind, name, shape in found
+    }
 
 
 def _code_bytes(directory: Path) -> Facts:
@@ -153,7 +170,7 @@ def _code_bytes(directory: Path) -> Facts:
         return {}
     with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
         path = Path(temporary) / "program.o"
-        compile_c(("-Os", "-fno-pic", "-c", directory / SOURCE, "-o", path))
+        compile_c(("-Os", "-fno-pic", "-c", directory / C_SOURCE, "-o", path))
         run = subprocess.run(["size", "-A", path], capture_output=True, text=True, check=True)
     sections = {
         parts[0]: int(parts[1])

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.chips.lava import stock_registers
+from ultralif_deploy.chips.registers import Registers
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters.lava.writer import NETWORK, RUN, RUNTIME, stock_registers
-from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, layer_registers
+from ultralif_deploy.io.artefacts import LAVA_NETWORK, LAVA_RUN
 from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
@@ -51,8 +51,8 @@ def lava_python() -> str:
 
 
 @functools.cache
-def _imports(python: str, code: str) -> bool:
-    path = os.pathsep.join(map(str, (RUNTIME, NETX_RUNTIME)))
+def _imports(python: str, code: str, modules: tuple[Path, ...]) -> bool:
+    path = os.pathsep.join(map(str, modules))
     try:
         done = subprocess.run(
             [python, "-c", code],
@@ -65,29 +65,24 @@ def _imports(python: str, code: str) -> bool:
     return done.returncode == 0
 
 
-def missing() -> Missing | None:
-    """Lava, where the chosen Python cannot import it."""
-    if _imports(lava_python(), LAVA):
+def missing(*modules: Path) -> Missing | None:
+    """Lava, where the chosen Python cannot import it; `modules` hold what exports bring along."""
+    if _imports(lava_python(), LAVA, modules):
         return None
     return Missing(f"lava-nc 0.10 in {lava_python()} (set --lava-python or {PYTHON})", INSTALL)
 
 
-def missing_netx() -> Missing | None:
-    """Lava and lava-dl's loader, where the chosen Python cannot import them."""
-    if _imports(lava_python(), LAVA_DL):
+def missing_netx(*modules: Path) -> Missing | None:
+    """The same of Lava and lava-dl's loader."""
+    if _imports(lava_python(), LAVA_DL, modules):
         return None
     tool = f"lava-dl 0.6 with lava-nc 0.10 and h5py in {lava_python()}"
     return Missing(f"{tool} (set --lava-python or {PYTHON})", INSTALL_NETX)
 
 
 def load(program: Program, directory: Path) -> "Lava":
-    """An exported folder of Lava's processes."""
-    return Lava(program, directory, stock_registers)
-
-
-def load_netx(program: Program, directory: Path) -> "Lava":
-    """An exported folder of a network exchange file."""
-    return Lava(program, directory, lambda meant, _: layer_registers(meant))
+    """An exported folder of Lava's processes, or of a network exchange file."""
+    return Lava(program, directory)
 
 
 class Lava:
@@ -96,24 +91,16 @@ class Lava:
     Args:
         program: that the folder expresses.
         directory: the folder.
-        configured: the registers of stock neurons by `population.register`, of a program and
-            what `network.json` holds.
 
     Attributes:
         on_sample: called during a run with the number of samples done.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        directory: Path,
-        configured: Callable[[Program, dict[str, Any]], dict[str, np.ndarray]],
-    ) -> None:
+    def __init__(self, program: Program, directory: Path) -> None:
         self.program = program
-        self.configured = configured
         self.on_sample: Callable[[int], None] = lambda samples: None
         self.directory = directory.resolve()
-        self.network = json.loads((directory / NETWORK).read_text("utf-8"))
+        self.network = json.loads((directory / LAVA_NETWORK).read_text("utf-8"))
         self.held: dict[str, np.ndarray] | None = None
 
     def executed(self) -> dict[str, np.ndarray]:
@@ -125,7 +112,7 @@ class Lava:
         if self.held is None:
             self.run(np.zeros((1, 0, self.program.input.size), dtype=np.uint8))
         assert self.held is not None
-        configured = self.configured(self.program, self.network)
+        configured = self._registers(self.program)
         arrays: dict[str, np.ndarray] = {}
         for q in self.program.projections:
             if isinstance(q.map, WEIGHTED):
@@ -133,14 +120,28 @@ class Lava:
         for p, described in zip(self.program.populations, self.network["populations"], strict=True):
             wanted = {"bias": p.bias, **p.parameters()}
             if described["process"] == "stock":
-                registers = [f"{p.name}.{name}" for name in described["arrays"]]
-                same = all(np.array_equal(self.held[key], configured[key]) for key in registers)
+                same = all(
+                    np.array_equal(self.held[f"{p.name}.{name}"], getattr(configured[p.name], name))
+                    for name in described["arrays"]
+                )
                 arrays |= {f"{p.name}.{k}": a if same else ~a for k, a in wanted.items()}
                 continue
             for name in wanted:
                 held = self.held[f"{p.name}.{'state' if name == 'initial' else name}"]
                 arrays[f"{p.name}.{name}"] = held.reshape(wanted[name].shape)
         return arrays
+
+    def _registers(self, program: Program) -> dict[str, Registers]:
+        """Registers that the stock neurons of a program must hold, by population.
+
+        Raises:
+            Refused: there are none; the program may have more timesteps than the folder's.
+        """
+        return {
+            p.name: stock_registers(program, p, self.network["flavour"])
+            for p, described in zip(program.populations, self.network["populations"], strict=True)
+            if described["process"] == "stock"
+        }
 
     def describe(self) -> Facts:
         """How every population is expressed."""
@@ -156,7 +157,7 @@ class Lava:
         inputs = self.program.check_inputs(inputs)
         steps, batch, _ = inputs.shape
         if steps > self.program.timesteps:  # the proofs of width are for the program's own
-            self.configured(replace(self.program, timesteps=steps), self.network)
+            self._registers(replace(self.program, timesteps=steps))
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             given, found = Path(temporary) / "inputs.npy", Path(temporary) / "outputs.npz"
             np.save(given, inputs)
@@ -174,7 +175,7 @@ class Lava:
         return Trace(outputs["logits"], counts, spikes if record else None)
 
     def _call(self, given: Path, found: Path, limit_s: float) -> None:
-        command = [lava_python(), str(self.directory / RUN), str(given), str(found)]
+        command = [lava_python(), str(self.directory / LAVA_RUN), str(given), str(found)]
         printed, errors = (given.parent / name for name in ("printed.txt", "errors.txt"))
         with (
             printed.open("w") as output,

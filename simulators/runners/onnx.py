@@ -8,7 +8,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.onnx.writer import SEQUENCE, STEP
+from ultralif_deploy.io.artefacts import ONNX_SEQUENCE, ONNX_STEP
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
@@ -31,11 +31,11 @@ class OnOnnxruntime:
     def __init__(self, program: Program, directory: Path) -> None:
         self.program = program
         try:
-            self.models = {name: onnx.load(directory / name) for name in (STEP, SEQUENCE)}
+            self.models = {name: onnx.load(directory / name) for name in (ONNX_STEP, ONNX_SEQUENCE)}
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
             self.session = onnxruntime.InferenceSession(
-                self.models[SEQUENCE].SerializeToString(),
+                self.models[ONNX_SEQUENCE].SerializeToString(),
                 options,
                 providers=["CPUExecutionProvider"],
             )
@@ -46,7 +46,7 @@ class OnOnnxruntime:
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters in both graphs; −1 where the two graphs differ."""
-        step, sequence = (constants(self.models[name].graph) for name in (STEP, SEQUENCE))
+        step, sequence = (constants(self.models[name].graph) for name in (ONNX_STEP, ONNX_SEQUENCE))
         arrays: dict[str, np.ndarray] = {}
 
         def take(name: str) -> np.ndarray:
@@ -65,7 +65,7 @@ class OnOnnxruntime:
 
     def describe(self) -> Facts:
         """Size and opset of the file that runs."""
-        model = self.models[SEQUENCE]
+        model = self.models[ONNX_SEQUENCE]
         return {"opset": model.opset_import[0].version, "model_bytes": model.ByteSize()}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:

@@ -35,7 +35,7 @@ from ultralif_deploy.program.program import (
 )
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import lava as lava_runner
-from ultralif_deploy.verify.backends import EXPORTERS, load_on, load_written
+from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, load_on, load_written
 from ultralif_deploy.verify.certificate import first_difference
 
 Stage = tuple[AnyMap, NeuronModel, Any]
@@ -47,7 +47,7 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> None:
     """lava-dl's loader; without it the test is skipped by name, under CI it fails."""
     if LAVA_PYTHON is not None:
         monkeypatch.setenv(lava_runner.PYTHON, LAVA_PYTHON)
-    missing = lava_runner.missing_netx()
+    missing = BACK_ENDS["netx"].missing()
     if missing is not None and not os.environ.get("CI"):
         pytest.skip(f"{missing.tool} is not installed")
 

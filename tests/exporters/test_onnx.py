@@ -23,7 +23,9 @@ from support.strategies.shapes import MODES, inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.onnx import writer as exporter
-from ultralif_deploy.exporters.onnx.writer import OPSET, SEQUENCE, STEP, write_onnx
+from ultralif_deploy.exporters.onnx.writer import OPSET, write_onnx
+from ultralif_deploy.io.artefacts import ONNX_SEQUENCE as SEQUENCE
+from ultralif_deploy.io.artefacts import ONNX_STEP as STEP
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
 from ultralif_deploy.simulators.reference import simulator as reference

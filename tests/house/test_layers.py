@@ -70,9 +70,7 @@ BACK_ENDS = [name for name in FILES if room(name) in ("exporters", "simulators")
 
 @pytest.mark.parametrize("name", BACK_ENDS)
 def test_back_ends_see_the_program_and_their_own_room(name):
-    runs_exports = name.startswith(f"{PACKAGE}.simulators.runners.")
-    others = ("exporters",) if runs_exports else ()
-    allowed = {"errors", "io", "schema", "program", "chips", room(name), *others}
+    allowed = {"errors", "io", "schema", "program", "chips", room(name)}
     assert {room(m) for m in own_imports(name)} <= allowed
     assert "torch" not in {m.split(".")[0] for m in imports(name)}
 

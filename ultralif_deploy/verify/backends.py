@@ -5,14 +5,20 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.c.writer import Vectors, write_c
-from ultralif_deploy.exporters.lava.writer import write_lava, write_lava_custom, write_lava_loihi1
-from ultralif_deploy.exporters.netx.writer import write_netx
+from ultralif_deploy.exporters.lava.writer import (
+    RUNTIME,
+    write_lava,
+    write_lava_custom,
+    write_lava_loihi1,
+)
+from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
@@ -87,10 +93,12 @@ BACK_ENDS: dict[str, BackEnd] = {
     "onnx": BackEnd(onnx_runner.load, "onnx"),
     "c": BackEnd(c_runner.load, "c", c_runner.missing),
     **{
-        flavour: BackEnd(lava_runner.load, flavour, lava_runner.missing)
+        flavour: BackEnd(lava_runner.load, flavour, partial(lava_runner.missing, RUNTIME))
         for flavour in ("lava", "lava-loihi1", "lava-custom")
     },
-    "netx": BackEnd(lava_runner.load_netx, "netx", lava_runner.missing_netx),
+    "netx": BackEnd(
+        lava_runner.load, "netx", partial(lava_runner.missing_netx, RUNTIME, NETX_RUNTIME)
+    ),
 }
 """Every back end by the name that `simulate --on` uses."""
 

@@ -1,0 +1,10 @@
+"""Names of the files that exporters write and runners execute: all that the two share."""
+
+ONNX_STEP, ONNX_SEQUENCE = "step.onnx", "sequence.onnx"
+"""One timestep, and all of them."""
+
+C_SOURCE = "ultralif_program.c"
+"""Declares every array as `extern const TYPE ultralif_NAME[…]`."""
+
+LAVA_RUN, LAVA_NETWORK = "run.py", "network.json"
+"""What a Python with Lava runs, and what it says of every population."""
