@@ -7,7 +7,6 @@ Names are imported when they are first used, so that `ultralif --help` does not 
 """
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes later
@@ -101,11 +100,6 @@ __all__ = [
     "run_hard",
     "write_nir",
 ]
-
-# In a source tree the packages `exporters` and `simulators` lie beside this one.
-_root = Path(__file__).resolve().parent.parent
-if (_root / "pyproject.toml").is_file() and (_root / "simulators").is_dir():
-    __path__.append(str(_root))
 
 
 def __getattr__(name: str) -> Any:

@@ -24,11 +24,12 @@ from ultralif_deploy.schema.commands import (
     EpochFigures,
     Export,
     Exported,
-    ProgramEnergy,
+    NetworkEnergy,
     Rechecked,
     ShownProgram,
     Simulated,
 )
+from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.sources.deployable import Deployable
@@ -318,7 +319,7 @@ def program_energy(
     settings: Settings,
     progress: Progress | None = None,
     bits: int | str | None = None,
-) -> ProgramEnergy:
+) -> Energy | NetworkEnergy:
     """Events of a program on the test samples, and joules per device.
 
     Args:
@@ -335,10 +336,9 @@ def program_energy(
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     counter = EventCounter(loaded, chips_of(described))
     run_on("fast", loaded, dataset.test, encoder, progress or Progress(), counter)
-    report: ProgramEnergy = {**energy_report(counter.events(), described)}
-    if assumed := assumptions.as_dict():
-        report["assumed"] = assumed
-    return report
+    report = energy_report(counter.events(), described)
+    assumed = assumptions.as_dict()
+    return {**report, "assumed": assumed} if assumed else report
 
 
 def recheck(certificate: str | Path, progress: Progress | None = None) -> Rechecked:

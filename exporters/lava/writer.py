@@ -25,9 +25,9 @@ from ultralif_deploy.io.artefacts import LAVA_NETWORK
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_ONE
-from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
+from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense, Projection
 from ultralif_deploy.program.neurons import entry_for
-from ultralif_deploy.program.program import Population, Program, Projection
+from ultralif_deploy.program.program import Population, Program
 
 RUNTIME = Path(__file__).parent / "runtime"
 ARRAYS = "network.npz"

@@ -1,6 +1,10 @@
 """What `import ultralif_deploy` offers."""
 
 import ast
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -36,6 +40,25 @@ def test_type_checkers_and_editors_see_the_same_names() -> None:
     }
     assert seen == ul._PUBLIC
     assert sorted(seen) == ul.__all__
+
+
+def test_public_modules_are_checked_strictly() -> None:
+    """Every flag of `mypy --strict` holds for the modules that public names come from."""
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    settings = tomllib.loads(project.read_text("utf-8"))["tool"]["mypy"]
+    *_, strict = settings["overrides"]
+    assert strict["module"] == ["ultralif_deploy", *sorted(set(ul._PUBLIC.values()))]
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    listed = re.sub(r"\s+", "", told.partition("enables the following flags:")[2])
+    flags = re.match(r"(--[a-z-]+,)+--[a-z-]+?(?=--)", listed)
+    assert flags is not None
+    for flag in flags[0].split(","):
+        name = flag.removeprefix("--").replace("-", "_")
+        wanted = not name.startswith("no_")
+        name = name.removeprefix("no_")
+        assert strict.get(name, settings.get(name)) is wanted, flag
 
 
 def test_unknown_names() -> None:

@@ -180,7 +180,8 @@ class Encoder:
         ordered = self._channels_first(grouped, 3)
         flat = ordered.reshape(*ordered.shape[:3], -1)
         counts = flat.sum(axis=2, dtype=np.uint64)
-        return np.minimum(counts, MOST_EVENTS).astype(np.uint8)
+        held: np.ndarray = np.minimum(counts, MOST_EVENTS).astype(np.uint8)
+        return held
 
 
 def fitting_encodings(x: np.ndarray, inputs: int, timesteps: int | None = None) -> tuple[str, ...]:
@@ -250,4 +251,5 @@ def _unit_range(flat: np.ndarray) -> np.ndarray:
 
 
 def _to_uint8(flat: np.ndarray) -> np.ndarray:
-    return np.rint(_unit_range(flat) * 255).astype(np.uint8)
+    pixels: np.ndarray = np.rint(_unit_range(flat) * 255).astype(np.uint8)
+    return pixels

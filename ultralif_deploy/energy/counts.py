@@ -107,7 +107,8 @@ class Events:
     @property
     def operations(self) -> np.ndarray:
         """Synaptic operations of every sample, int64 [batch]."""
-        return np.sum([p.operations for p in self.projections], axis=0)
+        total: np.ndarray = np.sum([p.operations for p in self.projections], axis=0)
+        return total
 
     @property
     def dense(self) -> int:
@@ -229,7 +230,8 @@ class EventCounter:
         active = current != 0
         if population.spikes:
             active |= sent[population.name] != 0
-        return np.count_nonzero(active, axis=(0, 2)).astype(np.int64)
+        updates: np.ndarray = np.count_nonzero(active, axis=(0, 2)).astype(np.int64)
+        return updates
 
 
 def full_fan_out(linear: AnyMap) -> np.ndarray:

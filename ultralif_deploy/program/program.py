@@ -241,7 +241,8 @@ class Program:
 
     def real_logits(self, logits: np.ndarray) -> np.ndarray:
         """Logits in the units of the trained network, float64 [batch, class]."""
-        return logits * self.readout.membrane_unit / self.divisor
+        real: np.ndarray = logits * self.readout.membrane_unit / self.divisor
+        return real
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:

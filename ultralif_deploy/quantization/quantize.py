@@ -208,7 +208,8 @@ def _largest_current(
     """Bound of the real |current| with bias, as quantized, [neuron], for any input."""
     rounded = [replace(p, map=_real(p.map, scale)) for p in maps]
     low, high = current_range(population, rounded, sends)
-    return np.maximum(-low, high)
+    largest: np.ndarray = np.maximum(-low, high)
+    return largest
 
 
 def _real(linear: AnyMap, scale: np.ndarray) -> AnyMap:

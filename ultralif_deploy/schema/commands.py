@@ -60,10 +60,10 @@ class Simulated(TypedDict):
     assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
 
 
-class ProgramEnergy(Energy):
-    """Of `energy`."""
+class NetworkEnergy(Energy):
+    """Of `energy` for a file that is not a program yet."""
 
-    assumed: NotRequired[Annotated[dict[str, Setting], "of a file that is not a program yet"]]
+    assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
 
 
 class Rechecked(TypedDict):

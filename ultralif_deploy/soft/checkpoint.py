@@ -14,10 +14,11 @@ from torch import Tensor
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
 from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
 from ultralif_deploy.soft.layout import choose_side, layout
-from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
 from ultralif_deploy.soft.neurons import SoftNeuron
 
