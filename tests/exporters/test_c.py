@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import back_ends_agree, holds
+from support.planted_text import change_text
 from support.requirements import requires
 from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING
@@ -99,15 +100,14 @@ def test_the_self_test_fails_on_a_change(
 ) -> None:
     shutil.copytree(demo / "c", tmp_path / "c")
     path = tmp_path / "c" / file
-    text = path.read_text("utf-8")
     if old is None or new is None:
+        text = path.read_text("utf-8")
         position = text.index("_spikes[SAMPLES]")
         position = position + re.search(r"[01],", text[position:]).start()  # type: ignore[union-attr]
         text = text[:position] + "10"["01".index(text[position])] + text[position + 1 :]
+        path.write_text(text, "utf-8")
     else:
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    path.write_text(text, "utf-8")
+        change_text(path, old, new)
     done = self_test(tmp_path / "c", "-O1")
     assert done.returncode == 1
     assert int(done.stdout.split()[0]) > 0
@@ -223,7 +223,11 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     ),
     "one spike counted": ("neuron.j2", "(u - threshold + reset - 1) / reset", "1"),
     "floor forgotten": ("neuron.j2", "{%- if p.floor %}", "{%- if false %}"),
-    "units of 64": ("neuron.j2", "(int64_t)current[n] * {{ p.unit }}", "(int64_t)current[n] * 64"),
+    "units of 64": (
+        "neuron.j2",
+        "+ (int64_t)current[n] * {{ p.unit }}",
+        "+ (int64_t)current[n] * 64",
+    ),
     "unsigned packed weights": ("ultralif_program.c.j2", " ^ {{ sign }}u) - {{ sign }}", ")"),
     "leak rounds down": (
         "ultralif_program.c.j2",
@@ -233,7 +237,11 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     "no initial membrane": ("ultralif_program.c.j2", "_initial[n];", "_initial[n] * 0;"),
     "rounding drops the half": ("ultralif_program.c.j2", "x += (int64_t)1 << (c - 1);", ""),
     "inputs as spikes": ("ultralif_program.c.j2", ', sent[i]" if graded', ', 1" if graded'),
-    "ring turns back": ("neuron.j2", "right = v[(n + {{ p.stride }})", "right = v[(n + 1)"),
+    "ring turns back": (
+        "neuron.j2",
+        "right = v[(n + {{ p.stride }}) % size];\n        int32_t most",
+        "right = v[(n + 1) % size];\n        int32_t most",
+    ),
 }
 
 
@@ -242,9 +250,7 @@ def test_planted_bugs_are_found(bug: str, tmp_path: Path, monkeypatch: pytest.Mo
     file, old, new = PLANTED[bug]
     templates = tmp_path / "templates"
     shutil.copytree(exporter.TEMPLATES, templates)
-    text = (templates / file).read_text("utf-8")
-    assert old in text
-    (templates / file).write_text(text.replace(old, new), "utf-8")
+    change_text(templates / file, old, new)
     monkeypatch.setattr(exporter, "TEMPLATES", templates)
     kinds = {
         "inclusive threshold": ("threshold",),

@@ -11,6 +11,7 @@ import pytest
 from support.commands import DEMO, ultralif
 from support.comparisons import assert_same_trace
 from support.lava_comparisons import LAVA_PYTHON, equal_where_not_refused
+from support.planting import change_file
 from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING
 from ultralif_deploy import read_nir
@@ -181,9 +182,8 @@ def changed_weight(directory: Path) -> None:
 
 def changed_comparison(directory: Path) -> None:
     path = directory / "neurons" / "models.py"
-    text = path.read_text("utf-8")
-    assert text.count("return current + self.bias > self.threshold") == 1
-    path.write_text(text.replace("self.bias > self.threshold", "self.bias < self.threshold"))
+    bug = "current + self.bias > self.threshold", "current + self.bias < self.threshold"
+    change_file(path, bug)
 
 
 def changed_depth(directory: Path) -> None:
@@ -216,8 +216,7 @@ def test_a_failing_process_ends_the_run(demo: Path, tmp_path: Path) -> None:
     program = read_nir(demo)
     EXPORTERS["lava-custom"](program, tmp_path / "lava-custom")
     path = tmp_path / "lava-custom" / "neurons" / "models.py"
-    text = path.read_text("utf-8")
-    path.write_text(text.replace('proc_params["structure"]', "missing"))
+    change_file(path, ('proc_params["structure"]', "missing"))
     inputs = np.zeros((program.timesteps, 1, program.input.size), dtype=np.uint8)
     with pytest.raises(UltralifError, match=r"^lava-custom: NameError: name 'missing'"):
         load_written("lava-custom", program, tmp_path).run(inputs)

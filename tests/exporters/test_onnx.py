@@ -175,31 +175,39 @@ def test_a_changed_initializer_changes_digest_and_result() -> None:
 NEURONS = "ultralif_deploy.exporters.onnx.neurons"
 PLANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "inclusive threshold": (
-        'return p.current + p.bias > p.parameters["threshold"], ()',
-        'return p.current + p.bias > p.parameters["threshold"] '
-        "+ p.bias.graph.number(-1).cast(TensorProto.INT32), ()",
+        'p.current + p.bias > p.parameters["threshold"]',
+        'p.current + p.bias > p.parameters["threshold"] '
+        "+ p.bias.graph.number(-1).cast(TensorProto.INT32)",
         ("threshold",),
     ),
     "leak rounds down": (
-        "kept = (abs(v) * (-rate + one)).whole_part(one)\n    return (v > -1).then(kept, -kept)",
+        "kept = (abs(v) * (-rate + one)).whole_part(one)\nreturn (v > -1).then(kept, -kept)",
         "return (v * (-rate + one)).floor(one)",
         ("lif",),
     ),
     "wide decays taken for 12 bits": ("1 << p.neuron.decay_bits", "1 << 12", ("lif", "cubalif")),
-    "unsaturated": ("u, lowered = w.clip(top)", "u, lowered = w", ("lif",)),
-    "spikes counted up to the threshold": ("(above + reset - 1)", "above", ("lif",)),
-    "spikes without limit": (".least(neuron.most_spikes)", "", ("lif", "cubalif")),
-    "floor forgotten": ('after.most(p["floor"]) if', "after if", ("lif", "cubalif")),
+    "unsaturated": ("w.clip(top)", "w", ("lif",)),
+    "spikes counted up to the threshold": ("above + reset - 1", "above", ("lif",)),
+    "spikes without limit": (
+        "(above + reset - 1).whole_part(reset).least(neuron.most_spikes)",
+        "(above + reset - 1).whole_part(reset)",
+        ("lif", "cubalif"),
+    ),
+    "floor forgotten": ('after.most(p["floor"])', "after", ("lif", "cubalif")),
     "units of 64": (
         "w = leak(p) + p.drive(1 << p.neuron.fraction_bits)",
         "w = leak(p) + p.drive()",
         ("lif",),
     ),
-    "ring turns back": ("rolled(-stride,", "rolled(stride,", ("released",)),
-    "no half": ("(product + self.half)", "(product)", SPIKING),
+    "ring turns back": (
+        "ring.rolled(-stride, p.size)",
+        "ring.rolled(stride, p.size)",
+        ("released",),
+    ),
+    "no half": ("product + self.half", "product", SPIKING),
     "floor truncates": (
-        ".floor(self.one)",
-        ".whole_part(self.one)",
+        "(product + self.half).floor(self.one)",
+        "(product + self.half).whole_part(self.one)",
         SPIKING,
     ),
     "table runs on": ("(gap > entries - 1).then(0, entry)", "entry", ("logmax",)),

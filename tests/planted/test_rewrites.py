@@ -25,11 +25,12 @@ def quantize_with(integers):
     return copy_of("ultralif_deploy.quantization.quantize", Rounding=integers.Rounding).quantize
 
 
+EXACT = "-((-ratio) // 1) - 1 if inclusive else ratio // 1"
 THRESHOLDS = {
     "ceiling not lowered": ("-((-ratio) // 1) - 1", "-((-ratio) // 1)"),
     "floor for ceiling": ("-((-ratio) // 1) - 1", "ratio // 1 - 1"),
-    "strict as inclusive": ("- 1 if inclusive else ratio // 1", "- 1"),
-    "inclusive as strict": ("-((-ratio) // 1) - 1 if inclusive else ratio // 1", "ratio // 1"),
+    "strict as inclusive": (EXACT, "-((-ratio) // 1) - 1"),
+    "inclusive as strict": (EXACT, "ratio // 1"),
     "float division": (
         "Fraction(threshold) / Fraction(scale)",
         "Fraction(threshold / scale)",
@@ -52,8 +53,8 @@ QUANTIZE = {
     "weights of two projections swapped": ("quantize", "start = stop", "start += 0"),
     "one unit for every model": (
         "neurons",
-        "Threshold: _Made(_current_unit",
-        "Threshold: _Made(_fraction",
+        "_Made(_current_unit, _threshold)",
+        "_Made(_fraction, _threshold)",
     ),
 }
 
@@ -72,48 +73,85 @@ def test_bugs_in_quantize_are_found(bug):
 
 REWRITES = {
     "growing membranes elided": ("elide_membrane", "np.all(neuron.decay >= 0)", "True"),
-    "reset not checked": ("elide_membrane", "below(neuron.reset", "below(neuron.initial"),
-    "initial value not checked": ("elide_membrane", "below(neuron.initial", "below(neuron.reset"),
-    "equality mistaken": ("elide_membrane", "np.less if", "np.less_equal if"),
+    "reset not checked": (
+        "elide_membrane",
+        "neuron.reset - neuron.decay",
+        "neuron.initial - neuron.decay",
+    ),
+    "initial value not checked": (
+        "elide_membrane",
+        "neuron.initial - neuron.decay",
+        "neuron.reset - neuron.decay",
+    ),
+    "equality mistaken": (
+        "elide_membrane",
+        "np.less if neuron.inclusive else np.less_equal",
+        "np.less_equal",
+    ),
     "one neuron speaks for all": (
         "elide_membrane",
-        "np.all(below(neuron.r",
-        "np.any(below(neuron.r",
+        "np.all(below(neuron.reset - neuron.decay, neuron.threshold))",
+        "np.any(below(neuron.reset - neuron.decay, neuron.threshold))",
     ),
-    "bias added": ("fold_bias", "name) - bias", "name) + bias"),
+    "bias added": (
+        "fold_bias",
+        "getattr(neuron, name) - bias",
+        "getattr(neuron, name) + bias",
+    ),
     "reset not shifted": (
         "fold_bias",
         '("threshold", "reset", "initial")',
         '("threshold", "initial")',
     ),
     "leaky bias folded": (
-        *("fold_bias", "import FloatNeuron, Threshold,"),
-        "import LIF as Threshold, FloatNeuron,",
+        "fold_bias",
+        "POTENTIALS.get(type(neuron), ())",
+        'POTENTIALS.get(type(neuron), ("threshold",) if hasattr(neuron, "tau") else ())',
     ),
     "offset forgotten": ("fold_input", "np.zeros(size) + offset", "np.zeros(size)"),
     "scale forgotten": ("fold_input", "np.ones(size) * scale", "np.ones(size)"),
-    "membranes collapsed": ("collapse_constant", "p.neuron.TIMELESS for", "True for"),
-    "delays collapsed": ("collapse_constant", " or network.delayed()", ""),
+    "membranes collapsed": ("collapse_constant", "p.neuron.TIMELESS", "True"),
+    "delays collapsed": ("collapse_constant", "network.delayed()", "False"),
     "fires at a bound, mistaken": (
         "remove_constant",
-        ">= neuron.threshold",
-        "> neuron.threshold",
+        "membrane >= neuron.threshold",
+        "membrane > neuron.threshold",
     ),
-    "negative weights forgotten": ("remove_constant", "rising[0] + falling[1]", "rising[0]"),
-    "bounds mixed up": ("remove_constant", "rising[1] + falling[0]", "rising[1] + falling[1]"),
+    "negative weights forgotten": (
+        "remove_constant",
+        "low + rising[0] + falling[1]",
+        "low + rising[0]",
+    ),
+    "bounds mixed up": (
+        "remove_constant",
+        "high + rising[1] + falling[0]",
+        "high + rising[1] + falling[1]",
+    ),
     "largest input taken for 1": ("remove_constant", "(0.0, network.input.maximum)", "(0.0, 1.0)"),
     "first timestep forgotten": ("remove_constant", "sent * [[0.0], [1.0]]", "sent"),
-    "late spikes folded": ("remove_constant", "if p.name in network.delayed()}", "if not p}"),
-    "fold forgotten": ("remove_constant", "bounds[q.source][0] * ~", "0.0 * ~"),
+    "late spikes folded": ("remove_constant", "p.name in network.delayed()", "not p"),
+    "fold forgotten": (
+        "remove_constant",
+        "bounds[q.source][0] * ~kept[q.source]",
+        "0.0 * ~kept[q.source]",
+    ),
     "part of a channel taken for all": ("remove_constant", "np.logical_and", "np.logical_or"),
     "growth forgotten": (
         "remove_constant",
         "np.where(neuron.decay >= 0, highest, np.inf)",
         "highest",
     ),
-    "membrane that adds up forgotten": ("remove_constant", " / (1 - tau)", ""),
-    "reset forgotten": ("remove_constant", "neuron.tau * np.minimum(after", "0 * np.minimum(after"),
-    "changing input collapsed": ("collapse_constant", "not network.input.constant or ", ""),
+    "membrane that adds up forgotten": (
+        "remove_constant",
+        "np.maximum(high, 0.0) / (1 - tau)",
+        "np.maximum(high, 0.0)",
+    ),
+    "reset forgotten": (
+        "remove_constant",
+        "neuron.tau * np.minimum(after[neuron.reset_mode], 0.0)",
+        "0 * np.minimum(after[neuron.reset_mode], 0.0)",
+    ),
+    "changing input collapsed": ("collapse_constant", "not network.input.constant", "False"),
 }
 
 

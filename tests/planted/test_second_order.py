@@ -6,14 +6,14 @@ import pytest
 
 from support.comparisons import MODELS as SPECIFIED
 from support.comparisons import back_ends_agree, runs_follow_spec, spec_name, step_follows_spec
-from support.planting import PLAIN, copy_of
+from support.planting import PLAIN, Change, copy_of
 from support.strategies.programs import programs, second_order_programs
 from support.strategies.second_order import MODELS, SPIKING
 from ultralif_deploy.program.neurons import SECOND_ORDER
 from ultralif_deploy.simulators.reference.updates import UPDATES
 
 
-def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
+def planted_reference(*changes: Change, **replaced: object) -> ModuleType:
     package = "ultralif_deploy.simulators.reference"
     module = copy_of(f"{package}.second_order", *changes, **replaced)
     updates = UPDATES | dict.fromkeys(SECOND_ORDER, module.second_order_step)
@@ -22,7 +22,7 @@ def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleTy
     return planted
 
 
-def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+def planted_fast(*changes: Change) -> ModuleType:
     module = copy_of("ultralif_deploy.simulators.fast.second_order", PLAIN, *changes)
     updates = copy_of("ultralif_deploy.simulators.fast.updates", second_order=module)
     return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
@@ -41,14 +41,17 @@ def test_unchanged_copies_pass_the_comparisons() -> None:
 
 FIXED = {
     "rounds down": ("(product + (1 << (bits - 1))) >> bits", "product >> bits"),
-    "halves downwards": ("(1 << (bits - 1))) >> bits", "(1 << (bits - 1)) - 1) >> bits"),
-    "rounds toward zero": (
-        "return (product + (1 << (bits - 1))) >> bits",
-        "return abs(product) // (1 << bits) * (1 if product >= 0 else -1)",
+    "halves downwards": (
+        "(product + (1 << (bits - 1))) >> bits",
+        "(product + (1 << (bits - 1)) - 1) >> bits",
     ),
-    "two's complement saturation": ("max(v, -top), top)", "max(v, -top - 1), top)"),
+    "rounds toward zero": (
+        "(product + (1 << (bits - 1))) >> bits",
+        "abs(product) // (1 << bits) * (1 if product >= 0 else -1)",
+    ),
+    "two's complement saturation": ("min(max(v, -top), top)", "min(max(v, -top - 1), top)"),
     "one bit less": ("top = (1 << (bits - 1)) - 1", "top = (1 << (bits - 2)) - 1"),
-    "not saturated": ("return min(max(v, -top), top)", "return v"),
+    "not saturated": ("min(max(v, -top), top)", "v"),
 }
 
 
@@ -64,23 +67,32 @@ def test_arithmetic_bugs_are_found(bug: str) -> None:
 
 
 REFERENCE = {
-    "silif forgets the old spike": ('    s = int(u > p["threshold"])\n', "    s = 0\n"),
+    "silif forgets the old spike": ('s = int(u > p["threshold"])', "s = 0"),
     "silif fires at equality": (
         'return u > p["threshold"], u, w',
         'return u >= p["threshold"], u, w',
     ),
-    "silif w forgets the spike": (' + p["b"] * s', ""),
-    "silif resets after the leak": (
-        '(u - p["reset"] * s + w), p["coefficient_bits"])',
-        '(u + w), p["coefficient_bits"]) - p["reset"] * s',
+    "silif w forgets the spike": (
+        'rounded(p["beta"] * w + p["a"] * u, p["coefficient_bits"]) + p["b"] * s',
+        'rounded(p["beta"] * w + p["a"] * u, p["coefficient_bits"])',
     ),
-    "silif adds w": ("clip(kept - w + drive", "clip(kept + w + drive"),
-    "silif w lags": ("clip(kept - w + drive", "clip(kept + drive"),
-    "csilif conjugates": (' - p["imaginary"] * y', ' + p["imaginary"] * y'),
-    "csilif y leaks into itself alone": ('rounded(p["imaginary"] * r + p', "rounded(p"),
+    "silif resets after the leak": (
+        'rounded(p["alpha"] * (u - p["reset"] * s + w), p["coefficient_bits"])',
+        'rounded(p["alpha"] * (u + w), p["coefficient_bits"]) - p["reset"] * s',
+    ),
+    "silif adds w": ("kept - w + drive", "kept + w + drive"),
+    "silif w lags": ("kept - w + drive", "kept + drive"),
+    "csilif conjugates": (
+        'p["real"] * r - p["imaginary"] * y',
+        'p["real"] * r + p["imaginary"] * y',
+    ),
+    "csilif y leaks into itself alone": (
+        'p["imaginary"] * r + p["real"] * y',
+        'p["real"] * y',
+    ),
     "csilif drives both parts": (
-        'y, p["coefficient_bits"])\n',
-        'y, p["coefficient_bits"]) + drive\n',
+        'rounded(p["imaginary"] * r + p["real"] * y, p["coefficient_bits"])',
+        'rounded(p["imaginary"] * r + p["real"] * y, p["coefficient_bits"]) + drive',
     ),
     "adalif ignores the adaptation": ('v > p["threshold"] + c', 'v > p["threshold"]'),
     "adalif keeps its membrane": ("0 if fired else v", "v"),
@@ -125,10 +137,19 @@ def test_bugs_in_the_read_out_are_found(bug: str) -> None:
 
 
 KERNELS = {
-    "silif stores w unsaturated": ("+ b[n] * s, width[n])", "+ b[n] * s, 64)"),
-    "silif forgets the old spike": ("reset[n] * s + w)", "w)"),
-    "csilif x feeds y": ("rounded(imaginary[n] * r + real", "rounded(imaginary[n] * x + real"),
-    "csilif fires at equality": ("= x > threshold[n]", "= x >= threshold[n]"),
+    "silif stores w unsaturated": (
+        "clip(rounded(beta[n] * w + a[n] * u, fraction[n]) + b[n] * s, width[n])",
+        "clip(rounded(beta[n] * w + a[n] * u, fraction[n]) + b[n] * s, 64)",
+    ),
+    "silif forgets the old spike": ("u - reset[n] * s + w", "u + w"),
+    "csilif x feeds y": (
+        "imaginary[n] * r + real[n] * y",
+        "imaginary[n] * x + real[n] * y",
+    ),
+    "csilif fires at equality": (
+        "spikes[t, k, n] = x > threshold[n]",
+        "spikes[t, k, n] = x >= threshold[n]",
+    ),
     "adalif compares with the leaked threshold": (
         "v > threshold[n] + c",
         "v > threshold[n] + rounded(beta[n] * c, fraction[n])",
@@ -149,14 +170,15 @@ def test_bugs_in_the_kernels_are_found(bug: str) -> None:
 
 FAST = {
     "logits are the second word": (
-        *("simulator", "[:, : program.readout.size]"),
-        "[:, -program.readout.size :]",
+        "simulator",
+        "states[program.readout.name][:, : program.readout.size]",
+        "states[program.readout.name][:, -program.readout.size :]",
     ),
-    "read-out sums currents": ("updates", "LeakySum: _leaky_sum", "LeakySum: _integrator"),
+    "read-out sums currents": ("updates", "_leaky_sum", "_integrator"),
     "read-out adds the first word": (
         "updates",
-        "_words(p), block.state)",
-        "_words(p), block.state[:, ::-1])",
+        'second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)',
+        'second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state[:, ::-1])',
     ),
 }
 

@@ -283,13 +283,28 @@ def equations_hold():
 
 
 BUGS = {
-    "leak left in the threshold": ("hard.LIF(threshold - leak", "hard.LIF(threshold"),
-    "leak left in the threshold of CubaLIF": ("CubaLIF(threshold - leak", "CubaLIF(threshold"),
-    "leak left in the reset": ('        "value": reset - leak', '        "value": reset'),
-    "synaptic gain lost": ("else synaptic_gain)", "else 1.0)"),
+    "leak left in the threshold": (
+        "hard.LIF(threshold - leak, keep, *arguments)",
+        "hard.LIF(threshold, keep, *arguments)",
+    ),
+    "leak left in the threshold of CubaLIF": (
+        "hard.CubaLIF(threshold - leak, keep, synaptic, *arguments)",
+        "hard.CubaLIF(threshold, keep, synaptic, *arguments)",
+    ),
+    "leak left in the reset": (
+        '{"value": reset - leak, "late-value": reset - leak, "none": zero}',
+        '{"value": reset, "late-value": reset - leak, "none": zero}',
+    ),
+    "synaptic gain lost": (
+        'parameter("w_in") if how.synapse == "pulse" else synaptic_gain',
+        'parameter("w_in") if how.synapse == "pulse" else 1.0',
+    ),
     "gain without the timestep": ("parameter(factor) * passed", "parameter(factor)"),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),
-    "constants exchanged": ('_step(parameter, "tau_syn"', '_step(parameter, "tau_mem"'),
+    "constants exchanged": (
+        '_step(parameter, "tau_syn", "w_in", how, name)',
+        '_step(parameter, "tau_mem", "w_in", how, name)',
+    ),
 }
 
 

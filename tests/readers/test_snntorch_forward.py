@@ -271,7 +271,7 @@ def plant(monkeypatch, module, name, change):
 def test_silent_populations_are_compared_by_driving_them(monkeypatch):
     module = Function(torch.clone, quiet=True)
     from_snntorch(module, (4,))
-    change = ("keep = np.clip(", "keep = 0.5 * np.clip(")
+    change = ("layer.beta", "0.5 * layer.beta")
     plant(monkeypatch, "snntorch.neurons", "population_of", change)
     with pytest.raises(UltralifError, match="lif, driven alone: neuron"):
         from_snntorch(module, (4,))
@@ -285,19 +285,22 @@ def drop_terms(name, signals):
 PLANTED = {
     "reset forgotten": (
         *("snntorch.neurons", "population_of"),
-        ('return "late-subtract" if late', 'return "none" if late'),
+        (
+            '"late-subtract" if late else "immediate-subtract"',
+            '"none" if late else "immediate-subtract"',
+        ),
     ),
     "decay forgotten": (
         *("snntorch.neurons", "population_of"),
-        ("keep = np.clip(", "keep = 0.9 * np.clip("),
+        ("layer.beta", "0.9 * layer.beta"),
     ),
     "bias forgotten": (
         *("nir.linear", "transformed"),
-        ("bias = bias + np.repeat(", "bias = bias + 0 * np.repeat("),
+        ("np.broadcast_to(own, (shape[0],))", "0 * np.broadcast_to(own, (shape[0],))"),
     ),
     "alpha forgotten": (
         *("snntorch.neurons", "population_of"),
-        ("synaptic = np.clip(", "synaptic = 0.5 * np.clip("),
+        ("layer.alpha", "0.5 * layer.alpha"),
     ),
 }
 

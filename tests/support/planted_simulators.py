@@ -3,13 +3,11 @@
 Numba kernels run as plain Python.
 """
 
-import importlib
-from pathlib import Path
 from types import ModuleType
 
 from hypothesis import strategies as st
 
-from support.planting import PLAIN, copy_of
+from support.planting import PLAIN, Change, applies, copy_of
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS
 from ultralif_deploy.program.program import Program
@@ -17,21 +15,20 @@ from ultralif_deploy.program.program import Program
 REFERENCE_AT = "ultralif_deploy.simulators.reference"
 
 
-def planted_reference(*changes: tuple[str, str], **replaced: object) -> ModuleType:
-    """The reference with bugs in its loop or in its updates, wherever the text stands."""
-    updates = importlib.import_module(f"{REFERENCE_AT}.updates")
-    text = Path(updates.__file__).read_text("utf-8")
-    inside = [change for change in changes if change[0] in text]
-    others = [change for change in changes if change[0] not in text]
-    made = copy_of(f"{REFERENCE_AT}.updates", *inside, **replaced)
+def planted_reference(*changes: Change, **replaced: object) -> ModuleType:
+    """The reference with bugs in its loop or in its updates, wherever they apply."""
+    updates = f"{REFERENCE_AT}.updates"
+    inside = [change for change in changes if applies(updates, change)]
+    others = [change for change in changes if change not in inside]
+    made = copy_of(updates, *inside, **replaced)
     planted = copy_of(f"{REFERENCE_AT}.simulator", *others, UPDATES=made.UPDATES)
     planted.step = made.step
     return planted
 
 
-def planted_fixed(old: str, new: str) -> ModuleType:
+def planted_fixed(change: Change) -> ModuleType:
     """The reference on top of a changed `fixed`."""
-    fixed = copy_of("ultralif_deploy.program.fixed", (old, new))
+    fixed = copy_of("ultralif_deploy.program.fixed", change)
     return planted_reference(
         leak=fixed.leak,
         saturate=fixed.saturate,
@@ -42,7 +39,7 @@ def planted_fixed(old: str, new: str) -> ModuleType:
     )
 
 
-def planted_fast(*changes: tuple[str, str]) -> ModuleType:
+def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels, all in plain Python."""
     kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
     updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
