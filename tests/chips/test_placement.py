@@ -1,0 +1,134 @@
+"""Registers of stock neurons, and populations on cores: exact, and as the chip is published."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from support.comparisons import assert_same_trace
+from support.networks.placed import chain, relays, spikes_in
+from support.planting import copy_of
+from ultralif_deploy.chips import chip
+from ultralif_deploy.chips.registers import LARGEST_GUARDED, registers
+from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
+from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.simulators.loihi import simulator as loihi
+from ultralif_deploy.simulators.reference import simulator as reference
+
+
+def test_the_guard_is_exact_up_to_its_edge() -> None:
+    """Every sum from edge to edge, over the residue that any other sum leaves behind."""
+    limits = chip("loihi1")
+
+    def wrong(make: Callable[..., object], bound: int) -> int:
+        weight = np.full((1, -(-bound // 127)), 127, dtype=np.int8)
+        program = chain((weight.shape[1], 1, 1))
+        population = replace(
+            program.populations[0], neuron=Threshold(np.array([3], dtype=np.int32))
+        )
+        projection = replace(program.projections[0], map=Dense(weight))
+        program = replace(
+            program,
+            populations=(population, program.populations[1]),
+            projections=(projection, program.projections[1]),
+        )
+        unit = make(program, population, limits)
+        sums = np.arange(-bound, bound + 1)
+        differ = 0
+        for before in (-bound, -1, 0, 3, bound):
+            _, held = unit.step(unit.start(1), np.array([[before]]))  # type: ignore[attr-defined]
+            spikes, _ = unit.step(held, sums[:, None])  # type: ignore[attr-defined]
+            differ += int((spikes[:, 0] != (sums > 3)).sum())
+        return differ
+
+    guarded = 127 * ((LARGEST_GUARDED - 3) // 127)
+    assert wrong(registers, guarded) == 0
+    assert wrong(registers, 127 * 20) == 0  # beyond: decay 4096
+    unguarded = copy_of(
+        "ultralif_deploy.chips.registers", ("LARGEST_GUARDED = 2047", "LARGEST_GUARDED = 9999")
+    )
+    assert wrong(unguarded.registers, 127 * 20) > 0
+
+
+def test_stock_neurons_say_what_is_unverified() -> None:
+    small = loihi.load1(chain((8, 4, 2), bits="4")).describe()["models"]
+    large = loihi.load1(chain((200, 4, 2))).describe()["models"]
+    assert "4095" in small["p0"]
+    assert "unverified" in large["p0"]
+
+
+def test_large_populations_are_split_over_cores_and_stay_exact() -> None:
+    program = chain((300, 2500, 1200, 10), bits="2")
+    for load, neurons in ((loihi.load1, 1024), (loihi.load2, 8192)):
+        made = load(program)
+        placed = made.placement.populations
+        assert made.placement.cores == sum(p.cores for p in placed.values())
+        for p in placed.values():
+            per_core = np.bincount(p.core)
+            assert per_core.max() <= neurons
+            assert per_core.max() - per_core.min() <= 1
+            memory = (p.synapse_bits + p.state_bits).max()
+            assert memory <= made.chip.need("synapse_bits")
+        assert placed["p1"].cores > 1  # 2500 · 1200 synapses fit no single core
+        inputs = spikes_in(program)
+        expected = reference.load(program).run(inputs, record=True)
+        assert_same_trace(made.run(inputs, record=True), expected)
+
+
+def test_more_cores_than_a_chip_take_another_chip() -> None:
+    made = loihi.load1(relays(40000, 4, np.arange(10)))
+    facts = made.describe()["placement"]
+    assert facts["chips"] == -(-facts["cores"] // 128) > 1
+    made.run(spikes_in(made.program, 1))
+    assert made.describe()["activity"]["messages_between_chips"] > 0
+
+
+def test_axon_memory_is_the_published_formula() -> None:
+    program = chain((3, 20, 2), bits="8")
+    full = Dense(np.full((20, 3), 5, dtype=np.int8))
+    first = replace(program.projections[0], map=full)
+    program = replace(program, projections=(first, program.projections[1]))
+    placed = loihi.load1(program).placement.populations["p0"]
+    assert placed.synapse_bits.tolist() == [3 * 64 * -(-(10 + 20 * (8 + 5)) // 64)]
+    assert placed.input_axons.tolist() == [3]
+    assert placed.output_axons.tolist() == [20]
+
+
+def test_skip_projections_wait_for_the_longer_way() -> None:
+    program = chain((4, 4, 4, 2))
+    skip = Projection(INPUT, "out", Dense(np.ones((2, 4), dtype=np.int8)))
+    program = replace(program, projections=(*program.projections, skip))
+    made = loihi.load2(program)
+    assert made.placement.delays["input->out"] == 2
+    assert [p.depth for p in made.placement.populations.values()] == [1, 2, 3]
+    inputs = spikes_in(program)
+    assert_same_trace(made.run(inputs, True), reference.load(program).run(inputs, True))
+    assert made.describe()["activity"]["chip_timesteps"] == 3 * (program.timesteps + 3)
+
+
+def test_hops_are_steps_between_tiles() -> None:
+    made = loihi.load1(relays(9 * 1024, 1, np.arange(0, 9 * 1024, 3)))
+    cores = made.placement.populations["p0"].cores
+    fired = made.run(spikes_in(made.program, 1), record=True).spikes
+    assert fired is not None
+    reaches = np.diff(made.placement.synapses["p0->out"].indptr) > 0
+    target = cores // 4  # the read-out's tile, in the first row of the mesh
+    tiles = made.placement.populations["p0"].core // 4
+    expected = (fired["p0"][:, 0] * reaches * np.abs(tiles - target)).sum()
+    assert made.describe()["activity"]["hops"] == expected > 0
+
+
+def test_sparse_rows_are_the_dense_map() -> None:
+    rng = np.random.default_rng(0)
+    for linear in (
+        Conv2d(rng.integers(-3, 3, (4, 2, 3, 2)), (2, 5, 4), (2, 1), (1, 1), (1, 2)),
+        Conv2d(rng.integers(-3, 3, (4, 1, 3, 3)), (2, 3, 3), (1, 1), (3, 2), (2, 1), 2),
+        Dense(rng.integers(-3, 3, (4, 7)).astype(np.int8)),
+        Identity(3),
+    ):
+        rows = sparse_rows(linear)
+        np.testing.assert_array_equal(rows.toarray(), linear.matrix().T)
+        if not isinstance(linear, Identity):
+            np.testing.assert_array_equal(weight_of(linear, rows), linear.weight)

@@ -1,0 +1,47 @@
+"""The mutation study counts a change that a test notices, and names one that none does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support.paths import ROOT
+from support.requirements import import_or_skip
+
+
+def score(*arguments: object) -> subprocess.CompletedProcess[str]:
+    script = str(ROOT / "examples" / "mutation_score.py")
+    command = [sys.executable, script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_one_mutant_is_noticed_and_one_survives(tmp_path: Path) -> None:
+    import_or_skip("cosmic_ray", "pip install cosmic-ray")
+    root, results = tmp_path / "repository", tmp_path / "results"
+    code, tests = root / "ultralif_deploy" / "room", root / "tests" / "room"
+    code.mkdir(parents=True)
+    tests.mkdir(parents=True)
+    (code / "sums.py").write_text(
+        "def total(a, b):\n    return a + b\n\n\ndef untested(a, b):\n    return a < b\n", "utf-8"
+    )
+    test = tests / "test_sums.py"
+    test.write_text(
+        "from ultralif_deploy.room.sums import total\n\n\n"
+        "def test_sum():\n    assert total(3, 3) == 6\n",
+        "utf-8",
+    )
+    arguments = ("--modules", "ultralif_deploy/room/*.py", "--root", root, "-o", results)
+    first = score(*arguments)
+    module = "ultralif_deploy/room/sums.py"
+    assert first.stdout.startswith(f"{module}: 1 of 2 noticed, 50%\n  survives: {module}:6\n"), (
+        first
+    )
+    assert "    - return a < b\n    + return a " in first.stdout
+    assert "2 of 2" in first.stderr
+    assert (code / "sums.py").read_text("utf-8").startswith("def total(a, b):\n    return a + b\n")
+
+    again = score(*arguments)
+    assert (again.stdout, again.stderr) == (first.stdout, "")
+    test.write_text("def test_sum():\n    assert False\n", "utf-8")
+    failing = score(*arguments)
+    assert failing.returncode == 1
+    assert "without any change" in failing.stderr
