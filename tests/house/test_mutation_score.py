@@ -1,5 +1,6 @@
 """The mutation study counts a change that a test notices, and names one that none does."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 from support.paths import ROOT
 from support.requirements import import_or_skip
 
+SCRIPT = ROOT / "examples" / "mutation_score.py"
+
 
 def score(*arguments: object) -> subprocess.CompletedProcess[str]:
-    script = str(ROOT / "examples" / "mutation_score.py")
-    command = [sys.executable, script, *map(str, arguments)]
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -45,3 +47,15 @@ def test_one_mutant_is_noticed_and_one_survives(tmp_path: Path) -> None:
     failing = score(*arguments)
     assert failing.returncode == 1
     assert "without any change" in failing.stderr
+
+
+def test_statements_are_removed_where_a_suite_needs_one() -> None:
+    import_or_skip("cosmic_ray", "pip install cosmic-ray")
+    from cosmic_ray.mutating import mutate_code
+
+    remove = runpy.run_path(str(SCRIPT), run_name="imported")["RemoveStatement"]
+    source = 'def f(a):\n    """Doc."""\n    a += 1  # why\n    g(a)\n    return a\n\n\nB = 1\n'
+    removed = [mutate_code(source, remove(), occurrence) for occurrence in range(3)]
+    assert removed == [source.replace("a += 1", "pass"), source.replace("g(a)", "pass"), None]
+    for example in remove.examples():
+        assert mutate_code(example.pre_mutation_code, remove(), 0) == example.post_mutation_code
