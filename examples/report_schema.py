@@ -1,6 +1,6 @@
-"""Write the JSON Schemas of report.json and certificate.json from the types in the package.
+"""Write the JSON Schemas of report.json, certificate.json and --json from the types in the package.
 
-python examples/report_schema.py            # rewrites both files
+python examples/report_schema.py            # rewrites the three files
 python examples/report_schema.py --check    # exit 1 where one is out of date
 """
 
@@ -13,11 +13,16 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 from ultralif_deploy import schema
 from ultralif_deploy.schema.certificate import Certificate
+from ultralif_deploy.schema.commands import Commands
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.values import Value
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-FILES = {"report": (Report, 2), "certificate": (Certificate, 1)}
+FILES = {
+    "report": (Report, 2, "report.json"),
+    "certificate": (Certificate, 1, "certificate.json"),
+    "commands": (Commands, 1, "what commands print with --json"),
+}
 FOLDER = Path(schema.__file__).parent
 PLAIN: dict[Any, str] = {
     **{str: "string", int: "integer", float: "number"},
@@ -25,14 +30,15 @@ PLAIN: dict[Any, str] = {
 }
 
 
-def document(kind: Any, name: str, version: int) -> dict[str, Any]:
-    """The JSON Schema of a type."""
+def document(name: str) -> dict[str, Any]:
+    """The JSON Schema of a file of `FILES`."""
+    kind, version, what = FILES[name]
     definitions: dict[str, Any] = {}
     root = described(kind, definitions)
     return {
         "$schema": DIALECT,
         "$id": f"urn:ultralif-deploy:{name}:{version}",
-        "title": f"{name}.json, version {version}",
+        "title": f"{what}, version {version}",
         **definitions.pop(root["$ref"].rpartition("/")[2]),
         "$defs": dict(sorted(definitions.items())),
     }
@@ -47,6 +53,9 @@ def described(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
         return {"anyOf": [described(one, definitions) for one in arguments]}
+    if origin is tuple:
+        places = [described(one, definitions) for one in arguments]
+        return {"type": "array", "prefixItems": places, "minItems": len(places), "items": False}
     if origin is list:
         return {"type": "array", "items": described(arguments[0], definitions)}
     if origin is dict:
@@ -104,9 +113,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    for name, (kind, version) in FILES.items():
+    for name in FILES:
         path = FOLDER / f"{name}.schema.json"
-        wanted = json.dumps(document(kind, name, version), indent=1, ensure_ascii=False) + "\n"
+        wanted = json.dumps(document(name), indent=1, ensure_ascii=False) + "\n"
         if not check:
             path.write_text(wanted, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != wanted:

@@ -25,8 +25,8 @@ from ultralif_deploy.schema.commands import (
     Export,
     Exported,
     NetworkEnergy,
+    Quantized,
     Rechecked,
-    ShownProgram,
     Simulated,
 )
 from ultralif_deploy.schema.energy import Energy
@@ -215,7 +215,7 @@ def quantize_checkpoint(
     settings: Settings,
     bits: int | str = 8,
     skip_passes: Iterable[str] = (),
-) -> ShownProgram:
+) -> Quantized:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
 
     Args:

@@ -1,39 +1,26 @@
 """report.json and certificate.json hold what their JSON Schemas say, whatever was deployed."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 
 from support.commands import DEMO, ultralif
 from support.networks.nir_files import recurrent
 from support.networks.second_order import saved, state_dict
 from support.paths import ROOT
 from support.reports import load
+from support.schemas import errors, validator
 
 SCRIPT = ROOT / "examples" / "report_schema.py"
 SHORT = ("--limit", 20, "--certify", 2, "--on", "fast")
 
 
-def validator(name: str) -> Draft202012Validator:
-    text = files("ultralif_deploy.schema").joinpath(f"{name}.schema.json").read_text("utf-8")
-    schema = json.loads(text)
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
-
-
 REPORT, CERTIFICATE = validator("report"), validator("certificate")
-
-
-def errors(schema: Draft202012Validator, content: Any) -> list[str]:
-    return [f"{e.json_path}: {e.message[:300]}" for e in schema.iter_errors(content)]
 
 
 def spikes(path: Path, inputs: int, *, labels: bool) -> Path:

@@ -109,16 +109,16 @@ def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
     ultralif inspect model.nir --dt 0.001
     """
     from ultralif_deploy.report.inspection import (
-        inspection_summary,
+        checkpoint_inspection,
         network_inspection,
-        program_summary,
+        program_inspection,
     )
     from ultralif_deploy.steps.inspecting import describe
 
     found = describe(checkpoint, running.settings(given), bits)
     summaries = {
-        "program": program_summary,
-        "architecture": inspection_summary,
+        "program": program_inspection,
+        "architecture": checkpoint_inspection,
         "populations": network_inspection,
     }
     summary = next(summary for key, summary in summaries.items() if key in found)
@@ -191,10 +191,10 @@ def quantize(
     ultralif quantize model.nir --timesteps 100 -o out
     """
     from ultralif_deploy.pipeline import quantize_checkpoint
-    from ultralif_deploy.report.inspection import program_summary
+    from ultralif_deploy.report.inspection import quantization_summary
 
     result = quantize_checkpoint(checkpoint, output, running.settings(given), bits, skip_passes)
-    running.show(result, as_json, program_summary)
+    running.show(result, as_json, quantization_summary)
 
 
 @main.command()

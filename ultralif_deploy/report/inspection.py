@@ -1,7 +1,5 @@
 """What the smaller commands print: inspect, anneal, quantize, export, simulate, verify."""
 
-from typing import Any
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -11,13 +9,17 @@ from ultralif_deploy.schema.commands import (
     Annealed,
     Diagnosis,
     Exported,
+    InspectedCheckpoint,
+    InspectedNetwork,
+    InspectedProgram,
+    Quantized,
     Rechecked,
-    ShownProgram,
     Simulated,
 )
+from ultralif_deploy.schema.report import ProgramSize
 
 
-def inspection_summary(found: dict[str, Any]) -> RenderableType:
+def checkpoint_inspection(found: InspectedCheckpoint) -> RenderableType:
     """Layers and settings as tables."""
     widths = "-".join(map(str, found["widths"]))
     title = f"{found['file']}: {found['architecture']} {widths}, {found['parameters']:,} parameters"
@@ -38,7 +40,7 @@ def inspection_summary(found: dict[str, Any]) -> RenderableType:
     return Group(*stored, table, assumptions_table(found["assumed"]))
 
 
-def network_inspection(found: dict[str, Any]) -> RenderableType:
+def network_inspection(found: InspectedNetwork) -> RenderableType:
     """Populations and settings as tables."""
     title = f"{found['file']}: a network of {len(found['populations'])} populations"
     columns = ("population", "neurons", "neuron", "reset", "incoming")
@@ -69,17 +71,26 @@ def anneal_summary(result: Annealed) -> RenderableType:
     return Group(table, Text(f"Written to {result['output']}"))
 
 
-def program_summary(result: ShownProgram) -> RenderableType:
-    """Populations of a program, and the file where it was written."""
-    program = result["program"]
+def program_inspection(found: InspectedProgram) -> RenderableType:
+    """Populations of a program, and its settings."""
+    return Group(_populations(found["program"]), assumptions_table(found["assumed"]))
+
+
+def quantization_summary(result: Quantized) -> RenderableType:
+    """The same of a program that was made now, what was stored, and the file."""
+    stored = stored_parameters(result["findings"], result["parameters_stored"])
+    settings = assumptions_table(result["assumed"])
+    written = Text(f"Written to {result['output']}")
+    return Group(*stored, _populations(result["program"]), settings, written)
+
+
+def _populations(program: ProgramSize) -> RenderableType:
     title = f"{weights_in_words(program)} program, {program['parameters']:,} parameters"
     columns = ("population", "neuron", "size", "largest current")
     table = titled(title, *columns, left=columns[:2])
     for p in program["populations"]:
         table.add_row(p["name"], p["neuron"], str(p["size"]), str(p["current_bound"]))
-    written = [Text(f"Written to {result['output']}")] if "output" in result else []
-    stored = stored_parameters(result.get("findings", []), result.get("parameters_stored", []))
-    return Group(*stored, table, assumptions_table(result["assumed"]), *written)
+    return table
 
 
 def exports_summary(result: Exported) -> RenderableType:

@@ -1,4 +1,4 @@
-"""What the smaller commands give with --json."""
+"""What the commands give with --json."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
@@ -18,6 +18,85 @@ class EpochFigures(TypedDict):
     spike_rate: Annotated[Rate, "of the hard network"]
 
 
+class Layer(TypedDict):
+    """A layer of a checkpoint."""
+
+    name: Annotated[str, "of its population"]
+    inputs: Annotated[Count, "that it takes; channels, where it convolves"]
+    outputs: Annotated[Count, "its neurons; channels, where it convolves"]
+    kernel: NotRequired[Annotated[list[Count], "of a soft layer; empty where it is dense"]]
+    batch_norm: Annotated[bool, "whether it has batch norm"]
+    neuron: Annotated[str | None, "class of its neurons; null for a read-out without any"]
+    learned: Annotated[dict[str, float], "mean of every learned parameter"]
+    epsilon: Annotated[float | None, "mean temperature; null where neurons are hard"]
+
+
+class CheckpointContent(TypedDict):
+    """What a trained checkpoint holds."""
+
+    file: Annotated[str, "its name"]
+    architecture: Annotated[str, "in words"]
+    widths: Annotated[list[Count], "by layer, input first; channels, where they convolve"]
+    neuron: Annotated[str, "key of the neuron kind"]
+    batch_norm: Annotated[bool, "whether layers have batch norm"]
+    skip: Annotated[bool, "whether hidden layers have residual connections"]
+    spiking_output: Annotated[bool, "whether the read-out spikes"]
+    parameters: Annotated[Count, "that were learned"]
+    layers: Annotated[list[Layer], "in the order of execution"]
+    record: Annotated[dict[str, str | int | float | bool], "plain values that training stored"]
+
+
+class Incoming(TypedDict):
+    """A connection to a population."""
+
+    source: Annotated[str, "where it comes from; a population or the input"]
+    map: Annotated[str, "class of its linear map"]
+    delayed: Annotated[bool, "whether it acts one timestep later"]
+
+
+class PopulationContent(TypedDict):
+    """A population of a NIR file."""
+
+    name: Annotated[str, "of it"]
+    neurons: Annotated[Count, "in it"]
+    neuron: Annotated[str, "class of the model"]
+    reset: Annotated[str | None, "how it is reset; null where the model has no choice"]
+    incoming: Annotated[list[Incoming], "all that drives it"]
+
+
+class NetworkContent(TypedDict):
+    """What a NIR file of another tool holds."""
+
+    file: Annotated[str, "its name"]
+    inputs: Annotated[Count, "of the network"]
+    populations: Annotated[list[PopulationContent], "in the order of execution"]
+
+
+class WouldStore(TypedDict):
+    """What quantization would make of a network."""
+
+    assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
+    bits: Annotated[str, "of the weights, 2 to 8 or `ternary`"]
+    parameters_stored: Annotated[list[Parameter], "meant and stored"]
+    findings: Annotated[list[Finding], "what to know"]
+
+
+class InspectedCheckpoint(CheckpointContent, WouldStore):
+    """Of `inspect` for a checkpoint."""
+
+
+class InspectedNetwork(NetworkContent, WouldStore):
+    """Of `inspect` for a NIR file of another tool."""
+
+
+class InspectedProgram(TypedDict):
+    """Of `inspect` for a program."""
+
+    file: Annotated[str, "its name"]
+    program: Annotated[ProgramSize, "its size"]
+    assumed: Annotated[dict[str, Setting], "its settings, which are in it"]
+
+
 class Annealed(TypedDict):
     """Of `anneal`."""
 
@@ -26,14 +105,14 @@ class Annealed(TypedDict):
     output: Annotated[str, "the file"]
 
 
-class ShownProgram(TypedDict):
-    """Of `quantize`, and of `inspect` for a program."""
+class Quantized(TypedDict):
+    """Of `quantize`."""
 
     program: Annotated[ProgramSize, "its size"]
     assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
-    parameters_stored: NotRequired[Annotated[list[Parameter], "meant and stored, of a network"]]
-    findings: NotRequired[Annotated[list[Finding], "what to know, of a network"]]
-    output: NotRequired[Annotated[str, "the file that was written"]]
+    parameters_stored: Annotated[list[Parameter], "meant and stored"]
+    findings: Annotated[list[Finding], "what to know"]
+    output: Annotated[str, "the file that was written"]
 
 
 class Export(TypedDict):
@@ -138,3 +217,22 @@ class ComparedReports(Groups):
 
     files: Annotated[list[str], "that were read, two"]
     conditions: Annotated[dict[str, list[str]], "that differ, in words, by name"]
+
+
+class Commands(TypedDict, total=False):
+    """What a command prints with --json, under the name of the command.
+
+    `demo`, `deploy` and `verify` print the content of report.json.
+    """
+
+    anneal: Annotated[Annealed, "the epochs that ran"]
+    compare: Annotated[ComparedReports, "figures of two reports side by side"]
+    doctor: Annotated[Diagnosis, "what can run here"]
+    energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]
+    export: Annotated[Exported, "the files that were written"]
+    inspect: Annotated[
+        InspectedCheckpoint | InspectedNetwork | InspectedProgram, "what the file holds"
+    ]
+    quantize: Annotated[Quantized, "the program"]
+    simulate: Annotated[Simulated, "logits, predictions and counts"]
+    verify: Annotated[Rechecked, "with --certificate, what was checked"]

@@ -82,7 +82,7 @@ def _soft(
         encoder,
         joined(loaded.assumptions, encoding, words, entries),
         maximum,
-        soft_description(path, network) | {"record": dict(loaded.record)},
+        soft_description(path, network, loaded.record),
         loaded.architecture_name,
         loaded.record,
         lengths,

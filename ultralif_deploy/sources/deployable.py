@@ -13,6 +13,7 @@ from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
+from ultralif_deploy.schema.commands import CheckpointContent, NetworkContent
 from ultralif_deploy.sources.inputs import required
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Deployable:
     encoder: Encoder
     assumptions: Assumptions
     input_maximum: int
-    description: dict[str, Any]
+    description: CheckpointContent | NetworkContent
     architecture: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     lengths: WordLengths = field(default_factory=WordLengths)

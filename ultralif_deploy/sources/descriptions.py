@@ -1,10 +1,12 @@
 """What files hold, as plain values, for `inspect`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.network.composition import Composed
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.schema.commands import CheckpointContent, Layer, NetworkContent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,10 +15,18 @@ if TYPE_CHECKING:
     from ultralif_deploy.soft.network import SoftNetwork
 
 
-def soft_description(path: Path, network: "SoftNetwork") -> dict[str, Any]:
-    """What a checkpoint of a soft network holds, as plain values."""
+def soft_description(
+    path: Path, network: "SoftNetwork", record: Mapping[str, Any]
+) -> CheckpointContent:
+    """What a checkpoint of a soft network holds, as plain values.
+
+    Args:
+        path: of the file.
+        network: in it.
+        record: plain values that training stored.
+    """
     architecture = network.architecture
-    layers = []
+    layers: list[Layer] = []
     for linear, norm, stage in network.layers():
         outputs, inputs = linear.weight.shape[:2]
         neuron = stage.neuron
@@ -44,12 +54,13 @@ def soft_description(path: Path, network: "SoftNetwork") -> dict[str, Any]:
         "spiking_output": architecture.spiking_output,
         "parameters": sum(p.numel() for p in network.parameters()),
         "layers": layers,
+        "record": dict(record),
     }
 
 
-def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> dict[str, Any]:
+def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> CheckpointContent:
     """The same of a network whose neurons are hard as trained."""
-    layers: list[dict[str, Any]] = []
+    layers: list[Layer] = []
     parameters = 0
     for population in checkpoint.network.populations:
         (projection,) = checkpoint.network.incoming(population.name)
@@ -82,7 +93,7 @@ def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> dict[s
     }
 
 
-def network_description(path: Path, network: Network) -> dict[str, Any]:
+def network_description(path: Path, network: Network) -> NetworkContent:
     """What a NIR file holds, as plain values."""
     delayed = network.delayed()
     return {

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
@@ -10,14 +10,23 @@ from ultralif_deploy.findings.findings import FAILURE, Finding
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.quantization.rounding import Row
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
+from ultralif_deploy.schema.commands import (
+    InspectedCheckpoint,
+    InspectedNetwork,
+    InspectedProgram,
+    WouldStore,
+)
+from ultralif_deploy.schema.report import Setting
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings, refuse_settings
 from ultralif_deploy.verify.judging import rounding_findings
 
+Inspected = InspectedCheckpoint | InspectedNetwork | InspectedProgram
 
-def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> dict[str, Any]:
+
+def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> Inspected:
     """What a checkpoint, a NIR file or a program holds, as plain values.
 
     Networks come with what would be stored of every parameter with weights of so many bits.
@@ -34,16 +43,18 @@ def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> dict[
         given = tuple(field.name for field in fields(Settings))
         refuse_settings(settings, given, "a program has its settings in it")
         program = read_nir(path)
-        stored = {k: {"value": v, "source": "program"} for k, v in program.encoding.items()}
+        stored: dict[str, Setting] = {
+            k: {"value": v, "source": "program"} for k, v in program.encoding.items()
+        }
         described = describe_program(program)
         return {"file": Path(path).name, "program": described, "assumed": stored}
     source = open_source(path, settings)
-    assumed = {"assumed": source.assumptions.as_dict()}
-    return source.description | assumed | rounded(source, bits)
+    # No type checker joins one of several TypedDicts with another; the tests hold it to its schema.
+    return cast(Inspected, {**source.description, **would_store(source, bits)})
 
 
-def rounded(source: Deployable, bits: int | str) -> dict[str, Any]:
-    """The table of parameters and all findings, as plain values.
+def would_store(source: Deployable, bits: int | str) -> WouldStore:
+    """Settings, the table of parameters and all findings, as plain values.
 
     A network that no program can hold has the reason among its findings, and no table.
     """
@@ -56,6 +67,7 @@ def rounded(source: Deployable, bits: int | str) -> dict[str, Any]:
     except UltralifError as error:
         findings.append(Finding("refused", str(error), severity=FAILURE))
     return {
+        "assumed": source.assumptions.as_dict(),
         "bits": str(bits),
         "parameters_stored": [row.as_dict() for row in rows],
         "findings": [finding.as_dict() for finding in findings],
