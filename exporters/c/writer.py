@@ -57,6 +57,36 @@ class Vectors:
     logits: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A constant array of the source, in the words of the template.
+
+    Attributes:
+        id: its name without the prefix.
+        values: in the type that is declared.
+        note: what it is; None where its name says it.
+    """
+
+    id: str
+    values: np.ndarray
+    note: str | None = None
+
+    @property
+    def type(self) -> str:
+        """Type of C."""
+        return f"{self.values.dtype.name}_t"
+
+    @property
+    def shape(self) -> str:
+        """Its lengths in brackets."""
+        return "".join(f"[{n}]" for n in self.values.shape)
+
+    @property
+    def initializer(self) -> str:
+        """Its values."""
+        return _initializer(self.values)
+
+
 def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, ...]:
     """Write the program and a self-test on `vectors`.
 
@@ -134,15 +164,15 @@ def _render(template: str, context: dict[str, Any]) -> str:
 
 def _context(program: Program) -> dict[str, Any]:
     bits, ids = weight_format(program.weight_format).stored_bits, identifiers(program)
-    arrays: list[dict[str, Any]] = []
-    populations = [_population(program, p, ids, arrays) for p in program.populations]
+    populations = [_population(program, p, ids) for p in program.populations]
+    arrays = [array for p in program.populations for array in _parameters(p, ids)]
     weight_bytes = 0
     for p in program.projections:
         if not isinstance(p.map, (Dense, Conv2d)):
             continue
         rows = pack(transposed(p.map), bits)
         weight_bytes += rows.nbytes
-        arrays.append(_array(ids[p.name], rows, p.name))
+        arrays.append(Array(ids[p.name], rows, p.name))
         if isinstance(p.map, Conv2d):
             arrays += _taps(ids[p.name], p.map)
     spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
@@ -165,7 +195,7 @@ def _context(program: Program) -> dict[str, Any]:
         "value_parameter": ", int32_t value" if graded else "",
         "widest": max(p.size for p in program.populations),
         "ram_bytes": spikes_offset(program) + -(-spikes // 4) * 4,
-        "const_bytes": sum(a["bytes"] for a in arrays),
+        "const_bytes": sum(a.values.nbytes for a in arrays),
         "weight_bytes": weight_bytes,
         "arrays": arrays,
         "populations": populations,
@@ -178,14 +208,19 @@ def _context(program: Program) -> dict[str, Any]:
     }
 
 
-def _population(
-    program: Program, population: Population, ids: dict[str, str], arrays: list[dict[str, Any]]
-) -> dict[str, Any]:
-    values = {"bias": population.bias, **population.parameters()}
-    for name, array in values.items():
-        narrow = array.astype(narrowest(array))
-        note = f"{population.name}: {name}"
-        arrays.append(_array(f"{ids[population.name]}_{name}", narrow, note))
+def _parameters(population: Population, ids: dict[str, str]) -> list[Array]:
+    return [
+        Array(
+            f"{ids[population.name]}_{name}",
+            values.astype(narrowest(values)),
+            f"{population.name}: {name}",
+        )
+        for name, values in {"bias": population.bias, **population.parameters()}.items()
+    ]
+
+
+def _population(program: Program, population: Population, ids: dict[str, str]) -> dict[str, Any]:
+    parameters = population.parameters()
     plain = population.neuron.structure()
     return {
         "id": ids[population.name],
@@ -202,15 +237,15 @@ def _population(
         "top": largest_held(plain.get("membrane_bits", MEMBRANE_BITS)),
         "unit": 1 << plain.get("fraction_bits", FRACTION_BITS),
         "most_spikes": population.largest_sent,
-        "floor": "floor" in values,
-        "entries": len(values.get("table", ())),
+        "floor": "floor" in parameters,
+        "entries": len(parameters.get("table", ())),
         "incoming": [_incoming(p, ids) for p in program.incoming(population.name)],
     }
 
 
-def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, Any]:
+def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, object]:
     from_input = projection.source == INPUT
-    entry: dict[str, Any] = {
+    entry: dict[str, object] = {
         "id": ids[projection.name],
         "name": projection.name,
         "from_input": from_input,
@@ -236,7 +271,7 @@ def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _taps(name: str, conv: Conv2d) -> list[dict[str, Any]]:
+def _taps(name: str, conv: Conv2d) -> list[Array]:
     """Where an input row or column lands through each tap of the kernel, −1 for nowhere."""
     _, height, width = conv.input_shape
     out, rows, columns = conv.output_shape
@@ -251,21 +286,10 @@ def _taps(name: str, conv: Conv2d) -> list[dict[str, Any]]:
     inner, outer = conv.weight.shape[1], out // conv.groups
     first = np.arange(conv.input_shape[0]) // inner * outer * rows * columns
     return [
-        _array(f"{name}_rows", reached(0, height, rows, columns)),
-        _array(f"{name}_columns", reached(1, width, columns, 1)),
-        _array(f"{name}_first", first.astype(np.int32)),
+        Array(f"{name}_rows", reached(0, height, rows, columns)),
+        Array(f"{name}_columns", reached(1, width, columns, 1)),
+        Array(f"{name}_first", first.astype(np.int32)),
     ]
-
-
-def _array(name: str, values: np.ndarray, note: str | None = None) -> dict[str, Any]:
-    return {
-        "id": name,
-        "note": note,
-        "type": f"{values.dtype.name}_t",
-        "shape": "".join(f"[{n}]" for n in values.shape),
-        "initializer": _initializer(values),
-        "bytes": values.nbytes,
-    }
 
 
 def _initializer(values: np.ndarray) -> str:

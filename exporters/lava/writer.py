@@ -52,7 +52,7 @@ PROCESSES = {
 
 CONVOLUTION_MAX = 127
 
-Cell = tuple[dict[str, Any], dict[str, np.ndarray]]
+Cell = tuple[dict[str, object], dict[str, np.ndarray]]
 """What `network.json` and `network.npz` hold of a population."""
 
 
@@ -113,7 +113,7 @@ def _write(
     limits = stock_chip(flavour)
     depths = pipeline_depths(program, limits)
     delays = pipeline_delays(program, depths, limits)
-    populations: list[dict[str, Any]] = []
+    populations: list[dict[str, object]] = []
     arrays: dict[str, Any] = {}
     for p in program.populations:
         described, own = express(program, p, limits)
@@ -152,8 +152,8 @@ def _write(
     return tuple(directory / file for file in files)
 
 
-def _projection(p: Projection, delay: int, loop: bool) -> dict[str, Any]:
-    described = {
+def _projection(p: Projection, delay: int, loop: bool) -> dict[str, object]:
+    described: dict[str, object] = {
         "name": p.name,
         "source": p.source,
         "target": p.target,
@@ -178,7 +178,7 @@ def _custom(program: Program, p: Population, limits: Chip) -> Cell:
     own = {"bias": p.bias, **p.parameters()}
     own["state"] = np.broadcast_to(own.pop("initial", 0), (p.words, p.size))
     process = entry_for(PROCESSES, p.neuron, p.name, limits.name)
-    described = {"process": process, "structure": p.neuron.structure()}
+    described: dict[str, object] = {"process": process, "structure": p.neuron.structure()}
     return described, {name: array.astype(np.int64) for name, array in own.items()}
 
 

@@ -18,7 +18,6 @@ reaches its threshold; its logits are the membrane. Pools, joins and loops do no
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -42,7 +41,7 @@ NETX_RUNTIME = Path(__file__).parent / "runtime"
 FILE, FLAVOUR = "program.net", "netx"
 TYPE = np.dtype("S10")
 
-Datasets = dict[str, Any]
+Datasets = dict[str, object]
 """Of one layer, by path below it."""
 
 

@@ -19,6 +19,7 @@ from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.checkpoint_names import released_key, released_name
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.shapes import Shapes
 from ultralif_deploy.soft.training import real_inputs
 
 NAMES = {
@@ -52,7 +53,7 @@ def test_other_names_say_nothing(stem):
     assert released_name(stem) is None
 
 
-CONV = {"widths": (64, 3), "channels": (1, 4, 5), "side": 8}
+CONV = Shapes((64, 3), (1, 4, 5), 8)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,9 @@ CONV = {"widths": (64, 3), "channels": (1, 4, 5), "side": 8}
     [
         ("lif_conv_bn_T5_seed1", CONV, False, ["batch norm"]),
         ("lif_conv4_T5_seed1", CONV, False, ["two convolutions", "four convolutions"]),
-        ("lif2_T5_seed1", {"widths": (4, 3, 3, 3, 2)}, False, ["2 hidden layers"]),
-        ("lif3_T5_seed1", {"widths": (4, 3, 3, 3, 2)}, False, []),
-        ("lif_sresnet18_T5_seed1", {"widths": (4, 5, 3)}, False, ["residual blocks"]),
+        ("lif2_T5_seed1", Shapes((4, 3, 3, 3, 2)), False, ["2 hidden layers"]),
+        ("lif3_T5_seed1", Shapes((4, 3, 3, 3, 2)), False, []),
+        ("lif_sresnet18_T5_seed1", Shapes((4, 5, 3)), False, ["residual blocks"]),
     ],
 )
 def test_names_that_contradict_the_file(stem, found, batch_norm, contradictions):

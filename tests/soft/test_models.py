@@ -15,6 +15,7 @@ from ultralif_deploy.soft.checkpoint_names import released_key, released_name
 from ultralif_deploy.soft.hardening import READOUT, harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.soft.shapes import Shapes
 
 CHECKPOINT = "golden/ultratplif2_bn_T6_seed11.pt"
 
@@ -176,8 +177,7 @@ def test_released_key_names_the_architecture(a):
     assert name.layers == (1 if a.channels else a.hidden)
     marks = {"bn": a.batch_norm and not a.residual, "res": a.skip, "sl": a.stateless}
     assert {mark: mark in name.marks for mark in marks} == marks
-    found = {"widths": a.widths, "channels": a.channels, "residual": a.residual}
-    found = {key: value for key, value in found.items() if value or key == "widths"}
+    found = Shapes(a.widths, a.channels, residual=a.residual)
     assert name.contradictions(found, a.batch_norm) == []
 
 

@@ -6,7 +6,6 @@ real = scale · value + offset.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -75,7 +74,7 @@ class Encoder:
         scale = per_value(1 / (255 * std), inputs, self.normalize)
         return scale, per_value(-mean / std, inputs, self.normalize)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int | float | bool]:
         """Plain values, in the order of the attributes; of those that may be so, what is so."""
         return {name: value for name, value in asdict(self).items() if value is not False}
 

@@ -17,10 +17,10 @@ from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
-from ultralif_deploy.soft.layout import choose_side, layout
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
 from ultralif_deploy.soft.neurons import SoftNeuron
+from ultralif_deploy.soft.shapes import Shapes, choose_side, shapes
 
 MEMBRANES = ("hard", "soft")
 
@@ -108,7 +108,7 @@ def load(
     given = content.get(SETTINGS_KEY)
     stored = dict(given) if isinstance(given, dict) else {}
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
-    found = layout(path, state)
+    found = shapes(path, state)
     batch_norm = "bn1.running_mean" in state or "stem_bn.running_mean" in state
     name = None if ablation else released_name(path.stem)
     hints = ablation_hints(path.stem) if ablation else {} if name is None else name.hints()
@@ -120,16 +120,16 @@ def load(
     # The paper's UltraDLIF has no τ at all.
     fixed_tau = not {"_tau", "_log_tau"} & learned and not (ablation and kind == "ultradlif")
     tau_value, tau_record = _tau(path, kind, fixed_tau, tau, stored)
-    skip_value, skip_record = _skip(path, found["widths"][1:-1], skip, stored, hints)
+    skip_value, skip_record = _skip(path, found.hidden, skip, stored, hints)
     steps = choose("timesteps", timesteps, stored, hints, 10, kind=int)
     stateless_value, stateless_record = _stateless(
         path, found, steps.value, stateless, stored, hints
     )
     side_record = Assumptions()
-    if "channels" in found:
+    if found.channels:
         side, source = choose_side(path, found, input_side, data_side)
         side_record = Chosen("input_side", side, source).recorded()
-        found |= {"side": side, "widths": (found["channels"][0] * side * side, found["widths"][-1])}
+        found = found.on_images(side)
     elif input_side is not None:
         raise UltralifError(f"{path}: --input-side {input_side}: the network is fully connected")
     if not 1 <= steps.value <= MAX_TIMESTEPS:
@@ -141,8 +141,8 @@ def load(
     has_maximum = _kinds(ablation)[kind].SOFT_MAXIMUM
     membrane_value, membrane_record = _membrane(path, kind, has_maximum, membrane, stored)
     architecture = Architecture(
-        **found,
-        neuron=kind,
+        found.widths,
+        kind,
         batch_norm=batch_norm,
         skip=skip_value,
         spiking_output=ablation,
@@ -150,6 +150,9 @@ def load(
         tau=tau_value,
         membrane=membrane_value,
         stateless=stateless_value,
+        channels=found.channels,
+        side=found.side,
+        residual=found.residual,
     )
     network = SoftNetwork(architecture).to(dtype)
     _fill(path, network, state, dtype)
@@ -222,14 +225,14 @@ def _skip(
 
 def _stateless(
     path: Path,
-    found: Mapping[str, Any],
+    found: Shapes,
     steps: int,
     option: bool | None,
     stored: Mapping[str, Any],
     hints: Mapping[str, Any],
 ) -> tuple[bool, Assumptions]:
     """Whether the membrane is reset at every timestep, for the architectures that have a choice."""
-    if "channels" not in found or found.get("residual"):
+    if not found.channels or found.residual:
         if option:
             raise UltralifError(f"{path}: --stateless: only ConvSNN and DeepConvSNN have that form")
         return False, Assumptions()
@@ -303,9 +306,7 @@ def _neuron_kind(
     return chosen.value, chosen.recorded(doubts)
 
 
-def _misnamed(
-    path: Path, name: ReleasedName, found: Mapping[str, Any], batch_norm: bool
-) -> Iterator[Finding]:
+def _misnamed(path: Path, name: ReleasedName, found: Shapes, batch_norm: bool) -> Iterator[Finding]:
     """Warnings of what a file's name says otherwise than the file."""
     for what in name.contradictions(found, batch_norm):
         yield Finding(

@@ -5,12 +5,11 @@ network: `ultratplif2_bn_res`, `lif_conv_sl`, `ultratlif_conv4_bn_ds`, `ultradli
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.shapes import Shapes
 
 DISENTANGLED = "_ds"
 """Mark that belongs to the neuron kind, wherever it stands in the key."""
@@ -49,7 +48,7 @@ class ReleasedName:
     marks: frozenset[str]
     unknown: tuple[str, ...]
 
-    def hints(self) -> dict[str, Any]:
+    def hints(self) -> dict[str, str | int | bool]:
         """Settings by name."""
         return {
             "neuron": self.neuron,
@@ -58,16 +57,15 @@ class ReleasedName:
             "stateless": "sl" in self.marks,
         }
 
-    def contradictions(self, found: Mapping[str, Any], batch_norm: bool) -> list[str]:
+    def contradictions(self, found: Shapes, batch_norm: bool) -> list[str]:
         """What the name says otherwise than the file's own keys and shapes.
 
         Args:
-            found: fields of `Architecture`, from the file.
+            found: in the file.
             batch_norm: whether the file has batch norm.
         """
-        convolutions = len(found.get("channels", ())) - 1
-        residual = bool(found.get("residual"))
-        hidden = len(found["widths"]) - 2
+        convolutions, residual = len(found.channels) - 1, found.residual
+        hidden = len(found.hidden)
         pairs = (
             ("batch norm", "bn" in self.marks, batch_norm, not residual),
             ("two convolutions", "conv" in self.marks, convolutions == 2, not residual),
@@ -94,11 +92,11 @@ def released_name(stem: str) -> ReleasedName | None:
     )
 
 
-def ablation_hints(stem: str) -> dict[str, Any]:
+def ablation_hints(stem: str) -> dict[str, str | int | bool]:
     """Settings that the name of the ablation script's files says: `UltraPLIF_…_T10`."""
     name, _, rest = stem.partition("_")
     steps = re.search(r"_T(\d{1,6})$", rest)
-    hints: dict[str, Any] = {"timesteps": int(steps.group(1))} if steps else {}
+    hints: dict[str, str | int | bool] = {"timesteps": int(steps.group(1))} if steps else {}
     if name in _ABLATION_NAMES:
         hints["neuron"] = _ABLATION_NAMES[name]
     return hints

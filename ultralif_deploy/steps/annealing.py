@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
@@ -106,7 +105,7 @@ def describe_epoch(result: EpochResult, epochs: int) -> str:
     )
 
 
-def training_settings(source: Deployable) -> dict[str, Any]:
+def training_settings(source: Deployable) -> dict[str, str | int | float]:
     """What a checkpoint of ours stores beside the released format."""
     encoder = source.encoder
     soft = source.require_soft().architecture.membrane == "soft"

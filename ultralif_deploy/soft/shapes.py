@@ -3,9 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -15,11 +15,34 @@ MAX_SIDE = 1024
 DEFAULT_SIDE = 32
 
 
-def layout(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Fields of `Architecture` that the file settles: widths, and channels where it convolves.
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What the file settles of an `Architecture`.
 
-    `side` is that of the smallest images that fit a ConvSNN; `steps` is how far it may be larger.
-    A residual net takes images of any side.
+    Attributes:
+        widths: neurons per layer, input first; inputs and classes where it convolves.
+        channels: of every convolution's output, input first; empty where it is fully connected.
+        side: of the smallest images that fit a ConvSNN; 0 where images of any side do.
+        residual: whether it has residual blocks.
+    """
+
+    widths: tuple[int, ...]
+    channels: tuple[int, ...] = ()
+    side: int = 0
+    residual: bool = False
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Neurons per hidden layer."""
+        return self.widths[1:-1]
+
+    def on_images(self, side: int) -> "Shapes":
+        """The same for images of this height and width."""
+        return replace(self, side=side, widths=(self.channels[0] * side * side, self.widths[-1]))
+
+
+def shapes(path: Path, state: Mapping[str, Tensor]) -> Shapes:
+    """What the keys and shapes of a state dict say.
 
     Raises:
         UltralifError: keys or shapes that make no known network.
@@ -28,32 +51,30 @@ def layout(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
         return _residual(path, state)
     if "conv1.weight" in state:
         return _convolutional(path, state)
-    return {"widths": _widths(path, state)}
+    return Shapes(_widths(path, state))
 
 
-def choose_side(
-    path: Path, found: Mapping[str, Any], option: int | None, seen: int | None
-) -> tuple[int, str]:
+def choose_side(path: Path, found: Shapes, option: int | None, seen: int | None) -> tuple[int, str]:
     """Height and width of the images, and where that is from.
 
     Args:
         path: of the file, for errors.
-        found: what `layout` returned.
+        found: of a file that convolves.
         option: as given.
         seen: of the data.
 
     Raises:
         UltralifError: a side that the file's shapes exclude.
     """
-    smallest = found.get("side")
+    smallest = found.side
     given = option if option is not None else seen
     source = "option" if option is not None else "data"
-    if smallest is None:
+    if not smallest:
         side, source = (given, source) if given is not None else (DEFAULT_SIDE, "default")
         if not 1 <= side <= MAX_SIDE:
             raise UltralifError(f"{path}: image side {side}; expected 1 to {MAX_SIDE}")
         return side, source
-    steps = 2 ** (len(found["channels"]) - 1)
+    steps = 2 ** (len(found.channels) - 1)
     if given is None:
         return smallest, "checkpoint"
     if given // steps != smallest // steps:
@@ -64,7 +85,7 @@ def choose_side(
     return given, source
 
 
-def _convolutional(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _convolutional(path: Path, state: Mapping[str, Tensor]) -> Shapes:
     count = _count(path, state, r"conv(\d{1,3})\.weight$")
     kernels = [_kernel(path, state, f"conv{i}.weight", 3) for i in range(1, count + 1)]
     channels = _chain(path, kernels)
@@ -77,10 +98,10 @@ def _convolutional(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
         )
     side <<= count
     inputs = channels[0] * side * side
-    return {"widths": (inputs, fc[0]), "channels": channels, "side": side}
+    return Shapes((inputs, fc[0]), channels, side)
 
 
-def _residual(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _residual(path: Path, state: Mapping[str, Tensor]) -> Shapes:
     count = _count(path, state, r"blocks\.(\d{1,3})\.conv1\.weight$", first=0)
     kernels = [_kernel(path, state, "stem_conv.weight", 3)]
     for i in range(count):
@@ -99,7 +120,7 @@ def _residual(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
             f"{path}: fc.weight takes {fc[1]} inputs; expected the {channels[-1]} channels of the "
             "last block"
         )
-    return {"widths": (0, fc[0]), "channels": channels, "side": None, "residual": True}
+    return Shapes((0, fc[0]), channels, residual=True)
 
 
 def _count(path: Path, state: Mapping[str, Tensor], pattern: str, first: int = 1) -> int:
