@@ -13,6 +13,7 @@ import pytest
 import ultralif_deploy as ul
 import ultralif_deploy.cli.commands
 import ultralif_deploy.pipeline
+from support.paths import ROOT
 
 
 @pytest.mark.parametrize("name", ul.__all__)
@@ -44,7 +45,7 @@ def test_type_checkers_and_editors_see_the_same_names() -> None:
 
 def test_public_modules_are_checked_strictly() -> None:
     """Every flag of `mypy --strict` holds for the modules that public names come from."""
-    project = Path(__file__).parents[1] / "pyproject.toml"
+    project = ROOT / "pyproject.toml"
     settings = tomllib.loads(project.read_text("utf-8"))["tool"]["mypy"]
     *_, strict = settings["overrides"]
     assert strict["module"] == ["ultralif_deploy", *sorted(set(ul._PUBLIC.values()))]

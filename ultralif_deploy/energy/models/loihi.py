@@ -41,7 +41,7 @@ def sana_fe(events: Events) -> list[Row]:
 
     Every neuron of every core is accessed in every timestep of the chip, and updated where its
     membrane or bias is not 0 or a synapse was read for it. Source: SANA-FE 2.2.9, whose simulator
-    this form reproduces on its own events (tests/test_sanafe.py). Inputs enter at the edge here,
+    this form reproduces on its own events (tests/energy/test_sanafe.py). Inputs enter at the edge here,
     without hops; SANA-FE places them on cores.
 
     Raises:
