@@ -24,7 +24,7 @@ HEADER, SELFTEST = "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
 PER_LINE = 24
 
-MODELS = {
+BRANCHES = {
     neurons.Threshold: "Threshold",
     neurons.TropicalLIF: "TropicalLIF",
     neurons.LIF: "LIF",
@@ -91,7 +91,7 @@ def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, 
     """Write the program and a self-test on `vectors`.
 
     Args:
-        program: any whose models are in `MODELS`.
+        program: any whose models are in `BRANCHES`.
         directory: made where there is none.
         vectors: what `program` answers to some inputs, for the self-test.
 
@@ -225,7 +225,7 @@ def _population(program: Program, population: Population, ids: dict[str, str]) -
     return {
         "id": ids[population.name],
         "name": population.name,
-        "model": entry_for(MODELS, population.neuron, population.name, "c"),
+        "model": entry_for(BRANCHES, population.neuron, population.name, "c"),
         "size": population.size,
         "words": state_words(population),
         "spikes": population.spikes,

@@ -59,7 +59,7 @@ Result = tuple[Value | None, tuple[Value, ...]]
 
 def update(before: Update) -> Result:
     """One timestep of a population."""
-    return MODELS[type(before.neuron)](before)
+    return UPDATES[type(before.neuron)](before)
 
 
 def leak(p: Update, word: int = 0, decay: str = "decay") -> Value:
@@ -227,7 +227,7 @@ def _leaky_sum(p: Update) -> Result:
     return None, (total + u, u)
 
 
-MODELS: dict[type, Callable[[Update], Result]] = {
+UPDATES: dict[type, Callable[[Update], Result]] = {
     Threshold: _threshold,
     TropicalLIF: _tropical,
     LIF: _lif,

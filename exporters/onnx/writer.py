@@ -18,7 +18,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ultralif_deploy.exporters.onnx.graph import Graph, Value
-from ultralif_deploy.exporters.onnx.neurons import MODELS, Update, update
+from ultralif_deploy.exporters.onnx.neurons import UPDATES, Update, update
 from ultralif_deploy.io.artefacts import ONNX_SEQUENCE, ONNX_STEP
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
@@ -44,7 +44,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
         UltralifError: nothing can be written there.
     """
     for p in program.populations:
-        entry_for(MODELS, p.neuron, p.name, "onnx")
+        entry_for(UPDATES, p.neuron, p.name, "onnx")
     with directory_written_whole(directory) as temporary:
         for name, graph in ((ONNX_STEP, _step(program)), (ONNX_SEQUENCE, _sequence(program))):
             model = helper.make_model(

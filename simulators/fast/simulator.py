@@ -3,7 +3,7 @@
 For each projection and share of active inputs both ways are timed once on the user's own spikes;
 they give the same integers, so the choice changes nothing but the time. Populations run over all
 timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
-has two further forms for all its layers together, event by event (`event_chain.py`) and one graph
+has two further ways for all its layers together, event by event (`event_chain.py`) and one graph
 of matrix products (`row_graph.py`), timed against the others.
 """
 
@@ -47,7 +47,7 @@ Counters = dict[tuple[str, bool], np.ndarray]
 of each outgoing projection."""
 
 
-Form = Callable[[np.ndarray, bool], Trace]
+Way = Callable[[np.ndarray, bool], Trace]
 """A way to run inputs uint8 [time, batch, input], contiguous; whether to record spikes."""
 
 
@@ -79,18 +79,18 @@ class Fast:
         self.threads = cores()
         self.chain = EventChain(program) if event_chain.runs(program) else None
         self.graph = _row_graph(program)
-        self.forms: list[Form] = [self._by_population]
-        self.forms += [] if self.chain is None else [self._by_events]
-        self.forms += [] if self.graph is None else [self._by_graph]
-        self.fastest: dict[int, Form] = {}
+        self.ways: list[Way] = [self._by_population]
+        self.ways += [] if self.chain is None else [self._by_events]
+        self.ways += [] if self.graph is None else [self._by_graph]
+        self.fastest: dict[int, Way] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
-        """The integers that `run` uses, read back from the layouts of every form.
+        """The integers that `run` uses, read back from what every way uses.
 
-        Where the forms differ the values come back as −1, so that no digest of theirs can hold.
+        Where the ways differ the values come back as −1, so that no digest of theirs can hold.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
-        held = [form.executed() for form in (self.chain, self.graph) if form is not None]
+        held = [way.executed() for way in (self.chain, self.graph) if way is not None]
         for weights, _ in held:
             for name, weight in weights.items():
                 if not np.array_equal(weight, arrays[name]):
@@ -114,19 +114,19 @@ class Fast:
         self.program.check_input_shape(inputs)
         return self._run(self._choose(inputs), inputs, record)
 
-    def _run(self, form: Form, inputs: np.ndarray, record: bool) -> Trace:
-        """One form, in chunks of samples on all cores."""
+    def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
+        """One way, in chunks of samples on all cores."""
         batch = inputs.shape[1]
-        length = batch if form == self._by_events else self._chunk(inputs)
+        length = batch if way == self._by_events else self._chunk(inputs)
         if length >= batch:
-            return form(np.ascontiguousarray(inputs), record)
+            return way(np.ascontiguousarray(inputs), record)
         chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
         traces: list[Trace | None] = [None] * len(chunks)
         waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next
 
         def work() -> None:
             for i, chunk in waiting:
-                traces[i] = form(np.ascontiguousarray(chunk), record)
+                traces[i] = way(np.ascontiguousarray(chunk), record)
 
         workers().together(work)
         return join_traces([trace for trace in traces if trace is not None])
@@ -138,16 +138,16 @@ class Fast:
         most = max(1, CHUNK_VALUES // max(1, steps * widest))
         return max(1, min(most, -(-batch // self.threads)) if batch > 16 else batch)
 
-    def _choose(self, inputs: np.ndarray) -> Form:
-        """The fastest form for this share of active inputs, timed once on a chunk for each core."""
+    def _choose(self, inputs: np.ndarray) -> Way:
+        """The fastest way for this share of active inputs, timed once on a chunk for each core."""
         steps, batch, _ = inputs.shape
-        if len(self.forms) == 1 or steps * batch < TIMED_ROWS:
+        if len(self.ways) == 1 or steps * batch < TIMED_ROWS:
             return self._by_population if self.chain is None else self._by_events
         octave = _octave(inputs)
         if octave not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
-            taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.forms]
-            self.fastest[octave] = self.forms[int(np.argmin(taken))]
+            taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.ways]
+            self.fastest[octave] = self.ways[int(np.argmin(taken))]
         return self.fastest[octave]
 
     def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
@@ -252,15 +252,15 @@ class Fast:
         """Current int32 [time, batch, neuron] of one projection."""
         if isinstance(projection.map, Identity):
             return signal.astype(np.int32)
-        forms = self.synapses[projection.name]
+        synapses = self.synapses[projection.name]
 
         def events() -> np.ndarray:
-            return forms.events(signal)
+            return synapses.events(signal)
 
         def product() -> np.ndarray:
-            return forms.product(signal)
+            return synapses.product(signal)
 
-        return _by_faster(forms, signal, events, product)
+        return _by_faster(synapses, signal, events, product)
 
 
 def _row_graph(program: Program) -> RowGraph | None:
@@ -273,19 +273,19 @@ def _row_graph(program: Program) -> RowGraph | None:
 
 
 def _by_faster(
-    forms: Synapses,
+    synapses: Synapses,
     signal: np.ndarray,
     events: Callable[[], np.ndarray],
     product: Callable[[], np.ndarray],
 ) -> np.ndarray:
-    """The result of the form that is faster at this share of active inputs, timed once."""
-    rows = signal.shape[0] * signal.shape[1] * forms.positions
-    if forms.only_events or rows < TIMED_ROWS:
+    """The result of the way that is faster at this share of active inputs, timed once."""
+    rows = signal.shape[0] * signal.shape[1] * synapses.positions
+    if synapses.only_events or rows < TIMED_ROWS:
         return events()
     octave = _octave(signal)
-    if octave not in forms.faster:
-        forms.faster[octave] = _seconds(events) < _seconds(product)
-    return events() if forms.faster[octave] else product()
+    if octave not in synapses.faster:
+        synapses.faster[octave] = _seconds(events) < _seconds(product)
+    return events() if synapses.faster[octave] else product()
 
 
 def _octave(signal: np.ndarray) -> int:

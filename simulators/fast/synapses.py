@@ -1,4 +1,4 @@
-"""A projection's weights in the two forms that `fast` chooses from; both give the same integers.
+"""A projection's weights for the two ways that `fast` chooses from; both give the same integers.
 
 Events: one spike reads the weights that it meets. Product: all inputs meet all weights, in the
 processor's matrix units; a convolution gathers the patches that its kernel sees first.
@@ -23,13 +23,13 @@ class Synapses(Protocol):
     """Whether events are faster, by octave of the share of active inputs, as timed."""
 
     only_events: bool
-    """There is no product form."""
+    """There is no product."""
 
     positions: int
     """Rows of the product for each row of a signal."""
 
     def weights(self) -> np.ndarray:
-        """The integers as stored, read back from both forms; −1 where they differ."""
+        """The integers as stored, as both ways use them; −1 where they differ."""
 
     def events(self, signal: np.ndarray) -> np.ndarray:
         """Current int32 [time, batch, target] of a signal uint8 [time, batch, source]."""
@@ -38,14 +38,14 @@ class Synapses(Protocol):
         """The same by a matrix product."""
 
 
-def currents(forms: Synapses, signal: np.ndarray) -> np.ndarray:
-    """Current int32 [time, batch, target] in whichever form a map has."""
+def currents(synapses: Synapses, signal: np.ndarray) -> np.ndarray:
+    """Current int32 [time, batch, target] in whichever way a map has."""
     signal = np.ascontiguousarray(signal)
-    return forms.events(signal) if forms.only_events else forms.product(signal)
+    return synapses.events(signal) if synapses.only_events else synapses.product(signal)
 
 
 def synapses(linear: AnyMap, largest: int) -> Synapses | None:
-    """Both forms of a map for inputs of 0 to `largest`; None for an identity."""
+    """Both ways of a map for inputs of 0 to `largest`; None for an identity."""
     if isinstance(linear, Dense):
         return DenseSynapses(linear, largest)
     if isinstance(linear, Conv2d):
@@ -65,7 +65,7 @@ class DenseSynapses:
         self.binary = largest == 1
 
     def weights(self) -> np.ndarray:
-        """Read back; the product form by multiplying it with unit vectors."""
+        """Read back; the product by multiplying it with unit vectors."""
         by_product = self.multiply(np.eye(self.tiles.shape[1], dtype=np.uint8)).T
         by_event = spike_rows.untiled(self.tiles, self.neurons)
         return by_event if np.array_equal(by_product, by_event) else np.full_like(by_event, -1)
@@ -106,7 +106,7 @@ class ConvSynapses:
         )
 
     def weights(self) -> np.ndarray:
-        """Read back; the product form by multiplying it with unit vectors."""
+        """Read back; the product by multiplying it with unit vectors."""
         shape = self.linear.weight.shape
         found = self.by_source.transpose(0, 4, 1, 2, 3).reshape(shape)
         if self.only_events:

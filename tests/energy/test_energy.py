@@ -11,7 +11,7 @@ from ultralif_deploy.energy import chips
 from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
 from ultralif_deploy.energy.devices import SHIPPED, load_device
 from ultralif_deploy.energy.estimate import estimate
-from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.energy.models import ENERGY_MODELS
 from ultralif_deploy.energy.models.rows import CAUSES
 from ultralif_deploy.energy.report import energy_csv, energy_report
 from ultralif_deploy.program.convolution import Conv2d
@@ -118,7 +118,7 @@ def test_lemaire_of_a_convolution_by_hand() -> None:
     )
     inputs = np.zeros((1, 1, 25), dtype=np.uint8)
     inputs[0, 0, :3] = 1
-    rows = MODELS["lemaire2022"].rows(counted(made, inputs))
+    rows = ENERGY_MODELS["lemaire2022"].rows(counted(made, inputs))
     mine = {(r.cause, r.constant): r.count for r in rows if r.place == "input->h"}
     assert mine["compute", "accumulate"] == 3 * 4 * 2
     assert mine["addressing", "accumulate"] == 3 * 9 * 2

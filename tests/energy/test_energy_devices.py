@@ -7,7 +7,7 @@ import pytest
 from support.networks.energy_programs import PJ, counted, program
 from ultralif_deploy.energy.devices import SHIPPED, Device, load_device
 from ultralif_deploy.energy.estimate import estimate
-from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.energy.models import ENERGY_MODELS
 from ultralif_deploy.errors import UltralifError
 
 
@@ -25,8 +25,8 @@ def test_every_shipped_constant_has_a_source() -> None:
 
 def test_every_model_has_a_device_and_uses_only_its_constants() -> None:
     used = {load_device(name).model for name in SHIPPED}
-    assert used == set(MODELS)
-    for model in MODELS.values():
+    assert used == set(ENERGY_MODELS)
+    for model in ENERGY_MODELS.values():
         rows = model.rows(counted(program()))
         assert {row.constant for row in rows} <= set(model.constants)
         assert model.rows.__doc__

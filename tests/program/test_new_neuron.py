@@ -97,8 +97,8 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (reference.UPDATES, ()),
         (fast.UPDATES, ()),
-        (onnx_neurons.MODELS, ()),
-        (c.MODELS, ()),
+        (onnx_neurons.UPDATES, ()),
+        (c.BRANCHES, ()),
         (lava.PROCESSES, ()),
         (nodes.NODES, (Threshold, Integrator)),  # standard nodes
     ],

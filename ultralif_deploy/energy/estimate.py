@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ultralif_deploy.energy.counts import Events
 from ultralif_deploy.energy.devices import Constant, Device
-from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.energy.models import ENERGY_MODELS
 from ultralif_deploy.energy.models.rows import Row
 
 IDLE = "idle"
@@ -61,7 +61,7 @@ def estimate(events: Events, device: Device) -> Estimate:
     run = None if device.chip is None else events.chips[device.chip]
     if isinstance(run, str):  # a figure would bear the name of a chip that does not run it
         return Estimate(device, None, None, None, None, note=f"not placed: {run}")
-    rows = [row for row in MODELS[device.model].rows(events) if row.count]
+    rows = [row for row in ENERGY_MODELS[device.model].rows(events) if row.count]
     missing = _missing(device, rows)
     dynamic = [row for row in rows if row.cause != IDLE]
     idle = [row for row in rows if row.cause == IDLE]

@@ -9,7 +9,7 @@ from ultralif_deploy.energy.baselines import baselines, bit_budget, break_even
 from ultralif_deploy.energy.counts import Events
 from ultralif_deploy.energy.devices import Device, load_device
 from ultralif_deploy.energy.estimate import Estimate, estimate
-from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.energy.models import ENERGY_MODELS
 from ultralif_deploy.schema import energy as schema
 
 ARITHMETIC, MEMORY, PROXY = "cmos45", "yan2024", "paper-proxy"
@@ -59,7 +59,7 @@ def _device(found: Estimate, samples: int) -> schema.Device:
     def per_inference(total: float | None) -> float | None:
         return None if total is None else total / samples
 
-    device, model = found.device, MODELS[found.device.model]
+    device, model = found.device, ENERGY_MODELS[found.device.model]
     by_place: dict[str, dict[str, float]] = {}
     by_cause: dict[str, float] = {}
     for (place, cause), joules in found.parts_j.items():

@@ -19,7 +19,7 @@ AMBIGUOUS = "ambiguous"
 """Kind of the findings that `--strict` refuses: a default that changes the result."""
 
 DEFAULT = "default"
-"""Source of a value that nothing told."""
+"""Origin of a value that nothing told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class Chosen(Generic[V]):
     Attributes:
         name: of the setting.
         value: what was chosen.
-        source: option, checkpoint, file name, data, default.
+        origin: option, checkpoint, file name, data, default.
     """
 
     name: str
     value: V
-    source: str
+    origin: str
 
     @property
     def is_default(self) -> bool:
         """Whether nothing told the value."""
-        return self.source == DEFAULT
+        return self.origin == DEFAULT
 
     def doubts(self, text: str, confirm: str) -> tuple[Finding, ...]:
         """That a setting which changes the result was guessed, if it was.
@@ -59,7 +59,7 @@ class Chosen(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """Settings with their sources, and what is uncertain about them.
+    """Settings with their origins, and what is uncertain about them.
 
     Attributes:
         chosen: in the order in which they were chosen; of two with one name, the later counts.
@@ -75,8 +75,8 @@ class Assumptions:
         return entry is not None and entry["source"] == DEFAULT
 
     def as_dict(self) -> dict[str, Setting]:
-        """Value and source by name, in the order in which the names first came."""
-        return {one.name: {"value": one.value, "source": one.source} for one in self.chosen}
+        """Value and origin by name, in the order in which the names first came."""
+        return {one.name: {"value": one.value, "source": one.origin} for one in self.chosen}
 
 
 def joined(*records: Assumptions) -> Assumptions:
@@ -95,7 +95,7 @@ def choose(
     default: T,
     *,
     kind: type[T],
-    hint_source: str = "file name",
+    hint_origin: str = "file name",
 ) -> Chosen[T]:
     """The first of option, stored setting, hint and default.
 
@@ -106,22 +106,22 @@ def choose(
         hints: settings that are read from elsewhere, by name; they count after `stored`.
         default: what counts where nothing else tells.
         kind: type to which the value is converted; a float may be given as an int.
-        hint_source: where `hints` come from, for the record.
+        hint_origin: where `hints` come from, for the record.
 
     Raises:
         UltralifError: a stored value has the wrong type.
     """
-    sources = (
+    told = (
         (option, "option"),
         (stored.get(name), "checkpoint"),
-        (hints.get(name), hint_source),
+        (hints.get(name), hint_origin),
         (default, DEFAULT),
     )
-    value, source = next((value, source) for value, source in sources if value is not None)
+    value, origin = next((value, origin) for value, origin in told if value is not None)
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
-        raise UltralifError(f"{name} = {value!r} ({source}); expected {kind.__name__}")
+        raise UltralifError(f"{name} = {value!r} ({origin}); expected {kind.__name__}")
     try:
-        return Chosen(name, kind(value), source)
+        return Chosen(name, kind(value), origin)
     except OverflowError as error:
-        raise UltralifError(f"{name} ({source}) is too large for a {kind.__name__}") from error
+        raise UltralifError(f"{name} ({origin}) is too large for a {kind.__name__}") from error

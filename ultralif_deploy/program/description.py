@@ -7,10 +7,10 @@ from ultralif_deploy.schema.report import ProgramSize
 
 def describe_program(program: Program) -> ProgramSize:
     """Size of a program, as plain values."""
-    form = weight_format(program.weight_format)
+    weights = weight_format(program.weight_format)
     return {
-        "weight_bits": int(form.name) if form.name.isdigit() else form.name,
-        "bits_per_weight": form.bits,
+        "weight_bits": int(weights.name) if weights.name.isdigit() else weights.name,
+        "bits_per_weight": weights.bits,
         "parameters": program.parameters,
         "neurons": sum(p.size for p in program.populations),
         "timesteps": program.timesteps,

@@ -68,7 +68,7 @@ class HardCheckpoint:
         neuron: one of `NEURONS`.
         learned: per population, the parameters in the file by name, float64 [neuron].
         steps: T.
-        assumptions: settings with their sources.
+        assumptions: settings with their origins.
     """
 
     network: Network

@@ -103,8 +103,8 @@ def fine_tune(
         return result
     quantizer = None
     if options.bits is not None:
-        form = weight_format(options.bits)
-        quantizer = LoopQuantizer(form, calibration_inputs(train, encoder))
+        weights = weight_format(options.bits)
+        quantizer = LoopQuantizer(weights, calibration_inputs(train, encoder))
     identity = _identity(network, train, encoder, options)
     resume = _resume(directory, identity, result) if directory is not None else None
 

@@ -36,7 +36,7 @@ class Checkpoint:
     Attributes:
         network: the soft network, in evaluation mode.
         steps: T.
-        assumptions: settings with their sources.
+        assumptions: settings with their origins.
         settings: encoding settings that our own training stored (may be empty).
         record: the plain values of the released dictionary (best_acc, epoch, …).
     """
@@ -127,8 +127,8 @@ def load(
     )
     side_record = Assumptions()
     if found.channels:
-        side, source = choose_side(path, found, input_side, data_side)
-        side_record = Chosen("input_side", side, source).recorded()
+        side, origin = choose_side(path, found, input_side, data_side)
+        side_record = Chosen("input_side", side, origin).recorded()
         found = found.on_images(side)
     elif input_side is not None:
         raise UltralifError(f"{path}: --input-side {input_side}: the network is fully connected")
@@ -292,8 +292,8 @@ def _neuron_kind(
             f"possible: {', '.join(possible)}"
         )
     stored, hints = (
-        {k: v for k, v in source.items() if k != "neuron" or v in possible}
-        for source in (stored, hints)
+        {k: v for k, v in settings.items() if k != "neuron" or v in possible}
+        for settings in (stored, hints)
     )
     default = possible[0]
     if len(possible) == 1:

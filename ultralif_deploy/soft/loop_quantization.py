@@ -25,12 +25,12 @@ class LoopQuantizer:
     their scale, keep their weights as they are.
 
     Args:
-        form: weight format.
+        weights: their format.
         calibration: real inputs [time, batch, input] on which the scales are chosen.
     """
 
-    def __init__(self, form: WeightFormat, calibration: Tensor) -> None:
-        self.form = form
+    def __init__(self, weights: WeightFormat, calibration: Tensor) -> None:
+        self.weights = weights
         self.calibration = calibration
         self._scales: dict[nn.Module, Tensor] = {}
         self._bias_units: dict[nn.Module, Tensor] = {}
@@ -51,7 +51,7 @@ class LoopQuantizer:
                 weight = (linear.weight.flatten(1) * gain(norm)[:, None]).double().numpy()
                 moment = Moment(second_moment(_inputs(linear, source)))
                 shared = neuron is None or shares_scale(stage)
-                scale, _ = fit_scale(weight, self.form, moment, shared=shared)
+                scale, _ = fit_scale(weight, self.weights, moment, shared=shared)
                 self._scales[linear] = torch.from_numpy(scale).to(linear.weight.dtype)
                 if neuron is None:
                     self._bias_units[linear] = self._scales[linear]
@@ -70,7 +70,7 @@ class LoopQuantizer:
         scale, bn_gain = self._scales[linear], gain(norm).detach()
         weight = linear.weight.flatten(1)
         folded = weight.detach() * bn_gain[:, None]
-        q = torch.clamp(torch.round(folded / scale[:, None]), self.form.low, self.form.high)
+        q = torch.clamp(torch.round(folded / scale[:, None]), self.weights.low, self.weights.high)
         safe = torch.where(bn_gain == 0, torch.ones_like(bn_gain), bn_gain)
         rounded = torch.where((bn_gain == 0)[:, None], folded, q * scale[:, None]) / safe[:, None]
         weight = weight + (rounded - weight).detach()

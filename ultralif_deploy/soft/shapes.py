@@ -68,21 +68,21 @@ def choose_side(path: Path, found: Shapes, option: int | None, seen: int | None)
     """
     smallest = found.side
     given = option if option is not None else seen
-    source = "option" if option is not None else "data"
+    origin = "option" if option is not None else "data"
     if not smallest:
-        side, source = (given, source) if given is not None else (DEFAULT_SIDE, "default")
+        side, origin = (given, origin) if given is not None else (DEFAULT_SIDE, "default")
         if not 1 <= side <= MAX_SIDE:
             raise UltralifError(f"{path}: image side {side}; expected 1 to {MAX_SIDE}")
-        return side, source
+        return side, origin
     steps = 2 ** (len(found.channels) - 1)
     if given is None:
         return smallest, "checkpoint"
     if given // steps != smallest // steps:
         raise UltralifError(
             f"{path}: fc.weight belongs to images of {smallest} to {smallest + steps - 1} pixels a "
-            f"side, found {given} ({source})"
+            f"side, found {given} ({origin})"
         )
-    return given, source
+    return given, origin
 
 
 def _convolutional(path: Path, state: Mapping[str, Tensor]) -> Shapes:

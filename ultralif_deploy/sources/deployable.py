@@ -30,7 +30,7 @@ class Deployable:
         network: the hard limit of `soft`, or the hard network as read; float64.
         dataset: None when none was given; its test split cut to the limit.
         encoder: of the inputs.
-        assumptions: every setting with its source.
+        assumptions: every setting with its origin.
         input_maximum: largest integer input to provide for.
         description: what the file holds, as plain values, for `inspect`.
         architecture: in words; None where the file has no name for it.

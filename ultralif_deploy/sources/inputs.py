@@ -97,7 +97,7 @@ def settle_encoder(
     one_frame = False
     if dataset is not None:
         one_frame = lacks_frames(dataset.test.x, inputs)
-        if one_frame and encoding.source in ("data", "default"):
+        if one_frame and encoding.origin in ("data", "default"):
             findings += images_or_polarities(dataset, kind, told)
         if kind != "events":
             findings += check_pixels(dataset)
@@ -152,7 +152,7 @@ def _encoding(
         )
     shaped = {"encoding": "events"} if fitting[0] == "events" else {}
     chosen = choose(
-        "encoding", settings.encoding, stored, shaped, default, kind=str, hint_source="data"
+        "encoding", settings.encoding, stored, shaped, default, kind=str, hint_origin="data"
     )
     if ("events" if chosen.value == "events" else "rate") not in fitting:
         raise UltralifError(

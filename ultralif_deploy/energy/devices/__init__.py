@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ultralif_deploy.energy.chips import CHIPS
-from ultralif_deploy.energy.models import MODELS
+from ultralif_deploy.energy.models import ENERGY_MODELS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
 from ultralif_deploy.schema import energy as schema
@@ -94,7 +94,7 @@ class Device:
     Attributes:
         name: short name.
         description: what it is.
-        model: a key of `models.MODELS`.
+        model: a key of `energy.models.ENERGY_MODELS`.
         badge: one of `BADGES`.
         not_covered: what the figures leave out.
         chip: whose placed run the model counts on, or None.
@@ -132,13 +132,13 @@ def load_device(name: str) -> Device:
 
 
 def _device(name: str, content: dict[str, Any]) -> Device:
-    model = _one_of(content["model"], "model", tuple(MODELS))
-    known = MODELS[model].constants
+    model = _one_of(content["model"], "model", tuple(ENERGY_MODELS))
+    known = ENERGY_MODELS[model].constants
     constants = {
         _one_of(key, f"constant of the model {model}", known): _constant(entry, content["node"])
         for key, entry in content["constants"].items()
     }
-    chip, needed = content.get("chip"), MODELS[model].chip
+    chip, needed = content.get("chip"), ENERGY_MODELS[model].chip
     if needed is not None and chip != needed:
         raise ValueError(f"chip {chip!r}; the model {model} counts on {needed!r}")
     return Device(

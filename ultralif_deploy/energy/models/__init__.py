@@ -34,7 +34,7 @@ class Model:
     chip: str | None = None
 
 
-MODELS = {
+ENERGY_MODELS = {
     "operations": Model(
         operations,
         ("accumulate", "multiply_accumulate", "compare", "leak"),

@@ -41,8 +41,8 @@ def sana_fe(events: Events) -> list[Row]:
 
     Every neuron of every core is accessed in every timestep of the chip, and updated where its
     membrane or bias is not 0 or a synapse was read for it. Source: SANA-FE 2.2.9, whose simulator
-    this form reproduces on its own events (tests/energy/test_sanafe.py). Inputs enter at the edge here,
-    without hops; SANA-FE places them on cores.
+    this form reproduces on its own events (tests/energy/test_sanafe.py). Inputs enter at the edge
+    here, without hops; SANA-FE places them on cores.
 
     Raises:
         Refused: the program does not fit the chip.
