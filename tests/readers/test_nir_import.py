@@ -283,27 +283,20 @@ def equations_hold():
 
 
 BUGS = {
-    "leak left in the threshold": (
-        "hard.LIF(threshold - leak, keep, *arguments)",
-        "hard.LIF(threshold, keep, *arguments)",
-    ),
-    "leak left in the threshold of CubaLIF": (
-        "hard.CubaLIF(threshold - leak, keep, synaptic, *arguments)",
-        "hard.CubaLIF(threshold, keep, synaptic, *arguments)",
-    ),
+    "leak left in the threshold": ("threshold - rest", "threshold + 0 * rest"),
     "leak left in the reset": (
-        '{"value": reset - leak, "late-value": reset - leak, "none": zero}',
-        '{"value": reset, "late-value": reset - leak, "none": zero}',
+        '{"value": reset - rest, "late-value": reset - rest, "none": n.same(0.0)}',
+        '{"value": reset, "late-value": reset - rest, "none": n.same(0.0)}',
     ),
     "synaptic gain lost": (
-        'parameter("w_in") if how.synapse == "pulse" else synaptic_gain',
-        'parameter("w_in") if how.synapse == "pulse" else 1.0',
+        'n.parameter("w_in") if n.how.synapse == "pulse" else gain',
+        'n.parameter("w_in") if n.how.synapse == "pulse" else 1.0',
     ),
-    "gain without the timestep": ("parameter(factor) * passed", "parameter(factor)"),
+    "gain without the timestep": ("self.parameter(factor) * gone", "self.parameter(factor)"),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),
     "constants exchanged": (
-        '_step(parameter, "tau_syn", "w_in", how, name)',
-        '_step(parameter, "tau_mem", "w_in", how, name)',
+        'n.passed("tau_syn", "w_in")',
+        'n.passed("tau_mem", "w_in")',
     ),
 }
 
