@@ -31,6 +31,8 @@ BRANCHES = {
     neurons.CubaLIF: "CubaLIF",
     neurons.UltraDLIF: "UltraDLIF",
     neurons.LogMaxLIF: "LogMaxLIF",
+    neurons.MultiThreshold: "MultiThreshold",
+    neurons.GradedLogMaxLIF: "GradedLogMaxLIF",
     neurons.SiLIF: "SiLIF",
     neurons.CSiLIF: "CSiLIF",
     neurons.AdaLIF: "AdaLIF",
@@ -200,10 +202,10 @@ def _context(program: Program) -> dict[str, Any]:
         "arrays": arrays,
         "populations": populations,
         "uses": {
-            "leak": DECAY_BITS in leaks,
+            "leak": DECAY_BITS in leaks or "GradedLogMaxLIF" in models,
             "wide_leak": leaks - {DECAY_BITS},
             "rounded": rounded,
-            "clip": leaks or rounded or "LogMaxLIF" in models,
+            "clip": leaks or rounded or models & {"LogMaxLIF", "GradedLogMaxLIF"},
         },
     }
 
@@ -233,6 +235,7 @@ def _population(program: Program, population: Population, ids: dict[str, str]) -
         "form": plain.get("form"),
         "stride": plain.get("stride"),
         "shift": plain.get("shift"),
+        "levels": plain.get("levels"),
         "decay_bits": plain.get("decay_bits"),
         "top": largest_held(plain.get("membrane_bits", MEMBRANE_BITS)),
         "unit": 1 << plain.get("fraction_bits", FRACTION_BITS),

@@ -40,6 +40,8 @@ PROCESSES = {
     neurons.CubaLIF: "CubaLIF",
     neurons.UltraDLIF: "UltraDLIF",
     neurons.LogMaxLIF: "LogMaxLIF",
+    neurons.MultiThreshold: "MultiThreshold",
+    neurons.GradedLogMaxLIF: "GradedLogMaxLIF",
     neurons.SiLIF: "SiLIF",
     neurons.CSiLIF: "CSiLIF",
     neurons.AdaLIF: "AdaLIF",

@@ -85,7 +85,8 @@ def _standard_node(population: Population, place: Place) -> tuple[nir.NIRNode, n
 def _own_node(population: Population, place: Place) -> tuple[nir.NIRNode, np.ndarray]:
     """A node of our own, which holds the bias itself."""
     arrays = population.parameters() | {"bias": population.bias}
-    arrays = {k: v if k == "table" else v.reshape(place.shape) for k, v in arrays.items()}
+    lists = population.neuron.LISTS
+    arrays = {k: v if k in lists else v.reshape(place.shape) for k, v in arrays.items()}
     kind, plain = NODES[type(population.neuron)], population.neuron.structure()
     node = kind(**arrays, **plain, metadata={"scale": population.scale})
     return node, np.zeros(population.size)
@@ -134,7 +135,7 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> Population:
 def neuron_count(name: str, node: nir.NIRNode) -> int:
     """Neurons of a node of `NEURONS`, in a vector or an image."""
     field = "v_threshold" if type(node) in CONSTANTS else "threshold"
-    names = (field, "decay", "alpha")  # a read-out has no threshold
+    names = (field, "decay", "alpha", "bias")  # the first that holds a value per neuron
     found = next(getattr(node, name) for name in names if hasattr(node, name))
     if len(np.shape(found)) not in (1, 3):
         raise UltralifError(
@@ -206,10 +207,11 @@ def _field(name: str, node: Any, field: Field[Any], size: int) -> Any:
         return value
     if field.type is int:
         return int(whole(value, np.int32, (), f"{name}: {field.name}"))
-    if field.name == "table":
+    if field.name in MODELS[type(node)].LISTS:
         if np.ndim(value) != 1:
-            raise UltralifError(f"{name}: table of shape {np.shape(value)}; expected a list")
-        return whole(value, np.int32, len(value), f"{name}: table")
+            shape = np.shape(value)
+            raise UltralifError(f"{name}: {field.name} of shape {shape}; expected a list")
+        return whole(value, np.int32, len(value), f"{name}: {field.name}")
     if value is None and field.default is None:
         return None
     return _neuron_array(name, node, field.name, size)

@@ -120,6 +120,34 @@ class LogMaxLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
+class MultiThreshold(nir.NIRNode):
+    """`program.MultiThreshold` with its bias; int32 [neuron], thresholds int32 [level, neuron]."""
+
+    thresholds: np.ndarray
+    bias: np.ndarray
+    levels: int
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class GradedLogMaxLIF(nir.NIRNode):
+    """`program.GradedLogMaxLIF` with its bias; int32, thresholds [level, neuron], reset [level]."""
+
+    thresholds: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    table: np.ndarray
+    reset: np.ndarray
+    shift: int
+    levels: int
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
 class FixedPointCubaLIF(_Firing, nir.NIRNode):
     """`program.CubaLIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
@@ -177,6 +205,8 @@ NODES: dict[type[NeuronModel], type] = {
     neurons.LeakyIntegrator: FixedPointLI,
     neurons.CubaLI: FixedPointCubaLI,
     neurons.LogMaxLIF: LogMaxLIF,
+    neurons.MultiThreshold: MultiThreshold,
+    neurons.GradedLogMaxLIF: GradedLogMaxLIF,
     neurons.SiLIF: second_order.SiLIF,
     neurons.CSiLIF: second_order.CSiLIF,
     neurons.AdaLIF: second_order.AdaLIF,

@@ -148,6 +148,18 @@ class Value:
         """`yes` where this bool is true, else `no`."""
         return self.graph.op("Where", self, self._other(yes), self._other(no))
 
+    def at(self, places: "Value") -> "Value":
+        """The entries of this list at places."""
+        return self.graph.op("Gather", self, places)
+
+    def led_by(self, value: int) -> "Value":
+        """The list int64 with a value before it."""
+        return self.graph.op("Concat", self.graph.constant(np.array([value])), self, axis=0)
+
+    def rows(self, count: int) -> list["Value"]:
+        """The list in equal parts."""
+        return self.graph.ops("Split", count, self, axis=0, num_outputs=count)
+
     def cast(self, kind: int) -> "Value":
         """As another element type."""
         return self.graph.op("Cast", self, to=kind)

@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from onnx import TensorProto
 
 from ultralif_deploy.exporters.onnx.graph import Value
-from ultralif_deploy.program.fixed import FRACTION_BITS, INT32_MAX, MEMBRANE_MAX, largest_held
+from ultralif_deploy.program.fixed import (
+    DECAY_ONE,
+    FRACTION_BITS,
+    INT32_MAX,
+    MEMBRANE_MAX,
+    largest_held,
+)
 from ultralif_deploy.program.neurons import (
     LIF,
     AdaLIF,
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLogMaxLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
+    MultiThreshold,
     NeuronModel,
     SiLIF,
     Threshold,
@@ -145,15 +153,42 @@ def _ultradlif(p: Update) -> Result:
     return spikes, (spikes.then(0, u),)
 
 
+def _passed(p: Update, v: Value) -> Value:
+    """How many of its thresholds each neuron's value int64 passes, int64."""
+    limits = p["thresholds"].rows(p.neuron.largest_sent)
+    count = (v > limits[0]).long()
+    for limit in limits[1:]:
+        count = count + (v > limit).long()
+    return count
+
+
+def _multi_threshold(p: Update) -> Result:
+    return _passed(p, p.drive(1)), ()
+
+
+def _graded_log_max(p: Update) -> Result:
+    u = _soft_maximum(p)
+    count = _passed(p, u)
+    # What no spike takes stands first, so that the count itself is the place.
+    taken = p["reset"].led_by(0).at(count)
+    kept = (abs(u) * (-taken + DECAY_ONE)).whole_part(DECAY_ONE)
+    return count, ((u > -1).then(kept, -kept),)
+
+
 def _log_max(p: Update) -> Result:
+    u = _soft_maximum(p)
+    spikes = u > p["threshold"]
+    return spikes, (spikes.then(0, u),)
+
+
+def _soft_maximum(p: Update) -> Value:
+    """The membrane that membrane and drive become."""
     table, entries = p["table"], len(p.neuron.parameters()["table"])
     kept, drive = p.words[0] - p["decay"], p.drive()
     gap = abs(kept - drive).whole_part(1 << p.neuron.structure()["shift"])
-    entry = table.graph.op("Gather", table, gap.least(entries - 1))
+    entry = table.at(gap.least(entries - 1))
     u = kept.most(drive) + (gap > entries - 1).then(0, entry)
-    u = u.clip(MEMBRANE_MAX)
-    spikes = u > p["threshold"]
-    return spikes, (spikes.then(0, u),)
+    return u.clip(MEMBRANE_MAX)
 
 
 def _integrator(p: Update) -> Result:
@@ -234,6 +269,8 @@ UPDATES: dict[type, Callable[[Update], Result]] = {
     CubaLIF: _cuba_lif,
     UltraDLIF: _ultradlif,
     LogMaxLIF: _log_max,
+    MultiThreshold: _multi_threshold,
+    GradedLogMaxLIF: _graded_log_max,
     SiLIF: _silif,
     CSiLIF: _csilif,
     AdaLIF: _adalif,

@@ -9,7 +9,7 @@ import numpy as np
 from ultralif_deploy.program.exact_ranges import PAIR_EXACT_INPUT
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense
-from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.simulators.fast.products import session
 
 
@@ -20,11 +20,16 @@ def expressible(program: Program) -> bool:
         program.input.maximum <= PAIR_EXACT_INPUT
         and not program.delayed
         and all(isinstance(p.map, Dense) for p in program.projections)
-        and all(not p.neuron.REMEMBERS for p in program.populations[:-1])
+        and all(_one_threshold(p) for p in program.populations[:-1])
         and program.readout.neuron.SUMS
         and sources == [INPUT, *(p.name for p in program.populations[:-1])]
         and [p.target for p in program.projections] == [p.name for p in program.populations]
     )
+
+
+def _one_threshold(population: Population) -> bool:
+    """Whether it fires iff I + bias > threshold, and remembers nothing."""
+    return not population.neuron.REMEMBERS and "threshold" in population.parameters()
 
 
 class RowGraph:

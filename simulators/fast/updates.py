@@ -16,10 +16,12 @@ from ultralif_deploy.program.neurons import (
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLogMaxLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
+    MultiThreshold,
     NeuronModel,
     SiLIF,
     Threshold,
@@ -27,7 +29,7 @@ from ultralif_deploy.program.neurons import (
     UltraDLIF,
 )
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.fast import kernels, second_order
+from ultralif_deploy.simulators.fast import graded, kernels, second_order
 
 Parameters = dict[str, np.ndarray]
 
@@ -99,6 +101,16 @@ def _log_max_lif(neuron: LogMaxLIF, p: Parameters, block: Block) -> None:
     kernels.log_max_lif(*block.drive, p["threshold"], *table, *block.written)
 
 
+def _multi_threshold(neuron: MultiThreshold, p: Parameters, block: Block) -> None:
+    graded.multi_threshold(*block.drive, p["thresholds"].reshape(neuron.levels, -1), block.spikes)
+
+
+def _graded_log_max_lif(neuron: GradedLogMaxLIF, p: Parameters, block: Block) -> None:
+    limits = p["thresholds"].reshape(neuron.levels, -1)
+    table = p["decay"], p["table"], neuron.shift
+    graded.log_max_lif(*block.drive, limits, *table, p["reset"], *block.written)
+
+
 def _silif(neuron: SiLIF, p: Parameters, block: Block) -> None:
     values = p["threshold"], p["reset"], p["alpha"], p["beta"], p["a"], p["b"]
     second_order.silif(*block.drive, *values, *_words(p), *block.written)
@@ -144,6 +156,8 @@ UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Block], None]] = {
     CubaLIF: _cuba_lif,
     UltraDLIF: _ultradlif,
     LogMaxLIF: _log_max_lif,
+    MultiThreshold: _multi_threshold,
+    GradedLogMaxLIF: _graded_log_max_lif,
     SiLIF: _silif,
     CSiLIF: _csilif,
     AdaLIF: _adalif,

@@ -25,9 +25,11 @@ from ultralif_deploy.program.neurons import (
     SECOND_ORDER,
     CubaLI,
     CubaLIF,
+    GradedLogMaxLIF,
     Integrator,
     LeakyIntegrator,
     LogMaxLIF,
+    MultiThreshold,
     NeuronModel,
     Threshold,
     TropicalLIF,
@@ -67,7 +69,7 @@ class Microcode:
         return state + self.parameters.get("initial", 0)
 
     def step(self, state: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Spikes bool [batch, neuron] and state after synaptic sums a."""
+        """Spikes [batch, neuron], bool or the payload, and state after synaptic sums a."""
         p = self.population
         words = tuple(np.split(state, p.words, axis=1))
         spikes, after = PROGRAMS[type(p.neuron)].update(self, words, a)
@@ -190,13 +192,35 @@ def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndar
 
 
 def _log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    u = _soft_maximum(m, words, a)
+    spikes = u > m["threshold"]
+    return spikes, (np.where(spikes, 0, u),)
+
+
+def _soft_maximum(m: Microcode, words: Words, a: np.ndarray) -> np.ndarray:
+    """The membrane that membrane and drive become."""
     kept, drive = words[0] - m["decay"], CURRENT_UNIT * a + m["bias"]
     entry, table = np.abs(kept - drive) >> m.structure["shift"], m["table"]
     inside = entry < len(table)
     correction = np.where(inside, table[np.where(inside, entry, 0)], 0)
-    u = _sat(np.maximum(kept, drive) + correction)
-    spikes = u > m["threshold"]
-    return spikes, (np.where(spikes, 0, u),)
+    return _sat(np.maximum(kept, drive) + correction)
+
+
+def _passed(m: Microcode, values: np.ndarray) -> np.ndarray:
+    """How many of its thresholds each value passes: the payload of the spike."""
+    limits = m["thresholds"].reshape(m.structure["levels"], 1, -1)
+    return np.count_nonzero(values > limits, axis=0)
+
+
+def _multi_threshold(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    return _passed(m, a + m["bias"]), words
+
+
+def _graded_log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    u = _soft_maximum(m, words, a)
+    passed = _passed(m, u)
+    taken = np.concatenate(([0], m["reset"]))[passed]
+    return passed, (_leak(u, taken),)
 
 
 def _integrator(m: Microcode, words: Words, a: np.ndarray) -> Result:
@@ -243,6 +267,8 @@ PROGRAMS: dict[type[NeuronModel], NeuronProgram] = {
     LIF: NeuronProgram(_lif, _current),
     CubaLIF: NeuronProgram(_cuba_lif, _current),
     LogMaxLIF: NeuronProgram(_log_max, _current),
+    MultiThreshold: NeuronProgram(_multi_threshold, _current),
+    GradedLogMaxLIF: NeuronProgram(_graded_log_max, _current),
     Integrator: NeuronProgram(_integrator, _summed),
     LeakyIntegrator: NeuronProgram(_leaky_integrator, _leaky_reach),
     CubaLI: NeuronProgram(_cuba_li, _current_based_reach),

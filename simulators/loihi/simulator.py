@@ -148,7 +148,7 @@ class Loihi:
                 self.activity.moved += self._moved(units[p.name], state[p.name], arrived)
                 spikes, state[p.name] = units[p.name].step(state[p.name], a // self.factor)
                 sent[p.name][t] = spikes
-                self.activity.updated(p.name, now, (a != 0) | spikes)
+                self.activity.updated(p.name, now, (a != 0) | (spikes != 0))
         self.activity.ran(sent)
         recorded = {p.name: sent[p.name] for p in program.populations if p.spikes}
         counts = count_events(program, inputs, recorded)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ultralif_deploy.program.fixed import (
+    DECAY_BITS,
     FRACTION_BITS,
     clip,
     leak,
@@ -21,10 +22,12 @@ from ultralif_deploy.program.neurons import (
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLogMaxLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
     LogMaxLIF,
+    MultiThreshold,
     NeuronModel,
     SiLIF,
     Threshold,
@@ -104,13 +107,49 @@ def _log_max_lif(
 ) -> Result:
     """Soft maximum from a table."""
     size = len(current)
+    v = _soft_maximum(neuron, p, bias, current, v)
+    spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
+    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+
+
+def _soft_maximum(
+    neuron: LogMaxLIF | GradedLogMaxLIF,
+    p: Parameters,
+    bias: Integers,
+    current: Integers,
+    v: Integers,
+) -> Integers:
+    """The membranes that membrane and drive become."""
+    size = len(current)
     drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
     kept = [v[i] - p["decay"][i] for i in range(size)]
     entry = [abs(kept[i] - drive[i]) >> neuron.shift for i in range(size)]
     extra = [p["table"][e] if e < len(p["table"]) else 0 for e in entry]
-    v = [saturate(max(kept[i], drive[i]) + extra[i]) for i in range(size)]
-    spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    return [saturate(max(kept[i], drive[i]) + extra[i]) for i in range(size)]
+
+
+def _passed(p: Parameters, v: Integers) -> Integers:
+    """How many of its thresholds each neuron's value passes."""
+    size = len(v)
+    levels = range(len(p["thresholds"]) // size)
+    return [sum(int(v[i] > p["thresholds"][k * size + i]) for k in levels) for i in range(size)]
+
+
+def _multi_threshold(
+    neuron: MultiThreshold, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Threshold units with several thresholds."""
+    return _passed(p, [i + b for i, b in zip(current, bias, strict=True)]), v
+
+
+def _graded_log_max_lif(
+    neuron: GradedLogMaxLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Soft maximum from a table, several thresholds, a reset in proportion."""
+    u = _soft_maximum(neuron, p, bias, current, v)
+    spikes = _passed(p, u)
+    taken = [p["reset"][s - 1] if s else 0 for s in spikes]
+    return spikes, [leak(u[i], taken[i], DECAY_BITS) for i in range(len(u))]
 
 
 def _cuba_lif(
@@ -222,6 +261,8 @@ UPDATES = {
     CubaLIF: _cuba_lif,
     UltraDLIF: _ultradlif,
     LogMaxLIF: _log_max_lif,
+    MultiThreshold: _multi_threshold,
+    GradedLogMaxLIF: _graded_log_max_lif,
     Integrator: _integrator,
     LeakyIntegrator: _leaky_integrator,
     CubaLI: _cuba_li,

@@ -14,6 +14,7 @@ from support.lava_comparisons import LAVA_PYTHON, equal_where_not_refused
 from support.planting import change_file
 from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING
+from support.strategies.shapes import GRADED
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Projection
@@ -60,6 +61,12 @@ def test_programs_are_equal_to_the_reference() -> None:
 def test_threshold_programs_are_equal_in_the_registers_of_loihi_1() -> None:
     chains = programs(kinds=("threshold",), delayed=False)
     assert equal_where_not_refused(chains, 30, ("lava-loihi1",))["lava-loihi1"] >= 2
+
+
+@lava
+def test_graded_programs_are_equal_to_the_reference() -> None:
+    drawn = programs(kinds=GRADED, delayed=False)
+    assert equal_where_not_refused(drawn, 6, ("lava-custom",))["lava-custom"] == 6
 
 
 @lava

@@ -7,12 +7,7 @@ simulator that uses it.
 import numpy as np
 import pytest
 
-from support.comparisons import (
-    MODELS,
-    back_ends_agree,
-    runs_follow_spec,
-    step_follows_spec,
-)
+from support.comparisons import back_ends_agree
 from support.planted_simulators import (
     drawn_for,
     planted_fast,
@@ -20,6 +15,7 @@ from support.planted_simulators import (
     planted_reference,
 )
 from support.planting import Change
+from support.specification import MODELS, runs_follow_spec, step_follows_spec
 from support.strategies.programs import programs
 from support.strategies.shapes import LEAKY
 from ultralif_deploy.program.neurons import LIF, CubaLI, CubaLIF
@@ -171,6 +167,7 @@ FUNCTIONS = {
     "LIF": "_lif",
     "CubaLIF": "_cuba_lif",
     "LogMaxLIF": "_log_max_lif",
+    "its membrane": "_soft_maximum",
     "LeakyIntegrator": "_leaky_integrator",
     "CubaLI": "_cuba_li",
 }
@@ -217,48 +214,48 @@ STEP = {
     ),
     "soft maximum without reset": ("LogMaxLIF", "0 if spikes[i] else v[i]", "v[i]"),
     "soft maximum without correction": (
-        "LogMaxLIF",
+        "its membrane",
         "max(kept[i], drive[i]) + extra[i]",
         "max(kept[i], drive[i])",
     ),
     "soft maximum not saturated": (
-        "LogMaxLIF",
+        "its membrane",
         "saturate(max(kept[i], drive[i]) + extra[i])",
         "max(kept[i], drive[i]) + extra[i]",
     ),
     "soft maximum saturated before the correction": (
-        "LogMaxLIF",
+        "its membrane",
         "saturate(max(kept[i], drive[i]) + extra[i])",
         "saturate(max(kept[i], drive[i])) + extra[i]",
     ),
     "soft maximum with a one-sided gap": (
-        "LogMaxLIF",
+        "its membrane",
         "abs(kept[i] - drive[i])",
         "max(kept[i] - drive[i], 0)",
     ),
     "soft table read one entry on": (
-        "LogMaxLIF",
+        "its membrane",
         "abs(kept[i] - drive[i]) >> neuron.shift",
         "abs(kept[i] - drive[i]) + (1 << neuron.shift) >> neuron.shift",
     ),
     "soft table rounds its index": (
-        "LogMaxLIF",
+        "its membrane",
         "abs(kept[i] - drive[i]) >> neuron.shift",
         "abs(kept[i] - drive[i]) + (1 << neuron.shift >> 1) >> neuron.shift",
     ),
     "soft table kept beyond its end": (
-        "LogMaxLIF",
+        "its membrane",
         'p["table"][e] if e < len(p["table"]) else 0',
         'p["table"][e] if e < len(p["table"]) else p["table"][-1]',
     ),
     "soft table without its last entry": (
-        "LogMaxLIF",
+        "its membrane",
         'e < len(p["table"])',
         'e + 1 < len(p["table"])',
     ),
-    "soft decay added": ("LogMaxLIF", 'v[i] - p["decay"][i]', 'v[i] + p["decay"][i]'),
+    "soft decay added": ("its membrane", 'v[i] - p["decay"][i]', 'v[i] + p["decay"][i]'),
     "soft bias in current units": (
-        "LogMaxLIF",
+        "its membrane",
         "(current[i] << FRACTION_BITS) + bias[i]",
         "(current[i] + bias[i]) << FRACTION_BITS",
     ),

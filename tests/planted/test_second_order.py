@@ -4,9 +4,10 @@ from types import ModuleType
 
 import pytest
 
-from support.comparisons import MODELS as SPECIFIED
-from support.comparisons import back_ends_agree, runs_follow_spec, spec_name, step_follows_spec
+from support.comparisons import back_ends_agree
 from support.planting import PLAIN, Change, copy_of
+from support.specification import MODELS as SPECIFIED
+from support.specification import runs_follow_spec, spec_name, step_follows_spec
 from support.strategies.programs import programs, second_order_programs
 from support.strategies.second_order import MODELS, SPIKING
 from ultralif_deploy.program.neurons import SECOND_ORDER

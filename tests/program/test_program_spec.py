@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from support.comparisons import (
+from support.specification import (
     MODELS,
     SPEC,
     runs_follow_spec,
@@ -43,7 +43,7 @@ def test_constants_are_those_of_the_code():
 def test_blocks_state_the_constants():
     text = "\n".join(re.findall(r"```python\n(.*?)```", SPEC.read_text("utf-8"), re.S))
     numbers = {int(n) for n in re.findall(r"\b\d+\b", text)}
-    meant = {1 << fixed.FRACTION_BITS, fixed.MEMBRANE_MAX, fixed.INT32_MAX}
+    meant = {1 << fixed.FRACTION_BITS, fixed.MEMBRANE_MAX, fixed.INT32_MAX, fixed.DECAY_ONE}
     assert numbers - {0, 1, 2} == meant  # padding stands on both sides
 
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from support.comparisons import back_ends_agree, runs_follow_spec
+from support.comparisons import back_ends_agree
 from support.networks.second_order_models import one_layer, silif
+from support.specification import runs_follow_spec
 from support.strategies.programs import second_order_programs
 from support.strategies.second_order import MODELS
 from support.strategies.shapes import seeds

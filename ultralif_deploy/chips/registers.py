@@ -19,7 +19,7 @@ from ultralif_deploy.chips import Chip
 from ultralif_deploy.chips.words import refuse_wide_words
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_MAX
-from ultralif_deploy.program.graph import INPUT, largest_sums
+from ultralif_deploy.program.graph import largest_sums
 from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Population, Program
 
@@ -124,7 +124,7 @@ def _sums(program: Program, population: Population) -> np.ndarray:
     """Largest |a| of the synaptic sums, in weight units, int64 [neuron]."""
     sums = np.zeros(population.size, dtype=np.int64)
     for p in program.incoming(population.name):
-        sums += largest_sums(p.map, program.input.maximum if p.source == INPUT else 1)
+        sums += largest_sums(p.map, program.largest_sent(p.source))
     return sums
 
 

@@ -24,9 +24,10 @@ def refuse_wide_words(population: Population, chip: Chip) -> None:
             f"{where}: membranes of {widths.membrane_bits} bits with {widths.fraction_bits} "
             f"fraction bits; limits {MEMBRANE_BITS} and {FRACTION_BITS}; {narrow}"
         )
-    if neuron.largest_sent > 1:
+    most_spikes = neuron.structure().get("most_spikes", 1)
+    if most_spikes > 1:
         raise Refused(
-            f"{where}: up to {neuron.largest_sent} spikes of a neuron in one timestep; limit 1; "
+            f"{where}: up to {most_spikes} spikes of a neuron in one timestep; limit 1; "
             "train with one spike in a timestep, or use c, onnx or lava-custom"
         )
     if neuron.lower_bound is not None:

@@ -123,7 +123,8 @@ def select(population: Population, mask: np.ndarray) -> Population:
     parameters = {f.name: getattr(neuron, f.name) for f in fields(neuron)}  # type: ignore[arg-type]
     for key, value in parameters.items():
         if isinstance(value, np.ndarray):
-            parameters[key] = per_neuron(value[mask], size, f"{name}: {key}")
+            kept_values = value[..., mask]
+            parameters[key] = frozen(kept_values, np.float64, kept_values.shape, f"{name}: {key}")
     bias = per_neuron(population.bias[mask], size, f"{name}: bias")
     kept = frozen(trained[mask], np.int64, (size,), f"{name}: kept")
     return Population(name, size, type(neuron)(**parameters), bias, kept)

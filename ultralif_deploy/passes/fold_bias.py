@@ -8,12 +8,16 @@ shifted; they keep their bias.
 
 from dataclasses import replace
 
+import numpy as np
+
 from ultralif_deploy.network.network import Network, Population, per_neuron
-from ultralif_deploy.network.neurons import FloatNeuron, Threshold, TropicalLIF
+from ultralif_deploy.network.neurons import FloatNeuron, MultiThreshold, Threshold, TropicalLIF
+from ultralif_deploy.program.graph import frozen
 
 POTENTIALS: dict[type[FloatNeuron], tuple[str, ...]] = {
     Threshold: ("threshold",),
     TropicalLIF: ("threshold", "reset", "initial"),
+    MultiThreshold: ("thresholds",),
 }
 """By model that the proof is about: its membrane potentials, which the bias shifts."""
 
@@ -25,10 +29,10 @@ def fold_bias(network: Network) -> Network:
 
 def _folded(population: Population) -> Population:
     neuron, bias, size = population.neuron, population.bias, population.size
-    shifted = {
-        name: per_neuron(getattr(neuron, name) - bias, size, f"{population.name}: {name}")
-        for name in POTENTIALS.get(type(neuron), ())
-    }
+    shifted = {}
+    for name in POTENTIALS.get(type(neuron), ()):
+        values = getattr(neuron, name) - bias
+        shifted[name] = frozen(values, np.float64, values.shape, f"{population.name}: {name}")
     if not shifted:
         return population
     made = replace(neuron, **shifted)  # type: ignore[type-var]

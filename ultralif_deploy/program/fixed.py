@@ -16,6 +16,9 @@ MEMBRANE_MAX = (1 << (MEMBRANE_BITS - 1)) - 1
 MAX_MEMBRANE_BITS = 32
 """Widest membrane of leaky models."""
 
+MAX_LEVELS = 15
+"""Most levels of a graded spike, which then takes 4 bits."""
+
 MAX_SPIKES = 255
 """Most spikes of a neuron in one timestep; they travel as one number of 8 bits."""
 

@@ -54,8 +54,8 @@ class Population:
         if not np.all(self.scale > 0):
             raise UltralifError(f"{self.name}: scale must be above 0")
         for name, value in self.parameters().items():
-            expected = shape if name != "table" else (np.size(value),)
-            array = frozen(value, np.int32, expected, f"{self.name}: {name}")
+            length = self.neuron.length(name, self.size)
+            array = frozen(value, np.int32, (length,), f"{self.name}: {name}")
             set_(self.neuron, name, array)
         self.neuron.check(self.name, self.size)
 

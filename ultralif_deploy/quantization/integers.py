@@ -52,13 +52,11 @@ class Rounding:
         """
         return self.within(np.rint(values / self.unit), values, what, top)
 
-    def limits(self, neuron: Any) -> np.ndarray:
+    def limits(self, thresholds: np.ndarray, inclusive: bool) -> np.ndarray:
         """The largest whole numbers of units that must not fire, float64 [neuron], unbounded."""
         # Neurons of a channel are mostly alike: each pair of threshold and unit once.
-        pairs, which = np.unique(
-            np.stack((neuron.threshold, self.unit)), axis=1, return_inverse=True
-        )
-        exact = [integer_threshold(float(t), float(s), neuron.inclusive) for t, s in pairs.T]
+        pairs, which = np.unique(np.stack((thresholds, self.unit)), axis=1, return_inverse=True)
+        exact = [integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T]
         return np.array(exact, dtype=np.float64)[which.reshape(-1)]
 
     def threshold(self, neuron: Any, top: int = INT32_MAX) -> np.ndarray:
@@ -69,7 +67,7 @@ class Rounding:
         Raises:
             UltralifError: a threshold beyond ±top that a membrane can reach.
         """
-        limits = self.limits(neuron)
+        limits = self.limits(neuron.threshold, neuron.inclusive)
         limits = np.where(~self.reaches & (limits > top), float(top), limits)
         return self.within(limits, neuron.threshold, "threshold", top)
 

@@ -9,10 +9,17 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.network.neurons.graded.multi_threshold import GradedNeuron
 from ultralif_deploy.program import neurons as integer_neurons
-from ultralif_deploy.program.fixed import INT32_MAX, MAX_SHIFT, MEMBRANE_MAX, largest_held
+from ultralif_deploy.program.fixed import (
+    DECAY_ONE,
+    INT32_MAX,
+    MAX_SHIFT,
+    MEMBRANE_MAX,
+    largest_held,
+)
 from ultralif_deploy.program.neurons import NeuronModel
-from ultralif_deploy.quantization.correction_table import correction_table
+from ultralif_deploy.quantization.correction_table import CorrectionTable, correction_table
 from ultralif_deploy.quantization.integers import Rounding
 from ultralif_deploy.quantization.second_order import (
     Spiking,
@@ -71,7 +78,7 @@ def _shift(scale: np.ndarray, unit: np.ndarray) -> np.ndarray:
 
 def _threshold(neuron: float_neurons.Threshold, rounding: Rounding) -> NeuronModel:
     # The program proves that no current passes 32 bits, so a threshold beyond decides nothing.
-    limits = np.clip(rounding.limits(neuron), -INT32_MAX - 1, INT32_MAX)
+    limits = np.clip(rounding.limits(neuron.threshold, neuron.inclusive), -INT32_MAX - 1, INT32_MAX)
     return integer_neurons.Threshold(limits)
 
 
@@ -123,15 +130,46 @@ def _ring(neuron: float_neurons.UltraDLIF, rounding: Rounding) -> NeuronModel:
 
 
 def _log_max(neuron: float_neurons.LogMaxLIF, rounding: Rounding) -> NeuronModel:
-    try:
-        correction = correction_table(neuron.epsilon / float(rounding.unit.max()), rounding.table)
-    except UltralifError as error:
-        raise UltralifError(f"{rounding.name}: {error}") from error
+    table = _correction(neuron.epsilon, rounding)
     return integer_neurons.LogMaxLIF(
         threshold=rounding.threshold(neuron, MEMBRANE_MAX),
         decay=rounding.nearest(neuron.decay, "decay"),
-        table=correction.values,
-        shift=correction.shift,
+        table=table.values,
+        shift=table.shift,
+    )
+
+
+def _correction(epsilon: float, rounding: Rounding) -> CorrectionTable:
+    try:
+        return correction_table(epsilon / float(rounding.unit.max()), rounding.table)
+    except UltralifError as error:
+        raise UltralifError(f"{rounding.name}: {error}") from error
+
+
+def _multi_threshold(neuron: float_neurons.MultiThreshold, rounding: Rounding) -> NeuronModel:
+    levels = len(neuron.thresholds)
+    return integer_neurons.MultiThreshold(_levels(neuron, rounding, INT32_MAX), levels)
+
+
+def _levels(neuron: GradedNeuron, rounding: Rounding, top: int) -> np.ndarray:
+    """Integer thresholds, one level after the other.
+
+    No current and no membrane passes `top`, so that a threshold beyond it decides nothing.
+    """
+    limits = [rounding.limits(level, inclusive=True) for level in neuron.thresholds]
+    return np.clip(np.concatenate(limits), -top - 1, top)
+
+
+def _graded_log_max(neuron: float_neurons.GradedLogMaxLIF, rounding: Rounding) -> NeuronModel:
+    levels = len(neuron.thresholds)
+    table = _correction(neuron.epsilon, rounding)
+    return integer_neurons.GradedLogMaxLIF(
+        thresholds=_levels(neuron, rounding, MEMBRANE_MAX),
+        decay=rounding.nearest(neuron.decay, "decay"),
+        table=table.values,
+        reset=np.rint(DECAY_ONE * np.arange(1, levels + 1) / levels),
+        shift=table.shift,
+        levels=levels,
     )
 
 
@@ -256,6 +294,8 @@ _MODELS: dict[type[FloatNeuron], _Made] = {
     float_neurons.CubaLIF: _Made(_fraction, _cuba_lif),
     float_neurons.UltraDLIF: _Made(_fraction, _ring),
     float_neurons.LogMaxLIF: _Made(_fraction, _log_max),
+    float_neurons.MultiThreshold: _Made(_current_unit, _multi_threshold),
+    float_neurons.GradedLogMaxLIF: _Made(_fraction, _graded_log_max),
     float_neurons.SiLIF: _Made(_state, _silif),
     float_neurons.CSiLIF: _Made(_state, _csilif),
     float_neurons.AdaLIF: _Made(_state, _adalif),

@@ -294,6 +294,14 @@ def _log_max(neuron: float_neurons.LogMaxLIF, drive: Drive) -> Needs:
     return Needs(reaches, values, PLAIN.top, swing, bias_top=PLAIN.bias_top)
 
 
+def _graded_log_max(neuron: float_neurons.GradedLogMaxLIF, drive: Drive) -> Needs:
+    """As without graded spikes; the threshold farthest from 0 must fit."""
+    farthest = np.abs(neuron.thresholds).max(axis=0)
+    epsilon = neuron.epsilon
+    plain = float_neurons.LogMaxLIF(farthest, neuron.decay, epsilon, inclusive=True)
+    return _log_max(plain, drive)
+
+
 def _largest(*values: np.ndarray) -> np.ndarray:
     largest: np.ndarray = np.max(np.abs(np.stack(values)), axis=0)
     return largest
@@ -309,6 +317,8 @@ _NEEDS: dict[type, Callable[..., Needs]] = {
     float_neurons.CubaLIF: _leaky,
     float_neurons.UltraDLIF: _ring,
     float_neurons.LogMaxLIF: _log_max,
+    float_neurons.MultiThreshold: _nothing,
+    float_neurons.GradedLogMaxLIF: _graded_log_max,
     float_neurons.SiLIF: _two_words,
     float_neurons.CSiLIF: _two_words,
     float_neurons.AdaLIF: _two_words,

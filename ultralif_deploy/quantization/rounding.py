@@ -15,7 +15,7 @@ from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.delays import Delay, stored_delays
-from ultralif_deploy.program.fixed import largest_held
+from ultralif_deploy.program.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Projection
 from ultralif_deploy.quantization.registers import largest_weights, word_of
 from ultralif_deploy.schema.report import Parameter
@@ -132,7 +132,8 @@ def _parameters(
             parameter, entries = found
             # The number of entries that was asked for decides a table's error, and a threshold
             # between two whole currents divides them exactly.
-            free = field == "table" or (field == "threshold" and made.COUNTS_CURRENTS)
+            exact = field in ("threshold", "thresholds") and made.COUNTS_CURRENTS
+            free = field == "table" or exact
             bound = None if free else BOUND
             meant, stored, measure = entries(before, after)
             # What moves a membrane potential by less than a weight or the threshold errs by less.
@@ -211,6 +212,28 @@ def _coefficient(source: str, field: str) -> Entries:
     return entries
 
 
+def _level_thresholds(
+    before: Population, after: integer.Population
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The least that passes each level, [neuron, level]; what decides nothing is as meant."""
+    meant = _model(before).thresholds.T
+    stored = _model(after).thresholds.reshape(meant.shape[::-1]).T
+    unit = after.membrane_unit[:, None]
+    top = INT32_MAX if after.neuron.COUNTS_CURRENTS else MEMBRANE_MAX
+    decides = (stored > -top - 1) & (stored < top)
+    values = np.where(decides, (stored + 1.0) * unit, meant)
+    return meant, values, np.where(decides, np.abs(meant), 1.0)
+
+
+def _share(
+    before: Population, after: integer.Population
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The share of the membrane that each level takes, [level], measured by itself."""
+    levels = len(_model(before).thresholds)
+    meant = np.arange(1, levels + 1) / levels
+    return meant, _model(after).reset / DECAY_ONE, meant
+
+
 def _correction(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
     """The soft maximum's largest correction, ε·log 2, measured by itself."""
     was, made = _model(before), _model(after)
@@ -228,6 +251,9 @@ _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {
     (object, "reset"): ("reset", _potential("reset", "reset")),
     (object, "floor"): ("lower bound of the membrane", _floor),
     (object, "initial"): ("initial membrane potential", _potential("initial", "initial")),
+    (object, "thresholds"): ("threshold of a level", _level_thresholds),
+    (neurons.GradedLogMaxLIF, "reset"): ("share of the membrane that a spike takes", _share),
+    (neurons.GradedLogMaxLIF, "decay"): ("decay", _potential("decay", "decay")),
     (object, "table"): ("largest correction of the maximum", _correction),
     (neurons.TropicalLIF, "decay"): ("decay", _potential("decay", "decay")),
     (neurons.LogMaxLIF, "decay"): ("decay", _potential("decay", "decay")),

@@ -92,11 +92,17 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> Fl
         chosen = values[rng.integers(timesteps, size=size), np.arange(size)]
         return np.where(rng.random(size) < 0.5, values.max(axis=0), chosen)
 
+    def levels_from(lowest: np.ndarray) -> np.ndarray:
+        steps = rng.integers(0, 4, (int(rng.choice((1, 3, 7))), size)) / 4
+        return lowest + np.cumsum(steps, axis=0) - steps[0]
+
     near = rng.choice([-0.25, 0.0, 0.0, 0.25], size)
     if kind == "integrator":
         return float_neurons.Integrator()
     if kind == "threshold":
         return float_neurons.Threshold(at_some_time(current) + near, inclusive)
+    if kind == "multi":
+        return float_neurons.MultiThreshold(levels_from(at_some_time(current) + near))
     if kind in SECOND_ORDER:
         return hard_second_order(rng, kind, np.maximum(at_some_time(current) + near, 0.25))
     if kind == "tropical":
@@ -135,6 +141,8 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> Fl
             return float_neurons.LIF(threshold, tau, inclusive, reset, reset_mode)
         if kind == "cubalif":
             return float_neurons.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
+        if kind == "gradedmax":
+            return float_neurons.GradedLogMaxLIF(levels_from(threshold), 0.5 - tau, epsilon)
         if kind == "logmax":
             return float_neurons.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
         return float_neurons.UltraDLIF(threshold, tau, kind, inclusive, stride)

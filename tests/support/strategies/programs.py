@@ -15,6 +15,7 @@ from support.strategies.second_order import SPIKING, second_order_model
 from support.strategies.shapes import (
     FINE,
     FORMATS,
+    GRADED,
     KINDS,
     MAXIMA,
     READOUT,
@@ -26,7 +27,7 @@ from support.strategies.shapes import (
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.convolution import Conv2d
-from ultralif_deploy.program.fixed import INT32_MAX, MEMBRANE_MAX, largest_held
+from ultralif_deploy.program.fixed import DECAY_ONE, INT32_MAX, MEMBRANE_MAX, largest_held
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.weight_format import weight_format
@@ -190,6 +191,16 @@ def _integer_neuron(
         chosen = values[rng.integers(timesteps, size=size), np.arange(size)]
         return np.where(rng.random(size) < 0.5, values.max(axis=0), chosen)
 
+    def levels_from(lowest: np.ndarray, reach: int) -> tuple[np.ndarray, int]:
+        """Thresholds of several levels, some alike, in no order for a fifth of the populations."""
+        levels = int(rng.choice((1, 2, 3, 7, 15)))
+        steps = rng.integers(0, reach, (levels, size), endpoint=True)
+        steps[0] = 0
+        thresholds = lowest + np.cumsum(steps, axis=0) - steps.sum(axis=0) * rng.integers(2)
+        if rng.random() < 0.2:
+            thresholds = rng.permutation(thresholds)
+        return np.clip(thresholds, -INT32_MAX - 1, INT32_MAX).reshape(-1), levels
+
     near = any_of((-1, -1, 0, 0, 1))
     never = np.full(size, INT32_MAX)
     if kind == "integrator":
@@ -234,6 +245,11 @@ def _integer_neuron(
                 return neurons.LIF(threshold, decay, *firing)
             if kind == "cubalif":
                 return neurons.CubaLIF(threshold, decay, synaptic, *firing)
+            if kind == "gradedmax":
+                limits, levels = levels_from(threshold, 4 if mode == "small" else 1 << 14)
+                share = rng.integers(0, DECAY_ONE, levels, endpoint=True)
+                share[-1] = rng.choice((0, DECAY_ONE, share[-1]))
+                return neurons.GradedLogMaxLIF(limits, decay - 300, table, share, shift, levels)
             if kind == "logmax":
                 return neurons.LogMaxLIF(threshold, decay - 300, table, shift)
             return neurons.UltraDLIF(threshold, decay, kind, stride, bits)
@@ -254,6 +270,8 @@ def _integer_neuron(
         threshold = np.where(rng.random(size) < 0.5, any_of(extremes), threshold)
     if kind == "threshold":
         return neurons.Threshold(threshold)
+    if kind == "multi":
+        return neurons.MultiThreshold(*levels_from(threshold, 3 if mode == "small" else 1 << 10))
     if mode == "edge":
         return neurons.TropicalLIF(threshold, *(any_of(extremes) for _ in range(3)))
     decay = any_of((-3, -1, 0, 1, 2, 5))
@@ -276,3 +294,8 @@ def second_order_programs(*kinds: str) -> st.SearchStrategy[integer.Program]:
     """Programs of models with two state words, or of these kinds, with a read-out that leaks."""
     chosen = kinds or (*SPIKING, *SPIKING, *KINDS)
     return programs(kinds=chosen, readouts=("integrator", "leaky_sum"))
+
+
+def graded_programs() -> st.SearchStrategy[integer.Program]:
+    """Programs in which most populations send more than one bit."""
+    return programs(kinds=(*GRADED, *GRADED, *KINDS))

@@ -18,7 +18,8 @@ from ultralif_deploy.program.graph import INPUT
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")
-FINE = (*LEAKY, "logmax")
+FINE = (*LEAKY, "logmax", "gradedmax")
+GRADED = ("multi", "gradedmax")
 READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
 

@@ -8,6 +8,7 @@ from ultralif_deploy.network.neurons.adalif import AdaLIF
 from ultralif_deploy.network.neurons.csilif import CSiLIF
 from ultralif_deploy.network.neurons.cuba_li import CubaLI
 from ultralif_deploy.network.neurons.cuba_lif import CubaLIF
+from ultralif_deploy.network.neurons.graded import GradedLogMaxLIF, MultiThreshold
 from ultralif_deploy.network.neurons.integrator import Integrator
 from ultralif_deploy.network.neurons.leaky_integrator import LeakyIntegrator
 from ultralif_deploy.network.neurons.leaky_sum import LeakySum
@@ -26,6 +27,8 @@ MODELS: tuple[type[FloatNeuron], ...] = (
     CubaLIF,
     UltraDLIF,
     LogMaxLIF,
+    MultiThreshold,
+    GradedLogMaxLIF,
     SiLIF,
     CSiLIF,
     AdaLIF,

@@ -13,6 +13,7 @@ from ultralif_deploy.program.neurons.adalif import AdaLIF
 from ultralif_deploy.program.neurons.csilif import CSiLIF
 from ultralif_deploy.program.neurons.cuba_li import CubaLI
 from ultralif_deploy.program.neurons.cuba_lif import CubaLIF
+from ultralif_deploy.program.neurons.graded import GradedLogMaxLIF, MultiThreshold
 from ultralif_deploy.program.neurons.integrator import Integrator
 from ultralif_deploy.program.neurons.leaky_integrator import LeakyIntegrator
 from ultralif_deploy.program.neurons.leaky_sum import LeakySum
@@ -33,6 +34,8 @@ MODELS: tuple[type[NeuronModel], ...] = (
     CubaLIF,
     UltraDLIF,
     LogMaxLIF,
+    MultiThreshold,
+    GradedLogMaxLIF,
     SiLIF,
     CSiLIF,
     AdaLIF,
@@ -52,7 +55,7 @@ SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)
 READOUTS = tuple(model for model in MODELS if not model.FIRES)
 """Models that never fire; the last population, and it alone, has one."""
 
-FINE = (*LEAKY, LogMaxLIF)
+FINE = (*LEAKY, LogMaxLIF, GradedLogMaxLIF)
 """Models whose membranes, thresholds and biases count in membrane units: 2^6 to a current unit, or
 2^fraction_bits where they have that."""
 

@@ -1,6 +1,7 @@
 """Max-plus leaky integrate and fire with a soft maximum."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class LogMaxLIF(NeuronModel):
         shift: log2 of the gaps that share an entry.
     """
 
+    LISTS: ClassVar[frozenset[str]] = frozenset({"table"})
+
     threshold: np.ndarray
     decay: np.ndarray
     table: np.ndarray
@@ -36,15 +39,31 @@ class LogMaxLIF(NeuronModel):
     def word_bits(self) -> int:
         return MEMBRANE_BITS
 
+    def length(self, parameter: str, size: int) -> int:
+        return len(self.table) if parameter == "table" else size
+
     def check(self, name: str, size: int) -> None:
-        entries = len(self.table)
-        if not 1 <= entries <= TABLE_MAX or not 0 <= self.shift < MEMBRANE_BITS:
-            raise UltralifError(
-                f"{name}: table of {entries} entries and shift {self.shift}; expected 1 to "
-                f"{TABLE_MAX} entries and a shift from 0 to {MEMBRANE_BITS - 1}"
-            )
-        if self.table.min() < 0 or self.table.max() > MEMBRANE_MAX:
-            raise UltralifError(
-                f"{name}: table from {self.table.min()} to {self.table.max()}; expected 0 to "
-                f"{MEMBRANE_MAX}"
-            )
+        check_table(name, self.table, self.shift)
+
+
+def check_table(name: str, table: np.ndarray, shift: int) -> None:
+    """Refuse a correction table outside the ranges of PROGRAM.md.
+
+    Args:
+        name: of the population.
+        table: int32 [entry].
+        shift: log2 of the gaps that share an entry.
+
+    Raises:
+        UltralifError: naming the population.
+    """
+    entries = len(table)
+    if not 1 <= entries <= TABLE_MAX or not 0 <= shift < MEMBRANE_BITS:
+        raise UltralifError(
+            f"{name}: table of {entries} entries and shift {shift}; expected 1 to {TABLE_MAX} "
+            f"entries and a shift from 0 to {MEMBRANE_BITS - 1}"
+        )
+    if table.min() < 0 or table.max() > MEMBRANE_MAX:
+        raise UltralifError(
+            f"{name}: table from {table.min()} to {table.max()}; expected 0 to {MEMBRANE_MAX}"
+        )

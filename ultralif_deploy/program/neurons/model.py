@@ -50,6 +50,7 @@ class NeuronModel:
         MULTIPLIES: whether an update multiplies a state word.
         SUMS: a read-out that does nothing but add its currents up.
         COUNTS_CURRENTS: whether the membrane counts in whole units of the current.
+        LISTS: parameters that do not have one value per neuron.
     """
 
     __slots__ = ()
@@ -59,9 +60,10 @@ class NeuronModel:
     MULTIPLIES: ClassVar[bool] = False
     SUMS: ClassVar[bool] = False
     COUNTS_CURRENTS: ClassVar[bool] = False
+    LISTS: ClassVar[frozenset[str]] = frozenset()
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """The arrays by name: one value per neuron, but for `table`."""
+        """The arrays by name, of `length` entries each."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {k: v for k, v in values.items() if v is not None and not isinstance(v, PLAIN)}
 
@@ -69,6 +71,15 @@ class NeuronModel:
         """The plain values by name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {k: v for k, v in values.items() if isinstance(v, PLAIN)}
+
+    def length(self, parameter: str, size: int) -> int:
+        """Entries of a parameter: one per neuron, but for tables and levels.
+
+        Args:
+            parameter: its name.
+            size: neurons.
+        """
+        return size
 
     def check(self, name: str, size: int) -> None:
         """Refuse parameters outside the ranges of PROGRAM.md.

@@ -166,20 +166,62 @@ class UltraDLIFModel(Neurons):
         return spikes, (np.where(spikes, 0, u),)
 
 
+class Graded(Neurons):
+    """Several thresholds, the first of all neurons, then the second."""
+
+    def passed(self, v):
+        """How many thresholds each neuron's value passes."""
+        return (v > self.thresholds.reshape(self.structure["levels"], -1)).sum(axis=0)
+
+
+class SoftMaximum(Neurons):
+    """A maximum with a correction from a table."""
+
+    def soft_maximum(self, current, v):
+        """The membrane that membrane and drive become."""
+        kept, drive = v - self.decay, 64 * current + self.bias
+        entry = np.abs(kept - drive) >> self.structure["shift"]
+        inside = entry < len(self.table)
+        correction = np.where(inside, self.table[np.where(inside, entry, 0)], 0)
+        return sat(np.maximum(kept, drive) + correction)
+
+
+@implements(proc=process.MultiThreshold, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class MultiThresholdModel(Graded):
+    thresholds: np.ndarray = array()
+
+    def update(self, current, v):
+        return self.passed(current + self.bias), (v,)
+
+
+@implements(proc=process.GradedLogMaxLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class GradedLogMaxLIFModel(Graded, SoftMaximum):
+    thresholds: np.ndarray = array()
+    decay: np.ndarray = array()
+    table: np.ndarray = array()
+    reset: np.ndarray = array()
+
+    def update(self, current, v):
+        u = self.soft_maximum(current, v)
+        count = self.passed(u)
+        taken = np.concatenate(([0], self.reset))[count]
+        return count, (np.sign(u) * ((np.abs(u) * (4096 - taken)) >> 12),)
+
+
 @implements(proc=process.LogMaxLIF, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class LogMaxLIFModel(Neurons):
+class LogMaxLIFModel(SoftMaximum):
     threshold: np.ndarray = array()
     decay: np.ndarray = array()
     table: np.ndarray = array()
 
     def update(self, current, v):
-        kept, drive = v - self.decay, 64 * current + self.bias
-        entry = np.abs(kept - drive) >> self.structure["shift"]
-        inside = entry < len(self.table)
-        correction = np.where(inside, self.table[np.where(inside, entry, 0)], 0)
-        u = sat(np.maximum(kept, drive) + correction)
+        u = self.soft_maximum(current, v)
         spikes = u > self.threshold
         return spikes, (np.where(spikes, 0, u),)
 

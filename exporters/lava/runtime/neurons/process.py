@@ -13,7 +13,8 @@ class Population(AbstractProcess):
         state: int64 [words, neuron] before the first timestep.
         bias: int64 [neuron].
         parameters: int64 [neuron] each, and a model's own structure: `reset_mode`, `form`,
-            `stride`, `shift`, `decay_bits`, `membrane_bits`, `fraction_bits` or `most_spikes`.
+            `stride`, `shift`, `levels`, `decay_bits`, `membrane_bits`, `fraction_bits` or
+            `most_spikes`.
     """
 
     PARAMETERS = ()
@@ -70,6 +71,18 @@ class LogMaxLIF(Population):
     """A maximum of membrane and drive with a correction from a table."""
 
     PARAMETERS = ("threshold", "decay", "table")
+
+
+class MultiThreshold(Population):
+    """The number of thresholds that I + bias passes."""
+
+    PARAMETERS = ("thresholds",)
+
+
+class GradedLogMaxLIF(Population):
+    """The membrane of LogMaxLIF, the number of thresholds that it passes, a reset for each."""
+
+    PARAMETERS = ("thresholds", "decay", "table", "reset")
 
 
 class Integrator(Population):

@@ -1,0 +1,68 @@
+"""Compiled inner loops of the models that send more than one bit (Numba). All integers are exact.
+
+Shapes: T timesteps, B samples, N neurons, L levels.
+"""
+
+import numpy as np
+
+from ultralif_deploy.program import fixed
+from ultralif_deploy.simulators.native.compiled import jit
+
+leak = jit(fixed.leak)
+saturate = jit(fixed.saturate)
+FRACTION_BITS = fixed.FRACTION_BITS
+DECAY_BITS = fixed.DECAY_BITS
+
+
+@jit
+def multi_threshold(current, bias, limits, spikes):  # type: ignore[no-untyped-def]
+    """How many limits I + bias exceeds.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in current units.
+        limits: int64 [L, N], in current units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
+    time, batch, size = current.shape
+    for t in range(time):
+        for b in range(batch):
+            for n in range(size):
+                total = np.int64(current[t, b, n]) + bias[n]
+                passed = 0
+                for k in range(len(limits)):
+                    passed += total > limits[k, n]
+                spikes[t, b, n] = passed
+
+
+@jit
+def log_max_lif(  # type: ignore[no-untyped-def]
+    current, bias, limits, decay, table, shift, reset, v, spikes
+):
+    """Soft maximum from a table and several limits; v int64 [B, N] is changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limits: int64 [L, N], in membrane units.
+        decay: int64 [N], what v loses in a timestep, in membrane units.
+        table: int64 [entry], what the soft maximum adds, in membrane units.
+        shift: an entry holds for 2^shift distances in a row, in membrane units.
+        reset: int64 [L], what 1, 2, … levels take from v, in units of 2^-12.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = v[b, n] - decay[n]
+                entry = abs(kept - drive) >> shift
+                extra = table[entry] if entry < len(table) else 0
+                u = saturate(max(kept, drive) + extra)
+                passed = 0
+                for k in range(len(limits)):
+                    passed += u > limits[k, n]
+                spikes[t, b, n] = passed
+                v[b, n] = leak(u, reset[passed - 1], DECAY_BITS) if passed else u

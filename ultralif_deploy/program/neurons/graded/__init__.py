@@ -1,0 +1,6 @@
+"""Neuron models that send more than one bit: the number of thresholds that they pass."""
+
+from ultralif_deploy.program.neurons.graded.log_max import GradedLogMaxLIF
+from ultralif_deploy.program.neurons.graded.multi_threshold import MultiThreshold
+
+__all__ = ["GradedLogMaxLIF", "MultiThreshold"]
