@@ -108,6 +108,12 @@ model_options = _stack(
         help="Of UltraLIF kinds: hard goes to a maximum, soft keeps its ε beside hard spikes.",
     ),
     click.option(
+        "--spike-bits",
+        type=click.IntRange(1, 4),
+        metavar="N",
+        help="Bits of a hidden neuron's spike: 1 is a step function, more keep levels of it.",
+    ),
+    click.option(
         "--table",
         type=click.IntRange(1, 4096),
         metavar="N",

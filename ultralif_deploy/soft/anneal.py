@@ -53,9 +53,16 @@ class AnnealOptions:
     bits: int | str | None = None
 
 
-def schedule(options: AnnealOptions) -> list[Epoch]:
-    """One `Epoch` per epoch: ε falls from the learned value, then straight-through."""
-    soft = options.epochs // 3
+def schedule(options: AnnealOptions, spike_bits: int = 1) -> list[Epoch]:
+    """One `Epoch` per epoch: ε falls from the learned value, then straight-through.
+
+    Graded spikes keep their ε, so that all of their epochs are straight-through.
+
+    Args:
+        options: epochs and learning rate.
+        spike_bits: of a hidden neuron's spike when it is hardened.
+    """
+    soft = options.epochs // 3 if spike_bits == 1 else 0
     plan = []
     for index in range(options.epochs):
         progress = index / max(1, options.epochs - 1)
@@ -123,7 +130,7 @@ def fine_tune(
         result,
         fitting,
         encoder,
-        schedule(options),
+        schedule(options, network.architecture.spike_bits),
         teacher=network,
         after_step=lambda: stop_growth(result),
         watch=held,

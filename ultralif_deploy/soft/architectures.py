@@ -40,6 +40,8 @@ class Architecture:
         membrane: `soft` where annealing and hardening keep the ε of max-plus membranes, `hard`
             where it goes to 0 with that of the spikes.
         stateless: every timestep starts from the initial state.
+        spike_bits: of a hidden neuron's spike when it is hardened; 1 is a step function, b sends
+            the soft spike in 2^b − 1 whole steps.
     """
 
     widths: tuple[int, ...]
@@ -54,6 +56,7 @@ class Architecture:
     residual: bool = False
     membrane: str = "hard"
     stateless: bool = False
+    spike_bits: int = 1
 
     @property
     def hidden(self) -> int:
@@ -164,9 +167,15 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
             "UltraPLIF kinds have"
         )
 
+    if a.spike_bits > 1 and (kind.RING or not kind.GRADED):
+        raise UltralifError(
+            f"spike bits {a.spike_bits}: {a.neuron} has no graded integer model; expected 1"
+        )
+
     def neuron() -> SoftNeuron:
         made = kind(a.theta, a.tau)
         made.soft_membrane = soft
+        made.levels = (1 << a.spike_bits) - 1
         return made
 
     modules: dict[str, nn.Module] = {}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.neurons import FloatNeuron
 from ultralif_deploy.soft.neurons import (
@@ -36,8 +37,19 @@ class LIF(SoftNeuron):
     def temperature(self) -> Scalar:
         return 1 / self.beta
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+    def potential_at(self, share: float) -> Scalar:
+        return self.threshold() + self.spike_temperature() * logit(share)
+
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         del stride
+        if self.levels > 1:
+            if timesteps > 1:
+                raise UltralifError(
+                    f"spike bits {(self.levels + 1).bit_length() - 1}: a leaky membrane with "
+                    f"graded spikes over {timesteps} timesteps has no integer model; expected one "
+                    "timestep, or 1 bit"
+                )
+            return float_neurons.MultiThreshold(self.level_potentials(spread))
         threshold, tau = spread(self.threshold(), "threshold"), spread(self.tau(), "tau")
         return float_neurons.LIF(threshold, tau, inclusive=True, reset=spread(0.0, "reset"))
 
@@ -110,12 +122,19 @@ class DSpike(LIF):
     def spike(self, v: Tensor, factor: float) -> Tensor:
         threshold = self.threshold()
         if factor == 0.0:
-            return (v >= threshold).to(v.dtype)
+            step = (v >= threshold).to(v.dtype)
+            return step if self.levels == 1 else self._in_steps(self.spike(v, 1.0))
         k = torch.as_tensor(1 / (factor * self.temperature()))
         half = torch.tanh(k / 2)
         return ((torch.tanh(k * (v / (2 * threshold) - 0.5)) + half) / (2 * half + 1e-8)).clamp(
             0.0, 1.0
         )
+
+    def potential_at(self, share: float) -> Scalar:
+        k = torch.as_tensor(1 / self.temperature())
+        half = torch.tanh(k / 2)
+        x = torch.atanh(share * (2 * half + 1e-8) - half) / k + 0.5
+        return 2 * self.threshold() * x
 
 
 class DSpikePlus(DSpike, PLIF):
@@ -130,13 +149,14 @@ class AdaLIF(LIF):
     State: v and the adaptation b, both [batch, neuron].
     """
 
+    GRADED: ClassVar[bool] = False
     adaptation, adaptation_decay = 0.1, 0.9
 
     def initial_state(self, current: Tensor) -> State:
         return (torch.zeros_like(current), torch.zeros_like(current))
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
-        del stride
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
+        del stride, timesteps
         kept = spread(self.adaptation_decay, "adaptation")
         return float_neurons.AdaLIF(
             threshold=spread(self.threshold(), "threshold"),

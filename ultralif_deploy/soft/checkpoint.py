@@ -14,6 +14,7 @@ from torch import Tensor
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
 from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.program.fixed import MAX_LEVELS
 from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
@@ -23,6 +24,9 @@ from ultralif_deploy.soft.neurons import SoftNeuron
 from ultralif_deploy.soft.shapes import Shapes, choose_side, shapes
 
 MEMBRANES = ("hard", "soft")
+
+MAX_SPIKE_BITS = (MAX_LEVELS + 1).bit_length() - 1
+"""Widest spike that a program holds."""
 
 MAX_TIMESTEPS = 100_000
 
@@ -76,6 +80,7 @@ def load(
     input_side: int | None = None,
     data_side: int | None = None,
     membrane: str | None = None,
+    spike_bits: int | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Checkpoint:
     """Build the network that a checkpoint holds.
@@ -96,6 +101,7 @@ def load(
         input_side: height and width of the images of a convolutional network.
         data_side: the same as the data have it, where `input_side` is None.
         membrane: `soft` or `hard`: what annealing makes of the membrane of UltraLIF kinds.
+        spike_bits: of hidden neurons when they are hardened, 1 to 4; 1 is a step function.
         dtype: of the network.
 
     Raises:
@@ -140,6 +146,9 @@ def load(
         )
     has_maximum = _kinds(ablation)[kind].SOFT_MAXIMUM
     membrane_value, membrane_record = _membrane(path, kind, has_maximum, membrane, stored)
+    bits = choose("spike_bits", spike_bits, stored, {}, 1, kind=int)
+    if not 1 <= bits.value <= MAX_SPIKE_BITS:
+        raise UltralifError(f"{path}: spike bits = {bits.value}; expected 1 to {MAX_SPIKE_BITS}")
     architecture = Architecture(
         found.widths,
         kind,
@@ -149,6 +158,7 @@ def load(
         theta=theta_value,
         tau=tau_value,
         membrane=membrane_value,
+        spike_bits=bits.value,
         stateless=stateless_value,
         channels=found.channels,
         side=found.side,
@@ -166,6 +176,7 @@ def load(
         stateless_record,
         side_record,
         membrane_record,
+        bits.recorded() if bits.value > 1 else Assumptions(),
     )
     return Checkpoint(
         network.eval(), steps, assumptions, MappingProxyType(stored), MappingProxyType(record)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.composition import Composed, Diagonal
 from ultralif_deploy.network.network import Input, Network, Population, per_neuron
 from ultralif_deploy.network.neurons import (
@@ -15,6 +16,7 @@ from ultralif_deploy.network.neurons import (
     AdaLIF,
     FloatNeuron,
     Integrator,
+    MultiThreshold,
     Threshold,
     TropicalLIF,
     UltraDLIF,
@@ -46,20 +48,26 @@ def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = N
     populations: list[Population] = []
     projections: list[Projection] = []
     shapes = {INPUT: _input_shape(network)}
+    levels = {s.name: s.neuron.levels for s in network.stages() if s.neuron is not None}
     for stage in network.stages():
         target = READOUT if stage.neuron is None else stage.name
         bias, linears = np.zeros(1), []
         for branch in stage.branches:
             linear, shift, shapes[target] = _linear_map(branch, shapes[branch.sources[0]])
             bias = bias + shift
-            linears += [Projection(source, target, linear) for source in branch.sources]
+            linears += [
+                Projection(source, target, _shared_out(linear, levels.get(source, 1)))
+                for source in branch.sources
+            ]
         size = linears[0].map.target_size
         model: FloatNeuron = Integrator()
         if stage.neuron is not None:
             # Rings over channels: the channels of a position lie one map apart.
             stride = int(np.prod(shapes[target][1:])) if stage.channelwise else 1
-            make = _stateless_model if stage.stateless else _model
-            model = make(target, stage.neuron, size, stride)
+            steps = 1 if stage.stateless else encoder.timesteps
+            model = _model(target, stage.neuron, size, stride, steps)
+            if stage.stateless:
+                model = _STATELESS[type(model)](model)
         populations.append(
             Population(target, size, model, per_neuron(bias, size, f"{target}: bias"))
         )
@@ -68,7 +76,8 @@ def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = N
         size = populations[-1].size
         zero = per_neuron(0.0, size, READOUT)
         populations.append(Population(READOUT, size, Integrator(), zero))
-        projections.append(Projection(populations[-2].name, READOUT, Identity(size)))
+        last = populations[-2].name
+        projections.append(Projection(last, READOUT, _shared_out(Identity(size), levels[last])))
     maximum = input_maximum or (1 if encoder.kind == "rate" else 255)
     return Network(
         Input(
@@ -91,26 +100,23 @@ def folds_bias(stage: Stage) -> bool:
         return False
     if stage.stateless:
         return not neuron.RING
-    return neuron.SOFT_MAXIMUM and not neuron.soft_membrane
+    return neuron.SOFT_MAXIMUM and not neuron.soft_membrane and neuron.levels == 1
 
 
 def shares_scale(stage: Stage) -> bool:
     """Whether one scale must serve all neurons: they compare membranes, or share a table."""
     neuron = stage.neuron
-    return neuron is not None and (neuron.RING or neuron.soft_membrane)
+    return neuron is not None and (neuron.RING or neuron.soft_membrane or neuron.levels > 1)
 
 
-def _model(name: str, neuron: SoftNeuron, size: int, stride: int) -> FloatNeuron:
+def _model(name: str, neuron: SoftNeuron, size: int, stride: int, timesteps: int) -> FloatNeuron:
     def spread(value: Scalar, what: str) -> np.ndarray:
         return per_neuron(_numpy(value), size, f"{name}: {what}")
 
-    return neuron.hard_limit(spread, stride)
-
-
-def _stateless_model(name: str, neuron: SoftNeuron, size: int, stride: int) -> FloatNeuron:
-    """The model of a neuron that starts from v = 0 at every timestep."""
-    whole = _model(name, neuron, size, stride)
-    return _STATELESS[type(whole)](whole)
+    try:
+        return neuron.hard_limit(spread, stride, timesteps)
+    except UltralifError as error:
+        raise UltralifError(f"{name}: {error}") from error
 
 
 def _threshold(whole: LIF | AdaLIF) -> FloatNeuron:
@@ -135,8 +141,18 @@ _STATELESS: dict[type[FloatNeuron], Callable[..., FloatNeuron]] = {
     AdaLIF: _threshold,
     TropicalLIF: _max_plus_threshold,
     UltraDLIF: _ring_of_currents,
+    MultiThreshold: lambda whole: whole,
 }
-"""By model that a convolutional network may have without state."""
+"""By model that a convolutional network may have: the same from v = 0 at every timestep."""
+
+
+def _shared_out(linear: AnyMap, levels: int) -> AnyMap:
+    """A map of what a population sends in levels, each of which is 1/levels of a soft spike."""
+    if levels == 1:
+        return linear
+    share = Diagonal(np.full(linear.target_size, 1 / levels))
+    parts = linear.parts if isinstance(linear, Composed) else (linear,)
+    return Composed((*parts, share))
 
 
 Shape = tuple[int, ...]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.network.neurons.graded.multi_threshold import ALWAYS
 
 State = tuple[Tensor, ...]
 Scalar = Tensor | float
@@ -52,6 +53,12 @@ class SoftNeuron(nn.Module):
     RING: ClassVar[bool] = False
     """Whether its neurons compare their membranes with their neighbours'."""
 
+    GRADED: ClassVar[bool] = True
+    """Whether its spike grows with the membrane alone, so that levels of it are thresholds."""
+
+    levels = 1
+    """Steps that a hard spike has: 1 is a step function, L sends σ rounded to multiples of 1/L."""
+
     soft_membrane = False
     """The annealing factor spares the membrane's ε, so that in the hard limit only the spikes are
     hard; the membrane then keeps memory. Neurons with a soft maximum alone have one."""
@@ -79,14 +86,31 @@ class SoftNeuron(nn.Module):
         """ε of σ(v/ε); the annealing factor multiplies it."""
         raise NotImplementedError
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
-        """The model that it becomes at ε = 0; a soft membrane keeps its ε.
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
+        """The model that it becomes at ε = 0; a soft membrane and graded spikes keep their ε.
 
         Args:
             spread: gives a parameter as float64 [neuron], for a value and its name.
             stride: from a neuron to its neighbours on a ring.
+            timesteps: from one initial state to the next.
         """
         raise NotImplementedError
+
+    def potential_at(self, share: float) -> Scalar:
+        """Membrane potential at which the soft spike is a share of a whole one, in (0, 1)."""
+        return self.theta + self.spike_temperature() * logit(share)
+
+    def spike_temperature(self) -> Scalar:
+        """ε of the spike, where it differs from the membrane's."""
+        return self.temperature()
+
+    def level_potentials(self, spread: Spread) -> np.ndarray:
+        """Membrane potentials float64 [level, neuron] from which a spike has 1, 2, … levels.
+
+        A spike rounds to k levels of L from the share (k − 1/2)/L on.
+        """
+        shares = [(k - 0.5) / self.levels for k in range(1, self.levels + 1)]
+        return np.stack([spread(self.potential_at(s), "threshold of a level") for s in shares])
 
     def fix_epsilon(self, epsilon: Tensor) -> None:
         """Replace the learned ε by a constant; kinds that learn none have nothing to replace."""
@@ -133,10 +157,19 @@ class SoftNeuron(nn.Module):
         return torch.stack(spikes)
 
     def _spike(self, drive: Tensor, temperature: Scalar, factor: float) -> Tensor:
-        """σ(drive/(factor·temperature)); at factor 0 the step function, 1 where drive ≥ 0."""
-        if factor == 0.0:
+        """σ(drive/(factor·temperature)); at factor 0 the step function, 1 where drive ≥ 0.
+
+        With several levels factor 0 is σ(drive/temperature) in whole steps.
+        """
+        if factor != 0.0:
+            return torch.sigmoid(drive / (factor * temperature))
+        if self.levels == 1:
             return (drive >= 0).to(drive.dtype)
-        return torch.sigmoid(drive / (factor * temperature))
+        return self._in_steps(torch.sigmoid(drive / temperature))
+
+    def _in_steps(self, spike: Tensor) -> Tensor:
+        """A soft spike rounded to whole levels, halves upwards."""
+        return torch.floor(spike * self.levels + 0.5) / self.levels
 
 
 class LearnedEpsilon(SoftNeuron):
@@ -169,7 +202,8 @@ class UltraLIF(LearnedEpsilon):
         return math.log(self.fixed_tau)
 
     def step(self, current: Tensor, state: State, factor: float) -> tuple[Tensor, State]:
-        membrane_factor = 1.0 if self.soft_membrane else factor
+        soft = self.soft_membrane or self.levels > 1
+        membrane_factor = 1.0 if soft else factor
         v = _soft_max2(state[0] + self.log_tau(), current, membrane_factor, self.temperature())
         spike = self.spike(v, factor)
         return spike, (v * (1 - spike),)
@@ -178,17 +212,23 @@ class UltraLIF(LearnedEpsilon):
         """Spike for a membrane potential v [batch, neuron]."""
         return self._spike(v - self.theta, self.temperature(), factor)
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         threshold, zero = spread(self.theta, "threshold"), spread(0.0, "reset")
         decay = -spread(self.log_tau(), "log tau")
+        epsilon = float(torch.as_tensor(self.temperature()).detach().double())
+        if self.levels > 1:
+            potentials = self.level_potentials(spread)
+            if timesteps == 1:
+                return float_neurons.MultiThreshold(currents_to(potentials, decay, epsilon))
+            return float_neurons.GradedLogMaxLIF(potentials, decay, epsilon)
         if self.soft_membrane:
-            epsilon = float(torch.as_tensor(self.temperature()).detach().double())
             return float_neurons.LogMaxLIF(threshold, decay, epsilon, inclusive=True)
         return float_neurons.TropicalLIF(threshold, decay, zero, zero, inclusive=True)
 
     def has_no_memory(self) -> bool:
         log_tau = torch.as_tensor(self.log_tau())
-        return not self.soft_membrane and bool(((log_tau <= 0) & (log_tau < self.theta)).all())
+        hard = not self.soft_membrane and self.levels == 1
+        return hard and bool(((log_tau <= 0) & (log_tau < self.theta)).all())
 
     def forward(
         self, current: Tensor, factor: float = 1.0, straight_through: bool = False
@@ -241,7 +281,10 @@ class _DisentangledSpike(UltraLIF):
         self._log_spike_scale = nn.Parameter(torch.zeros(()))
 
     def spike(self, v: Tensor, factor: float) -> Tensor:
-        return self._spike(v - self.theta, 1 / self._log_spike_scale.exp(), factor)
+        return self._spike(v - self.theta, self.spike_temperature(), factor)
+
+    def spike_temperature(self) -> Scalar:
+        return 1 / self._log_spike_scale.exp()
 
 
 class UltraLIFDS(_DisentangledSpike):
@@ -268,7 +311,7 @@ class UltraDLIF(LearnedEpsilon):
         """Decay per timestep."""
         return self.fixed_tau
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         threshold, tau = spread(self.theta, "threshold"), spread(self.tau(), "tau")
         return float_neurons.UltraDLIF(threshold, tau, "released", inclusive=True, stride=stride)
 
@@ -305,7 +348,7 @@ class PaperUltraDLIF(LearnedEpsilon):
         """Factor on the middle term: 1 for UltraDLIF."""
         return 1.0
 
-    def hard_limit(self, spread: Spread, stride: int) -> FloatNeuron:
+    def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         threshold, tau = spread(self.theta, "threshold"), spread(self.tau(), "tau")
         return float_neurons.UltraDLIF(threshold, tau, "paper", inclusive=True, stride=stride)
 
@@ -344,6 +387,23 @@ def _soft_max_ring(v: Tensor, middle: Tensor, factor: float, temperature: Scalar
         return around.amax(0)
     epsilon = factor * temperature
     return epsilon * torch.logsumexp(around / epsilon, dim=0)
+
+
+def currents_to(potentials: np.ndarray, decay: np.ndarray, epsilon: float) -> np.ndarray:
+    """Currents from which a soft maximum with the initial membrane 0 reaches potentials.
+
+    LSE_ε(−d, I) ≥ v exactly where I ≥ ε·log(e^(v/ε) − e^(−d/ε)), for v above −d; below, every
+    current reaches it.
+
+    Args:
+        potentials: v, float64 [level, neuron].
+        decay: d, float64 [neuron].
+        epsilon: ε, above 0.
+    """
+    above = (potentials + decay) / epsilon
+    with np.errstate(divide="ignore", invalid="ignore"):
+        currents = potentials + epsilon * np.log(-np.expm1(-above))
+    return np.where(above > 0, currents, ALWAYS)
 
 
 def logit(p: float) -> float:

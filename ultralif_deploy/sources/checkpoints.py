@@ -59,6 +59,7 @@ def _soft(
         input_side=settings.input_side,
         data_side=None if dataset is None else _side(dataset),
         membrane=settings.membrane,
+        spike_bits=settings.spike_bits,
     )
     network, architecture = loaded.network, loaded.network.architecture
     constant = architecture.spiking_output or architecture.channels
@@ -94,7 +95,7 @@ def _soft(
 def _second_order(
     path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
 ) -> Deployable:
-    for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane"):
+    for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane", "spike_bits"):
         value = getattr(settings, name)
         if value is not None:
             option = name.replace("_", "-")

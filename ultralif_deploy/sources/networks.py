@@ -23,6 +23,9 @@ from ultralif_deploy.sources.settings import Settings, refuse_settings
 TIMESTEPS = 100
 """Default T: NIR names none."""
 
+NONE_TO_CHOOSE = ("theta", "tau", "neuron", "skip", "stateless", "membrane", "spike_bits")
+"""Settings of soft networks alone."""
+
 
 def open_network(path: str | Path, settings: Settings) -> Deployable:
     """Read a NIR file of another tool and the data, and settle what the file does not say.
@@ -30,9 +33,7 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
     Raises:
         UltralifError: a bad file, or settings that do not fit it.
     """
-    refuse_settings(
-        settings, ("theta", "tau", "neuron", "skip", "stateless"), "a NIR file has none to choose"
-    )
+    refuse_settings(settings, NONE_TO_CHOOSE, "a NIR file has none to choose")
     how, conventions = _conventions(settings)
     steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
     graph = read_graph(path)

@@ -29,6 +29,7 @@ class Settings:
         stateless: the membrane is reset at every timestep, in convolutional networks.
         input_side: height and width of the images that a convolutional network takes.
         membrane: `soft` or `hard`, for UltraLIF kinds.
+        spike_bits: of hidden neurons' spikes, 1 to 4; 1 is a step function.
         table: entries of the correction table of a soft membrane.
         seed: of the Bernoulli spikes.
         limit: use the first N test samples.
@@ -58,6 +59,7 @@ class Settings:
     stateless: bool | None = None
     input_side: int | None = None
     membrane: str | None = None
+    spike_bits: int | None = None
     table: int | None = None
     seed: int | None = None
     limit: int | None = None

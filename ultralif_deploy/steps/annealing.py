@@ -108,11 +108,13 @@ def describe_epoch(result: EpochResult, epochs: int) -> str:
 def training_settings(source: Deployable) -> dict[str, str | int | float]:
     """What a checkpoint of ours stores beside the released format."""
     encoder = source.encoder
-    soft = source.require_soft().architecture.membrane == "soft"
+    architecture = source.require_soft().architecture
+    soft, bits = architecture.membrane == "soft", architecture.spike_bits
     return {
         "encoding": encoder.kind,
         "timesteps": encoder.timesteps,
         "gain": encoder.gain,
         "normalize": encoder.normalize,
         **({"table": source.table} if soft else {}),
+        **({"spike_bits": bits} if bits > 1 else {}),
     }
