@@ -10,7 +10,8 @@
 Trains UltraPLIF 784-64-10 by the authors' protocol (Adam 1e-3, batches of 128, rate coding with
 gain 0.5) on the first 50 000 digits, anneals it in float and for each weight format, and measures
 each network on the last 10 000, all on the same input spikes. Finished steps are kept in the
-output directory and not run again. About 25 minutes on two cores for T = 1 and 10. With
+output directory and not run again. `--spike-bits 1 2 3` measures graded spikes beside the step
+function. About 25 minutes on two cores for T = 1 and 10. With
 `--channels` it is the released ConvSNN, and `--encoding constant` gives it the images as they are.
 """
 
@@ -42,13 +43,12 @@ FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
 
 def soft_network(
     path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int, seed: int
-) -> SoftNetwork:
-    """Train the soft network, or load it where it was trained before."""
+) -> None:
+    """Train the soft network where it was not trained before."""
     if not path.exists():
         network = SoftNetwork(architecture, seed)
         fit(network, train, encoder, constant_plan(epochs))
         checkpoint_file.save(path, network, {"epoch": epochs}, settings(encoder))
-    return checkpoint.load(path).network
 
 
 def annealed_network(
@@ -64,7 +64,7 @@ def annealed_network(
         options = AnnealOptions(epochs=epochs, bits=bits)
         annealed = fine_tune(network, train, encoder, options, directory=path.parent)
         checkpoint_file.save(path, annealed, {"epoch": epochs}, settings(encoder))
-    return checkpoint.load(path).network
+    return checkpoint.load(path, spike_bits=network.architecture.spike_bits).network
 
 
 def settings(encoder: Encoder) -> dict[str, object]:
@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--encoding", choices=("rate", "constant"), default="rate")
     parser.add_argument("--normalize", default="mnist")
     parser.add_argument("--seed", type=int, default=0, help="Of the initial weights.")
+    parser.add_argument("--spike-bits", type=int, nargs="+", default=[1])
     parser.add_argument("--formats", nargs="*", default=list(FORMATS))
     arguments = parser.parse_args()
     dataset = load_dataset(arguments.data)
@@ -113,10 +114,9 @@ def main() -> None:
         directory.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(arguments.encoding, timesteps, normalize=arguments.normalize)
         path = directory / f"{released_key(architecture)}_T{timesteps}_seed{arguments.seed}.pt"
-        soft = soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
+        soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
+        soft = checkpoint.load(path).network
         row(timesteps, "soft, learned ε", evaluate(soft, dataset.test, encoder, 1.0)[0])
-        naive = harden(soft, encoder)
-        row(timesteps, "hard, nothing done", hard_accuracy(naive, dataset.test, encoder))
         if arguments.batch_norm:
             alone = copy.deepcopy(soft)
             stop_growth(alone)
@@ -127,25 +127,31 @@ def main() -> None:
             mended = fine_tune(soft, unlabelled, encoder, AnnealOptions(epochs=0))
             accuracy = hard_accuracy(harden(mended, encoder), dataset.test, encoder)
             row(timesteps, "hard, re-estimated without labels", accuracy)
-        for bits in (None, *arguments.formats):
-            annealed = annealed_network(
-                directory / f"annealed-{bits or 'float'}.pt",
-                soft,
-                train,
-                encoder,
-                bits,
-                arguments.anneal_epochs,
-            )
-            hard = apply_passes(harden(annealed, encoder))
-            if bits is None:
-                accuracy = hard_accuracy(hard, dataset.test, encoder)
-                row(timesteps, "hard, annealed", accuracy)
-                continue
-            calibration = calibration_values(train, encoder)
-            program = quantize(hard, bits, calibration, encoder)
-            name = "ternary" if bits == "ternary" else f"{bits}-bit"
-            accuracy = integer_accuracy(program, dataset.test, encoder)
-            row(timesteps, f"integer, {name}", accuracy)
+        for spike_bits in arguments.spike_bits:
+            graded = checkpoint.load(path, spike_bits=spike_bits).network
+            suffix = "" if spike_bits == 1 else f"-spikes{spike_bits}"
+            spikes = "" if spike_bits == 1 else f", spikes of {spike_bits} bits"
+            naive = hard_accuracy(harden(graded, encoder), dataset.test, encoder)
+            row(timesteps, f"hard, nothing done{spikes}", naive)
+            for bits in (None, *arguments.formats):
+                annealed = annealed_network(
+                    directory / f"annealed-{bits or 'float'}{suffix}.pt",
+                    graded,
+                    train,
+                    encoder,
+                    bits,
+                    arguments.anneal_epochs,
+                )
+                hard = apply_passes(harden(annealed, encoder))
+                if bits is None:
+                    accuracy = hard_accuracy(hard, dataset.test, encoder)
+                    row(timesteps, f"hard, annealed{spikes}", accuracy)
+                    continue
+                calibration = calibration_values(train, encoder)
+                program = quantize(hard, bits, calibration, encoder)
+                name = "ternary" if bits == "ternary" else f"{bits}-bit"
+                accuracy = integer_accuracy(program, dataset.test, encoder)
+                row(timesteps, f"integer, {name}{spikes}", accuracy)
 
 
 def hard_accuracy(network: Network, test: Split, encoder: Encoder) -> float:
