@@ -1,5 +1,6 @@
 """Runs exported C: compiles the files, calls them by ctypes, reads the weights from the object."""
 
+import _ctypes
 import ctypes
 import math
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,8 @@ class Compiled:
             sources = (f"-I{directory}", directory / C_SOURCE, BATCH)
             compile_c((optimization, "-shared", "-fPIC", *sources, "-o", path))
             self.library = ctypes.CDLL(str(path))
+        # Python never unmaps a library by itself.
+        weakref.finalize(self.library, _ctypes.dlclose, self.library._handle)
         self.code_bytes = _code_bytes(directory)
         self.spiking = [p for p in program.populations if p.spikes]
         self.arrays = _declared(directory)
@@ -106,7 +110,10 @@ class Compiled:
         return self.code_bytes | {"ram_bytes": int(self.library.ultralif_ram_bytes())}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
-        """Run inputs uint8 [time, batch, input], one sample after the other."""
+        """Run inputs uint8 [time, batch, input], one sample after the other.
+
+        Several threads may run one library: the state is each call's own.
+        """
         inputs = np.ascontiguousarray(self.program.check_inputs(inputs))
         time, batch, _ = inputs.shape
         logits = np.zeros((batch, self.program.readout.size), dtype=np.int32)
@@ -114,7 +121,10 @@ class Compiled:
         pointers = (ctypes.c_void_p * max(1, len(spikes)))(
             *(a.ctypes.data for a in spikes.values())
         )
+        # Words of 64 bits are aligned for whatever the state begins with.
+        state = np.zeros(-(-self.library.ultralif_ram_bytes() // 8), dtype=np.uint64)
         self.library.ultralif_batch(
+            ctypes.c_void_p(state.ctypes.data),
             ctypes.c_void_p(inputs.ctypes.data),
             ctypes.c_uint32(time),
             ctypes.c_uint32(batch),

@@ -9,25 +9,27 @@ uint32_t ultralif_ram_bytes(void)
     return sizeof(struct ultralif_state);
 }
 
-/* inputs [time, batch, input]; spikes: per population [time, batch, neuron], or NULL. */
-void ultralif_batch(const uint8_t *inputs, uint32_t time, uint32_t batch, int32_t *logits,
-                    uint32_t populations, const uint32_t *offsets, const uint32_t *sizes,
+/* inputs [time, batch, input]; spikes: per population [time, batch, neuron], or NULL. The state is
+   the caller's, so that threads may run at the same time. */
+void ultralif_batch(struct ultralif_state *state, const uint8_t *inputs, uint32_t time,
+                    uint32_t batch, int32_t *logits, uint32_t populations,
+                    const uint32_t *offsets, const uint32_t *sizes,
                     uint8_t *const *spikes);
-void ultralif_batch(const uint8_t *inputs, uint32_t time, uint32_t batch, int32_t *logits,
-                    uint32_t populations, const uint32_t *offsets, const uint32_t *sizes,
+void ultralif_batch(struct ultralif_state *state, const uint8_t *inputs, uint32_t time,
+                    uint32_t batch, int32_t *logits, uint32_t populations,
+                    const uint32_t *offsets, const uint32_t *sizes,
                     uint8_t *const *spikes)
 {
-    static struct ultralif_state state;
     uint32_t b, t, p;
     for (b = 0; b < batch; b++) {
-        ultralif_init(&state);
+        ultralif_init(state);
         for (t = 0; t < time; t++) {
             const uint64_t row = (uint64_t)t * batch + b;
-            ultralif_step(&state, inputs + row * ULTRALIF_INPUTS);
+            ultralif_step(state, inputs + row * ULTRALIF_INPUTS);
             for (p = 0; p < populations; p++)
-                memcpy(spikes[p] + row * sizes[p], (const uint8_t *)&state + offsets[p], sizes[p]);
+                memcpy(spikes[p] + row * sizes[p], (const uint8_t *)state + offsets[p], sizes[p]);
         }
-        memcpy(logits + (uint64_t)b * ULTRALIF_CLASSES, ultralif_logits(&state),
+        memcpy(logits + (uint64_t)b * ULTRALIF_CLASSES, ultralif_logits(state),
                ULTRALIF_CLASSES * sizeof(int32_t));
     }
 }

@@ -129,15 +129,16 @@ def measure(
         choices = integer.predictions(), hard.logits.argmax(axis=1)
         _agree(tally, "integer_hard", PREDICTIONS, *choices)
         for name, spikes in integer.spikes.items():
-            steps = len(spikes)
+            steps, population = len(spikes), chain.program.population(name)
             _agree(tally, "integer_hard", name, spikes, hard.spikes[name])
             if chain.soft is None:
                 _agree(tally, "integer_soft", name, spikes, hard.spikes[name])
                 mean = float((hard.spikes[name] != 0).mean(dtype=np.float64)) * values.shape[1]
                 tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
             else:
-                _agree(tally, "integer_soft", name, spikes != 0, soft_spikes[name][:steps] > 0.5)
-            population = chain.program.population(name)
+                levels = population.neuron.structure().get("levels", 1)
+                meant = np.rint(levels * soft_spikes[name][:steps])
+                _agree(tally, "integer_soft", name, spikes, meant)
             margins = hard.margins[name]
             tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
             units = np.abs(margins) / population.membrane_unit
