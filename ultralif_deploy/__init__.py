@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.network.network import Network
     from ultralif_deploy.network.running import run_hard
     from ultralif_deploy.passes import apply_passes
-    from ultralif_deploy.pipeline import deploy
+    from ultralif_deploy.pipeline import deploy, train
     from ultralif_deploy.program.program import Program
     from ultralif_deploy.quantization.quantize import quantize
     from ultralif_deploy.readers.nir.network import import_nir
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.soft.network import SoftNetwork
     from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm
     from ultralif_deploy.sources.settings import Settings
+    from ultralif_deploy.steps.untrained import TrainOptions
     from ultralif_deploy.verify.backends import load_on
     from ultralif_deploy.verify.certificate import check_certificate
 
@@ -47,6 +48,7 @@ _PUBLIC = {
     "Refused": "ultralif_deploy.errors",
     "Settings": "ultralif_deploy.sources.settings",
     "SoftNetwork": "ultralif_deploy.soft.network",
+    "TrainOptions": "ultralif_deploy.steps.untrained",
     "UltralifError": "ultralif_deploy.errors",
     "apply_passes": "ultralif_deploy.passes",
     "check_certificate": "ultralif_deploy.verify.certificate",
@@ -65,6 +67,7 @@ _PUBLIC = {
     "reestimate": "ultralif_deploy.soft.reestimation",
     "reestimate_batch_norm": "ultralif_deploy.soft.reestimation",
     "run_hard": "ultralif_deploy.network.running",
+    "train": "ultralif_deploy.pipeline",
     "write_nir": "ultralif_deploy.exporters.nir.programs",
 }
 
@@ -80,6 +83,7 @@ __all__ = [
     "Refused",
     "Settings",
     "SoftNetwork",
+    "TrainOptions",
     "UltralifError",
     "apply_passes",
     "check_certificate",
@@ -98,6 +102,7 @@ __all__ = [
     "reestimate",
     "reestimate_batch_norm",
     "run_hard",
+    "train",
     "write_nir",
 ]
 

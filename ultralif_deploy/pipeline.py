@@ -1,4 +1,4 @@
-"""The whole way as functions: what the commands `anneal`, `quantize`, `verify`, `deploy` call."""
+"""The whole way as functions: what the commands `train`, `anneal`, `deploy` and the others call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -21,17 +21,18 @@ from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
     Annealed,
-    EpochFigures,
     Export,
     Exported,
     NetworkEnergy,
     Quantized,
     Rechecked,
     Simulated,
+    Trained,
 )
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.report import Report
+from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
 from ultralif_deploy.sources.programs import program_of
@@ -45,6 +46,7 @@ from ultralif_deploy.verify.measuring import Chain, measure
 
 if TYPE_CHECKING:
     from ultralif_deploy.soft.anneal import AnnealOptions
+    from ultralif_deploy.steps.untrained import TrainOptions
 
 CERTIFIED_SAMPLES = 200
 DEVICES = (
@@ -164,6 +166,38 @@ def _annealed(
     from ultralif_deploy.steps.annealing import annealed_network
 
     return annealed_network(source, options, directory, progress)
+
+
+def train(
+    output: str | Path,
+    settings: Settings,
+    options: "TrainOptions | None" = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network on data, and write `trained.pt`, which `deploy` takes as it is.
+
+    A run that was stopped goes on after its last finished epoch, and ends as if it had not been.
+
+    Args:
+        output: directory for `trained.pt`.
+        settings: data, encoding, neuron and seed.
+        options: architecture and how to train it; None is one hidden layer of 64.
+        progress: shows every epoch.
+
+    Returns:
+        The figures of every epoch, and what was kept.
+
+    Raises:
+        UltralifError: bad input; nothing is written.
+    """
+    from ultralif_deploy.steps.training import TRAINED_FILE, train_network, trained_content
+    from ultralif_deploy.steps.untrained import TrainOptions, open_untrained
+
+    options = options or TrainOptions()
+    source = open_untrained(settings, options)
+    directory = output_directory(output)
+    state = train_network(source, options, directory, progress or Progress())
+    return trained_content(directory / TRAINED_FILE, source, state)
 
 
 def anneal_checkpoint(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.cli.commands import main
-from ultralif_deploy.steps import annealing, inspecting
+from ultralif_deploy.steps import epochs, inspecting
 
 ANNEAL = ("anneal", DEMO, "--data", "digits", "--epochs", 3)
 
@@ -27,15 +27,15 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupted_annealing_says_that_it_goes_on_and_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe = annealing.describe_epoch
+    describe = epochs.describe_epoch
 
-    def stop_after_two(result: Any, epochs: int) -> str:
+    def stop_after_two(result: Any, count: int) -> str:
         if result.epoch == 2:
             raise KeyboardInterrupt
-        return describe(result, epochs)
+        return describe(result, count)
 
     with monkeypatch.context() as patched:
-        patched.setattr(annealing, "describe_epoch", stop_after_two)
+        patched.setattr(epochs, "describe_epoch", stop_after_two)
         line = refused(*ANNEAL, "-o", tmp_path / "stopped", code=130)
     assert "finished epochs are kept in" in line
     assert "the same command goes on" in line

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.training import train
 
 if TYPE_CHECKING:
     from ultralif_deploy.sources.settings import Settings
@@ -18,6 +19,9 @@ def main() -> None:
 
     Example: ultralif deploy checkpoint.pt --data digits --anneal -o out
     """
+
+
+main.add_command(train)
 
 
 @main.command()

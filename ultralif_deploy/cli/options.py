@@ -33,6 +33,7 @@ NEURONS = (
     "adlif",
     "cadlif",
 )
+ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
 PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
@@ -84,8 +85,8 @@ data_options = _stack(
     click.option("--limit", type=int, metavar="N", help="Use the first N test samples."),
 )
 
-model_options = _stack(
-    click.option("--theta", type=float, help="Firing threshold θ (not in the file)."),
+network_options = _stack(
+    click.option("--theta", type=float, help="Firing threshold θ (not in released files)."),
     click.option("--tau", type=float, help="Decay τ, for neurons that do not learn it."),
     click.option(
         "--neuron",
@@ -93,12 +94,18 @@ model_options = _stack(
         metavar="KIND",
         help="Neuron kind, by the authors' key: ultratlif, ultratplif, ultradlif, lif, …",
     ),
-    click.option("--skip/--no-skip", default=None, help="Residual connections (not in the file)."),
+    click.option(
+        "--skip/--no-skip", default=None, help="Residual connections (not in released files)."
+    ),
     click.option(
         "--stateless/--stateful",
         default=None,
-        help="Whether a ConvSNN resets its membranes at every timestep (not in the file).",
+        help="Whether a ConvSNN resets its membranes at every timestep (not in released files).",
     ),
+)
+
+model_options = _stack(
+    network_options,
     click.option(
         "--input-side", type=int, help="Height and width of a convolutional network's images."
     ),
@@ -242,14 +249,7 @@ device_option = click.option(
     metavar="NAME[,NAME]",
     help="Devices with their energy models, by name or as .toml files.",
 )
-anneal_options = _stack(
-    click.option(
-        "--epochs",
-        type=click.IntRange(min=0),
-        default=20,
-        show_default=True,
-        help="A third with falling ε, the rest straight-through; 0 re-estimates without labels.",
-    ),
+loss_options = _stack(
     click.option(
         "--learning-rate",
         type=click.FloatRange(min=0, min_open=True),
@@ -265,6 +265,16 @@ anneal_options = _stack(
         metavar="LAMBDA",
         help="Penalty on the mean spike rate.",
     ),
+)
+anneal_options = _stack(
+    click.option(
+        "--epochs",
+        type=click.IntRange(min=0),
+        default=20,
+        show_default=True,
+        help="A third with falling ε, the rest straight-through; 0 re-estimates without labels.",
+    ),
+    loss_options,
 )
 
 

@@ -84,6 +84,18 @@ def names(given: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in given.split(","))
 
 
+def sizes(option: str, given: str | None) -> tuple[int, ...] | None:
+    """Whole numbers between commas; None where none were given.
+
+    Raises:
+        UltralifError: something else.
+    """
+    try:
+        return None if given is None else tuple(int(name) for name in names(given))
+    except ValueError as error:
+        raise UltralifError(f"{option} {given}: expected whole numbers between commas") from error
+
+
 def settings(given: dict[str, Any]) -> "Settings":
     """Settings from the options that a command was given."""
     from ultralif_deploy.sources.settings import Settings

@@ -1,6 +1,9 @@
-"""What the smaller commands print: inspect, anneal, quantize, export, simulate, verify."""
+"""What the smaller commands print: inspect, train, anneal, quantize, export, simulate, verify."""
+
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
@@ -15,8 +18,10 @@ from ultralif_deploy.schema.commands import (
     Quantized,
     Rechecked,
     Simulated,
+    Trained,
 )
 from ultralif_deploy.schema.report import ProgramSize
+from ultralif_deploy.schema.training import EpochFigures
 
 
 def checkpoint_inspection(found: InspectedCheckpoint) -> RenderableType:
@@ -57,9 +62,29 @@ def network_inspection(found: InspectedNetwork) -> RenderableType:
 
 def anneal_summary(result: Annealed) -> RenderableType:
     """One line per epoch and the file written."""
+    table = _epochs(f"Annealed: {result['annealing']}", result["epochs"])
+    return Group(table, Text(f"Written to {result['output']}"))
+
+
+def train_summary(result: Trained) -> RenderableType:
+    """One line per epoch, what was kept, and the command that deploys it."""
+    widths = "-".join(map(str, result["widths"]))
+    what = f"{result['architecture']} {widths}, {result['parameters']:,} parameters"
+    table = _epochs(f"{what}: {result['state']}", result["epochs"])
+    accuracy = percent(result["test_accuracy"])
+    text = (
+        f"Kept: epoch {result['best_epoch']}, the best on held-out training samples; soft accuracy "
+        f"{accuracy} on the test samples, mean output of a layer {rate(result['spike_rate'])}\n"
+        f"Written to {result['output']}"
+    )
+    stored = stored_parameters(result["findings"], [])
+    return Group(*stored, table, assumptions_table(result["assumed"]), Text(text))
+
+
+def _epochs(title: str, epochs: Sequence[EpochFigures]) -> Table:
     columns = ("epoch", "loss", "ε", "soft", "hard", "spike rate")
-    table = titled(f"Annealed: {result['annealing']}", *columns)
-    for epoch in result["epochs"]:
+    table = titled(title, *columns)
+    for epoch in epochs:
         table.add_row(
             str(epoch["epoch"]),
             f"{epoch['loss']:.4f}",
@@ -68,7 +93,7 @@ def anneal_summary(result: Annealed) -> RenderableType:
             percent(epoch["hard_accuracy"]),
             rate(epoch["spike_rate"]),
         )
-    return Group(table, Text(f"Written to {result['output']}"))
+    return table
 
 
 def program_inspection(found: InspectedProgram) -> RenderableType:

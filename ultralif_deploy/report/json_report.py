@@ -10,6 +10,7 @@ from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.report import PassCosts, Report
+from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.verify.certificate import Comparison
 from ultralif_deploy.verify.judging import judgement
@@ -54,6 +55,7 @@ def deployment_report(
         "ultralif_deploy": version("ultralif-deploy"),
         "command": command,
         "source": {"file": source.path.name, "architecture": source.architecture},
+        **_trajectory(source),
         "annealing": annealing,
         **measured,
         "passes": passes,
@@ -84,3 +86,7 @@ def deployment_report(
             "sha256": program_sha256,
         },
     }
+
+
+def _trajectory(source: Deployable) -> Trajectory:
+    return {"training": list(source.trajectory)} if source.trajectory else {}

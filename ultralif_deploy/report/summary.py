@@ -199,6 +199,20 @@ def _price(report: Report, name: str) -> Datum:
     return datum(report, joule, "energy", "devices", name, "per_inference_j")
 
 
+def training_text(report: Report) -> str:
+    """How the training went, in a sentence; empty where nothing is known of it."""
+    epochs = report.get("training")
+    if not epochs:
+        return ""
+    first, last = epochs[0], epochs[-1]
+    best = max(epochs, key=lambda epoch: epoch["soft_accuracy"])
+    return (
+        f"Trained for {len(epochs)} epochs, ε from {first['epsilon']:.3g} to "
+        f"{last['epsilon']:.3g}; on held-out training samples epoch {best['epoch']} was the best: "
+        f"soft {percent(best['soft_accuracy'])}, hard {percent(best['hard_accuracy'])}."
+    )
+
+
 def passes_note(report: Report) -> str:
     """Why the counts of the table of passes are other ones than those of the program."""
     dense = whole(report["energy"]["dense_operations_per_inference"])

@@ -5,7 +5,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ultralif_deploy.report.prices import price
-from ultralif_deploy.report.summary import finding_text, passes_note, summary, warnings
+from ultralif_deploy.report.summary import (
+    finding_text,
+    passes_note,
+    summary,
+    training_text,
+    warnings,
+)
 from ultralif_deploy.report.words import (
     figure,
     joule,
@@ -44,6 +50,7 @@ def deployment_summary(report: Report, directory: str) -> RenderableType:
         _accuracy(report),
         _populations(report),
         _authors(report),
+        _training(report),
         parameters_table(report["parameters"]),
         passes_table(report),
         back_ends_table(report),
@@ -235,6 +242,11 @@ def _authors(report: Report) -> Text:
         f"As the authors count it, soft: mean output of a layer {found['spike_rate']:.4f}, times T "
         f"{found['timesteps_times_spike_rate']:.4g}.\n"
     )
+
+
+def _training(report: Report) -> Text:
+    text = training_text(report)
+    return Text(f"{text}\n") if text else Text("", end="")
 
 
 def back_ends_table(report: Report) -> Table:

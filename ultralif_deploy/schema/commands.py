@@ -4,18 +4,8 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
+from ultralif_deploy.schema.training import EpochFigures, TrainedEpoch
 from ultralif_deploy.schema.values import Count, Fraction, Rate, Sha256
-
-
-class EpochFigures(TypedDict):
-    """An epoch of annealing; accuracies are on held-out training samples."""
-
-    epoch: Annotated[Count, "its number, from 1"]
-    loss: Annotated[float, "the mean over the epoch"]
-    epsilon: Annotated[float, "mean ε at which it ran"]
-    soft_accuracy: Annotated[Fraction, "at the learned ε"]
-    hard_accuracy: Annotated[Fraction, "at ε = 0"]
-    spike_rate: Annotated[Rate, "of the hard network"]
 
 
 class Layer(TypedDict):
@@ -102,6 +92,25 @@ class Annealed(TypedDict):
 
     annealing: Annotated[str, "how, in words"]
     epochs: Annotated[list[EpochFigures], "those that ran now"]
+    output: Annotated[str, "the file"]
+
+
+TrainingState = Literal["trained", "resumed", "finished before"]
+
+
+class Trained(TypedDict):
+    """Of `train`."""
+
+    state: Annotated[TrainingState, "whether all epochs ran now, those that were left, or none"]
+    architecture: Annotated[str, "in words"]
+    widths: Annotated[list[Count], "by layer, input first; channels, where they convolve"]
+    parameters: Annotated[Count, "that were learned"]
+    epochs: Annotated[list[TrainedEpoch], "all of them, those of earlier runs too"]
+    best_epoch: Annotated[Count, "whose weights are kept, by soft accuracy on held-out samples"]
+    test_accuracy: Annotated[Fraction | None, "of them, soft, on the test samples"]
+    spike_rate: Annotated[Rate, "mean output of a layer on the test samples, soft"]
+    assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
+    findings: Annotated[list[Finding], "what to know"]
     output: Annotated[str, "the file"]
 
 
@@ -235,4 +244,5 @@ class Commands(TypedDict, total=False):
     ]
     quantize: Annotated[Quantized, "the program"]
     simulate: Annotated[Simulated, "logits, predictions and counts"]
+    train: Annotated[Trained, "the epochs and the network that was kept"]
     verify: Annotated[Rechecked, "with --certificate, what was checked"]

@@ -5,11 +5,9 @@ fine-tune from the learned ε down to hard spikes). Without labels the soft netw
 probabilities take their place.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,19 @@ from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.calibration import calibration_values
-from ultralif_deploy.soft.checkpoint_file import read_tensors, save
+from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm, stop_growth
-from ultralif_deploy.soft.training import Epoch, EpochResult, fit, hold_out, real_inputs
+from ultralif_deploy.soft.training import (
+    Epoch,
+    EpochResult,
+    fit,
+    hold_out,
+    real_inputs,
+    run_identity,
+    unfinished_run,
+)
 
 LAST_FACTOR = 0.1
 """Factor of ε at the end of the soft part of the schedule."""
@@ -112,8 +118,10 @@ def fine_tune(
     if options.bits is not None:
         weights = weight_format(options.bits)
         quantizer = LoopQuantizer(weights, calibration_inputs(train, encoder))
-    identity = _identity(network, train, encoder, options)
-    resume = _resume(directory, identity, result) if directory is not None else None
+    identity = run_identity(network, (train,), encoder, options)
+    resume = None
+    if directory is not None:
+        resume = unfinished_run(directory / STATE_FILE, identity, result)
 
     def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
         if directory is not None:
@@ -160,28 +168,3 @@ def _predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.n
     blocks = encoder.blocks(samples.x)
     logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
     return torch.cat(logits).argmax(1).numpy()
-
-
-def _identity(network: SoftNetwork, train: Split, encoder: Encoder, options: AnnealOptions) -> str:
-    """SHA-256 of everything that determines the run."""
-    digest = hashlib.sha256()
-    for key, value in sorted(network.state_dict().items()):
-        digest.update(key.encode() + value.detach().numpy().tobytes())
-    digest.update(np.ascontiguousarray(train.x).tobytes())
-    if train.y is not None:
-        digest.update(np.ascontiguousarray(train.y).tobytes())
-    digest.update(json.dumps([asdict(options), encoder.as_dict()], sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _resume(directory: Path, identity: str, network: SoftNetwork) -> dict[str, Any] | None:
-    """Training state of an interrupted run of the same inputs, loaded into the network."""
-    path = directory / STATE_FILE
-    if not path.exists():
-        return None
-    content = read_tensors(path)
-    training = content.get("training")
-    if not isinstance(training, dict) or training.get("identity") != identity:
-        return None
-    network.load_state_dict(content["model_state_dict"])
-    return training

@@ -99,7 +99,8 @@ def save(
         content["training"] = dict(training)
     with written_whole(path) as temporary:
         try:
-            torch.save(content, temporary)
+            with temporary.open("wb") as file:  # torch writes a path's name into the file
+                torch.save(content, file)
         except RuntimeError as error:  # what torch raises on a full disk
             first = str(error).strip().splitlines()[0]
             raise UltralifError(f"{path}: cannot be written ({first})") from error

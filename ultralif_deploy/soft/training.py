@@ -1,9 +1,12 @@
 """One training loop, for soft training and for annealing; it can be interrupted at any epoch."""
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,9 +15,13 @@ from torch import Tensor, nn
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.schema.commands import EpochFigures
+from ultralif_deploy.schema.training import EpochFigures
+from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SHUFFLE, TRAIN_SPIKES = 1, 2
 """Streams of the seeded generators, apart from the test spikes' stream 0."""
@@ -73,8 +80,14 @@ OnEpoch = Callable[[EpochResult, dict[str, Any]], None]
 
 
 def constant_plan(epochs: int, learning_rate: float = 1e-3) -> list[Epoch]:
-    """Soft training at the learned ε, the released protocol (Adam, constant rate)."""
+    """Soft training at the learned ε and one learning rate."""
     return [Epoch(1.0, False, learning_rate)] * epochs
+
+
+def cosine_plan(epochs: int, learning_rate: float) -> list[Epoch]:
+    """Soft training at the learned ε; the rate falls along a cosine, as in the released code."""
+    falling = (0.5 * (1 + math.cos(math.pi * i / epochs)) for i in range(epochs))
+    return [Epoch(1.0, False, learning_rate * share) for share in falling]
 
 
 def hold_out(train: Split) -> tuple[Split, Split]:
@@ -171,6 +184,47 @@ def fit(
             result = EpochResult(index + 1, total / len(order), epsilon, soft, hard, rate)
             on_epoch(result, {"epochs_done": index + 1, "optimizer": optimizer.state_dict()})
     network.eval()
+
+
+def run_identity(
+    network: SoftNetwork, splits: Sequence[Split], encoder: Encoder, options: "DataclassInstance"
+) -> str:
+    """SHA-256 of everything that determines a run.
+
+    Args:
+        network: as it is before the run.
+        splits: samples that the run sees.
+        encoder: of the inputs.
+        options: of the run.
+    """
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode() + value.detach().numpy().tobytes())
+    for split in splits:
+        digest.update(np.ascontiguousarray(split.x).tobytes())
+        if split.y is not None:
+            digest.update(np.ascontiguousarray(split.y).tobytes())
+    settings = [asdict(network.architecture), asdict(options), encoder.as_dict()]
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def unfinished_run(path: Path, identity: str, network: SoftNetwork) -> dict[str, Any] | None:
+    """Training state of an interrupted run of this identity, its weights loaded into the network.
+
+    Args:
+        path: of the file that was written after the run's last finished epoch.
+        identity: by `run_identity`.
+        network: gets the weights; left as it is where None is returned.
+    """
+    if not path.exists():
+        return None
+    content = read_tensors(path)
+    training = content.get("training")
+    if not isinstance(training, dict) or training.get("identity") != identity:
+        return None
+    network.load_state_dict(content["model_state_dict"])
+    return training
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import second_order_description, soft_description
 from ultralif_deploy.sources.inputs import check_classes, open_data, settle_encoder
 from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
+from ultralif_deploy.sources.trajectories import read_trajectory
 
 SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
 """Neuron kinds whose integer models have two state words."""
@@ -57,7 +58,7 @@ def _soft(
         skip=settings.skip,
         stateless=settings.stateless,
         input_side=settings.input_side,
-        data_side=None if dataset is None else _side(dataset),
+        data_side=None if dataset is None else image_side(dataset),
         membrane=settings.membrane,
         spike_bits=settings.spike_bits,
     )
@@ -89,6 +90,7 @@ def _soft(
         lengths,
         table,
         settings.decay_bits,
+        trajectory=read_trajectory(path, loaded.settings),
     )
 
 
@@ -145,7 +147,7 @@ def _lengths(settings: Settings, neuron: str) -> tuple[WordLengths, Assumptions]
     return WordLengths(state.value, coefficients.value), Assumptions((state, coefficients))
 
 
-def _side(dataset: Dataset) -> int | None:
+def image_side(dataset: Dataset) -> int | None:
     """Height of square images [sample, …, height, width]; None for other samples."""
     shape = dataset.test.x.shape
     if channels_come_last(dataset.test.x):

@@ -14,6 +14,7 @@ from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.schema.commands import CheckpointContent, NetworkContent
+from ultralif_deploy.schema.training import TrainedEpoch
 from ultralif_deploy.sources.inputs import required
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Deployable:
         table: entries of the correction tables, where membranes are soft.
         decay_bits: of leaky models; None is as many as they need.
         delays: of connections, as the file means them.
+        trajectory: of the training, where the file holds it.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Deployable:
     table: int = DEFAULT_ENTRIES
     decay_bits: int | None = None
     delays: tuple[Delay, ...] = ()
+    trajectory: tuple[TrainedEpoch, ...] = ()
 
     @property
     def data(self) -> Dataset:

@@ -12,6 +12,8 @@ from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import EpochResult
 from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.steps.epochs import epoch_bar
+from ultralif_deploy.steps.training import stored_settings
 
 ANNEALED_FILE = "annealed.pt"
 
@@ -63,58 +65,34 @@ def anneal_network(
             f"{source.dataset.name}: no training samples to anneal with; expected x_train in the "
             "file, with y_train where labels are at hand (--epochs 0 needs none)"
         )
-    with progress.stage("anneal") as update:
-        epoch = 0
-        text = ""
+    state = None if directory is None else directory / STATE_FILE
+    with epoch_bar("anneal", progress, options.epochs, state) as bar:
 
         def after_epoch(result: EpochResult) -> None:
-            nonlocal epoch, text
-            epoch = result.epoch
-            text = describe_epoch(result, options.epochs)
-            update(epoch / options.epochs, text)
+            bar.epoch(result)
             if on_epoch is not None:
                 on_epoch(result)
 
-        try:
-            annealed = fine_tune(
-                network,
-                train,
-                source.encoder,
-                options,
-                directory=directory,
-                on_epoch=after_epoch,
-                on_batch=lambda share, loss: update((epoch + share) / options.epochs, text),
-            )
-        except KeyboardInterrupt as stop:
-            if directory is None or not (directory / STATE_FILE).exists():
-                raise
-            raise KeyboardInterrupt(
-                f"finished epochs are kept in {directory / STATE_FILE}; the same command goes on"
-            ) from stop
+        annealed = fine_tune(
+            network,
+            train,
+            source.encoder,
+            options,
+            directory=directory,
+            on_epoch=after_epoch,
+            on_batch=bar.batch,
+        )
     if options.epochs == 0:
         return annealed, "re-estimated without labels"
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
 
 
-def describe_epoch(result: EpochResult, epochs: int) -> str:
-    """One line of figures."""
-    return (
-        f"epoch {result.epoch}/{epochs}  loss {result.loss:.3f}  ε {result.epsilon:.3f}  "
-        f"soft {100 * result.soft_accuracy:.1f} %  hard {100 * result.hard_accuracy:.1f} %  "
-        f"spike rate {result.spike_rate:.3f}"
-    )
-
-
 def training_settings(source: Deployable) -> dict[str, str | int | float]:
     """What a checkpoint of ours stores beside the released format."""
-    encoder = source.encoder
     architecture = source.require_soft().architecture
     soft, bits = architecture.membrane == "soft", architecture.spike_bits
-    return {
-        "encoding": encoder.kind,
-        "timesteps": encoder.timesteps,
-        "gain": encoder.gain,
-        "normalize": encoder.normalize,
-        **({"table": source.table} if soft else {}),
-        **({"spike_bits": bits} if bits > 1 else {}),
-    }
+    return (
+        stored_settings(source.encoder)
+        | ({"table": source.table} if soft else {})
+        | ({"spike_bits": bits} if bits > 1 else {})
+    )

@@ -23,12 +23,14 @@ from ultralif_deploy.report.html.record import (
     passes_section,
     placement_section,
 )
+from ultralif_deploy.report.html.training import training_section
 from ultralif_deploy.report.summary import ANSWERS, subject, summary, warnings
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.values import Verdict
 
 SECTIONS = (
     findings_section,
+    training_section,
     accuracy_section,
     layers_section,
     parameters_section,
@@ -44,7 +46,7 @@ SECTIONS = (
     assumed_section,
     again_section,
 )
-"""In the order of the page; each makes its part from the report."""
+"""In the order of the page; each makes its part from the report, or none."""
 
 
 VERDICT_STYLES: dict[Verdict, str] = {
@@ -68,7 +70,7 @@ def render_html(report: Report) -> str:
         style_of_verdict=VERDICT_STYLES[report["verdict"]],
         warnings=warnings(report),
         summary=summary(report),
-        sections=[section(report) for section in SECTIONS],
+        sections=[made for section in SECTIONS if (made := section(report)) is not None],
         report=report,
         style=style,
         script=script,

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ultralif_deploy.io.printable import shortened
-from ultralif_deploy.report.html.page import Figure, Mark, across, mark
+from ultralif_deploy.report.html.page import Figure, Mark, across, mark, number
 
 LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24
 """Pixels: a row's label, one track of it, the space after a row, the axis below."""
+
+
+LEFT, WIDE = 0.17, 0.77
+"""Shares of the width: left of the first point of a curve, and from it to the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,24 +212,11 @@ def curve(
         written: how a figure at the vertical axis is written.
     """
     known = [p.value for p in points if p.value is not None]
-    step = _round_step(max(max(known) - min(known), least) / 2)
-    first, last = math.floor(min(known) / step), math.ceil(max(known) / step)
-    low, high = first * step, max(last, first + 1) * step
-    top, bottom = 14.0, height - AXIS
+    level, marks = _vertical_axis(known, height, least, written)
 
     def at(index: int) -> str:
-        return across(0.17 + 0.77 * index / max(1, len(points) - 1))
+        return across(LEFT + WIDE * index / max(1, len(points) - 1))
 
-    def level(value: float) -> float:
-        return bottom - (bottom - top) * (value - low) / (high - low)
-
-    marks = []
-    for i in range(first, max(last, first + 1) + 1):
-        value, y = i * step, level(i * step)
-        marks += [
-            mark("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"),
-            mark("text", text=written(value), x=0, y=y - 4, class_="tick start"),
-        ]
     line = [(i, p) for i, p in enumerate(points) if p.style == points[0].style]
     for (i, before), (j, after) in pairwise(line):
         if before.value is not None and after.value is not None:
@@ -239,6 +230,89 @@ def curve(
             tip = mark("title", text=point.tip)
             y = level(point.value)
             marks.append(mark("circle", tip, r=5, class_=point.style, cx=at(i), cy=y))
+    return tuple(marks)
+
+
+def _vertical_axis(
+    values: Sequence[float], height: float, least: float, written: Callable[[float], str]
+) -> tuple[Callable[[float], float], list[Mark]]:
+    """Value to pixels from the figure's upper edge, and the axis with its figures.
+
+    Args:
+        values: that it holds.
+        height: of the figure, pixels.
+        least: that it spans, in the unit of the values.
+        written: how a figure is written.
+    """
+    step = _round_step(max(max(values) - min(values), least) / 2)
+    first, last = math.floor(min(values) / step), math.ceil(max(values) / step)
+    last = max(last, first + 1)
+    top, bottom = 14.0, height - AXIS
+
+    def level(value: float) -> float:
+        return bottom - (bottom - top) * (value - first * step) / ((last - first) * step)
+
+    marks = []
+    for i in range(first, last + 1):
+        value, y = i * step, level(i * step)
+        marks += [
+            mark("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"),
+            mark("text", text=written(value), x=0, y=y - 4, class_="tick start"),
+        ]
+    return level, marks
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values at equal distances, with their name and CSS class."""
+
+    name: str
+    values: tuple[float, ...]
+    style: str
+
+
+def traces(
+    series: Sequence[Series], height: float, least: float, written: Callable[[float], str]
+) -> tuple[Mark, ...]:
+    """Lines over one horizontal axis, which counts from 1; a dot ends each.
+
+    Args:
+        series: all of one length.
+        height: of the figure, pixels.
+        least: that the vertical axis spans, in the unit of the values.
+        written: how a figure at the vertical axis is written.
+    """
+    level, marks = _vertical_axis([v for s in series for v in s.values], height, least, written)
+    last = len(series[0].values)
+    step = max(1, round(_round_step(last / 5)))
+    ticks = (1, *range(step if step > 1 else 2, last + 1, step))
+
+    def share(place: float) -> float:
+        return (place - 1) / max(1, last - 1)
+
+    for tick in ticks:
+        x = across(LEFT + WIDE * share(tick))
+        marks.append(mark("text", text=str(tick), x=x, y=height - 8, class_="tick middle"))
+    for one in series:
+        tip = mark("title", text=one.name)
+        path = [
+            f"{number(1000 * share(i))},{number(level(v))}" for i, v in enumerate(one.values, 1)
+        ]
+        drawn = mark("polyline", tip, points=" ".join(path), class_=f"trace {one.style}")
+        marks.append(
+            mark(
+                "svg",
+                drawn,
+                x=across(LEFT),
+                y=0,
+                width=across(WIDE),
+                height=height,
+                viewBox=f"0 0 1000 {number(height)}",
+                preserveAspectRatio="none",
+            )
+        )
+        end = across(LEFT + WIDE * share(last))
+        marks.append(mark("circle", tip, r=4, class_=one.style, cx=end, cy=level(one.values[-1])))
     return tuple(marks)
 
 

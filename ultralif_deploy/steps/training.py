@@ -1,0 +1,214 @@
+"""Training a soft network from its first epoch, with progress; a run that was stopped goes on.
+
+Adam, cross-entropy, a learning rate that falls along a cosine and λ times the mean spike rate, as
+in the released code. There the weights of the best epoch on the test samples are kept; here those
+of the best epoch on held-out training samples are, so that the test samples decide nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ultralif_deploy.data import Split
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.schema.commands import Trained, TrainingState
+from ultralif_deploy.schema.training import TrainedEpoch
+from ultralif_deploy.soft.anneal import calibration_inputs
+from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, save
+from ultralif_deploy.soft.loop_quantization import LoopQuantizer
+from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.training import (
+    EpochResult,
+    cosine_plan,
+    fit,
+    hold_out,
+    real_inputs,
+    run_identity,
+    unfinished_run,
+)
+from ultralif_deploy.sources.trajectories import KEY, read_trajectory
+from ultralif_deploy.steps.epochs import epoch_bar
+from ultralif_deploy.steps.untrained import TrainOptions, Untrained
+
+TRAINED_FILE, STATE_FILE = "trained.pt", "train-state.pt"
+IDENTITY = "identity"
+
+
+def train_network(
+    source: Untrained, options: TrainOptions, directory: Path, progress: Progress
+) -> TrainingState:
+    """Train, and write `trained.pt`; nothing is done where this very run has written it.
+
+    Args:
+        source: what to train.
+        options: how.
+        directory: for `trained.pt` and what is needed to go on after a stop.
+        progress: shows every epoch.
+
+    Returns:
+        Whether all epochs ran now, those that were left, or none: a `state` of `Trained`.
+
+    Raises:
+        UltralifError: too few samples, a loss that is not finite.
+    """
+    network = SoftNetwork(source.architecture, source.encoder.seed)
+    identity = run_identity(network, (source.train, source.test), source.encoder, options)
+    path, state_path = directory / TRAINED_FILE, directory / STATE_FILE
+    if path.exists() and _identity_of(path) == identity:
+        return "finished before"
+    fitting, held = hold_out(source.train)
+    quantizer = None
+    if options.bits is not None:
+        calibration = calibration_inputs(source.train, source.encoder)
+        quantizer = LoopQuantizer(weight_format(options.bits), calibration)
+    resume = unfinished_run(state_path, identity, network)
+    run = _Run(network, source.encoder, state_path, identity, resume)
+    with epoch_bar("train", progress, options.epochs, state_path, run.done) as bar:
+
+        def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
+            run.keep(figures, state)
+            bar.epoch(figures)
+
+        fit(
+            network,
+            fitting,
+            source.encoder,
+            cosine_plan(options.epochs, options.learning_rate),
+            watch=held,
+            batch_size=options.batch_size,
+            sparsity=options.sparsity,
+            quantizer=quantizer,
+            resume=resume,
+            on_epoch=after_epoch,
+            on_batch=bar.batch,
+        )
+    network.load_state_dict(run.best["weights"])
+    if quantizer is not None:
+        quantizer.snap(network)
+    record = {"epoch": run.best["epoch"], **released_record(network, source.test, source.encoder)}
+    settings = stored_settings(source.encoder) | {KEY: run.trajectory, IDENTITY: identity}
+    save(path, network, record, settings)
+    state_path.unlink(missing_ok=True)
+    return "trained" if resume is None else "resumed"
+
+
+def trained_content(path: Path, source: Untrained, state: TrainingState) -> Trained:
+    """What `train` tells of the file that it wrote, now or before.
+
+    Args:
+        path: of the file.
+        source: what was trained.
+        state: by `train_network`.
+    """
+    loaded = load(path, data_side=source.architecture.side or None)
+    architecture = loaded.network.architecture
+    return {
+        "state": state,
+        "architecture": architecture.name,
+        "widths": list(architecture.channels or architecture.widths),
+        "parameters": sum(p.numel() for p in loaded.network.parameters()),
+        "epochs": list(read_trajectory(path, loaded.settings)),
+        "best_epoch": loaded.record["epoch"],
+        "test_accuracy": loaded.record.get("best_acc"),
+        "spike_rate": loaded.record["spike_rate"],
+        "assumed": source.assumptions.as_dict(),
+        "findings": [finding.as_dict() for finding in source.assumptions.findings],
+        "output": str(path),
+    }
+
+
+class _Run:
+    """What a run keeps beside weights and optimizer: its trajectory and its best epoch."""
+
+    def __init__(
+        self,
+        network: SoftNetwork,
+        encoder: Encoder,
+        path: Path,
+        identity: str,
+        resume: dict[str, Any] | None,
+    ) -> None:
+        self.network, self.encoder, self.path, self.identity = network, encoder, path, identity
+        self.trajectory: list[TrainedEpoch] = [] if resume is None else resume[KEY]
+        self.best: dict[str, Any] = {"accuracy": -1.0} if resume is None else resume["best"]
+
+    @property
+    def done(self) -> int:
+        """Finished epochs."""
+        return len(self.trajectory)
+
+    def keep(self, figures: EpochResult, state: dict[str, Any]) -> None:
+        """Write what is needed to go on after this epoch."""
+        epsilons = {
+            stage.name: float(torch.as_tensor(stage.neuron.temperature()).detach().double().mean())
+            for stage in self.network.stages()
+            if stage.neuron is not None
+        }
+        self.trajectory.append({**figures.as_dict(), "epsilons": epsilons})
+        if figures.soft_accuracy > self.best["accuracy"]:
+            weights = {k: v.clone() for k, v in self.network.state_dict().items()}
+            self.best = {
+                "accuracy": figures.soft_accuracy,
+                "epoch": figures.epoch,
+                "weights": weights,
+            }
+        training = {**state, IDENTITY: self.identity, KEY: self.trajectory, "best": self.best}
+        record = {"epoch": figures.epoch}
+        save(self.path, self.network, record, stored_settings(self.encoder), training)
+
+
+def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
+    """What a checkpoint of ours stores of its inputs beside the released format."""
+    return {
+        "encoding": encoder.kind,
+        "timesteps": encoder.timesteps,
+        "gain": encoder.gain,
+        "normalize": encoder.normalize,
+    }
+
+
+@torch.no_grad()
+def released_record(network: SoftNetwork, test: Split, encoder: Encoder) -> dict[str, float | None]:
+    """What the released code stores of the kept epoch, on the test samples.
+
+    Args:
+        network: in evaluation mode.
+        test: samples; without labels there is no accuracy.
+        encoder: of the inputs.
+    """
+    correct, rate = 0, 0.0
+    for where, values in encoder.blocks(test.x):
+        trace = network(real_inputs(encoder, values))
+        rate += float(trace.output_rate(network.architecture.skip)) * len(trace.logits)
+        if test.y is not None:
+            correct += int((trace.logits.argmax(1).numpy() == test.y[where]).sum())
+    rate /= len(test.x)
+    return {
+        "best_acc": None if test.y is None else correct / len(test.x),
+        "spike_rate": rate,
+        "energy_proxy": rate * encoder.timesteps,
+        "tau": _mean_tau(network),
+    }
+
+
+def _mean_tau(network: SoftNetwork) -> float:
+    """Decay per timestep, the mean over the populations."""
+    decays = []
+    for stage in network.stages():
+        if stage.neuron is not None:
+            neuron: Any = stage.neuron  # it has one of both
+            logarithmic = hasattr(neuron, "log_tau")
+            decay = torch.as_tensor(neuron.log_tau() if logarithmic else neuron.tau()).double()
+            decays.append((decay.exp() if logarithmic else decay).mean())
+    return float(torch.stack(decays).mean())
+
+
+def _identity_of(path: Path) -> str | None:
+    """Which run wrote a checkpoint; None where it was not `train`."""
+    settings = read_tensors(path).get(SETTINGS_KEY)
+    found = settings.get(IDENTITY) if isinstance(settings, dict) else None
+    return found if isinstance(found, str) else None
