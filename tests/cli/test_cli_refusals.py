@@ -5,11 +5,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 import torch
 
 from support.commands import DEMO, array_of, refused, ultralif
+from ultralif_deploy.cli.commands import main
+from ultralif_deploy.cli.options import Finite
 from ultralif_deploy.data import loading
 
 
@@ -245,3 +248,22 @@ def test_adalif_deploys_with_its_word_lengths(tmp_path: Path) -> None:
     assert result["program"]["populations"][0]["neuron"] == "AdaLIF"
     run = ("simulate", out / "program.nir", "--data", "digits", "--limit", 10, "--json")
     assert ultralif(*run).json() == ultralif(*run, "--on", "reference").json()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_options_take_finite_numbers_alone(number: str, tmp_path: Path) -> None:
+    """Every option that takes a number, wherever it stands."""
+    taken = [
+        (command, option)
+        for command in main.commands.values()
+        for option in command.params
+        if isinstance(option.type, click.types.FloatParamType)
+    ]
+    assert len(taken) > 20
+    for command, option in taken:
+        assert isinstance(option.type, Finite), (command.name, option.name)
+        with pytest.raises(click.ClickException, match="expected a finite number"):
+            option.type.convert(number, option, None)
+    line = refused("anneal", DEMO, "--data", "digits", "--learning-rate", number, "-o", tmp_path)
+    assert line == f"Error: learning rate = {float(number)}; expected a finite number"
+    assert list(tmp_path.iterdir()) == []

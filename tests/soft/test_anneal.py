@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ultralif_deploy.quantization.calibration import CALIBRATION_SAMPLES, calibr
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.soft import checkpoint_file
 from ultralif_deploy.soft.anneal import (
     STATE_FILE,
     AnnealOptions,
@@ -406,3 +408,13 @@ def test_the_last_tenth_is_held_out():
     fitting, held = hold_out(digits(205))
     assert (len(fitting.x), len(held.x)) == (185, 20)
     assert CALIBRATION_SAMPLES == 500
+
+
+def test_a_network_that_diverged_is_not_written(tmp_path: Path):
+    network = SoftNetwork(Architecture((4, 3, 2), "ultratplif"))
+    with torch.no_grad():
+        network.get_parameter("fc1.weight")[0, 0] = float("nan")
+    path = tmp_path / "annealed.pt"
+    with pytest.raises(UltralifError, match=r"fc1\.weight became NaN or infinite; nothing is writ"):
+        checkpoint_file.save(path, network, {}, {})
+    assert not path.exists()

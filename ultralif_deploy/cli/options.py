@@ -1,5 +1,6 @@
 """Options that several commands share, spelled the same everywhere."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,32 @@ READ_OUTS = ("spikes", "membrane")
 DECAY_BITS = (12, 24)
 
 
+class _BadNumber(click.ClickException):
+    """Ends the command in one line, as bad input does everywhere."""
+
+    exit_code = 2
+
+
+class Finite(click.FloatRange):
+    """A number that is neither nan nor infinite, in a range where one is given."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or an error of one line that names the option."""
+        number: float = click.FLOAT.convert(value, param, ctx)
+        if not math.isfinite(number):
+            name = "" if param is None else f"{param.opts[0].lstrip('-').replace('-', ' ')} = "
+            raise _BadNumber(f"{name}{number}; expected a finite number")
+        in_range: float = super().convert(value, param, ctx)
+        return in_range
+
+
+FINITE = Finite()
+
+
 def _stack(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         for option in reversed(options):
@@ -79,15 +106,15 @@ data_options = _stack(
         "all deviations.",
     ),
     click.option("--encoding", type=click.Choice(ENCODINGS), help="How samples become inputs."),
-    click.option("--gain", type=float, help="Spike probability of a full pixel in rate coding."),
+    click.option("--gain", type=FINITE, help="Spike probability of a full pixel in rate coding."),
     click.option("--timesteps", type=int, help="Timesteps T of one inference."),
     click.option("--seed", type=int, help="Seed of the Bernoulli spikes and of training."),
     click.option("--limit", type=int, metavar="N", help="Use the first N test samples."),
 )
 
 network_options = _stack(
-    click.option("--theta", type=float, help="Firing threshold θ (not in released files)."),
-    click.option("--tau", type=float, help="Decay τ, for neurons that do not learn it."),
+    click.option("--theta", type=FINITE, help="Firing threshold θ (not in released files)."),
+    click.option("--tau", type=FINITE, help="Decay τ, for neurons that do not learn it."),
     click.option(
         "--neuron",
         type=click.Choice(NEURONS),
@@ -141,7 +168,7 @@ model_options = _stack(
 )
 
 nir_options = _stack(
-    click.option("--dt", type=float, metavar="SECONDS", help="Timestep of another tool's NIR."),
+    click.option("--dt", type=FINITE, metavar="SECONDS", help="Timestep of another tool's NIR."),
     click.option(
         "--reset",
         type=click.Choice(RESETS),
@@ -176,7 +203,7 @@ nir_options = _stack(
     ),
     click.option(
         "--min-membrane",
-        type=float,
+        type=FINITE,
         metavar="V",
         help="Lower bound of its membrane potentials after the reset (Sinabs).",
     ),
@@ -208,7 +235,7 @@ skip_pass_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
 gap_option = click.option(
     "--max-gap",
-    type=float,
+    type=FINITE,
     metavar="POINTS",
     help="Exit 1 when soft minus integer accuracy is larger, in percentage points.",
 )
@@ -252,14 +279,14 @@ device_option = click.option(
 loss_options = _stack(
     click.option(
         "--learning-rate",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         default=1e-3,
         show_default=True,
         help="Of Adam, at the start.",
     ),
     click.option(
         "--sparsity",
-        type=click.FloatRange(min=0),
+        type=Finite(min=0),
         default=0.0,
         show_default=True,
         metavar="LAMBDA",

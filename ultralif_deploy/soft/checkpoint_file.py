@@ -74,7 +74,15 @@ def save(
         record: best_acc, epoch, spike_rate, energy_proxy, eps and tau of the released format.
         settings: plain values that the released format lacks: encoding, gain, timesteps …
         training: optimizer state of an unfinished run, so that it can go on.
+
+    Raises:
+        UltralifError: a parameter is NaN or infinite, as after a run that diverged.
     """
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise UltralifError(
+                f"{path}: {key} became NaN or infinite; nothing is written, lower the learning rate"
+            )
     architecture = network.architecture
     content: dict[str, Any] = {
         "model_state_dict": network.state_dict(),
