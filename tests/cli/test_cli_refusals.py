@@ -12,7 +12,7 @@ import torch
 
 from support.commands import DEMO, array_of, refused, ultralif
 from ultralif_deploy.cli.commands import main
-from ultralif_deploy.cli.options import Finite
+from ultralif_deploy.cli.options import Finite, FiniteRange
 from ultralif_deploy.data import loading
 
 
@@ -261,7 +261,7 @@ def test_options_take_finite_numbers_alone(number: str, tmp_path: Path) -> None:
     ]
     assert len(taken) > 20
     for command, option in taken:
-        assert isinstance(option.type, Finite), (command.name, option.name)
+        assert isinstance(option.type, Finite | FiniteRange), (command.name, option.name)
         with pytest.raises(click.ClickException, match="expected a finite number"):
             option.type.convert(number, option, None)
     line = refused("anneal", DEMO, "--data", "digits", "--learning-rate", number, "-o", tmp_path)

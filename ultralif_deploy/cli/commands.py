@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.group(cls=running.Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ultralif-deploy")
 def main() -> None:
-    """Turn a trained UltraLIF network into a proved integer spiking program.
+    """Turn a trained spiking network into an integer program that every back end runs alike.
 
     Example: ultralif deploy checkpoint.pt --data digits --anneal -o out
     """
@@ -49,7 +49,7 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.bits_option
 @options.decay_bits_option
 @options.strict_option
-@click.option("--anneal", is_flag=True, help="Anneal first, with the data's training samples.")
+@click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
 @options.anneal_options
 @options.gap_option
 @options.certify_option
@@ -75,7 +75,10 @@ def deploy(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Checkpoint to integer program, proved, measured and exported.
+    """Make a proved and measured integer program.
+
+    Takes a checkpoint or a NIR file. Writes program.nir, report.html, report.json, energy.csv,
+    certificate.json, vectors.npz, the exported formats, and with --anneal also annealed.pt.
 
     Example: ultralif deploy ultratplif_T10_seed0.pt --data digits --anneal -o out
     """
@@ -106,8 +109,9 @@ def deploy(
 def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
     """Show what a checkpoint, a NIR file or a program holds.
 
-    What a file does not say is marked with where it comes from: option, file name or default.
-    What would be stored of every parameter with so many bits stands beside what is meant.
+    Settings that the file does not hold are marked with their source: option, file name or
+    default. For each parameter, a table compares the intended value with the value that would be
+    stored with --bits.
 
     Examples: ultralif inspect ultratplif2_bn_T6_seed11.pt --theta 0;
     ultralif inspect model.nir --dt 0.001
@@ -135,8 +139,10 @@ def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
 @options.model_options
 @options.nir_options
 @options.anneal_options
-@click.option("--bits", type=click.Choice(options.BITS), help="Quantize in the loop to this.")
-@click.option("--unlabelled", is_flag=True, help="Leave labels unused: imitate the soft network.")
+@click.option("--bits", type=click.Choice(options.BITS), help="Train with weights of so many bits.")
+@click.option(
+    "--unlabelled", is_flag=True, help="Ignore the labels and imitate the soft network instead."
+)
 @options.output_option("ultralif-out")
 @options.json_option
 def anneal(
@@ -152,7 +158,7 @@ def anneal(
 ) -> None:
     """Anneal ε to 0 and write annealed.pt.
 
-    An interrupted run goes on where it stopped.
+    After an interruption, the same command continues where it stopped.
 
     Example: ultralif anneal checkpoint.pt --data digits --epochs 20 --bits 4 -o out
     """
@@ -186,10 +192,10 @@ def quantize(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Quantize a checkpoint or a NIR file; writes program.nir.
+    """Quantize a checkpoint or a NIR file and write program.nir.
 
-    A checkpoint is hardened first, as it is. With --data the clipping of the weights is chosen on
-    its training samples.
+    A checkpoint is hardened without annealing. With --data, the training samples decide how the
+    weights are scaled.
 
     Examples: ultralif quantize annealed.pt --data digits --bits 4 -o out;
     ultralif quantize model.nir --timesteps 100 -o out
@@ -209,19 +215,19 @@ def quantize(
     default="nir",
     show_default=True,
     metavar="NAME[,NAME]",
-    help=f"Forms to write: {', '.join(('nir', *options.EXPORTERS))}.",
+    help=f"Formats to write: {', '.join(('nir', *options.EXPORTERS))}.",
 )
 @click.option(
     "--flavour",
     type=click.Choice(options.FLAVOURS),
     default="lif",
     show_default=True,
-    help="How NIR says a threshold unit.",
+    help="NIR node that stands for a threshold unit.",
 )
 @options.output_option("ultralif-out")
 @options.json_option
 def export(program: Path, targets: str, flavour: str, output: Path, as_json: bool) -> None:
-    """Write a program in the form that other tools read.
+    """Write a program in formats that other tools read.
 
     Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
     """
@@ -243,14 +249,14 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     type=click.Choice(options.BACK_ENDS),
     default="fast",
     show_default=True,
-    help="Simulator, or what runs an exported form.",
+    help="Back end that runs the program: a simulator, or an exported format.",
 )
 @options.lava_option
 @options.json_option
 def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
-    """Run a program on data: logits, accuracy and event counts.
+    """Run a program on data.
 
-    Another tool's NIR file is quantized first.
+    Shows logits, accuracy and event counts. A NIR file of another tool is quantized first.
 
     Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
     """
@@ -267,7 +273,7 @@ def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **gi
     "--certificate",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Check a certificate again instead.",
+    help="Check this certificate again, instead of a CHECKPOINT.",
 )
 @options.data_options
 @options.model_options
@@ -294,11 +300,12 @@ def verify(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Measure soft, hard and integer; prove the back ends equal.
+    """Measure what was lost, and prove that back ends agree.
 
-    A NIR file of another tool is measured float against integer. Leaves program.nir,
-    certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate,
-    runs everything that a certificate claims again.
+    Compares the soft network, the hard network and the integer program on the same spikes; of a
+    NIR file of another tool, the float network and the integer program. Writes program.nir,
+    certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate, it
+    runs again everything that a certificate claims.
 
     Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
     ultralif verify model.nir --data spikes.npz -o out;
@@ -332,10 +339,10 @@ def verify(
 @click.argument("second", type=click.Path(path_type=Path))
 @options.json_option
 def compare(first: Path, second: Path, as_json: bool) -> None:
-    """Put two deployments side by side.
+    """Show two deployments side by side.
 
-    Accuracy, spike rates, operations, energy and sizes. FIRST and SECOND are report.json files, or
-    the directories that hold them (-o of deploy and verify); differences are second minus first.
+    Compares accuracy, spike rates, operations, energy and sizes. FIRST and SECOND are report.json
+    files, or directories that deploy or verify wrote (-o). Differences are second minus first.
 
     Example: ultralif compare eight-bits four-bits
     """
@@ -350,9 +357,9 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
 @options.lava_option
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Say which back ends can run here.
+    """Show which back ends can run on this machine.
 
-    For each that cannot, the line that installs what is missing.
+    For each back end that cannot run, it prints the command that installs what is missing.
 
     Example: ultralif doctor
     """
@@ -371,9 +378,9 @@ def doctor(as_json: bool) -> None:
 @options.device_option
 @options.json_option
 def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
-    """Count a program's events on data and estimate joules.
+    """Count events on data and estimate the energy.
 
-    Devices' constants are published ones, each with its source. Another tool's NIR file is
+    All constants of devices are published, each with its source. A NIR file of another tool is
     quantized first.
 
     Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45

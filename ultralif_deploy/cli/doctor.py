@@ -1,4 +1,4 @@
-"""What can run here, and what is missing for the rest."""
+"""Which back ends can run on this machine, and what is missing for the others."""
 
 from importlib.metadata import version
 
@@ -7,7 +7,7 @@ from ultralif_deploy.verify.backends import BACK_ENDS
 
 
 def diagnosis() -> Diagnosis:
-    """Per back end whether it can run, the tool that is missing and the line that installs it."""
+    """For each back end: whether it can run, which tool is missing, and how to install it."""
     states: dict[str, BackEndState] = {}
     for name, back_end in BACK_ENDS.items():
         missing = back_end.missing()

@@ -63,8 +63,26 @@ class _BadNumber(click.ClickException):
     exit_code = 2
 
 
-class Finite(click.FloatRange):
-    """A number that is neither nan nor infinite, in a range where one is given."""
+def _finite(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    number: float = click.FLOAT.convert(value, param, ctx)
+    if not math.isfinite(number):
+        name = "" if param is None else f"{param.opts[0].lstrip('-').replace('-', ' ')} = "
+        raise _BadNumber(f"{name}{number}; expected a finite number")
+    return number
+
+
+class Finite(click.types.FloatParamType):
+    """A number that is neither nan nor infinite."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or an error of one line that names the option."""
+        return _finite(value, param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """The same in a range."""
 
     name = "float"
 
@@ -72,12 +90,8 @@ class Finite(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """The number, or an error of one line that names the option."""
-        number: float = click.FLOAT.convert(value, param, ctx)
-        if not math.isfinite(number):
-            name = "" if param is None else f"{param.opts[0].lstrip('-').replace('-', ' ')} = "
-            raise _BadNumber(f"{name}{number}; expected a finite number")
-        in_range: float = super().convert(value, param, ctx)
-        return in_range
+        number: float = super().convert(_finite(value, param, ctx), param, ctx)
+        return number
 
 
 FINITE = Finite()
@@ -97,49 +111,53 @@ program_argument = click.argument("program", type=click.Path(path_type=Path))
 
 data_options = _stack(
     click.option(
-        "--data", metavar="FILE.npz|digits", help="Data: an .npz file, or the embedded digits."
+        "--data", metavar="FILE.npz|digits", help="Data set: an .npz file, or the embedded digits."
     ),
     click.option(
         "--normalize",
         metavar="NAME|MEAN,STD",
-        help=f"Pixel normalization: {', '.join(NORMALIZATIONS)}, or numbers, all means and then "
-        "all deviations.",
+        help=f"Pixel normalization: {', '.join(NORMALIZATIONS)}, or numbers: the means of all "
+        "channels, then their standard deviations.",
     ),
     click.option("--encoding", type=click.Choice(ENCODINGS), help="How samples become inputs."),
-    click.option("--gain", type=FINITE, help="Spike probability of a full pixel in rate coding."),
-    click.option("--timesteps", type=int, help="Timesteps T of one inference."),
-    click.option("--seed", type=int, help="Seed of the Bernoulli spikes and of training."),
+    click.option("--gain", type=FINITE, help="Spike probability of a pixel of 1 in rate coding."),
+    click.option("--timesteps", type=int, help="Number of timesteps T of one inference."),
+    click.option("--seed", type=int, help="Seed of the random input spikes and of training."),
     click.option("--limit", type=int, metavar="N", help="Use the first N test samples."),
 )
 
 network_options = _stack(
-    click.option("--theta", type=FINITE, help="Firing threshold θ (not in released files)."),
-    click.option("--tau", type=FINITE, help="Decay τ, for neurons that do not learn it."),
+    click.option("--theta", type=FINITE, help="Firing threshold θ, if the file does not hold it."),
+    click.option("--tau", type=FINITE, help="Decay τ of neurons that do not learn it."),
     click.option(
         "--neuron",
         type=click.Choice(NEURONS),
         metavar="KIND",
-        help="Neuron kind, by the authors' key: ultratlif, ultratplif, ultradlif, lif, …",
+        help="Neuron kind, named as in the authors' code: ultratlif, ultratplif, ultradlif, lif, …",
     ),
     click.option(
-        "--skip/--no-skip", default=None, help="Residual connections (not in released files)."
+        "--skip/--no-skip",
+        default=None,
+        help="Whether there are residual connections, if the file does not hold it.",
     ),
     click.option(
         "--stateless/--stateful",
         default=None,
-        help="Whether a ConvSNN resets its membranes at every timestep (not in released files).",
+        help="Whether a ConvSNN resets its membrane potentials at every timestep, if the file does "
+        "not hold it.",
     ),
 )
 
 model_options = _stack(
     network_options,
     click.option(
-        "--input-side", type=int, help="Height and width of a convolutional network's images."
+        "--input-side", type=int, help="Height and width of the images of a convolutional network."
     ),
     click.option(
         "--membrane",
         type=click.Choice(MEMBRANES),
-        help="Of UltraLIF kinds: hard goes to a maximum, soft keeps its ε beside hard spikes.",
+        help="Membrane of UltraLIF neurons: hard makes it a maximum, soft keeps the soft maximum "
+        "with its ε. Spikes are hard in both.",
     ),
     click.option(
         "--spike-bits",
@@ -151,7 +169,7 @@ model_options = _stack(
         "--table",
         type=click.IntRange(1, 4096),
         metavar="N",
-        help="Entries of the table that corrects a soft membrane's maximum.",
+        help="Entries of the table that turns a maximum into a soft maximum (--membrane soft).",
     ),
     click.option(
         "--state-bits",
@@ -163,55 +181,62 @@ model_options = _stack(
         "--coefficient-bits",
         type=click.IntRange(1, 20),
         metavar="N",
-        help="Fraction bits of their coefficients.",
+        help="Fraction bits of the coefficients of second-order neurons.",
     ),
 )
 
 nir_options = _stack(
-    click.option("--dt", type=FINITE, metavar="SECONDS", help="Timestep of another tool's NIR."),
+    click.option(
+        "--dt", type=FINITE, metavar="SECONDS", help="Timestep of another tool's NIR file."
+    ),
     click.option(
         "--reset",
         type=click.Choice(RESETS),
         metavar="MODE",
-        help="Reset in another tool's NIR: value, subtract, none, late-value, …",
+        help="How the neurons of a NIR file reset: value, subtract, none, late-value, …",
     ),
     click.option(
         "--discretization",
         type=click.Choice(DISCRETIZATIONS),
-        help="How its differential equations become steps.",
+        help="How the differential equations of a NIR file become timesteps.",
     ),
     click.option(
         "--fires",
         type=click.Choice(FIRING),
-        help="Whether its neurons fire above their threshold (v > θ) or at it (v ≥ θ).",
+        help="Whether the neurons of a NIR file fire above their threshold (v > θ) or already at "
+        "it (v ≥ θ).",
     ),
     click.option(
         "--synapse",
         type=click.Choice(SYNAPSES),
-        help="Whether its inputs are currents into a synapse or pulses (Norse, Rockpool).",
+        help="Whether the inputs of synapses in a NIR file are currents, or pulses as in Norse and "
+        "Rockpool.",
     ),
     click.option(
         "--read-out",
         type=click.Choice(READ_OUTS),
-        help="Whether its last neurons are read by their spikes or by their membrane.",
+        help="Whether the last neurons of a NIR file give their spikes or their membrane "
+        "potentials.",
     ),
     click.option(
         "--max-spikes",
         type=click.IntRange(1, 255),
         metavar="N",
-        help="Most spikes of a neuron in one timestep (Sinabs, Rockpool); more than 1 subtract.",
+        help="Most spikes of a neuron of a NIR file in one timestep (Sinabs, Rockpool). More than "
+        "1 needs --reset subtract.",
     ),
     click.option(
         "--min-membrane",
         type=FINITE,
         metavar="V",
-        help="Lower bound of its membrane potentials after the reset (Sinabs).",
+        help="Lower bound of the membrane potentials of a NIR file after the reset (Sinabs).",
     ),
 )
 strict_option = click.option(
     "--strict",
     is_flag=True,
-    help="Refuse to guess what changes the result; exit 1 unless the verdict is yes.",
+    help="Stop instead of guessing where a guess changes the result. Exit with 1 unless the "
+    "verdict is yes.",
 )
 
 bits_option = click.option(
@@ -221,23 +246,29 @@ decay_bits_option = click.option(
     "--decay-bits",
     type=click.IntRange(*DECAY_BITS),
     metavar="N",
-    help="Fraction bits of leaky membranes' decays, 12 to 24; as many as needed unless given. "
-    "12 keeps decays and membranes to Loihi's registers.",
+    help="Fraction bits of the decays of leaky neurons. The default is as many as needed. "
+    "With 12, decays and membrane potentials fit Loihi's registers.",
 )
 foreign_bits_option = click.option(
     "--bits",
     type=click.Choice(BITS),
-    help="Bits per weight of another tool's NIR; 8 unless given.",
+    help="Bits per weight, if the file is another tool's NIR. The default is 8.",
 )
 skip_pass_option = click.option(
-    "--skip-pass", "skip_passes", multiple=True, type=click.Choice(PASSES), help="Leave a pass out."
+    "--skip-pass",
+    "skip_passes",
+    multiple=True,
+    type=click.Choice(PASSES),
+    help="Skip this pass. May be given several times.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
 gap_option = click.option(
     "--max-gap",
     type=FINITE,
     metavar="POINTS",
-    help="Exit 1 when soft minus integer accuracy is larger, in percentage points.",
+    help="Exit with 1 if soft accuracy minus integer accuracy is larger, in percentage points.",
 )
 certify_option = click.option(
     "--certify",
@@ -245,13 +276,13 @@ certify_option = click.option(
     default=200,
     show_default=True,
     metavar="N",
-    help="Samples compared spike for spike.",
+    help="Number of samples on which every spike is compared.",
 )
 back_ends_option = click.option(
     "--on",
     "back_ends",
     metavar="NAME[,NAME]",
-    help=f"Back ends to compare; all that can run here unless given ({', '.join(BACK_ENDS)}).",
+    help=f"Back ends to compare: {', '.join(BACK_ENDS)}. The default is all that can run here.",
 )
 
 
@@ -267,26 +298,27 @@ lava_option = click.option(
     metavar="PATH",
     expose_value=False,
     callback=_set_lava_python,
-    help="Python that can import Lava; also from ULTRALIF_LAVA_PYTHON.",
+    help="Python interpreter that can import Lava. The environment variable ULTRALIF_LAVA_PYTHON "
+    "sets it too.",
 )
 device_option = click.option(
     "--device",
     default="cmos45,lemaire2022,yan2024,step,loihi1,loihi1-sanafe,paper-proxy",
     show_default=True,
     metavar="NAME[,NAME]",
-    help="Devices with their energy models, by name or as .toml files.",
+    help="Devices whose energy is estimated: names, or paths of .toml files.",
 )
 loss_options = _stack(
     click.option(
         "--learning-rate",
-        type=Finite(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=1e-3,
         show_default=True,
         help="Of Adam, at the start.",
     ),
     click.option(
         "--sparsity",
-        type=Finite(min=0),
+        type=FiniteRange(min=0),
         default=0.0,
         show_default=True,
         metavar="LAMBDA",
@@ -299,21 +331,37 @@ anneal_options = _stack(
         type=click.IntRange(min=0),
         default=20,
         show_default=True,
-        help="A third with falling ε, the rest straight-through; 0 re-estimates without labels.",
+        help="Passes over the training samples: ε falls in the first third, and the rest trains "
+        "hard spikes with a straight-through gradient. 0 trains nothing and re-estimates batch "
+        "norm and thresholds, without labels.",
     ),
-    loss_options,
+    click.option(
+        "--learning-rate",
+        type=FiniteRange(min=0, min_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Learning rate of Adam at the start.",
+    ),
+    click.option(
+        "--sparsity",
+        type=FiniteRange(min=0),
+        default=0.0,
+        show_default=True,
+        metavar="LAMBDA",
+        help="Weight of a penalty on the mean spike rate.",
+    ),
 )
 
 
 class _Directory(click.Path):
-    """A path that is not empty, as an unset variable of a shell is."""
+    """A path that may not be empty. An unset variable of a shell gives an empty one."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The path.
+        """Return the path.
 
         Args:
-            value: what the command line gives.
-            param: click's option, which its error names.
+            value: the value on the command line.
+            param: click's option, named in errors.
             ctx: click's context of the command.
         """
         if value == "":

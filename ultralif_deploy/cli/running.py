@@ -1,4 +1,4 @@
-"""What every command of `ultralif` does alike: options to arguments, results to stdout, errors."""
+"""Code that all commands of `ultralif` share: reading options, printing results and errors."""
 
 import io
 import json
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ultralif_deploy.sources.settings import Settings
 
 ALLOCATION = "can't allocate memory"
-"""What torch says, in a RuntimeError, where others raise MemoryError."""
+"""Part of torch's message when memory is full. torch raises a RuntimeError, not a MemoryError."""
 
 COMMAND = "ultralif.command"
-"""Key of the command line among what a context carries."""
+"""Key under which click's context holds the command line."""
 
 
 class Refusal(click.ClickException):
-    """One line on stderr and an exit code."""
+    """Ends a command with one line on stderr and an exit code."""
 
     def __init__(self, error: UltralifError) -> None:
         super().__init__(printable(" ".join(str(error).split())))
@@ -34,17 +34,17 @@ class Refusal(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group that ends in one line and an exit code, whatever ends it."""
+    """A group of commands. Every error ends it with one line and an exit code."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Write `?` for what the terminal's encoding does not have."""
+        """Run the command line, and print `?` for characters that the terminal cannot show."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         try:
             return super().main(*args, **extra)
-        except OSError as error:  # click ends quietly where the reader closes the pipe
+        except OSError as error:  # not a closed pipe: click handles that itself
             if error.filename is None:
-                # What is still buffered cannot be written either; it must not fail at the end too.
+                # Buffered output cannot be written either. Drop it, so that exiting does not fail.
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             where = error.filename or "output"
             refusal = Refusal(UltralifError(f"{where}: {error.strerror or error}"))
@@ -57,7 +57,7 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, and turn errors into one line."""
         try:
             return super().invoke(ctx)
         except UltralifError as error:
@@ -75,7 +75,7 @@ class Commands(click.Group):
 
 
 def back_ends(given: str | None) -> tuple[str, ...]:
-    """Names of back ends, all of them where none were given."""
+    """Names of back ends in an option; all of them if the option is not given."""
     return options.BACK_ENDS if given is None else names(given)
 
 
@@ -97,7 +97,7 @@ def sizes(option: str, given: str | None) -> tuple[int, ...] | None:
 
 
 def settings(given: dict[str, Any]) -> "Settings":
-    """Settings from the options that a command was given."""
+    """Make Settings from the options of a command."""
     from ultralif_deploy.sources.settings import Settings
 
     return Settings(**given)
@@ -123,19 +123,19 @@ def annealing(
 
 
 def progress() -> "Progress":
-    """A bar per stage, on stderr where that is a terminal."""
+    """Progress as one bar per stage, on stderr if it is a terminal."""
     from ultralif_deploy.io.progress import TerminalProgress
 
     return TerminalProgress()
 
 
 def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> None:
-    """Print a result: as JSON, or what `summary(result)` makes of it for people.
+    """Print a result as JSON, or as the text that `summary(result)` returns.
 
     Args:
-        result: what the command gives, as plain values.
+        result: of the command, as plain values.
         as_json: whether to print JSON.
-        summary: makes of the result what people read.
+        summary: turns the result into text to read.
         indent: spaces per level of the JSON; None puts it on one line.
     """
     if as_json:
