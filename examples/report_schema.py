@@ -1,6 +1,6 @@
-"""Write the JSON Schemas of report.json, certificate.json and --json from the types in the package.
+"""Write the JSON Schemas of the JSON files and of --json from the types in the package.
 
-python examples/report_schema.py            # rewrites the three files
+python examples/report_schema.py            # rewrites the files
 python examples/report_schema.py --check    # exit 1 where one is out of date
 """
 
@@ -15,12 +15,14 @@ from ultralif_deploy import schema
 from ultralif_deploy.schema.certificate import Certificate
 from ultralif_deploy.schema.commands import Commands
 from ultralif_deploy.schema.report import Report
+from ultralif_deploy.schema.stress import Stress
 from ultralif_deploy.schema.values import Value
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILES = {
     "report": (Report, 2, "report.json"),
     "certificate": (Certificate, 1, "certificate.json"),
+    "stress": (Stress, 1, "stress.json"),
     "commands": (Commands, 1, "what commands print with --json"),
 }
 FOLDER = Path(schema.__file__).parent

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.readers.nir.network import import_nir
     from ultralif_deploy.readers.nir.neurons import Conventions
     from ultralif_deploy.readers.snntorch.network import from_snntorch
+    from ultralif_deploy.robustness.stressing import stress
     from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
     from ultralif_deploy.soft.checkpoint import load
     from ultralif_deploy.soft.hardening import harden
@@ -68,6 +69,7 @@ _PUBLIC = {
     "reestimate_batch_norm": "ultralif_deploy.soft.reestimation",
     "run_hard": "ultralif_deploy.network.running",
     "train": "ultralif_deploy.pipeline",
+    "stress": "ultralif_deploy.robustness.stressing",
     "write_nir": "ultralif_deploy.exporters.nir.programs",
 }
 
@@ -102,6 +104,7 @@ __all__ = [
     "reestimate",
     "reestimate_batch_norm",
     "run_hard",
+    "stress",
     "train",
     "write_nir",
 ]

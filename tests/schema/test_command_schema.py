@@ -47,6 +47,7 @@ RUNS: dict[str, tuple[object, ...]] = {
     "quantize": ("quantize", DEMO, "-o", "quantized"),
     "simulate a program": ("simulate", PROGRAM, *DIGITS),
     "simulate a network": ("simulate", "model.nir", "--data", "data.npz"),
+    "stress": ("stress", PROGRAM, *DIGITS, "--repeats", 1, "-o", "stressed"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }
 

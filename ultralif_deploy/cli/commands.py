@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli import options, running, stressing
 from ultralif_deploy.cli.training import train
 
 if TYPE_CHECKING:
@@ -392,6 +392,9 @@ def energy(program: Path, bits: str | None, device: str, as_json: bool, **given:
         program, running.names(device), running.settings(given), running.progress(), bits
     )
     running.show(result, as_json, energy_tables)
+
+
+main.add_command(stressing.stress)
 
 
 def _deploy(

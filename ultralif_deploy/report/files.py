@@ -5,8 +5,11 @@ from pathlib import Path
 from ultralif_deploy.energy.report import energy_csv
 from ultralif_deploy.io.files import write_json, write_text
 from ultralif_deploy.report.html import render_html
+from ultralif_deploy.report.html.stress import stress_page
 from ultralif_deploy.schema.report import Report
+from ultralif_deploy.schema.stress import Stress
 
+STRESS_FILE, STRESS_PAGE_FILE = "stress.json", "stress.html"
 REPORT_FILE, PAGE_FILE, ENERGY_FILE = "report.json", "report.html", "energy.csv"
 
 
@@ -15,3 +18,9 @@ def write_report(directory: Path, report: Report) -> None:
     write_json(directory / REPORT_FILE, report)
     write_text(directory / PAGE_FILE, render_html(report))
     write_text(directory / ENERGY_FILE, energy_csv(report["energy"]))
+
+
+def write_stress(directory: Path, content: Stress) -> None:
+    """Write stress.json and stress.html, each whole or not at all."""
+    write_json(directory / STRESS_FILE, content)
+    write_text(directory / STRESS_PAGE_FILE, stress_page(content))

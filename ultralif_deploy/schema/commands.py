@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
+from ultralif_deploy.schema.stress import Stress
 from ultralif_deploy.schema.training import EpochFigures, TrainedEpoch
 from ultralif_deploy.schema.values import Count, Fraction, Rate, Sha256
 
@@ -245,4 +246,5 @@ class Commands(TypedDict, total=False):
     quantize: Annotated[Quantized, "the program"]
     simulate: Annotated[Simulated, "logits, predictions and counts"]
     train: Annotated[Trained, "the epochs and the network that was kept"]
+    stress: Annotated[Stress, "the content of stress.json"]
     verify: Annotated[Rechecked, "with --certificate, what was checked"]

@@ -42,6 +42,9 @@ Interval = Annotated[
     list[float],
     Value("interval", "Lower and upper end of a 95 % interval, in percentage points.", length=2),
 ]
+Shares = Annotated[
+    list[Fraction], Value("shares", "Lower and upper end of a 95 % interval, as shares.", length=2)
+]
 Event = Annotated[list[int], Value("event", "Timestep and number of the neuron.", length=2)]
 
 Kind = Literal["soft", "float"]

@@ -12,6 +12,13 @@ from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.certificate import JUDGE
 
 
+def timesteps_of(program: Program, encoder: Encoder) -> int:
+    """Timesteps that a program runs: no longer than its own T where an image is repeated."""
+    if encoder.kind == "constant":
+        return min(encoder.timesteps, program.timesteps)
+    return encoder.timesteps
+
+
 def run_on(
     on: str,
     program: Program,
@@ -30,9 +37,7 @@ def run_on(
         progress: shows how many samples are done.
         counter: counts events; None keeps no spikes while running.
     """
-    steps = encoder.timesteps
-    if encoder.kind == "constant":
-        steps = min(steps, program.timesteps)
+    steps = timesteps_of(program, encoder)
     program.check_timesteps(steps)  # too many are refused before they are encoded
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.

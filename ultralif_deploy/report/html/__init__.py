@@ -15,6 +15,7 @@ from ultralif_deploy.report.html.energy import (
 )
 from ultralif_deploy.report.html.findings import findings_section, parameters_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
+from ultralif_deploy.report.html.page import Page
 from ultralif_deploy.report.html.record import (
     again_section,
     assumed_section,
@@ -59,19 +60,29 @@ VERDICT_STYLES: dict[Verdict, str] = {
 
 
 def render_html(report: Report) -> str:
-    """The page; names and reasons in a report are untrusted text and are escaped.
+    """The page of a deployment."""
+    page = Page(
+        kind="Deployment report",
+        subject=subject(report),
+        headline=ANSWERS[report["verdict"]][0],
+        style=VERDICT_STYLES[report["verdict"]],
+        warnings=tuple(warnings(report)),
+        summary=summary(report),
+        sections=tuple(made for section in SECTIONS if (made := section(report)) is not None),
+        version=report["ultralif_deploy"],
+        figures_file="report.json",
+    )
+    return rendered(page)
+
+
+def rendered(page: Page) -> str:
+    """A page as one file; all text in it is untrusted and is escaped.
 
     The page forbids itself every request, and every style and script but its own, by their digests.
     """
     style, script = _own("report.css"), _own("report.js")
     return _template().render(
-        subject=subject(report),
-        headline=ANSWERS[report["verdict"]][0],
-        style_of_verdict=VERDICT_STYLES[report["verdict"]],
-        warnings=warnings(report),
-        summary=summary(report),
-        sections=[made for section in SECTIONS if (made := section(report)) is not None],
-        report=report,
+        page=page,
         style=style,
         script=script,
         style_digest=_digest(style),

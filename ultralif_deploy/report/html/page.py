@@ -129,3 +129,30 @@ class Section:
     paragraphs: tuple[Sentence, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole page.
+
+    Attributes:
+        kind: what it is, above its title.
+        subject: its title.
+        headline: the result, in a few words.
+        style: of the headline: `good`, `doubtful` or `bad`.
+        warnings: above the summary.
+        summary: question to answer.
+        sections: in their order.
+        version: of the tool.
+        figures_file: the file beside it with the same figures.
+    """
+
+    kind: str
+    subject: str
+    headline: str
+    style: str
+    warnings: tuple[str, ...]
+    summary: dict[str, Sentence]
+    sections: tuple[Section, ...]
+    version: str
+    figures_file: str

@@ -1,0 +1,100 @@
+"""Lines over a horizontal axis, each with the band of its intervals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ultralif_deploy.report.html.charts import AXIS, Axis, axis_marks
+from ultralif_deploy.report.html.page import Mark, across, mark
+
+LEFT, WIDTH, TOP = 0.1, 0.86, 14.0
+"""Where lines begin and how far they reach, as shares of the width; pixels above them."""
+
+UNITS = 1000
+"""Horizontal units of a band's own coordinates; they are stretched to the width."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePoint:
+    """A point of a line, all but `x` on the vertical axis.
+
+    Attributes:
+        x: on the horizontal axis.
+        y: its value.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        tip: shown when the pointer rests on it.
+    """
+
+    x: float
+    y: float
+    low: float
+    high: float
+    tip: str
+
+
+def lines(
+    drawn: Sequence[Sequence[LinePoint]], axis: Axis, height: float, level: float
+) -> tuple[Mark, ...]:
+    """Lines of shares, 0 to 1, with bands; number i has the classes `line`, `band` and `dot` i.
+
+    Args:
+        drawn: the points of every line, from left to right.
+        axis: horizontal.
+        height: of the figure, pixels.
+        level: drawn as a dashed line, to compare with.
+    """
+    bottom = height - AXIS
+    inner = Axis(lambda x: LEFT + WIDTH * axis.place(x), axis.ticks, axis.written)
+
+    def down(share: float) -> float:
+        return bottom - (bottom - TOP) * share
+
+    marks = axis_marks(inner, TOP, bottom)
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = down(share)
+        marks += [
+            mark("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"),
+            mark("text", text=f"{share:.0%}", x=0, y=y - 4, class_="tick start"),
+        ]
+    y = down(level)
+    marks.append(mark("line", x1=across(LEFT), x2=across(LEFT + WIDTH), y1=y, y2=y, class_="level"))
+    marks += [_band(i, points, axis, height, down) for i, points in enumerate(drawn) if points]
+    for i, points in enumerate(drawn):
+        marks += _line(i, [(inner.place(p.x), down(p.y), p.tip) for p in points])
+    return tuple(marks)
+
+
+def _line(number: int, places: Sequence[tuple[float, float, str]]) -> list[Mark]:
+    """Dots at places (share of the width, pixels from above, tip), and lines between them."""
+    marks = [
+        mark("line", x1=across(x1), x2=across(x2), y1=y1, y2=y2, class_=f"line{number}")
+        for (x1, y1, _), (x2, y2, _) in pairwise(places)
+    ]
+    for x, y, tip in places:
+        said = mark("title", text=tip)
+        marks.append(mark("circle", said, cx=across(x), cy=y, r=4, class_=f"dot{number}"))
+    return marks
+
+
+def _band(
+    number: int,
+    points: Sequence[LinePoint],
+    axis: Axis,
+    height: float,
+    down: Callable[[float], float],
+) -> Mark:
+    """The intervals of a line's points as one surface, in coordinates of its own."""
+    upper = [(UNITS * axis.place(p.x), down(p.high)) for p in points]
+    lower = [(UNITS * axis.place(p.x), down(p.low)) for p in reversed(points)]
+    outline = "L".join(f"{x:.1f} {y:.2f}" for x, y in upper + lower)
+    return mark(
+        "svg",
+        mark("path", d=f"M{outline}Z", class_=f"band{number}"),
+        x=across(LEFT),
+        y=0,
+        width=across(WIDTH),
+        height=height,
+        viewBox=f"0 0 {UNITS} {height:g}",
+        preserveAspectRatio="none",
+    )

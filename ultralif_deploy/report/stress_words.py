@@ -1,0 +1,52 @@
+"""What stress.json says, in words: the same in the terminal and on its page."""
+
+from collections.abc import Sequence
+
+from ultralif_deploy.report.words import percent
+from ultralif_deploy.schema.stress import Stress, StressFault, StressLevel
+
+
+def amount(fault: StressFault, level: StressLevel) -> str:
+    """How much of a fault a level is."""
+    unit = fault["unit"]
+    if unit.startswith("of "):
+        return f"{100 * level['amount']:g} % {unit}"
+    return f"{level['amount']:g} {unit}{'' if level['amount'] == 1 else 's'}"
+
+
+def interval(ends: Sequence[float] | None) -> str:
+    """A 95 % interval of an accuracy, or a dash."""
+    return "–" if ends is None else f"{100 * ends[0]:.2f} to {100 * ends[1]:.2f} %"
+
+
+def level_words(level: StressLevel) -> str:
+    """A level and its mean accuracy."""
+    return f"{percent(level['accuracy'])} at {level['level']:g}"
+
+
+def kept_up_to(content: Stress) -> str:
+    """Up to which level each fault takes no more than a percentage point of accuracy."""
+    kept = (
+        f"{name} up to {fault['within_a_point']:g}"
+        if fault["within_a_point"] is not None
+        else f"{name} at none of its levels"
+        for name, fault in content["faults"].items()
+    )
+    return f"{', '.join(kept)}."
+
+
+def weights(content: Stress) -> str:
+    """How faulty weights are read."""
+    program = content["program"]
+    bits = program["weight_bits_stored"]
+    return (
+        f"A stored weight takes {bits} bits, read as two's complement, so that faults reach "
+        f"−{1 << (bits - 1)} to {(1 << (bits - 1)) - 1}"
+        + (
+            ": the pattern 10, which is never stored, reads −2"
+            if program["weight_format"] == "ternary"
+            else ""
+        )
+        + ". Biases and neurons' parameters stay as they are. A program whose faulty weights might "
+        "pass 32 bits is refused and not run; nothing is clipped."
+    )

@@ -1,0 +1,1 @@
+"""What faults do to a program: disturbed inputs, faulty weights, and the accuracy left."""
