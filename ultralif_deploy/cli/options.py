@@ -77,7 +77,13 @@ class Finite(click.types.FloatParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number, or an error of one line that names the option."""
+        """The number, or an error of one line that names the option.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
         return _finite(value, param, ctx)
 
 
@@ -89,7 +95,13 @@ class FiniteRange(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number, or an error of one line that names the option."""
+        """The number, or an error of one line that names the option.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
         number: float = super().convert(_finite(value, param, ctx), param, ctx)
         return number
 
