@@ -17,6 +17,7 @@ from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
 from ultralif_deploy.passes import PASSES, REQUIRED
 from ultralif_deploy.readers.second_order import NEURONS as SECOND_ORDER
 from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.steps.untrained import ARCHITECTURES
 from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS
 
 REPORT_KEYS = {
@@ -192,6 +193,7 @@ def test_summaries_of_the_commands_are_whole() -> None:
 def test_option_lists_are_those_of_the_code() -> None:
     assert list(cli_options.NEURONS) == [*RELEASED, *SECOND_ORDER]
     assert cli_options.ENCODINGS == ENCODINGS
+    assert list(cli_options.ARCHITECTURES) == list(ARCHITECTURES)
     assert list(cli_options.NORMALIZATIONS) == list(NORMALIZATIONS)
     assert list(cli_options.BACK_ENDS) == list(BACK_ENDS)
     assert list(cli_options.EXPORTERS) == list(EXPORTERS)

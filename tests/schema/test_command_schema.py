@@ -48,6 +48,7 @@ RUNS: dict[str, tuple[object, ...]] = {
     "simulate a program": ("simulate", PROGRAM, *DIGITS),
     "simulate a network": ("simulate", "model.nir", "--data", "data.npz"),
     "stress": ("stress", PROGRAM, *DIGITS, "--repeats", 1, "-o", "stressed"),
+    "train": ("train", *DIGITS, "--timesteps", 1, "--epochs", 1, "-o", "trained"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }
 

@@ -185,7 +185,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def full(_, temporary):
-        temporary.write_bytes(b"half")
+        temporary.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint_file.torch, "save", full)

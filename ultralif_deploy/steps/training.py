@@ -5,6 +5,7 @@ in the released code. There the weights of the best epoch on the test samples ar
 of the best epoch on held-out training samples are, so that the test samples decide nothing.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ class _Run:
         resume: dict[str, Any] | None,
     ) -> None:
         self.network, self.encoder, self.path, self.identity = network, encoder, path, identity
-        self.trajectory: list[TrainedEpoch] = [] if resume is None else resume[KEY]
+        self.trajectory: list[TrainedEpoch] = _interned([] if resume is None else resume[KEY])
         self.best: dict[str, Any] = {"accuracy": -1.0} if resume is None else resume["best"]
 
     @property
@@ -148,7 +149,7 @@ class _Run:
             for stage in self.network.stages()
             if stage.neuron is not None
         }
-        self.trajectory.append({**figures.as_dict(), "epsilons": epsilons})
+        self.trajectory.append(_interned({**figures.as_dict(), "epsilons": epsilons}))
         if figures.soft_accuracy > self.best["accuracy"]:
             weights = {k: v.clone() for k, v in self.network.state_dict().items()}
             self.best = {
@@ -159,6 +160,15 @@ class _Run:
         training = {**state, IDENTITY: self.identity, KEY: self.trajectory, "best": self.best}
         record = {"epoch": figures.epoch}
         save(self.path, self.network, record, stored_settings(self.encoder), training)
+
+
+def _interned(value: Any) -> Any:
+    """The same with equal keys as one object, so that pickles of equal values are equal bytes."""
+    if isinstance(value, list):
+        return [_interned(one) for one in value]
+    if isinstance(value, dict):
+        return {sys.intern(key): _interned(one) for key, one in value.items()}
+    return value
 
 
 def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:

@@ -3,7 +3,7 @@
 from ultralif_deploy.report.html.charts import Series, traces
 from ultralif_deploy.report.html.page import Figure, Section
 from ultralif_deploy.report.summary import training_text
-from ultralif_deploy.report.words import Format, percent
+from ultralif_deploy.report.words import Format
 from ultralif_deploy.schema.report import Report
 
 HEIGHT = 210.0
@@ -26,7 +26,7 @@ def training_section(report: Report) -> Section | None:
     }
     figures = (
         _figure("Learned ε", epsilons, 0.1, lambda value: f"{value:.3g}"),
-        _figure("Accuracy on held-out training samples", accuracies, 0.05, percent),
+        _figure("Held-out accuracy", accuracies, 0.05, lambda value: f"{100 * value:.3g} %"),
     )
     return Section("training", "Training", ((training_text(report),),), figures)
 
@@ -39,7 +39,7 @@ def _figure(title: str, lines: dict[str, list[float]], least: float, written: Fo
     ]
     legend = tuple((f"c{colour}", name) for colour, name in enumerate(lines))
     return Figure(
-        f"{title}, epoch by epoch",
+        f"{title} over the epochs",
         f"{'; '.join(ends)}.",
         HEIGHT,
         traces(series, HEIGHT, least, written),
