@@ -196,7 +196,7 @@ def test_a_program_where_a_checkpoint_is_wanted(tmp_path: Path, command: str) ->
     assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
     program, out = tmp_path / "program.nir", tmp_path / "o"
     line = refused(command, program, "--data", "digits", "-o", out)
-    assert "program.nir: an integer program already; simulate, energy and export take it" in line
+    assert "program.nir: an integer program already; use simulate, energy or export" in line
     assert not out.exists()
 
 

@@ -214,7 +214,7 @@ def test_options_that_contradict_the_file(tmp_path: Path) -> None:
     )
     assert "--theta 1.0: second-order networks" in refused("inspect", path, "--theta", 1)
     line = refused("anneal", path, "-o", tmp_path / "o")
-    assert "spikes hard already, so there is nothing to anneal" in line
+    assert "has hard spikes already, so there is nothing to anneal" in line
     assert not (tmp_path / "o").exists()
 
 

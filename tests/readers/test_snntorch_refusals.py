@@ -136,7 +136,7 @@ REFUSED = {
     "another's state": (swapped, "lif2: gets the state of lif1; expected its own"),
     "old state": (remembered, "lif1"),
     "one state": (unstated, "lif1: a neuron used twice in a timestep with one state"),
-    "last spikes": (one_loop(lambda s, m: s[-1]), "of its last timestep alone"),
+    "last spikes": (one_loop(lambda s, m: s[-1]), "of the last timestep only"),
     "first spikes": (one_loop(lambda s, m: s[0]), "what forward returns adds up to"),
     "half of it": (one_loop(lambda s, m: torch.stack(s[:4])), "what forward returns adds up to"),
     "over classes": (one_loop(lambda s, m: torch.stack(s).sum(-1)), r"sum\(\) of all timesteps"),

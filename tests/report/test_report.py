@@ -235,7 +235,7 @@ def test_a_report_without_labels(report: Any) -> None:
     for point in report["epsilon_sweep"]:
         point["accuracy"] = None
     html = render_html(report)
-    assert "without labels there is no accuracy" in html
+    assert "the data have no labels, so there is no accuracy" in html
     assert "Accuracy over ε" not in html
     assert "Mean spike rate over ε" in html
 

@@ -32,7 +32,9 @@ def kinds(findings):
 
 
 def test_byte_images_of_zeros_and_ones_are_refused():
-    message = "d: x_test: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as"
+    message = (
+        "d: x_test: uint8 images of 0 and 1 alone, but the brightest value is 255; store them as"
+    )
     with pytest.raises(UltralifError, match=message):
         check_pixels(dataset(bytes_up_to(1)))
 
@@ -45,7 +47,7 @@ def test_images_that_are_as_they_should_be():
 def test_dark_images_are_warned_of():
     (finding,) = check_pixels(dataset(bytes_up_to(16)))
     assert finding.kind == "dark-images"
-    assert "the brightest pixel is 16, where 255 is a full one" in finding.text
+    assert "the brightest pixel is 16 of 255, so the images are nearly black" in finding.text
 
 
 def test_counts_are_no_images():
@@ -60,7 +62,7 @@ def test_rounded_images_are_warned_of():
     assert rounded_pixels(dataset(bytes_up_to(255))) == ()
     (finding,) = rounded_pixels(dataset(np.full((2, 3), 0.5 / 255, np.float32)))
     assert finding.kind == "rounded-images"
-    assert "by up to 0.002 of 1" in finding.text
+    assert "with errors up to 0.002" in finding.text
 
 
 def test_saturated_events_are_counted():
@@ -120,9 +122,9 @@ def test_zeros_and_ones_may_be_pixels(x):
     encoder, (finding,) = settled(x)
     assert encoder == Encoder("events", 1, one_frame=True)
     assert str(finding) == (
-        "d: samples of shape (2, 4, 4) are images of two channels, or one frame of events in two "
-        "polarities; event counts at T = 1 are assumed; --encoding events confirms it, --encoding "
-        "rate or constant reads images"
+        "d: samples of shape (2, 4, 4) can be images of two channels, or single frames of "
+        "events in two polarities; event counts at T = 1 are assumed; --encoding events confirms "
+        "it, --encoding rate or constant reads images"
     )
     assert settled(x, "events") == (encoder, [])
     assert settled(x, "rate") == (Encoder("rate", 1), [])
@@ -150,7 +152,7 @@ def test_two_channels_that_are_likelier_images(x, told, reads, default):
     encoder, findings = settled(x, told=told, default=default)
     assert (encoder.kind, encoder.timesteps, encoder.one_frame) == (default, told or 10, False)
     finding = findings[0]
-    assert "or one frame of events in two polarities; images are assumed" in finding.text
+    assert "or single frames of events in two polarities; images are assumed" in finding.text
     assert finding.remedy == (
         f"--encoding {default} confirms it, --encoding events --timesteps 1 {reads}"
     )

@@ -158,8 +158,8 @@ def pipeline_depths(program: Program, chip: Chip) -> dict[str, int]:
             return depths
     name = next(p.name for p in program.projections if p.name in program.delayed)
     raise Refused(
-        f"{chip.name}: {name}: spikes must come back after one timestep, but every projection "
-        "takes one; only a population's projection onto itself can be that fast"
+        f"{chip.name}: {name}: spikes must come back after one timestep, but every projection on "
+        "the way takes one; only a projection from a population to itself is fast enough"
     )
 
 
@@ -195,7 +195,7 @@ def _synapses(program: Program, chip: Chip) -> dict[str, sparse.csr_array]:
         most = min(available // least, MOST_SYNAPSES)
         raise Refused(
             f"{chip.name}: {sum(counts.values())} synapses, most of them in {worst}; at most "
-            f"{most} fit; use a smaller network or, below that, fewer bits"
+            f"{most} fit; use a smaller network, or fewer bits if it is a little too large"
         )
     return {p.name: sparse_rows(p.map) for p in program.projections}
 

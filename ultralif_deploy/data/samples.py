@@ -38,16 +38,15 @@ def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
     brightest = int(x.max())
     if brightest == 1:
         raise UltralifError(
-            f"{what}: uint8 images of 0 and 1 alone, where 255 is a full pixel; store them as bool "
-            "or float"
+            f"{what}: uint8 images of 0 and 1 alone, but the brightest value is 255; store them as "
+            "bool or float"
         )
     if brightest > DARK:
         return ()
     return (
         Finding(
             "dark-images",
-            f"{what}: the brightest pixel is {brightest}, where 255 is a full one, so that the "
-            "images are nearly black",
+            f"{what}: the brightest pixel is {brightest} of 255, so the images are nearly black",
             "store them as float in [0, 1], or scale them to 0 to 255",
         ),
     )
@@ -64,7 +63,7 @@ def saturated_counts(encoder: Encoder, dataset: Dataset) -> tuple[Finding, ...]:
         Finding(
             "saturated-events",
             f"{dataset.name}: {held:,} of {values:,} event counts are above {MOST_EVENTS} and are "
-            "held at it",
+            "reduced to it",
             "use more timesteps, so that fewer frames are added up",
         ),
     )
@@ -84,7 +83,7 @@ def rounded_pixels(dataset: Dataset) -> tuple[Finding, ...]:
     return (
         Finding(
             "rounded-images",
-            f"{dataset.name}: float pixels are rounded to 8 bits, by up to {error:.2g} of 1",
+            f"{dataset.name}: float pixels are rounded to 8 bits, with errors up to {error:.2g}",
             "store the images as uint8, as the network will get them",
         ),
     )
@@ -109,8 +108,8 @@ def images_or_polarities(dataset: Dataset, kind: str, timesteps: int | None) -> 
     return (
         Finding(
             AMBIGUOUS,
-            f"{dataset.name}: samples of shape {x.shape[1:]} are images of two channels, or one "
-            f"frame of events in two polarities; {taken} are assumed",
+            f"{dataset.name}: samples of shape {x.shape[1:]} can be images of two channels, or "
+            f"single frames of events in two polarities; {taken} are assumed",
             _confirming(kind, whole_counts(x)),
         ),
     )

@@ -1,4 +1,4 @@
-"""What the smaller commands print: inspect, train, anneal, quantize, export, simulate, verify."""
+"""Output of inspect, train, anneal, quantize, export, simulate, doctor, verify --certificate."""
 
 from collections.abc import Sequence
 
@@ -102,7 +102,7 @@ def program_inspection(found: InspectedProgram) -> RenderableType:
 
 
 def quantization_summary(result: Quantized) -> RenderableType:
-    """The same of a program that was made now, what was stored, and the file."""
+    """Stored parameters, populations and settings of a new program, and its file."""
     stored = stored_parameters(result["findings"], result["parameters_stored"])
     settings = assumptions_table(result["assumed"])
     written = Text(f"Written to {result['output']}")
@@ -155,7 +155,7 @@ def diagnosis_summary(found: Diagnosis) -> RenderableType:
 
 
 def certificate_summary(result: Rechecked) -> RenderableType:
-    """What held."""
+    """Back ends for which the certificate holds, and those that were not checked."""
     checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
     text = f"{result['certificate']} holds: {checked}"
     for name, why in result["not_checked"].items():

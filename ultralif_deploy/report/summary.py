@@ -1,4 +1,4 @@
-"""The summary in words; the terminal and report.html print the same."""
+"""The summary in words, for the terminal and report.html."""
 
 from collections.abc import Iterable
 
@@ -32,18 +32,18 @@ def trained(report: Report) -> Kind:
 
 ANSWERS: dict[Verdict, tuple[str, str]] = {
     "yes": ("Deploys", "Yes: "),
-    "unsure": ("Deploys, if what was assumed is right", "Unsure: "),
+    "unsure": ("Deploys, if the assumptions are right", "Unsure: "),
     "with losses": ("Deploys with losses", "With losses: "),
     "no": ("Does not deploy", "No: "),
 }
 """Headline and answer by verdict."""
 
 SHOWN_WARNINGS = 6
-"""Warnings above the summary; all of them stand in the table of findings."""
+"""Most warnings that are shown above the summary; the table of findings shows all."""
 
 
 def summary(report: Report) -> dict[str, Sentence]:
-    """Does it deploy, what was lost, what does it cost: question to answer."""
+    """Answers by question: does it deploy, what was lost, what does it cost."""
     return {
         "Does it deploy?": _deployment(report),
         "What was lost?": _loss(report),
@@ -52,14 +52,14 @@ def summary(report: Report) -> dict[str, Sentence]:
 
 
 def warnings(report: Report) -> list[str]:
-    """The findings that the verdict hangs on, the gravest first; they stand above the summary."""
+    """The findings that decide the verdict, the worst first, as shown above the summary."""
     found = [finding_text(f) for f in report["findings"] if f["severity"] != "note"]
     more = len(found) - SHOWN_WARNINGS
     return found[:SHOWN_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
 
 
 def finding_text(finding: Finding) -> str:
-    """A finding and what to do about it, in one sentence."""
+    """A finding and its remedy, in one sentence."""
     remedy = finding["remedy"]
     return f"{finding['text']}; {remedy}" if remedy else finding["text"]
 
@@ -117,18 +117,18 @@ def _loss(report: Report) -> Sentence:
             ", McNemar p = ",
             datum(report, significant, "accuracy", "mcnemar_p"),
             "), ",
-            "a loss that the samples show."
+            "a significant loss."
             if low > 0
-            else "a gain that the samples show."
+            else "a significant gain."
             if high < 0
-            else "which these samples cannot tell from none.",
+            else "which is not significant on these samples.",
         ]
         return tuple(answer)
     answer += [
-        "the integer program predicts as the float network for ",
+        "the integer program predicts the same class as the float network for ",
         datum(report, percent, "prediction_agreement", "integer_hard"),
     ]
-    return (*answer, "; without labels there is no accuracy.")
+    return (*answer, "; the data have no labels, so there is no accuracy.")
 
 
 def _draws(report: Report) -> Sentence:
@@ -138,15 +138,15 @@ def _draws(report: Report) -> Sentence:
 
 
 COVERS = {
-    "operations": "the arithmetic alone",
-    "yan2024": "arithmetic and the bits of memory that are moved",
+    "operations": "arithmetic only",
+    "yan2024": "arithmetic and memory accesses",
     "lemaire2022": "arithmetic, memory and addressing",
-    "step": "arithmetic and memory, state by state",
-    "loihi": "the events on this chip, by its makers' figures",
-    "sana-fe": "the events on this chip, by SANA-FE's fit",
-    "synaptic": "synaptic operations at a chip's published figure",
-    "platform": "operations at a platform's published figure",
-    "paper-proxy": "the UltraLIF paper's own proxy",
+    "step": "arithmetic and memory for each state",
+    "loihi": "events on this chip, with its makers' figures",
+    "sana-fe": "events on this chip, with figures that SANA-FE fitted",
+    "synaptic": "synaptic operations, with a chip's published figure",
+    "platform": "operations, with a platform's published figure",
+    "paper-proxy": "the proxy of the UltraLIF paper",
 }
 """What the figure of each model covers."""
 
@@ -156,7 +156,7 @@ def _cost(report: Report) -> Sentence:
     answer: list[str | Datum] = [
         "One inference takes ",
         datum(report, whole, "energy", "synaptic_operations_per_inference"),
-        " synaptic operations, of ",
+        " synaptic operations; it would take ",
         datum(report, whole, "energy", "dense_operations_per_inference"),
         " if every value were non-zero.",
     ]
@@ -165,28 +165,28 @@ def _cost(report: Report) -> Sentence:
         by_joules = sorted(priced, key=lambda name: priced[name].nominal)
         low, high = by_joules[0], by_joules[-1]
         answer += [
-            " The models put it between ",
+            " The models estimate between ",
             _price(report, low),
             " and ",
             _price(report, high),
         ]
-        answer += [", by what they cover: "]
+        answer += [", because they cover different things: "]
         for place, name in enumerate(by_joules):
             before = "" if place == 0 else ", "
             covers = COVERS.get(devices[name]["model"], devices[name]["model"])
             answer += [before, f"{covers} ({name}) ", _price(report, name)]
-        answer += ["; none of them is the energy."]
+        answer += ["; none of them is the whole energy."]
     unpublished = [name for name in devices if name not in priced]
     if unpublished:
         answer += [f" Not published or not placed: {_names(unpublished)}."]
     for name, device in devices.items():
         if device["idle_per_inference_j"] is not None:
             idle = datum(report, joule, "energy", "devices", name, "idle_per_inference_j")
-            answer += [f" Idle power comes on top, on {name} ", idle, "."]
+            answer += [f" Idle power is not included; on {name} it adds ", idle, "."]
     compiled = report["backends"].get("c")
     if compiled is not None and "flash_bytes" in compiled["facts"]:
         answer += [
-            " As C it is ",
+            " As C code, the program takes ",
             datum(report, whole, "backends", "c", "facts", "flash_bytes"),
             " bytes of code and constants, and ",
             datum(report, whole, "backends", "c", "facts", "ram_bytes"),
@@ -214,13 +214,13 @@ def training_text(report: Report) -> str:
 
 
 def passes_note(report: Report) -> str:
-    """Why the counts of the table of passes are other ones than those of the program."""
+    """Why the counts in the table of passes differ from those of the program."""
     dense = whole(report["energy"]["dense_operations_per_inference"])
     stored = whole(report["program"]["parameters"])
     return (
-        f"Operations here are of weights that are not 0; the {dense} of the summary are of all "
-        f"weights. Parameters here are weights and biases; the program's {stored} are those and "
-        "its thresholds, leaks and resets, as stored."
+        f"Operations here count only weights that are not 0; the {dense} of the summary count all "
+        f"weights. Parameters here are weights and biases; the {stored} of the program also "
+        "include the stored thresholds, leaks and resets."
     )
 
 

@@ -1,4 +1,4 @@
-"""The same summary for a terminal: rich tables, plain text where there is no terminal."""
+"""The summary and tables for a terminal, with rich; plain text if there is no terminal."""
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -26,7 +26,7 @@ from ultralif_deploy.schema.report import Finding, Parameter, Report, Setting
 from ultralif_deploy.schema.values import Severity, Verdict
 
 SEVERITIES: dict[Severity, str] = {"note": "", "warning": "yellow", "failure": "bold red"}
-"""Of single findings."""
+"""Colours of single findings, by severity."""
 
 COLOURS: dict[Verdict, str] = {
     "yes": "",
@@ -34,17 +34,17 @@ COLOURS: dict[Verdict, str] = {
     "with losses": "yellow",
     "no": "bold red",
 }
-"""Of the findings, by verdict."""
+"""Colours of the findings above the summary, by verdict."""
 
 
 def console() -> Console:
-    """Standard output, wide enough for the tables when it is no terminal; names mean no markup."""
+    """Standard output: 110 characters wide without a terminal, and without markup in names."""
     probe = Console(markup=False, emoji=False)
     return probe if probe.is_terminal else Console(width=110, markup=False, emoji=False)
 
 
 def deployment_summary(report: Report, directory: str) -> RenderableType:
-    """What a deployment lost, whether the back ends agree, and what it costs."""
+    """The summary in words, and all tables of a deployment."""
     return Group(
         summary_text(report),
         _accuracy(report),
@@ -72,8 +72,8 @@ def summary_text(report: Report) -> Text:
 
 
 def passes_table(report: Report) -> RenderableType:
-    """Passes that changed what is stored or done, and what is counted there."""
-    title = "Passes, and one inference with every value non-zero after them"
+    """Passes that changed a count, and the counts after each of them."""
+    title = "Passes, and counts after each for one inference with every value non-zero"
     table = titled(title, "pass", "neurons", "parameters", "operations", left=("pass",))
     before = (-1, -1, -1)
     for row in report["passes"]:
@@ -85,8 +85,8 @@ def passes_table(report: Report) -> RenderableType:
 
 
 def parameters_table(parameters: list[Parameter]) -> Table:
-    """Meant, stored and error of every parameter; those beyond their bound in colour."""
-    title = "Parameters: the entry that errs most (gains folded into the weights)"
+    """Meant and stored value and error of every parameter; errors beyond the bound in colour."""
+    title = "Parameters: for each, the entry with the largest error (gains folded into weights)"
     columns = ("population", "parameter", "meant", "stored", "error", "relative", "bound")
     table = titled(title, *columns, left=columns[:2])
     for row in parameters:
@@ -104,7 +104,7 @@ def parameters_table(parameters: list[Parameter]) -> Table:
 
 
 def stored_parameters(findings: list[Finding], parameters: list[Parameter]) -> list[RenderableType]:
-    """Findings, and what is stored of every parameter, where a command looked."""
+    """Findings, and the table of stored parameters, if there are any."""
     parts: list[RenderableType] = []
     for finding in findings:
         style = SEVERITIES[finding["severity"]]
@@ -123,15 +123,15 @@ def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
 
 
 def energy_tables(energy: Energy) -> RenderableType:
-    """Joules per inference by device, beside the counted operations and networks without spikes."""
+    """Joules per inference by device, networks without spikes for comparison, and break-even."""
     return Group(_devices_table(energy), _baselines_table(energy), _break_even(energy))
 
 
 def _devices_table(energy: Energy) -> Table:
     operations = energy["synaptic_operations_per_inference"]
     title = f"Energy per inference ({operations:,.0f} synaptic operations)"
-    columns = ("device", "figures", "energy", "low to high", "idle", "mostly", "not covered")
-    table = titled(title, *columns, left=("device", "figures", "mostly", "not covered"))
+    columns = ("device", "source", "energy", "low to high", "idle", "largest part", "not covered")
+    table = titled(title, *columns, left=("device", "source", "largest part", "not covered"))
     for name, device in energy["devices"].items():
         idle = device["idle_per_inference_j"]
         beside = "–" if idle is None else joule(idle)
@@ -158,7 +158,7 @@ def _devices_table(energy: Energy) -> Table:
 
 
 def _baselines_table(energy: Energy) -> Table:
-    title = "The same layers without spikes (arithmetic and memory bits as in yan2024)"
+    title = "The same layers without spikes (arithmetic and memory as in yan2024)"
     table = titled(title, "network", "operations", "energy", left=("network",))
     for baseline in energy["baselines"].values():
         joules = baseline["per_inference_j"]
@@ -234,12 +234,13 @@ def _populations(report: Report) -> Table:
 
 
 def _authors(report: Report) -> Text:
-    """The spike rate as the authors of UltraLIF count it."""
+    """The spike rate as the authors of UltraLIF define it."""
     found = report["authors"]
     if found is None:
         return Text("", end="")
     return Text(
-        f"As the authors count it, soft: mean output of a layer {found['spike_rate']:.4f}, times T "
+        f"Soft spike rate as the authors define it: mean output of a layer "
+        f"{found['spike_rate']:.4f}, times T "
         f"{found['timesteps_times_spike_rate']:.4g}.\n"
     )
 
@@ -250,7 +251,7 @@ def _training(report: Report) -> Text:
 
 
 def back_ends_table(report: Report) -> Table:
-    """Each back end's verdict."""
+    """The result of each back end."""
     columns = ("back end", "result", "samples")
     title = "Back ends, compared spike for spike with the reference"
     table = titled(title, *columns, left=columns[:2])
@@ -263,9 +264,9 @@ def back_ends_table(report: Report) -> Table:
 
 
 def placement_table(report: Report) -> RenderableType:
-    """Where each population lies on the chips, in figures of its fullest core."""
+    """Placement of each population on chips, with figures of its fullest core."""
     columns = ("chip", "population", "cores", "neurons", "memory", "axons in", "out", "late by")
-    title = "Placement on cores, per population its fullest core (* the worst)"
+    title = "Placement on cores; figures of the fullest core of each population (* fullest of all)"
     table = titled(title, *columns, left=columns[:2])
     for result in report["backends"].values():
         placement = result["facts"].get("placement")
@@ -287,7 +288,7 @@ def placement_table(report: Report) -> RenderableType:
 
 
 def written_files(report: Report, directory: str) -> Text:
-    """What lies in the output directory, and the forms that were refused."""
+    """Files in the output directory, and exports that were refused."""
     forms = [f"{target}/" for target in report["exports"]["written"]]
     files = ["program.nir", *forms, "certificate.json", "vectors.npz"]
     files += ["report.html", "report.json", "energy.csv"]

@@ -1,4 +1,4 @@
-"""Figures in words: how numbers are written, the same in the terminal and in the HTML report."""
+"""How numbers are written in the terminal and in the HTML report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Datum:
     """A figure of report.json within a sentence.
 
     Attributes:
-        pointer: where it stands in report.json (RFC 6901).
-        value: as it stands there.
-        text: as the reader sees it.
+        pointer: its JSON pointer in report.json (RFC 6901).
+        value: as in report.json.
+        text: as printed.
     """
 
     pointer: str
@@ -32,7 +32,13 @@ Sentence = tuple[str | Datum, ...]
 
 
 def datum(report: Mapping[str, Any], written: Format, *path: str | int) -> Datum:
-    """The figure at a path of a report, written by a format."""
+    """The figure at a path of a report.
+
+    Args:
+        report: content of report.json.
+        written: how the figure is written.
+        path: keys and indices that lead to it.
+    """
     value: Any = report
     for key in path:
         value = value[key]
@@ -41,7 +47,7 @@ def datum(report: Mapping[str, Any], written: Format, *path: str | int) -> Datum
 
 
 def plain(sentence: Sentence) -> str:
-    """A sentence without its references."""
+    """A sentence as text, without the JSON pointers of its figures."""
     return "".join(str(part) for part in sentence)
 
 
@@ -117,7 +123,7 @@ def constant(entry: Ranged) -> str:
 
 
 def without_energy(not_published: Sequence[str]) -> str:
-    """Why a device has no joules, by the constants that it lacks: `not published` or not placed."""
+    """Why a device has no joules: constants are `not published`, or the program is `not placed`."""
     return "not published" if not_published else "not placed"
 
 

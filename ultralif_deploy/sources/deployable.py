@@ -76,7 +76,7 @@ class Deployable:
         """
         if self.soft is None:
             raise UltralifError(
-                f"{self.path}: {self.architecture or 'a network of NIR'} spikes hard already, so "
-                "there is nothing to anneal; use quantize or verify"
+                f"{self.path}: {self.architecture or 'a network of NIR'} has hard spikes already, "
+                "so there is nothing to anneal; use quantize or verify"
             )
         return self.soft

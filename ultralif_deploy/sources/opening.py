@@ -25,8 +25,8 @@ def open_source(path: str | Path, settings: Settings) -> Deployable:
     kind = kind_of(path)
     if kind is Kind.PROGRAM:
         raise UltralifError(
-            f"{path}: an integer program already; simulate, energy and export take it, and verify "
-            "--certificate checks the certificate beside it"
+            f"{path}: an integer program already; use simulate, energy or export, or check its "
+            "certificate with verify --certificate"
         )
     source = open_network(path, settings) if kind is Kind.NETWORK else _checkpoint(path, settings)
     if settings.strict:

@@ -48,7 +48,7 @@ def compare_with_file(
             "file-accuracy",
             f"the file's own accuracy is {100 * stated:.1f} %, and the soft network reaches "
             f"{100 * measured:.1f} % here, {100 * apart:.1f} points apart",
-            "likely causes, the likeliest first: --normalize, --neuron, --timesteps, --encoding, "
-            "--theta, the order of the samples' axes; or other samples than it was tested on",
+            "likely causes, the most likely first: --normalize, --neuron, --timesteps, --encoding, "
+            "--theta, the order of the samples' axes; or the authors used other test samples",
         ),
     )

@@ -173,9 +173,9 @@ def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
             bits = np.log2(2 * max(steps, 1.0) + 1)
             yield Finding(
                 "fewer-bits",
-                f"{before.name}: {int(forced.sum())} neurons hold their thresholds, resets and "
-                f"membrane in {word.bits} bits only with weights of {bits:.1f} bits instead of "
-                f"{asked_bits}",
+                f"{before.name}: {int(forced.sum())} neurons need weights of {bits:.1f} bits "
+                f"instead of {asked_bits}, so that their thresholds, resets and membrane "
+                f"potentials fit into {word.bits} bits",
                 "",
                 NOTE,
             )

@@ -120,21 +120,20 @@ def _findings(name: str, kept: Kept) -> Iterator[Finding]:
         yield Finding(
             "silenced-population",
             f"{name} fires {kept.wanted:,} times in float and never in integers",
-            "see which of its parameters errs most in the table of parameters, and use more bits",
+            "find its largest error in the table of parameters, and use more bits",
             FAILURE,
         )
     elif min(recall or 0.0, precision or 0.0) < KEPT_BOUND:
         yield Finding(
             "spikes-lost",
             f"{name} keeps {100 * (recall or 0.0):.1f} % of the float network's "
-            f"{kept.wanted:,} spikes, and {100 * (precision or 0.0):.1f} % of its own are among "
-            "them",
+            f"{kept.wanted:,} spikes, and {100 * (precision or 0.0):.1f} % of its own spikes are "
+            "also in the float network",
             "see the table of parameters; use more bits, or training samples for the scales",
         )
     if kept.saturated:
         yield Finding(
             "saturated-membrane",
-            f"{name}: membrane potentials pass what their register holds in {kept.saturated:,} "
-            "updates",
+            f"{name}: membrane potentials exceed their register in {kept.saturated:,} updates",
             "use fewer weight bits, so that a unit of the membrane is larger",
         )

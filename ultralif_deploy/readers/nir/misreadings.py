@@ -37,23 +37,24 @@ def misreadings(
         yield Finding(
             AMBIGUOUS,
             f"the file does not say its timestep; {how.dt:g} s is assumed",
-            "give --dt as its framework ran it",
+            "give --dt, the timestep that its framework used",
         )
         for name in memoryless(neurons, how):
             yield Finding(
                 AMBIGUOUS,
-                f"{name}: its time constant is that timestep, so that it forgets everything from "
-                "one to the next",
-                "give --dt, 0.0001 to confirm it",
+                f"{name}: its time constant equals this timestep, so it has no memory from one "
+                "timestep to the next",
+                "give --dt; 0.0001 confirms it",
             )
     if synapse_is_default:
         for name in pulsed(neurons, how):
             yield Finding(
                 AMBIGUOUS,
-                f"{name}: w_in is 1 and the synapse lasts longer than a timestep, as Norse and "
-                "Rockpool write inputs that raise the synaptic current at once; it is read as "
-                "NIR's equation, a current scaled by dt/tau_syn",
-                "give --synapse pulse for such a file, --synapse current to confirm this reading",
+                f"{name}: w_in is 1 and tau_syn is above a timestep, as in files of Norse "
+                "and Rockpool, where an input raises the synaptic current at once; NIR's equation "
+                "is assumed, in which the input is a current scaled by dt/tau_syn",
+                "give --synapse pulse for a file of Norse or Rockpool, or --synapse current to "
+                "confirm what is assumed",
             )
 
 
@@ -69,10 +70,10 @@ def deciding_ties(populations: Mapping[str, Population]) -> Iterator[Finding]:
         names = ", ".join(name for name, ties in tied.items() if ties)
         yield Finding(
             AMBIGUOUS,
-            f"{names}: {total:,} membrane potentials meet their threshold exactly, and are read as "
-            "silent, as NIR says",
-            "give --fires at where the framework fires at v ≥ θ (SpikingJelly), --fires above to "
-            "confirm this reading",
+            f"{names}: {total:,} membrane potentials equal their threshold exactly, and these "
+            "neurons do not fire, as NIR defines it",
+            "give --fires at if the framework fires at v ≥ θ (SpikingJelly), or --fires above to "
+            "confirm what is assumed",
         )
 
 

@@ -162,11 +162,11 @@ class _Node:
         if np.any(constant < least) or np.any(constant <= 0):
             raise UltralifError(
                 f"{self.name}: {tau} = {constant.min():g} s with a timestep of {how.dt:g} s; "
-                "expected at least one timestep: give --dt as its framework ran it. An exporter "
-                "may have scaled the time constants (Norse's multiplies them by its dt, 0.001 by "
-                "default: then --dt is 0.001 times the dt that Norse ran with, 1e-06 by default); "
-                "--discretization exponential is right only where the framework decays by "
-                "e^(-dt/tau)"
+                "expected at least one timestep: give --dt, the timestep that its framework used. "
+                "An exporter may have scaled the time constants. Norse's exporter multiplies them "
+                "by its dt (0.001 by default): then --dt is 0.001 times the dt that Norse ran with "
+                "(1e-06 by default). --discretization exponential is right only if the framework "
+                "decays by e^(-dt/tau)"
             )
         gone = np.minimum(how.dt / constant, 1.0) if euler else -np.expm1(-how.dt / constant)
         return 1 - gone, self.parameter(factor) * gone
@@ -247,8 +247,8 @@ def _firing(n: _Node, rest: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     }.get(how.reset_mode, threshold - reset)
     if how.max_spikes > 1 and np.any(amount <= 0):
         raise UltralifError(
-            f"{name}: a spike takes {amount.min():g} from the membrane, so that it fires without "
-            "end; expected v_threshold above v_reset with several spikes in one timestep"
+            f"{name}: a spike takes {amount.min():g} from the membrane, so the neuron never stops "
+            "firing; expected v_threshold above v_reset with several spikes in one timestep"
         )
     return threshold - rest, {
         "inclusive": n.inclusive,
@@ -310,6 +310,7 @@ def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
 def _behind_synapse(name: str, bias: np.ndarray) -> np.ndarray:
     if bias.any():
         raise UltralifError(
-            f"{name}: v_leak of a CubaLI read-out is not 0; expected 0, it has no place for it"
+            f"{name}: v_leak of a CubaLI read-out is not 0; expected 0, because this read-out "
+            "cannot hold another value"
         )
     return bias

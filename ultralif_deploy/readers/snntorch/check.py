@@ -107,7 +107,7 @@ def check_currents(
         if differ.any():
             t, sample, n = (int(i) for i in np.argwhere(differ)[0])
             raise UltralifError(
-                f"{name}: with random spikes in the place of the neurons' own, neuron {n} gets "
+                f"{name}: with random spikes instead of the neurons' own, neuron {n} gets "
                 f"{expected[t, sample, n]:.6g} in the module at timestep {t} of sample {sample}, "
                 f"and {found[t, sample, n]:.6g} in the network as read; {NOT_RECORDED}"
             )
@@ -213,7 +213,7 @@ class _Driven(States):
             population = next(self._calls, "")
             if self._reading.layers.get(population) != name:
                 raise UltralifError(
-                    f"{name}: forward calls its neurons otherwise where they fire otherwise; "
+                    f"{name}: forward calls its neurons differently when their spikes differ; "
                     "expected the same calls whatever the spikes are"
                 )
             given = arguments(layer, args, kwargs)

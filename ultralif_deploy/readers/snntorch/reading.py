@@ -119,7 +119,7 @@ class Reading(States):
             raise UltralifError(out.why)
         if isinstance(out, Later):
             raise UltralifError(
-                "forward returns values of its last timestep alone; expected those of all, as "
+                "forward returns values of the last timestep only; expected those of all, as "
                 "torch.stack of a list, or their sum"
             )
         if not isinstance(out, (Signal, State)):

@@ -23,20 +23,22 @@ def findings_section(report: Report) -> Section:
         for f in report["findings"]
     )
     named = columns("severity", "what was found", "what to do", "kind")
-    return Section("findings", title, tables=(Table("Findings, the gravest first", named, rows),))
+    return Section(
+        "findings", title, tables=(Table("Findings, the most severe first", named, rows),)
+    )
 
 
 def parameters_section(report: Report) -> Section:
-    """What was meant, what is stored, and the error, for every parameter."""
+    """Intended value, stored value and error of every parameter."""
     rows = tuple(_parameter(row) for row in report["parameters"])
     named = columns(
         "population", "parameter", "#meant", "#stored", "#largest error", "#relative", "#bound"
     )
     words = (
-        "Each row shows the entry that errs most, in the units of the network after its passes: "
-        "gains are folded into the weights. Relative errors are shares of the neuron's largest "
-        "weight, of its threshold, or of the parameter itself; delays are in timesteps, and so are "
-        "their errors. The bound of weights is wide: the bits that were asked for decide their "
+        "Each row shows the entry with the largest error, in the units of the network after its "
+        "passes: gains are folded into the weights. Relative errors are shares of the neuron's "
+        "largest weight, of its threshold, or of the parameter itself. Delays and their errors are "
+        "in timesteps. The bound of weights is wide, because the requested bits decide their "
         "error.",
     )
     table = Table("Meant, stored and error", named, rows)
