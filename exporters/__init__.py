@@ -1,1 +1,1 @@
-"""Exporters of integer programs; each refuses what its target cannot express exactly."""
+"""Exporters of integer programs. Each refuses what its target cannot express exactly."""

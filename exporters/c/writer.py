@@ -1,7 +1,7 @@
 """A program as C99: one header, one source file and a self-test with golden vectors.
 
-The code has no heap, no floating point and no recursion; networks of threshold units on spikes have
-no multiplication. Weights below 8 bits are packed. PROGRAM.md is what it implements.
+The code implements PROGRAM.md. It has no heap, no floating point and no recursion; for networks of
+threshold units on spikes it has no multiplication either. Weights below 8 bits are packed.
 """
 
 from dataclasses import dataclass
@@ -61,12 +61,12 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A constant array of the source, in the words of the template.
+    """A constant array of the C source, as the template needs it.
 
     Attributes:
         id: its name without the prefix.
-        values: in the type that is declared.
-        note: what it is; None where its name says it.
+        values: in the declared type.
+        note: comment in the source; None if the name is clear enough.
     """
 
     id: str
@@ -75,17 +75,17 @@ class Array:
 
     @property
     def type(self) -> str:
-        """Type of C."""
+        """Its C type."""
         return f"{self.values.dtype.name}_t"
 
     @property
     def shape(self) -> str:
-        """Its lengths in brackets."""
+        """Length of each axis, in brackets."""
         return "".join(f"[{n}]" for n in self.values.shape)
 
     @property
     def initializer(self) -> str:
-        """Its values."""
+        """Its values as a C initializer."""
         return _initializer(self.values)
 
 
@@ -94,8 +94,8 @@ def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, 
 
     Args:
         program: any whose models are in `BRANCHES`.
-        directory: made where there is none.
-        vectors: what `program` answers to some inputs, for the self-test.
+        directory: where the files go; made if it is missing.
+        vectors: inputs with the spikes and logits of `program`, for the self-test.
 
     Raises:
         UltralifError: nothing can be written there.
@@ -113,13 +113,13 @@ def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, 
 
 
 def identifiers(program: Program) -> dict[str, str]:
-    """Populations and projections by name, as C identifiers without the prefix."""
+    """C identifiers of populations and projections, by name, without the prefix."""
     names = {p.name: f"p{i}" for i, p in enumerate(program.populations)}
     return names | {p.name: f"w{i}" for i, p in enumerate(program.projections)}
 
 
 def transposed(linear: Dense | Conv2d) -> np.ndarray:
-    """Weights as stored, the targets that one spike drives last.
+    """Weights as stored: transposed, so that the last axis holds the targets of one spike.
 
     Dense: [source, target]. Conv2d: [channel, kernel row, kernel column, output of the group].
     """
@@ -131,7 +131,7 @@ def transposed(linear: Dense | Conv2d) -> np.ndarray:
 
 
 def pack(rows: np.ndarray, bits: int) -> np.ndarray:
-    """Rows of integers int8 [..., n] as bytes uint8 [..., ⌈n·bits/8⌉], the first value lowest."""
+    """Pack integers int8 [..., n] into bytes uint8 [..., ⌈n·bits/8⌉], the first in the low bits."""
     if bits == 8:
         return rows
     low = (rows[..., None].astype(np.uint8) >> np.arange(bits, dtype=np.uint8)) & 1
@@ -140,12 +140,12 @@ def pack(rows: np.ndarray, bits: int) -> np.ndarray:
 
 
 def state_words(population: Population) -> int:
-    """Words of 32 bits that a population keeps from one timestep to the next."""
+    """Number of 32-bit words that a population keeps from one timestep to the next."""
     return population.words * population.size if population.neuron.REMEMBERS else 0
 
 
 def spikes_offset(program: Program) -> int:
-    """Bytes of the state before the first population's spikes: currents and membranes."""
+    """Bytes of currents and membrane potentials; in the state, the spikes follow them."""
     widest = max(p.size for p in program.populations)
     return 4 * (widest + sum(state_words(p) for p in program.populations))
 
@@ -275,7 +275,7 @@ def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, object]:
 
 
 def _taps(name: str, conv: Conv2d) -> list[Array]:
-    """Where an input row or column lands through each tap of the kernel, −1 for nowhere."""
+    """Output row or column that an input row or column reaches by each kernel tap; −1 for none."""
     _, height, width = conv.input_shape
     out, rows, columns = conv.output_shape
 
@@ -296,10 +296,10 @@ def _taps(name: str, conv: Conv2d) -> list[Array]:
 
 
 def _initializer(values: np.ndarray) -> str:
-    """The braced contents of a C array."""
+    """The values of a C array in braces."""
     if values.ndim > 1:
         return ",\n".join(f"{{\n{_initializer(v)}\n}}" for v in values)
-    # The literal -2147483648 is no int32_t in C: the number is taken first, then its sign.
+    # C reads -2147483648 as minus 2147483648, which does not fit int32_t.
     numbers = ["(-2147483647 - 1)" if v == -(1 << 31) else str(v) for v in values.tolist()]
     lines = (", ".join(numbers[i : i + PER_LINE]) for i in range(0, len(numbers), PER_LINE))
     return ",\n".join(lines)

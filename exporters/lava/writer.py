@@ -1,12 +1,12 @@
-"""A program as a folder that runs by itself where Lava is installed.
+"""A program as a folder that runs on its own wherever Lava is installed.
 
-`network.json` and `network.npz` describe the processes, `run.py` builds and runs them. A flavour
-says how populations are expressed:
+`network.json` and `network.npz` describe the processes; `run.py` builds and runs them. The flavour
+decides which neurons are used:
 
-- `lava`: stock neurons in Loihi's registers where those are exact, custom processes elsewhere.
-- `lava-loihi1`: stock neurons alone, with decay 4095 at most and the half-unit guard, which the
-  registers of Loihi 1 are known to hold; anything else is refused.
-- `lava-custom`: custom processes alone.
+- `lava`: stock neurons if Loihi's registers hold the model exactly, else custom processes.
+- `lava-loihi1`: only stock neurons, with a decay of at most 4095 and biases lowered by half a unit,
+  because Loihi 1's registers are known to hold these; everything else is refused.
+- `lava-custom`: only custom processes.
 """
 
 import json
@@ -50,12 +50,12 @@ PROCESSES = {
     neurons.CubaLI: "CubaLI",
     neurons.LeakySum: "LeakySum",
 }
-"""Processes of `runtime/neurons/process.py` by model."""
+"""Process of each model, a class of `runtime/neurons/process.py`."""
 
 CONVOLUTION_MAX = 127
 
 Cell = tuple[dict[str, object], dict[str, np.ndarray]]
-"""What `network.json` and `network.npz` hold of a population."""
+"""Entries of one population in `network.json` and in `network.npz`."""
 
 
 def write_lava(program: Program, directory: Path) -> tuple[Path, ...]:
@@ -87,7 +87,7 @@ def write_lava_custom(program: Program, directory: Path) -> tuple[Path, ...]:
 
 
 def refuse_wide_convolutions(program: Program, flavour: str) -> None:
-    """Check that Lava's convolutions hold their own sizes.
+    """Check that kernel, stride, padding, dilation and groups fit into Lava's 8-bit integers.
 
     Raises:
         Refused: naming the projection.
@@ -192,9 +192,9 @@ def _stock(program: Program, p: Population, limits: Chip) -> Cell:
 
 
 def logit_unit(p: Population) -> int:
-    """Membrane units to a unit of a stock read-out's logits.
+    """Number of membrane units of a stock read-out in one unit of the logits.
 
-    An Integrator's logits count in weight units, a leaky read-out's in fractions of them.
+    Logits of an Integrator are in weight units, those of a leaky read-out in fractions of them.
     """
     return CURRENT_UNIT if p.neuron.SUMS else 1
 

@@ -1,18 +1,19 @@
-"""A program as a network exchange file of lava-dl, and a folder that runs it by itself.
+"""A program as a network exchange file of lava-dl, in a folder that runs it on its own.
 
-`program.net` is HDF5, datasets alone, read by lava-dl 0.6's `netx.hdf5.Network`: layers in a
-chain, each a dense map or a convolution and then stock neurons with one threshold and one decay,
-per-neuron biases at exponent 6, and a current that iDecay 4096 clears at every timestep.
+`program.net` is an HDF5 file that lava-dl 0.6 reads with `netx.hdf5.Network`; it has no attributes,
+only datasets. It holds a chain of layers. Each layer is a dense map or a convolution, followed by
+stock neurons with one threshold, one decay and per-neuron biases at exponent 6. iDecay 4096 clears
+the current at every timestep.
 
     v ← clip(sgn(v)·⌊|v|·(4096 − vDecay) / 4096⌋ + 64·(a + bias), ±(2^23 − 1))
     fires iff v > 64·vThMant; then v ← 0
 
 The loader scales a dense layer's weights by the largest power of two that keeps them within
-[−256, 254], and scales sums back: weights of 8 bits are then even, as Loihi's mixed sign mode
-wants, and stay exact. Two cases are not: weights that are all 0 stop the loader, and the smallest
-of weights without a positive one, if it is −2^k, becomes −256, which Lava clips to −255 (its
-inhibitory mode). Convolutions are taken as they are. A read-out is a neuron whose membrane never
-reaches its threshold; its logits are the membrane. Pools, joins and loops do not exist.
+[−256, 254], and scales the sums back. Weights of 8 bits become even, as Loihi's mixed sign mode
+needs, and stay exact. Two cases are not exact. If all weights are 0, the loader stops. If no weight
+is positive and the smallest is −2^k, it becomes −256, which Lava clips to −255 in its inhibitory
+mode. The loader does not scale convolutions. A read-out is a neuron whose membrane potential never
+reaches its threshold; its logits are the membrane potentials. There are no pools, joins or loops.
 """
 
 import json
@@ -42,17 +43,17 @@ FILE, FLAVOUR = "program.net", "netx"
 TYPE = np.dtype("S10")
 
 Datasets = dict[str, object]
-"""Of one layer, by path below it."""
+"""Datasets of one layer, by path below the layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A population with the one projection that drives it.
+    """A population and the only projection that drives it.
 
     Attributes:
-        projection: from the layer before, or the input.
+        projection: from the layer before, or from the input.
         population: its neurons.
-        registers: that its neurons are configured with.
+        registers: configuration of its neurons.
     """
 
     projection: Projection
@@ -61,13 +62,13 @@ class Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of its neurons: (C, H, W), or (size,)."""
+        """Shape of its neurons: (C, H, W), or (size,)."""
         linear = self.projection.map
         return linear.output_shape if isinstance(linear, Conv2d) else (self.population.size,)
 
 
 def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
-    """Write `program.net`, and what runs it in Lava, into a directory.
+    """Write `program.net`, and the code that runs it in Lava, into a directory.
 
     Raises:
         Refused: netx cannot express the program exactly.
@@ -101,7 +102,7 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
 
 
 def layers(program: Program) -> tuple[Layer, ...]:
-    """A program's layers, the first on the input.
+    """Layers of a program, from the input on.
 
     Raises:
         Refused: it is not a chain of layers that netx expresses exactly.
@@ -153,7 +154,7 @@ def _refuse_weights(projection: Projection, population: Population) -> None:
 
 
 def _described(made: tuple[Layer, ...]) -> list[Datasets]:
-    """Datasets of the input and of every layer, in the file's order."""
+    """Datasets of the input and of every layer, in the order of the file."""
     first = made[0].projection.map
     shape: tuple[int, ...]
     shape = first.input_shape if isinstance(first, Conv2d) else (first.source_size,)

@@ -1,7 +1,8 @@
-"""Untrusted HDF5 files: everything that could hurt is refused before a byte is unpacked.
+"""Checks of untrusted HDF5 files, before any data are unpacked.
 
-A tiny HDF5 file can declare terabytes of zeros, inflate one chunk beyond its declared size, loop,
-nest without end, name files outside itself, use one long text many times, or trap HDF5 itself.
+A tiny HDF5 file can declare terabytes of zeros, inflate one chunk beyond its declared size, contain
+loops, nest groups endlessly, refer to other files, repeat one long text many times, or make HDF5
+itself hang. All of this is refused.
 """
 
 import math
@@ -17,17 +18,17 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import check_unpacked_size
 
 MAX_DEPTH = 32
-"""Groups within groups; a program has 4, and subgraphs add 2 each."""
+"""Most levels of groups; a program has 4, and each level of subgraphs adds 2."""
 
 MAX_OBJECTS = 20_000
 MAX_TEXTS = 100_000
 MAX_TEXT_BYTES = 16 << 20
 
 WIDEST_VALUE_BYTES = 8
-"""Weights are checked as int64, so every number counts as at least this much."""
+"""Bytes that every number counts at least, because weights are checked as int64."""
 
 DEFLATE_RATIO = 1032
-"""Deflate expands by at most this; HDF5 inflates a stored chunk to its end before it looks."""
+"""Largest expansion of deflate; HDF5 inflates a whole chunk before it checks the size."""
 
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 COMPRESSION = (1, 32000)
@@ -44,7 +45,7 @@ def check_hdf5(path: Path) -> Texts:
         path: a regular file.
 
     Returns:
-        Every single text in the file by its path, so that types can be looked at before reading.
+        Every text in the file by its path, so that node types can be checked before reading.
 
     Raises:
         UltralifError: naming the file and the object.
@@ -62,17 +63,18 @@ def check_hdf5(path: Path) -> Texts:
                 f"{path}: a zip archive, as checkpoints are; expected a NIR file: quantize or "
                 "deploy a checkpoint first"
             ) from error
-        # h5py answers damaged content with whatever HDF5 or NumPy happened to trip over.
+        # Damaged content makes h5py raise many kinds of errors, from HDF5 or NumPy.
         raise UltralifError(
             f"{path}: not an HDF5 file, or truncated or damaged ({error}); write it again"
         ) from error
 
 
 def _check_heaps(path: Path) -> None:
-    """Refuse text heaps whose entries do not lead forward: HDF5 follows them for ever.
+    """Refuse text heaps in which an entry does not lead forward: HDF5 would loop for ever.
 
-    A heap is GCOL, version 1, 3 zeros, its size uint64; then entries of index uint16, 6 other
-    bytes, size uint64 and the text, padded to 8 bytes; index 0 is the free rest, header included.
+    A heap begins with GCOL, version 1, 3 zeros and its size as uint64. Then come entries: index
+    uint16, 6 other bytes, size uint64 and the text, padded to 8 bytes. Index 0 is the free space at
+    the end; its size includes its header.
     Source: HDF5 File Format Specification 3.0, III.E.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -109,7 +111,7 @@ def _check_objects(path: Path, file: h5py.File) -> Texts:
         total += values * max(WIDEST_VALUE_BYTES, dataset.dtype.itemsize)
         if dataset.chunks:
             largest_chunk = max(largest_chunk, _largest_stored_chunk(dataset))
-        # Inflating needs the largest chunk's worth beside what is kept.
+        # Inflating needs memory for the largest chunk, besides the data that are kept.
         check_unpacked_size(path, total + DEFLATE_RATIO * largest_chunk)
         if dataset.dtype.kind == "S" and dataset.shape == ():
             texts[name] = dataset[()].decode("utf-8")
@@ -117,7 +119,7 @@ def _check_objects(path: Path, file: h5py.File) -> Texts:
             text_count += values
             if text_count > MAX_TEXTS:
                 raise UltralifError(f"{where}: more than {MAX_TEXTS:,} texts; too many for a NIR")
-            # One at a time: many entries may share one long text.
+            # One at a time, because many entries may share one long text.
             for index in np.ndindex(dataset.shape):
                 text = dataset[index]
                 text_bytes += len(text)
@@ -131,7 +133,7 @@ def _check_objects(path: Path, file: h5py.File) -> Texts:
 
 
 def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5py.Dataset]]:
-    """Every dataset by its path. No recursion: depth and number are limited instead."""
+    """Every dataset by its path, without recursion; depth and number are limited."""
     groups: list[tuple[tuple[str, ...], h5py.Group]] = [((), file)]
     seen = 0
     while groups:
@@ -145,7 +147,7 @@ def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5
                     f"{where}: more than {MAX_OBJECTS:,} objects or {MAX_DEPTH} levels; no NIR "
                     "graph is like this"
                 )
-            # Asked before opening: opening would follow the link.
+            # Checked before opening, because opening follows the link.
             link = group.get(key, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise UltralifError(
@@ -161,7 +163,7 @@ def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5
 
 
 def _check_storage(where: str, dataset: h5py.Dataset) -> None:
-    """Refuse storage outside the file, value types that NIR has not, and stacked compression."""
+    """Refuse data stored in other files, types that NIR does not use, and double compression."""
     properties = dataset.id.get_create_plist()
     if dataset.is_virtual or properties.get_external_count():
         raise UltralifError(f"{where} takes its values from another file; expected them inside")

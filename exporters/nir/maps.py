@@ -1,4 +1,4 @@
-"""Linear maps as NIR nodes and back: Linear, Affine, Conv2d, Scale for identities of images."""
+"""Linear maps as NIR nodes and back: Linear, Affine, Conv2d, and Scale for identities on images."""
 
 import math
 import reprlib
@@ -11,12 +11,12 @@ from ultralif_deploy.exporters.nir.values import whole, whole_float
 from ultralif_deploy.program.graph import Conv2d, Dense, Identity, LinearMap, Projection
 
 VECTOR_MAPS = (nir.Linear, nir.Affine)
-"""Nodes that read vectors, so that an image is flattened before them."""
+"""Nodes that read vectors; images are flattened before them."""
 
 WEIGHTS = (*VECTOR_MAPS, nir.Conv2d, nir.Scale)
 
 MAX_NEURONS = 1 << 26
-"""Neurons that a convolution may give; the file says so before anything of that size is made."""
+"""Most output neurons of a convolution; checked before any array of that size is made."""
 
 
 def write_map(
@@ -33,7 +33,7 @@ def write_map(
         UltralifError: a bias that a convolution node cannot hold.
     """
     linear = projection.map
-    # float32: some tools multiply float inputs with weights as they are; int8 is exact in it.
+    # float32, because some tools do not convert weights; it holds int8 exactly.
     if isinstance(linear, Conv2d):
         channels = len(linear.weight)
         spread = np.zeros((channels, 1)) if bias is None else bias.reshape(channels, -1)
@@ -58,12 +58,12 @@ def write_map(
 
 
 def read_map(name: str, node: nir.NIRNode, identity: bool) -> tuple[LinearMap, np.ndarray | None]:
-    """The map and the bias int64 [target] of a node; an identity only where it still is one.
+    """The map of a node and its bias int64 [target].
 
     Args:
         name: of the node, for errors.
         node: one of `WEIGHTS`, as read from a file.
-        identity: whether the node was written for an identity.
+        identity: whether the node was written for an identity; refused if it is none any more.
 
     Raises:
         UltralifError: weights that are not whole or not int8, shapes that do not fit.

@@ -1,4 +1,4 @@
-"""Populations as NIR nodes and back: standard nodes for threshold units, our own for the rest."""
+"""Populations as NIR nodes and back: standard nodes for threshold units, own nodes for the rest."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,10 +22,10 @@ from ultralif_deploy.program.program import Population
 from ultralif_deploy.program.resets import RESETS
 
 MODELS = {node: model for model, node in NODES.items()}
-"""The model of each node of our own."""
+"""Model of each own node."""
 
 TEXTS = {"form": "released or paper", "reset_mode": ", ".join(RESETS)}
-"""What text parameters may say."""
+"""Allowed values of text parameters, for errors."""
 
 
 def write_neurons(
@@ -37,7 +37,7 @@ def write_neurons(
         population: any but an Integrator.
         flavour: a key of `FLAVOURS`.
         shape: of the node's parameters, (neurons,) or (channels, height, width).
-        by_channel: the weight node holds one bias for a channel.
+        by_channel: whether the weight node holds one bias per channel.
     """
     place = Place(flavour, shape, by_channel)
     write = entry_for(WRITERS, population.neuron, population.name, "nir")
@@ -46,12 +46,12 @@ def write_neurons(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node stands.
+    """What a node must fit.
 
     Attributes:
         flavour: a key of `FLAVOURS`.
         shape: of its parameters, (neurons,) or (channels, height, width).
-        by_channel: the weight node before it holds one bias for a channel.
+        by_channel: whether the weight node before it holds one bias per channel.
     """
 
     flavour: str
@@ -68,7 +68,7 @@ def _standard_node(population: Population, place: Place) -> tuple[nir.NIRNode, n
     if kind is nir.Threshold and (not by_channel or _alike(bias, shape)):
         threshold = (neuron.threshold + none).reshape(shape)
         return nir.Threshold(threshold, metadata=metadata), bias + none
-    # Only threshold − bias is executed; NIR cannot say how it splits.
+    # Only threshold − bias matters; NIR cannot store both.
     if bias.any():
         metadata["bias"] = bias
     folded = none + bias - neuron.threshold
@@ -83,7 +83,7 @@ def _standard_node(population: Population, place: Place) -> tuple[nir.NIRNode, n
 
 
 def _own_node(population: Population, place: Place) -> tuple[nir.NIRNode, np.ndarray]:
-    """A node of our own, which holds the bias itself."""
+    """An own node, which holds the bias itself."""
     arrays = population.parameters() | {"bias": population.bias}
     lists = population.neuron.LISTS
     arrays = {k: v if k in lists else v.reshape(place.shape) for k, v in arrays.items()}
@@ -96,11 +96,11 @@ WRITERS: dict[type[NeuronModel], Callable[..., tuple[nir.NIRNode, np.ndarray]]] 
     Threshold: _standard_node,
     **dict.fromkeys(NODES, _own_node),
 }
-"""By model; an Integrator is NIR's Output."""
+"""Writer of each model. An Integrator has none, because it becomes NIR's Output."""
 
 
 def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> Population:
-    """The population that a node stands for.
+    """The population of a node.
 
     Args:
         name: of the population.
@@ -133,9 +133,9 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> Population:
 
 
 def neuron_count(name: str, node: nir.NIRNode) -> int:
-    """Neurons of a node of `NEURONS`, in a vector or an image."""
+    """Number of neurons of a node of `NEURONS`, in a vector or an image."""
     field = "v_threshold" if type(node) in CONSTANTS else "threshold"
-    names = (field, "decay", "alpha", "bias")  # the first that holds a value per neuron
+    names = (field, "decay", "alpha", "bias")  # the first parameter with one value per neuron
     found = next(getattr(node, name) for name in names if hasattr(node, name))
     if len(np.shape(found)) not in (1, 3):
         raise UltralifError(
@@ -151,13 +151,13 @@ def _alike(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def _flat(value: Any, size: int) -> Any:
-    """An image's values as a vector; anything else as it is, for the checks to judge."""
+    """Values of an image as a vector; anything else is left for the later checks."""
     image = np.ndim(value) == 3 and np.size(value) == size
     return np.reshape(value, size) if image else value
 
 
 def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
-    """The scale float64 [neuron] that a node carries.
+    """The scale float64 [neuron] in the metadata of a node.
 
     Args:
         name: of the population, for errors.
@@ -192,7 +192,7 @@ def _check_constants(name: str, node: nir.NIRNode, size: int) -> None:
 
 
 def _custom_neuron(name: str, node: Any, size: int) -> tuple[NeuronModel, np.ndarray]:
-    """The model of a node of our own, field by field, and its bias."""
+    """The model of an own node, field by field, and its bias."""
     model = MODELS[type(node)]
     given = {f.name: _field(name, node, f, size) for f in fields(model)}  # type: ignore[arg-type]
     return model(**given), _neuron_array(name, node, "bias", size)

@@ -1,7 +1,7 @@
-"""Lets lava-nc 0.10 import on Python 3.11 and later; import it before anything of Lava.
+"""Makes lava-nc 0.10 importable on Python 3.11 and later; import this module before Lava.
 
-Lava declares one dataclass field with a mutable default, which Python refuses since 3.11, and sets
-the start method of multiprocessing as if nobody had used multiprocessing before.
+Lava declares one dataclass field with a mutable default, which Python refuses since 3.11. It also
+sets the start method of multiprocessing, which fails if multiprocessing was used before.
 """
 
 import dataclasses

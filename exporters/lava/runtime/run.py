@@ -3,8 +3,8 @@
 Usage: python run.py INPUTS.npy OUTPUTS.npz
 
 INPUTS.npy: uint8 [timestep, sample, input]. OUTPUTS.npz: `logits` int64 [sample, class];
-`spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and what the
-processes were configured with, as `executed.NAME`. Needs lava-nc 0.10 alone.
+`spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and the weights and
+registers of the processes as `executed.NAME`. Needs only lava-nc 0.10.
 """
 
 import json
@@ -71,7 +71,7 @@ class Network(Samples):
             sent = relay.a_out
         target = self.cells[p["target"]].a_in
         if p["kind"] == "conv":
-            # Lava's Conv counts (x, y, channel) and turns its kernel as mathematics does.
+            # Lava's Conv has axes (x, y, channel) and flips its kernel.
             weight = self.array(p["name"], "weight").transpose(0, 3, 2, 1)[:, ::-1, ::-1]
             synapses = Conv(
                 weight=weight,

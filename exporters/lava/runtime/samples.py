@@ -1,8 +1,8 @@
-"""Runs samples one after the other through a network of Lava processes, and records the spikes.
+"""Runs samples one after another through a network of Lava processes and records the spikes.
 
-A population at depth d acts d timesteps late. A sample takes T + the largest depth; populations
-with memory are put into their initial state when their first input arrives, as a chip's management
-core does. After every sample one line on standard output says how many are done.
+A population at depth d acts d timesteps late, so a sample takes T + the largest depth. Populations
+with memory are reset to their initial state when their first input arrives; on a chip, a management
+core does this. After every sample, standard output gets one line with the number of samples done.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from neurons import process
 
 
 class Samples:
-    """A network that is built by what inherits from this.
+    """Runs samples through a network. Subclasses build the network.
 
     Args:
         inputs: uint8 [timestep, sample, input].
@@ -39,9 +39,10 @@ class Samples:
         self.config = Loihi2SimCfg(select_tag="fixed_pt")
 
     def record(self, ports):
-        """Tie a recorder to every population's port of spikes [neuron], one to the next.
+        """Connect a recorder to the spike port [neuron] of every population.
 
-        Lava runs only what is connected to the process it starts: the ties connect everything.
+        The recorders are connected to each other, because Lava runs only processes that are
+        connected to the one that it starts.
         """
         before = None
         for p in self.populations:
@@ -60,7 +61,7 @@ class Samples:
         membrane.set(np.zeros(membrane.shape, dtype=int))
 
     def logits(self, p):
-        """The read-out's membranes, in the program's units, int64 [class]."""
+        """Membrane potentials of the read-out in the program's units, int64 [class]."""
         membrane = np.asarray(self.cells[p["name"]].v.get()).astype(np.int64)
         # A map [x, y, channel] of Lava is one of a program [channel, y, x] transposed.
         return membrane.T.reshape(-1) // p["logit_unit"]
@@ -72,7 +73,7 @@ class Samples:
             for sample in range(self.samples):
                 logits[sample] = self.sample()
                 print(f"{sample + 1} of {self.samples} samples", flush=True)
-        except BaseException:  # Lava's processes would wait for ever
+        except BaseException:  # otherwise Lava's processes wait for ever
             for started in multiprocessing.active_children():
                 started.kill()
             raise
@@ -88,7 +89,7 @@ class Samples:
         return logits, spikes
 
     def sample(self):
-        """Run the next sample; its logits [class]."""
+        """Run the next sample; returns its logits [class]."""
         readout = self.populations[-1]
         final = readout["depth"] + self.time
         begins = {p["depth"] for p in self.populations if p["remembers"]}
@@ -105,7 +106,7 @@ class Samples:
 
 
 def run_files(build, usage):
-    """Run the file of inputs that the command line names into the file of outputs."""
+    """Run the input file of the command line and write the output file."""
     if len(sys.argv) != 3:
         sys.exit(usage)
     inputs = np.load(sys.argv[1], allow_pickle=False)

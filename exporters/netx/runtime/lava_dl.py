@@ -1,8 +1,7 @@
-"""lava-dl's loader of network exchange files alone, without torch.
+"""Imports only the loader of network exchange files from lava-dl, without torch.
 
-Beside the loader lava-dl imports its training package, for the decay of resonators, and modules
-for sensors. Both need torch, and neither is used by the networks of this folder: empty modules
-stand in for them.
+The loader also imports lava-dl's training package (for the decay of resonators) and modules for
+sensors. Both need torch, and the networks of this folder use neither. Empty modules replace them.
 """
 
 import sys
@@ -18,7 +17,7 @@ UNUSED = (
 )
 for name in UNUSED:
     sys.modules[name] = ModuleType(name)
-    sys.modules[name].__file__ = __file__  # Lava asks every module where it is from
+    sys.modules[name].__file__ = __file__  # Lava asks every module for its file
 sys.modules["lava.lib.dl.slayer.neuron.rf"].neuron_params = None
 
 from lava.lib.dl.netx.hdf5 import Network as Loaded  # noqa: E402, F401

@@ -3,10 +3,10 @@
 Usage: python run.py INPUTS.npy OUTPUTS.npz
 
 INPUTS.npy: uint8 [timestep, sample, input]. OUTPUTS.npz: `logits` int64 [sample, class];
-`spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and what the
-processes were configured with, as `executed.NAME`. Needs lava-nc 0.10, lava-dl 0.6 and h5py.
+`spikes.NAME` uint8 [timestep, sample, neuron] of every population that fires; and the weights and
+registers of the processes as `executed.NAME`. Needs lava-nc 0.10, lava-dl 0.6 and h5py.
 
-Lava's maps are [x, y, channel], a program's [channel, y, x]: each is the other transposed.
+Lava's images have axes [x, y, channel], a program's [channel, y, x]; one is the other transposed.
 """
 
 import json
@@ -23,7 +23,7 @@ from samples import Samples, run_files  # noqa: E402
 
 
 def flat(port):
-    """A port [neuron] of a layer's port."""
+    """The port of a layer as a port [neuron]."""
     return port if len(port.shape) == 1 else port.transpose((2, 1, 0)).flatten()
 
 

@@ -1,4 +1,4 @@
-"""Fixed-point models of the processes: each an update of PROGRAM.md, for all neurons at once."""
+"""Fixed-point models of the processes. Each does an update of PROGRAM.md for all its neurons."""
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -41,7 +41,7 @@ class Neurons(PyLoihiProcessModel):
         self.s_out.send(np.broadcast_to(spikes, current.shape).astype(np.int64))
 
     def leak(self, v, decay):
-        """What a timestep leaves of v, truncated toward zero."""
+        """Membrane potential v after the leak of one timestep, truncated toward zero."""
         bits = self.structure["decay_bits"]
         return np.sign(v) * ((np.abs(v) * ((1 << bits) - decay)) >> bits)
 
@@ -78,20 +78,20 @@ class Leaky(Neurons):
     """Words and reset modes of leaky membranes."""
 
     def held(self, v):
-        """V in a word of the population."""
+        """V, limited to the word length of the population."""
         return sat(v, (1 << (self.structure["membrane_bits"] - 1)) - 1)
 
     def drive(self, current):
-        """What comes in, in membrane units."""
+        """Synaptic current with bias, in membrane units."""
         return (current << self.structure["fraction_bits"]) + self.bias
 
     def fire_and_reset(self, before, whole):
-        """Spikes and membranes, from the membrane of before and the unsaturated new one."""
+        """Spikes and new membrane potentials, from those before and the unsaturated update."""
         spikes, after = self.fire(before, whole)
         return spikes, np.maximum(after, self.floor)
 
     def fire(self, before, whole):
-        """The same without a floor."""
+        """Spikes and new membrane potentials, before the lower bound is applied."""
         mode, reset, sat = self.structure["reset_mode"], self.reset, self.held
         held = before > self.threshold
         u = sat(whole)
@@ -167,18 +167,18 @@ class UltraDLIFModel(Neurons):
 
 
 class Graded(Neurons):
-    """Several thresholds, the first of all neurons, then the second."""
+    """Models with several thresholds per neuron, stored level by level."""
 
     def passed(self, v):
-        """How many thresholds each neuron's value passes."""
+        """Number of thresholds that the value of each neuron exceeds."""
         return (v > self.thresholds.reshape(self.structure["levels"], -1)).sum(axis=0)
 
 
 class SoftMaximum(Neurons):
-    """A maximum with a correction from a table."""
+    """Models with a soft maximum: a maximum with a correction from a table."""
 
     def soft_maximum(self, current, v):
-        """The membrane that membrane and drive become."""
+        """The soft maximum of the leaked membrane potential and the drive."""
         kept, drive = v - self.decay, 64 * current + self.bias
         entry = np.abs(kept - drive) >> self.structure["shift"]
         inside = entry < len(self.table)
@@ -257,7 +257,7 @@ class CubaLIModel(Neurons):
 
 
 class SecondOrder(Neurons):
-    """Products with coefficients of `coefficient_bits` fraction bits, rounded."""
+    """Models with two state words; products with coefficients are rounded."""
 
     shift: np.ndarray = array()
     coefficient_bits: np.ndarray = array()

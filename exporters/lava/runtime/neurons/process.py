@@ -33,7 +33,7 @@ class Population(AbstractProcess):
 
     @staticmethod
     def default(name, neurons):
-        """What a parameter is where the program has none: no membrane lies below the floor."""
+        """Value of a parameter that the program lacks. The lower bound is then never reached."""
         return {"floor": np.full(neurons, -(1 << 31))}[name]
 
 
@@ -80,7 +80,7 @@ class MultiThreshold(Population):
 
 
 class GradedLogMaxLIF(Population):
-    """The membrane of LogMaxLIF, the number of thresholds that it passes, a reset for each."""
+    """The membrane of LogMaxLIF; sends the number of thresholds passed, each with its own reset."""
 
     PARAMETERS = ("thresholds", "decay", "table", "reset")
 
@@ -120,7 +120,7 @@ class CSiLIF(Population):
 
 
 class AdaLIF(Population):
-    """A leaky membrane whose threshold rises with every spike."""
+    """A leaky membrane; the threshold rises with every spike."""
 
     PARAMETERS = (
         *("threshold", "alpha", "beta", "jump"),
@@ -135,14 +135,15 @@ class LeakySum(Population):
 
 
 class Recorder(AbstractProcess):
-    """Keeps every timestep's spikes in a file of bytes [timestep, neuron].
+    """Records the spikes of every timestep in a file of bytes [timestep, neuron].
 
     Args:
-        path: of the file, of the right size.
-        neurons: count.
-        timesteps: that the file holds.
+        path: of the file, which has the right size already.
+        neurons: number of neurons.
+        timesteps: number of timesteps in the file.
 
-    The ties carry zeros from one recorder to the next.
+    The ports between recorders only carry zeros. They connect the recorders, because Lava runs only
+    connected processes.
     """
 
     def __init__(self, *, path, neurons, timesteps):
