@@ -1,5 +1,7 @@
 """The Delay nodes of a NIR graph, added up from population to population."""
 
+from collections.abc import Iterable, Mapping
+
 import nir
 import numpy as np
 
@@ -8,6 +10,7 @@ from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port
 from ultralif_deploy.readers.nir.network import population_name
 from ultralif_deploy.readers.nir.neurons import POPULATIONS
+from ultralif_deploy.readers.nir.walking import worked_out
 
 Meant = dict[tuple[str, int], tuple[float, float]]
 """By source and whole number of timesteps: the least and the largest delay that is meant."""
@@ -24,42 +27,52 @@ def meant_delays(graph: nir.NIRGraph, dt: float, readout: str) -> tuple[Delay, .
     nodes, sources = inlined(graph)
     if not any(isinstance(node, nir.Delay) for node in nodes.values()):
         return ()
-    sent: dict[str, Meant] = {}
+    sent = _sent_by(nodes, sources, dt)
     found = []
     for target, node in nodes.items():
         ends = isinstance(node, nir.Output) and not inner_port(target, node)
         if isinstance(node, POPULATIONS) or ends:
-            for (source, whole), bounds in _arriving(target, nodes, sources, dt, sent).items():
+            for (source, whole), bounds in _arriving(target, sources, sent).items():
                 meant = max(bounds, key=lambda one: abs(one - whole))
                 if meant != 0:
                     found.append(Delay(source, readout if ends else population_name(target), meant))
     return tuple(found)
 
 
-def _arriving(
-    name: str, nodes: Nodes, sources: Sources, dt: float, sent: dict[str, Meant]
-) -> Meant:
+def _arriving(name: str, sources: Sources, sent: Mapping[str, Meant]) -> Meant:
     """Delays of what all edges into a node bring, from the populations before it."""
     total: Meant = {}
     for before in sources[name]:
-        for key, (least, most) in _sent(before, nodes, sources, dt, sent).items():
+        for key, (least, most) in sent[before].items():
             low, high = total.get(key, (least, most))
             total[key] = min(low, least), max(high, most)
     return total
 
 
-def _sent(name: str, nodes: Nodes, sources: Sources, dt: float, sent: dict[str, Meant]) -> Meant:
-    """Delays of what a node sends; each is worked out once."""
-    if name not in sent:
+def _sent_by(nodes: Nodes, sources: Sources, dt: float) -> dict[str, Meant]:
+    """Delays of what every node sends, from the populations before it."""
+    sent: dict[str, Meant] = {}
+
+    def starts(name: str) -> str | None:
+        """The population, or the input, that a node is."""
         node = nodes[name]
         if isinstance(node, POPULATIONS):
-            sent[name] = {(population_name(name), 0): (0.0, 0.0)}
-        elif isinstance(node, nir.Input) and not inner_port(name, node):
-            sent[name] = {(INPUT, 0): (0.0, 0.0)}
-        else:
-            arriving = _arriving(name, nodes, sources, dt, sent)
-            sent[name] = _later(arriving, node, dt) if isinstance(node, nir.Delay) else arriving
-    return sent[name]
+            return population_name(name)
+        return INPUT if isinstance(node, nir.Input) and not inner_port(name, node) else None
+
+    def needs(name: str) -> Iterable[str]:
+        return () if starts(name) else sources[name]
+
+    def make(name: str) -> Meant:
+        start, node = starts(name), nodes[name]
+        if start:
+            return {(start, 0): (0.0, 0.0)}
+        arriving = _arriving(name, sources, sent)
+        return _later(arriving, node, dt) if isinstance(node, nir.Delay) else arriving
+
+    for name in nodes:
+        worked_out(name, sent, needs, make)
+    return sent
 
 
 def _later(arriving: Meant, node: nir.Delay, dt: float) -> Meant:

@@ -6,7 +6,7 @@ by their sum over time, LI, CubaLI and I by their membrane after the last timest
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import nir
@@ -28,6 +28,7 @@ from ultralif_deploy.readers.nir.linear import (
     values,
 )
 from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions, model_of, read_by_membrane
+from ultralif_deploy.readers.nir.walking import cycles, worked_out
 
 
 def import_nir(
@@ -132,7 +133,7 @@ class _Signals:
         self.dt = dt
         self._shapes: dict[str, Shape] = {}
         self._sent: dict[str, Signal] = {}
-        self._open: list[str] = []
+        self._cycles = cycles(sources)
 
     def ends(self, kind: type[nir.NIRNode]) -> list[str]:
         """The graph's own inputs or outputs."""
@@ -162,27 +163,13 @@ class _Signals:
     def _population_shape(self, name: str) -> Shape:
         node = self.nodes[name]
         own = np.shape(node.threshold if isinstance(node, nir.Threshold) else _parameter(node))
-        # Until the population's own shape is known, a cycle back to it says nothing.
-        self._shapes[name] = own or (1,)
-        found = [
-            self.sent(before).shape
-            for before in self.sources[name]
-            if name not in self._above(before)
-        ]
-        self._sent.pop(name, None)
-        driven = found[0] if found else self._shapes[name]
+        found = [self.sent(before).shape for before in self._drivers(name)]
+        driven = found[0] if found else own or (1,)
         return values(driven if math.prod(driven) >= math.prod(own) else own, name)
 
-    def _above(self, name: str) -> set[str]:
-        """A node and everything that leads to it."""
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found.add(one)
-                waiting += self.sources[one]
-        return found
+    def _drivers(self, name: str) -> list[str]:
+        """What leads to a population from outside of its cycles, which say nothing of its shape."""
+        return [one for one in self.sources[name] if self._cycles[one] != self._cycles[name]]
 
     def arriving(self, name: str) -> Signal:
         """The sum of what all edges into a node bring.
@@ -196,21 +183,21 @@ class _Signals:
 
     def sent(self, name: str) -> Signal:
         """What a node sends."""
-        if name in self._sent:
-            return self._sent[name]
+        return worked_out(name, self._sent, self._needed, self._made)
+
+    def _needed(self, name: str) -> Iterable[str]:
+        """Nodes whose signals that of a node is made of, or its shape."""
+        if self._is_input(name):
+            return ()
+        population = isinstance(self.nodes[name], POPULATIONS)
+        return self._drivers(name) if population else self.sources[name]
+
+    def _made(self, name: str) -> Signal:
         node = self.nodes[name]
-        if name in self._open:
-            raise UltralifError(f"{name}: a cycle without a neuron; expected one in every cycle")
         if isinstance(node, POPULATIONS) or self._is_input(name):
-            signal = source_signal(name, self.shape(name))
-        else:
-            self._open.append(name)
-            signal = self.arriving(name)
-            if not inner_port(name, node):
-                signal = transformed(name, node, signal, self.dt)
-            self._open.pop()
-        self._sent[name] = signal
-        return signal
+            return source_signal(name, self.shape(name))
+        signal = self.arriving(name)
+        return signal if inner_port(name, node) else transformed(name, node, signal, self.dt)
 
     def _is_input(self, name: str) -> bool:
         node = self.nodes[name]
