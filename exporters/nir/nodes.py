@@ -1,13 +1,14 @@
-"""Node types of programs: standard ones for threshold units, our own for the rest.
+"""Node types of programs: standard nodes for threshold units, own nodes for the other models.
 
-A threshold unit is a LIF whose tau equals the time step: v = I, no memory. NIR names no time step,
-and the tools that read NIR default to 1e-4 s. Most of them want one v_threshold for all neurons, so
-all that differs between neurons goes into the bias of a weight node:
+A threshold unit is a LIF whose tau equals the timestep, so v = I and nothing is remembered. NIR
+stores no timestep, and the tools that read NIR use 1e-4 s by default. Most of them need the same
+v_threshold for all neurons. Differences between neurons therefore go into the bias of a weight
+node:
 
     I + bias > threshold  ⇔  I + B > c − 1/2  with  B = bias − threshold + c − 1,  c = 1.
 
-Neurons with memory follow PROGRAM.md's integer arithmetic, which no standard node has. They are
-nodes of our own, which other tools refuse instead of running something else. Importing this module
+Neurons with memory follow PROGRAM.md's integer arithmetic, which no standard node has. They become
+own nodes. Other tools refuse these, and do not run something else instead. Importing this module
 registers them with `nir`. Source: Pedersen et al., "Neuromorphic intermediate representation",
 Nature Communications 15, 8122 (2024), for the standard primitives.
 """
@@ -28,13 +29,13 @@ TIME_STEP = 1e-4
 """Seconds; a LIF with this tau forgets everything from one timestep to the next."""
 
 V_THRESHOLD = 0.5
-"""c − 1/2 with c = 1: halfway between two integers, so that > and >= are the same to a tool."""
+"""c − 1/2 with c = 1: halfway between two integers, so a tool may compare with > or >=."""
 
 
 class _Leaky:
-    """A leaky node's dictionary: what all nodes once had is not written down."""
+    """Dictionary of a leaky node, without fields that have the value of older files."""
 
-    # A reader that knows nothing else meets a field that it does not know, and refuses.
+    # A field is written only if it has another value. An older reader then refuses the node.
     OPTIONAL: ClassVar[dict[str, Any]] = {"decay_bits": DECAY_BITS}
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class _Leaky:
 
 
 class _Firing(_Leaky):
-    """A leaky node that spikes: the width of its membrane, and how often it fires."""
+    """A leaky node that spikes, with the width of its membrane potential and its most spikes."""
 
     OPTIONAL: ClassVar[dict[str, Any]] = _Leaky.OPTIONAL | {
         "membrane_bits": MEMBRANE_BITS,
@@ -212,10 +213,10 @@ NODES: dict[type[NeuronModel], type] = {
     neurons.AdaLIF: second_order.AdaLIF,
     neurons.LeakySum: second_order.LeakySum,
 }
-"""The node of each model with memory; its fields are the model's and `bias`."""
+"""Node of each model with memory; its fields are those of the model, and `bias`."""
 
 CUSTOM = tuple(NODES.values())
-"""Nodes of our own."""
+"""Own nodes."""
 
 READOUTS = tuple(node for model, node in NODES.items() if not model.FIRES)
 """Nodes that do not spike."""
@@ -241,7 +242,7 @@ CONSTANTS: dict[type, dict[str, float]] = {
         "v_reset": 0.0,
     },
 }
-"""What a neuron without memory has, besides its threshold. float64: some tools divide by tau."""
+"""Parameters of a neuron without memory, besides its threshold; float64, as tools divide by tau."""
 
 FLAVOURS: dict[str, type] = {"lif": nir.LIF, "cubalif": nir.CubaLIF, "threshold": nir.Threshold}
 """Node types that a Threshold population can be written as, by name."""

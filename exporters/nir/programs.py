@@ -1,11 +1,11 @@
-"""Programs as NIR files and back, without loss; what other tools execute is what we read back.
+"""Programs as NIR files and back, without loss.
 
-Every population is a node, every projection a Linear or Affine node between two of them. A read-out
-that sums is the Output: what arrives there at a timestep is its current, and the sum over all
-timesteps is our logits; a leaky one is a node before the Output. Metadata holds only what NIR
-cannot say: order of the populations, and with it which projections are delayed; scales; how a
-folded threshold splits into bias and threshold; the weight format; timesteps; divisor; the
-encoding.
+Every population is a node, and every projection is a Linear or Affine node between two of them. An
+Integrator read-out is the Output: the values that arrive there at a timestep are its current, and
+their sum over all timesteps gives the logits. A leaky read-out is a node before the Output. The
+tool reads back the same nodes that other tools run. Metadata holds only what NIR cannot store: the
+order of the populations, from which delayed projections follow; scales; the split of a folded
+threshold into bias and threshold; the weight format; timesteps; divisor; and the encoding.
 """
 
 import io
@@ -42,7 +42,7 @@ METADATA_KEY = "ultralif"
 OUTPUT = "output"
 
 READOUT = "readout"
-"""Node name of a read-out with a membrane of its own."""
+"""Node name of a read-out that is a node before the Output."""
 
 NAME_LENGTH = 60
 
@@ -63,7 +63,7 @@ def write_nir(program: Program, path: str | Path, flavour: str = "lif") -> None:
     if flavour not in FLAVOURS:
         raise UltralifError(f"NIR flavour {flavour!r}; available: {', '.join(FLAVOURS)}")
     graph = program_to_graph(program, flavour)
-    # In memory first: HDF5 reports a full disk in many ways, a plain write in one.
+    # First in memory, because HDF5 reports a full disk in many different ways.
     buffer = io.BytesIO()
     nir.write(buffer, graph)
     with written_whole(path) as temporary:
@@ -74,7 +74,7 @@ def read_nir(path: str | Path) -> Program:
     """Read a program from a NIR file that `write_nir` wrote; safe for untrusted files.
 
     Raises:
-        UltralifError: not such a file, or changed into something that is no program.
+        UltralifError: not such a file, or the file was changed and is no program any more.
     """
     path = readable_file(path)
     try:
@@ -96,7 +96,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
     taken = {INPUT, OUTPUT}
     names = {INPUT: INPUT}
     for population in program.populations[:-1]:
-        # Mostly as it is: names come from torch modules, so torch-based tools can take them.
+        # Names come from torch modules, so tools based on torch can use them with few changes.
         names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
     readout = program.readout
     summed = readout.neuron.SUMS
@@ -120,7 +120,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
     }
     identities = []
     flattened: dict[str, str] = {}
-    # Delayed first: some tools take the last node that they reach for the output.
+    # Delayed projections come first, because some tools take the last node as the output.
     for projection in sorted(program.projections, key=lambda p: p.name not in program.delayed):
         source, target = names[projection.source], names[projection.target]
         name = _unique(f"{source}_to_{target}", taken)
@@ -151,7 +151,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         "projections": [p.name for p in program.projections],
         "identities": identities,
     }
-    # No type check: it would give a population that drives nothing an Output of its own.
+    # No type check, because it adds an Output to a population that drives nothing.
     return nir.NIRGraph(nodes, edges, metadata={METADATA_KEY: _json(info)}, type_check=False)
 
 
@@ -166,7 +166,7 @@ def _unique(name: str, taken: set[str]) -> str:
 
 
 def _bias_carrier(program: Program, name: str) -> Projection:
-    """The projection whose node holds a population's bias: one that acts at every timestep."""
+    """The projection whose node holds a population's bias. It must not be delayed."""
     return min(
         program.incoming(name),
         key=lambda p: (p.name in program.delayed, isinstance(p.map, Conv2d)),
@@ -221,7 +221,7 @@ def _read_graph(path: Path) -> nir.NIRGraph:
     try:
         graph = nir.read(path, type_check=False)
     except Exception as error:
-        # nir answers malformed nodes with AssertionError, AttributeError, KeyError and others.
+        # For malformed nodes, nir raises AssertionError, AttributeError, KeyError and others.
         raise UltralifError(
             f"not a NIR graph ({type(error).__name__}: {error}); export the program again"
         ) from error

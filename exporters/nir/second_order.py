@@ -1,7 +1,7 @@
-"""NIR nodes of our own for the models with two state words: their integers, as in PROGRAM.md.
+"""Own NIR nodes for the models with two state words. They hold the integers of PROGRAM.md.
 
-No standard node has two coupled states, so other tools refuse these instead of running something
-else. `nodes.py` registers them with `nir`.
+No standard node has two coupled states. Other tools refuse these nodes, and do not run something
+else instead. `nodes.py` registers them with `nir`.
 """
 
 from dataclasses import dataclass

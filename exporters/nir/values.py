@@ -1,4 +1,4 @@
-"""Checked numbers from files: finite, whole where they must be, of the expected shape."""
+"""Checks of numbers from files: finite, of the expected shape, and whole if they must be."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import frozen
 
 EXACT_INTEGER = 1 << 53
-"""Integers up to here are exact in float64."""
+"""Integers up to this are exact in float64."""
 
 
 def numbers(value: Any, size: int, what: str) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""ONNX graphs written as arithmetic: values with operators; an update reads as its equation.
+"""ONNX graphs built with Python operators, so that the code of an update looks like its equation.
 
-Only whole numbers: int64 for states, int32 for currents, uint8 for spikes, bool for comparisons.
+All values are whole numbers: int64 for states, int32 for currents, uint8 for spikes, and bool for
+comparisons.
 """
 
 from typing import Any
@@ -16,9 +17,8 @@ class Graph:
     """Nodes, constants, inputs and outputs under construction.
 
     Args:
-        name: of the graph; unnamed values carry it too.
-        prefix: of inputs and outputs. Names in a graph inside another must differ from the outer
-            ones.
+        name: of the graph; also used in the names of unnamed values.
+        prefix: of inputs and outputs. A graph inside another one needs different names.
     """
 
     def __init__(self, name: str, prefix: str = "") -> None:
@@ -42,10 +42,10 @@ class Graph:
         return Value(self, name)
 
     def output(self, value: "Value", name: str, kind: int, shape: list[str | int]) -> None:
-        """Make a value an output, under a name of its own.
+        """Make a value an output of the graph, with its own name.
 
         Args:
-            value: what the graph gives.
+            value: the output.
             name: without the prefix.
             kind: element type of the value, of `TensorProto`.
             shape: length of each axis; one that is left open has a name.
@@ -55,7 +55,7 @@ class Graph:
         self.outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
     def constant(self, array: np.ndarray, name: str | None = None) -> "Value":
-        """An initializer; equal unnamed ones are stored once."""
+        """A constant of the graph (an initializer); equal unnamed constants are stored once."""
         array = np.asarray(array)
         if name is None:
             values = "_".join(map(str, array.ravel().tolist()))
@@ -118,7 +118,7 @@ class Value:
     def most(self, other: "Value | int") -> "Value":
         """The larger of the two.
 
-        Not Max: onnxruntime 1.31 compares the low 32 bits of int64 there on AVX2 processors.
+        Max is not used: in onnxruntime 1.31 it compares only the low 32 bits of int64 on AVX2.
         """
         return (self > other).then(self, other)
 
@@ -127,14 +127,14 @@ class Value:
         return (self > other).then(other, self)
 
     def clip(self, top: "Value | int") -> "Value":
-        """Saturated to ±top."""
+        """The value, saturated to ±top."""
         limit = self._other(top)
         return self.least(limit).most(-limit)
 
     def whole_part(self, divisor: "Value | int") -> "Value":
         """⌊self/divisor⌋ of a value that is not negative.
 
-        ONNX leaves open which way the quotient of a negative number is rounded.
+        ONNX does not define how the quotient of a negative number is rounded.
         """
         return self._op("Div", other=divisor)
 
@@ -145,30 +145,30 @@ class Value:
         return (complement > -1).then(negative, self.most(0).whole_part(divisor))
 
     def then(self, yes: "Value | int", no: "Value | int") -> "Value":
-        """`yes` where this bool is true, else `no`."""
+        """Element by element: `yes` if this bool is true, else `no`."""
         return self.graph.op("Where", self, self._other(yes), self._other(no))
 
     def at(self, places: "Value") -> "Value":
-        """The entries of this list at places."""
+        """Entries of this list at the indices `places`."""
         return self.graph.op("Gather", self, places)
 
     def led_by(self, value: int) -> "Value":
-        """The list int64 with a value before it."""
+        """The list int64 with a value put before it."""
         return self.graph.op("Concat", self.graph.constant(np.array([value])), self, axis=0)
 
     def rows(self, count: int) -> list["Value"]:
-        """The list in equal parts."""
+        """The list split into equal parts, one per row."""
         return self.graph.ops("Split", count, self, axis=0, num_outputs=count)
 
     def cast(self, kind: int) -> "Value":
-        """As another element type."""
+        """The value with another element type."""
         return self.graph.op("Cast", self, to=kind)
 
     def long(self) -> "Value":
-        """As int64."""
+        """The value as int64."""
         return self.cast(TensorProto.INT64)
 
     def rolled(self, by: int, size: int) -> "Value":
-        """Value of neuron n + by, around the ring of all neurons."""
+        """At neuron n, the value of neuron n + by on the ring of all neurons."""
         order = self.graph.constant((np.arange(size, dtype=np.int64) + by) % size)
         return self.graph.op("Gather", self, order, axis=1)

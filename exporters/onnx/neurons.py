@@ -1,4 +1,4 @@
-"""Updates of the neuron models in ONNX; PROGRAM.md is what they implement."""
+"""Updates of the neuron models in ONNX, as PROGRAM.md specifies them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ from ultralif_deploy.program.neurons import (
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a population's update starts from.
+    """Inputs of a population's update.
 
     Attributes:
         neuron: the model.
         size: neurons.
         current: int32 [batch, neuron], without bias.
         bias: int32 [neuron].
-        words: state int64 [batch, neuron], one value a word.
+        words: state int64 [batch, neuron], one value per state word.
         parameters: int32, by name.
     """
 
@@ -62,7 +62,7 @@ class Update:
 
 
 Result = tuple[Value | None, tuple[Value, ...]]
-"""Spikes as bool or int64, None for a read-out, and the new state words."""
+"""Spikes as bool or int64 (None for a read-out), and the new state words."""
 
 
 def update(before: Update) -> Result:
@@ -74,9 +74,9 @@ def leak(p: Update, word: int = 0, decay: str = "decay") -> Value:
     """sgn(v)·⌊|v|·(2^k − decay)/2^k⌋ of a state word v, k = decay_bits.
 
     Args:
-        p: what the update starts from.
+        p: inputs of the update.
         word: index of v among the state words.
-        decay: name of the parameter that says what leaks away, int32 [neuron].
+        decay: name of the decay parameter, int32 [neuron].
     """
     rate, v, one = p[decay], p.words[word], 1 << p.neuron.widths.decay_bits
     kept = (abs(v) * (-rate + one)).whole_part(one)
@@ -108,13 +108,13 @@ def _cuba_lif(p: Update) -> Result:
 
 
 def _fire_and_reset(p: Update, w: Value) -> tuple[Value, Value]:
-    """Spikes and the membrane after them, at least its floor where there is one."""
+    """Spikes and the membrane potential after the reset, with its lower bound if there is one."""
     spikes, after = _fire(p, w)
     return spikes, after.most(p["floor"]) if "floor" in p.parameters else after
 
 
 def _fire(p: Update, w: Value) -> tuple[Value, Value]:
-    """Spikes and the membrane after them, for every reset mode."""
+    """Spikes and the membrane potential after the reset, for every reset mode."""
     mode, top = p.neuron.structure()["reset_mode"], largest_held(p.neuron.widths.membrane_bits)
     threshold, reset = p["threshold"], p["reset"]
     u, lowered = w.clip(top), (w - reset).clip(top)
@@ -154,7 +154,7 @@ def _ultradlif(p: Update) -> Result:
 
 
 def _passed(p: Update, v: Value) -> Value:
-    """How many of its thresholds each neuron's value int64 passes, int64."""
+    """Number of thresholds that the value int64 of each neuron exceeds, int64."""
     limits = p["thresholds"].rows(p.neuron.largest_sent)
     count = (v > limits[0]).long()
     for limit in limits[1:]:
@@ -169,7 +169,7 @@ def _multi_threshold(p: Update) -> Result:
 def _graded_log_max(p: Update) -> Result:
     u = _soft_maximum(p)
     count = _passed(p, u)
-    # What no spike takes stands first, so that the count itself is the place.
+    # The reset of 0 levels comes first, so that the number of levels is the index.
     taken = p["reset"].led_by(0).at(count)
     kept = (abs(u) * (-taken + DECAY_ONE)).whole_part(DECAY_ONE)
     return count, ((u > -1).then(kept, -kept),)
@@ -182,7 +182,7 @@ def _log_max(p: Update) -> Result:
 
 
 def _soft_maximum(p: Update) -> Value:
-    """The membrane that membrane and drive become."""
+    """The soft maximum of the leaked membrane potential and the drive."""
     table, entries = p["table"], len(p.neuron.parameters()["table"])
     kept, drive = p.words[0] - p["decay"], p.drive()
     gap = abs(kept - drive).whole_part(1 << p.neuron.structure()["shift"])

@@ -1,13 +1,13 @@
 """A program as ONNX, in standard operators on whole numbers.
 
-`step.onnx` is one timestep with the state as inputs and outputs, for streams. `sequence.onnx` is a
-whole sample: one pass over all timesteps where the program has no memory, else a Scan over the
-timestep graph. PROGRAM.md is what both implement.
+`step.onnx` computes one timestep, with the state as inputs and outputs, for streams.
+`sequence.onnx` computes a whole sample. If the program has no memory, it does all timesteps in one
+pass; otherwise it is a Scan over the graph of one timestep. Both implement PROGRAM.md.
 
-Dense currents are MatMulInteger. Runtimes without 8-bit dot products may add pairs of u8·s8
-products in 16 saturating bits, so that inputs above 127 are split in halves of at most 127 first
-(2·127·128 < 2^15). Convolutions are float32 Conv where every partial sum is a whole number below
-2^24, which floats hold exactly; the others are ConvInteger.
+Dense currents use MatMulInteger. Runtimes without 8-bit dot products may add pairs of u8·s8
+products in 16 saturating bits. Inputs above 127 are therefore split into two values of at most 127
+(2·127·128 < 2^15). Convolutions use float32 Conv if every partial sum is a whole number below 2^24,
+which floats hold exactly. Otherwise they use ConvInteger.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
     `next_state/POPULATION`; the new `sent` are the spikes.
 
     Raises:
-        Refused: a neuron model that has no update here.
+        Refused: ONNX has no update for a neuron model.
         UltralifError: nothing can be written there.
     """
     for p in program.populations:
@@ -59,7 +59,7 @@ def write_onnx(program: Program, directory: Path) -> tuple[Path, ...]:
 
 
 def keeps_state(population: Population) -> bool:
-    """Whether anything of a population but its spikes lasts to the next timestep."""
+    """Whether a population keeps state words from one timestep to the next."""
     return population.neuron.REMEMBERS
 
 
@@ -70,7 +70,7 @@ def delayed_sources(program: Program) -> list[str]:
 
 
 def memoryless(program: Program) -> bool:
-    """Whether all timesteps are alike, so that one pass computes them all."""
+    """Whether timesteps do not depend on each other, so that one pass computes all of them."""
     stateful = [p.name for p in program.populations if keeps_state(p)]
     integrates = program.readout.neuron.SUMS
     return integrates and stateful == [program.readout.name] and not program.delayed
@@ -237,7 +237,7 @@ def _term(graph: Graph, projection: Projection, sent: Value, largest: int) -> Va
             made = made.cast(TensorProto.INT32)
         else:
             made = _integer_product(graph, "ConvInteger", image, weight, name, largest, geometry)
-        # [time·batch, O, H, W] back to the leading axes of what was sent.
+        # From [time·batch, O, H, W] back to the leading axes of the signal.
         leading = graph.op("Shape", sent, end=-1)
         width = graph.constant(np.array([linear.target_size]))
         return graph.op("Reshape", made, graph.op("Concat", leading, width, axis=0))

@@ -23,7 +23,7 @@ def add_events(signal, weight, geometry, current):  # type: ignore[no-untyped-de
     _, inner, tall, wide, outer = weight.shape
     channels, height, width, out, rows, columns = geometry[:6]
     down, right, top, left, tap_down, tap_right = geometry[6:]
-    # Channel last while adding, so that one tap adds neighbours in memory.
+    # The channel is the last axis while adding, so that one tap adds adjacent values.
     sums = np.empty((rows * columns, out), dtype=np.int32)
     for t in range(time):
         for b in range(batch):
@@ -55,9 +55,9 @@ def add_events(signal, weight, geometry, current):  # type: ignore[no-untyped-de
 
 @jit
 def gather(signal, geometry, kernel, patches):  # type: ignore[no-untyped-def]
-    """Copy what each output position sees of uint8 [row, source] to [row, position, weight].
+    """Copy inputs [row, source] to [row, position, weight]: what each output position reads.
 
-    `patches` comes as zeros, which stay where the kernel hangs over the border.
+    `patches` must be filled with zeros. They remain where the kernel reaches over the border.
 
     Args:
         signal: uint8 [row, source]; a row is one timestep of one sample.

@@ -1,8 +1,8 @@
-"""Chains of threshold units, event by event, all layers of a few rows at a time (Numba).
+"""Event-driven runs of chains of threshold units, all layers for a few rows at a time (Numba).
 
-A row is one timestep of one sample. Without memory all rows are alike: threads take samples in
-small blocks until none is left, and what passes between the layers of a block stays in the cache.
-Each thread is outside the interpreter's lock from its first block to its last, so that threads
+A row is one timestep of one sample. Without memory, rows do not depend on each other. Threads take
+samples in small blocks until none is left, and the spikes between the layers of a block stay in the
+cache. Each thread releases the interpreter's lock from its first block to its last, so threads
 never wait for each other.
 """
 
@@ -26,7 +26,7 @@ from ultralif_deploy.simulators.native.vectors import LANES, Rows, move
 from ultralif_deploy.simulators.native.workers import take, workers
 
 LEAST_SHARED = 1 << 18
-"""Values of input that one thread has done before a second one is awake."""
+"""Fewest input values that are shared among threads; one thread does fewer before others wake."""
 
 _NO_LINES = np.empty(0, dtype=np.uint16)
 
@@ -50,7 +50,7 @@ class EventChain:
         for at, p in zip(self._starts(), spiking, strict=True):
             self.limits[at : at + p.size] = limits(p.bias, p.parameters()["threshold"])
         prices = [costs([m.fan_out()], m.source_size) for m in hidden]
-        # The read-out only adds up, so its weights are one more thing that a spike costs.
+        # The read-out only sums, so its weights are counted like the costs of a spike.
         prices.append(costs([readout.fan_out(), *readout.matrix()], readout.source_size))
         self.classes = program.readout.size
         self.cost = np.concatenate([price.reshape(-1) for price in prices])
@@ -58,7 +58,7 @@ class EventChain:
         self.readout_bias = program.readout.bias.astype(np.int64)
 
     def _starts(self) -> np.ndarray:
-        """Where each spiking population's limits begin."""
+        """Index at which the limits of each spiking population begin."""
         return np.cumsum(self.widths[1:]) - self.widths[1:]
 
     def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -83,7 +83,7 @@ class EventChain:
         Args:
             inputs: uint8 [time, batch, input], 0 or 1.
             record: whether to keep the spikes.
-            threads: more than 1 lets the process's other threads help with large inputs.
+            threads: with more than 1, other threads of the process help with large inputs.
 
         Returns:
             Logits int64 [batch, class]; counts int64 [layer, 2, batch], spikes into each
@@ -111,7 +111,7 @@ class EventChain:
         return logits, counts[:events].reshape(-1, 2, batch), max(highest), fired
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
-        """What `run_chain` recorded, by population."""
+        """The spikes that `run_chain` recorded, by population."""
         fired, start = {}, 0
         for name, size in zip(self.spiking, self.sizes[1:], strict=True):
             stop = start + time * batch * size
@@ -128,7 +128,7 @@ def runs(program: Program) -> bool:
 def run_chain(  # type: ignore[no-untyped-def]
     signal, time, sizes, widths, lines, limits, cost, segment, progress, counts, spikes
 ):
-    """Run the samples that `progress` hands out; returns the largest input among them.
+    """Run samples, each taken from the shared counter `progress`; returns their largest input.
 
     Args:
         signal: uint8 [time · batch · input], 0 or 1.
@@ -140,7 +140,7 @@ def run_chain(  # type: ignore[no-untyped-def]
         cost: int32, of the input and all spiking populations (`tally.costs`); the last has the
             weights of the read-out as well.
         segment: as for `tally`.
-        progress: int64 [1], samples handed out.
+        progress: int64 [1], number of samples that threads have taken.
         counts: int64 [2 · layer + class, batch], added to: spikes and operations of each layer,
             then the sums of the read-out.
         spikes: uint8, [time · batch · neuron] of all spiking populations, or empty.

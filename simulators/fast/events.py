@@ -24,7 +24,7 @@ def count_events(
         fan_out = p.map.fan_out()
         acting = sent[p.source][: time - 1] if p.name in program.delayed else sent[p.source]
         total = np.zeros(batch, dtype=np.int64)
-        for now in acting:  # one timestep at a time: the products have 64 bits
+        for now in acting:  # one timestep at a time, as 64-bit products are large
             total += (now != 0) @ fan_out
         operations[p.name] = total
     fired = {k: np.count_nonzero(v, axis=(0, 2)).astype(np.int64) for k, v in sent.items()}

@@ -1,4 +1,4 @@
-"""Compiled inner loops of the models that send more than one bit (Numba). All integers are exact.
+"""Compiled inner loops of the models with graded spikes (Numba). All integers are exact.
 
 Shapes: T timesteps, B samples, N neurons, L levels.
 """
@@ -16,7 +16,7 @@ DECAY_BITS = fixed.DECAY_BITS
 
 @jit
 def multi_threshold(current, bias, limits, spikes):  # type: ignore[no-untyped-def]
-    """How many limits I + bias exceeds.
+    """Number of limits that I + bias exceeds.
 
     Args:
         current: int32 [T, B, N], the sums of all projections, in current units.
@@ -48,7 +48,7 @@ def log_max_lif(  # type: ignore[no-untyped-def]
         decay: int64 [N], what v loses in a timestep, in membrane units.
         table: int64 [entry], what the soft maximum adds, in membrane units.
         shift: an entry holds for 2^shift distances in a row, in membrane units.
-        reset: int64 [L], what 1, 2, … levels take from v, in units of 2^-12.
+        reset: int64 [L], share of v that a spike of 1, 2, … levels takes, in units of 2^-12.
         v: int64 [B, N], in membrane units.
         spikes: uint8 [T, B, N], overwritten.
     """

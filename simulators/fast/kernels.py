@@ -77,7 +77,7 @@ def synapse(current, bias, decay, bits, fraction, i):  # type: ignore[no-untyped
 
 @jit
 def held(v, top):  # type: ignore[no-untyped-def]
-    """A membrane in a word that holds ±top."""
+    """A membrane potential, saturated to ±top."""
     return min(max(v, -top), top)
 
 
@@ -88,12 +88,12 @@ def fire(mode, before, total, limit, reset, top, most, floor):  # type: ignore[n
     Args:
         mode: position in `RESETS`.
         before: membrane before this timestep.
-        total: leaked membrane plus what comes in, not saturated.
+        total: leaked membrane potential plus drive, not saturated.
         limit: threshold.
         reset: R.
-        top: largest membrane that its word holds.
-        most: spikes in one timestep at most.
-        floor: lower bound of the membrane after the reset.
+        top: largest membrane potential that its word holds.
+        most: most spikes in one timestep.
+        floor: lower bound of the membrane potential after the reset.
     """
     u = total
     if mode >= LATE_VALUE and before > limit:

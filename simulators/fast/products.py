@@ -1,9 +1,10 @@
-"""Exact integer matrix products [row, source] × [source, target], by the library that does it best.
+"""Exact integer matrix products [row, source] × [source, target], by the fastest safe library.
 
-onnxruntime's MatMulInteger reaches the processor's 8-bit matrix units. Its kernels without them
-add pairs of u8·s8 products in 16 saturating bits, so it is used only where a pair provably fits:
-inputs of at most 127 (2·127·128 < 2^15). Everything else goes to a floating-point product, exact
-because every partial sum is an integer below 2^24 (float32) or 2^53 (float64).
+onnxruntime's MatMulInteger uses the 8-bit matrix units of the processor. On processors without
+them, its kernels add pairs of u8·s8 products in 16 saturating bits. It is therefore used only for
+inputs of at most 127, for which a pair always fits (2·127·128 < 2^15). All other products use
+floating point. They are exact because every partial sum is an integer below 2^24 (float32) or 2^53
+(float64).
 """
 
 from collections.abc import Callable, Mapping
@@ -56,12 +57,12 @@ def session(
     outputs: Mapping[str, tuple[int, int]],
     constants: dict[str, np.ndarray],
 ) -> Any:
-    """An onnxruntime session with one thread; pieces of a batch run in parallel instead.
+    """An onnxruntime session with one thread, because parts of a batch run in parallel already.
 
     Args:
         nodes: ONNX nodes.
         source: name of the only input, uint8.
-        shape: its shape, with None where any length will do.
+        shape: its shape, with None for an axis of any length.
         outputs: (element type, number of axes) by name.
         constants: arrays by name.
 

@@ -1,7 +1,7 @@
 """Memoryless feed-forward programs as one onnxruntime graph over rows (timestep, sample).
 
-Without memory all timesteps are alike, so a run is a chain of integer matrix products and
-comparisons over independent rows, and the processor's 8-bit matrix units see all of them at once.
+Without memory, rows do not depend on each other. A run is then a chain of integer matrix products
+and comparisons, which the 8-bit matrix units of the processor do for all rows at once.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def expressible(program: Program) -> bool:
 
 
 def _one_threshold(population: Population) -> bool:
-    """Whether it fires iff I + bias > threshold, and remembers nothing."""
+    """Whether a population fires iff I + bias > threshold, without memory."""
     return not population.neuron.REMEMBERS and "threshold" in population.parameters()
 
 

@@ -1,10 +1,10 @@
 """Exact and fast on a CPU: event-driven kernels or integer matrix products, whichever is faster.
 
-For each projection and share of active inputs both ways are timed once on the user's own spikes;
-they give the same integers, so the choice changes nothing but the time. Populations run over all
-timesteps at once unless a delayed projection forces single timesteps. A chain of threshold units
-has two further ways for all its layers together, event by event (`event_chain.py`) and one graph
-of matrix products (`row_graph.py`), timed against the others.
+Both ways are timed once for each projection and each share of active inputs, on the user's own
+spikes. They give the same integers, so the choice changes only the time. Populations run over all
+timesteps at once, unless a delayed projection needs single timesteps. A chain of threshold units
+has two more ways that run all its layers together: event by event (`event_chain.py`), and one graph
+of matrix products (`row_graph.py`). They are timed against the others.
 """
 
 import functools
@@ -27,14 +27,14 @@ from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.simulators.native.workers import cores, workers
 
 CHUNK_VALUES = 1 << 22
-"""Signals of one population handled at once by one thread: few and long chunks, because threads
-that meet at the interpreter's lock between them wait for each other."""
+"""Values of one population that a thread handles at once. Chunks are long, because threads need the
+interpreter's lock between chunks and then wait for each other."""
 
 TIMED_ROWS = 256
-"""Fewer rows (timesteps · samples · positions) say nothing about speed; they go to events."""
+"""Fewest rows (timesteps · samples · positions) that are timed; fewer use events, untimed."""
 
 SHARE_SAMPLES = 16
-"""Samples whose share of active values stands for all."""
+"""Number of samples from which the share of active values is estimated."""
 
 
 def load(program: Program) -> "Fast":
@@ -43,12 +43,12 @@ def load(program: Program) -> "Fast":
 
 
 Counters = dict[tuple[str, bool], np.ndarray]
-"""Int64 [1 + projection, batch] by source and whether one timestep later: spikes, then operations
-of each outgoing projection."""
+"""Int64 [1 + projection, batch]: spikes, then operations of each outgoing projection. Keys are the
+source and whether the projections act one timestep later."""
 
 
 Way = Callable[[np.ndarray, bool], Trace]
-"""A way to run inputs uint8 [time, batch, input], contiguous; whether to record spikes."""
+"""Runs contiguous inputs uint8 [time, batch, input]; the bool says whether to record spikes."""
 
 
 class Fast:
@@ -68,7 +68,7 @@ class Fast:
             p.name: {k: v.astype(np.int64) for k, v in p.parameters().items()}
             for p in program.populations
         }
-        # By source, and whether one timestep later: projections, and what spikes add to `Counters`.
+        # Keys as in `Counters`: projections, and what each spike adds to the counters.
         self.outgoing = {
             (source, False): self._costs(source, delayed=False)
             for source in (INPUT, *(p.name for p in program.populations if p.spikes))
@@ -85,9 +85,9 @@ class Fast:
         self.fastest: dict[int, Way] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
-        """The integers that `run` uses, read back from what every way uses.
+        """The integers that `run` uses, read back from every way to run.
 
-        Where the ways differ the values come back as −1, so that no digest of theirs can hold.
+        If the ways hold different values, −1 is returned instead, so that no digest can match.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
         held = [way.executed() for way in (self.chain, self.graph) if way is not None]
@@ -106,7 +106,7 @@ class Fast:
         return arrays
 
     def describe(self) -> Facts:
-        """Nothing beside the program itself."""
+        """Nothing besides the program itself."""
         return {}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
@@ -115,14 +115,14 @@ class Fast:
         return self._run(self._choose(inputs), inputs, record)
 
     def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
-        """One way, in chunks of samples on all cores."""
+        """Run one way, in chunks of samples on all cores."""
         batch = inputs.shape[1]
         length = batch if way == self._by_events else self._chunk(inputs)
         if length >= batch:
             return way(np.ascontiguousarray(inputs), record)
         chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
         traces: list[Trace | None] = [None] * len(chunks)
-        waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next
+        waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next chunk
 
         def work() -> None:
             for i, chunk in waiting:
@@ -132,7 +132,7 @@ class Fast:
         return join_traces([trace for trace in traces if trace is not None])
 
     def _chunk(self, inputs: np.ndarray) -> int:
-        """Samples that one thread handles at once."""
+        """Number of samples that one thread handles at once."""
         steps, batch, _ = inputs.shape
         widest = max(self.program.input.size, *(p.size for p in self.program.populations))
         most = max(1, CHUNK_VALUES // max(1, steps * widest))
@@ -151,7 +151,7 @@ class Fast:
         return self.fastest[octave]
 
     def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
-        """All layers of a chain at once, event by event; shares samples out to threads itself."""
+        """All layers of a chain at once, event by event; `EventChain` gives samples to threads."""
         assert self.chain is not None
         logits, counts, highest, fired = self.chain.run(inputs, record, self.threads)
         self.program.check_largest_input(highest)
@@ -202,7 +202,7 @@ class Fast:
         return Trace(np.ascontiguousarray(logits), counts, kept)
 
     def _counters(self, inputs: np.ndarray) -> Counters:
-        """Counters of a chunk of inputs, which are counted; refuses values above the maximum."""
+        """Counters of a chunk, with the inputs counted; refuses inputs above the maximum."""
         counters = {
             key: np.zeros((len(cost), inputs.shape[1]), dtype=np.int64)
             for key, (_, cost, _) in self.outgoing.items()
@@ -225,7 +225,7 @@ class Fast:
         )
 
     def _costs(self, source: str, *, delayed: bool) -> tuple[list[str], np.ndarray, int]:
-        """Projections from a source, what its spikes add to `Counters`, and how far exactly."""
+        """Projections from a source, what a spike adds to `Counters`, and its `exact_within`."""
         program = self.program
         projections = [
             p
@@ -278,7 +278,7 @@ def _by_faster(
     events: Callable[[], np.ndarray],
     product: Callable[[], np.ndarray],
 ) -> np.ndarray:
-    """The result of the way that is faster at this share of active inputs, timed once."""
+    """The result of the faster way for this share of active inputs; it is timed once."""
     rows = signal.shape[0] * signal.shape[1] * synapses.positions
     if synapses.only_events or rows < TIMED_ROWS:
         return events()
@@ -289,13 +289,13 @@ def _by_faster(
 
 
 def _octave(signal: np.ndarray) -> int:
-    """Logarithm of the share of values that are not 0, of the first timestep of some samples."""
+    """Whole binary logarithm of the share of values that are not 0, from the first timestep."""
     some = signal[0, :SHARE_SAMPLES]
     return int(np.log2(max(np.count_nonzero(some) / some.size, 1e-4)))
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Best of two timings after a first call, which may compile."""
+    """Best of two timings, after a first call that may compile."""
     work()
     best = np.inf
     for _ in range(2):

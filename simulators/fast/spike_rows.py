@@ -1,11 +1,11 @@
-"""Binary spikes times int8 weights, event by event, in the processor's vector registers (Numba).
+"""Binary spikes times int8 weights, event by event, in vector registers (Numba).
 
-A row is one timestep of one sample. Comparing 64 values at once with 0 gives a bit mask, and its
-bits give the indices of the spikes; each spike then adds one line of weights, 64 neurons wide, to
-sums that stay in registers.
+A row is one timestep of one sample. 64 values at once are compared with 0, which gives a bit mask.
+Its bits give the indices of the spikes. Each spike then adds one line of weights, for 64 neurons,
+to sums that stay in registers.
 
-Neurons are handled tile by tile for a block of rows, because the weights of one tile, and not of
-all, fit the first cache.
+64 neurons form a tile. For a block of rows, tiles are handled one after another, because the
+weights of one tile fit into the first-level cache, and those of all tiles do not.
 """
 
 from typing import Any
@@ -30,16 +30,17 @@ from ultralif_deploy.simulators.native.vectors import (
 )
 
 LINE_WORDS = LANES // 2
-"""Neurons whose weights are the low bytes of a tile's words; the others' are the high bytes."""
+"""Words in a line. Each holds two weights: low bytes for the first half of a tile's neurons, high
+bytes for the second half."""
 
 OFFSET = 128
-"""Added to int8 weights, so that a byte holds them without a sign."""
+"""Added to int8 weights, so that they become unsigned bytes."""
 
 GROUP = 256
-"""Events whose weights provably add up within 16 bits: 256·255 < 2^16."""
+"""Number of events whose weights always add up within 16 bits: 256·255 < 2^16."""
 
 BLOCK = 64
-"""Rows whose events are kept while the tiles go by."""
+"""Number of rows whose events are found once and then used for all tiles."""
 
 WORDS = ir.VectorType(ir.IntType(16), LINE_WORDS)
 SUMS = ir.VectorType(INT32, LINE_WORDS)
@@ -48,8 +49,8 @@ SUMS = ir.VectorType(INT32, LINE_WORDS)
 def tiled(weight: np.ndarray) -> np.ndarray:
     """Weights int8 [neuron, source] as the kernels read them, uint16 [tile, source, LINE_WORDS].
 
-    Weight + 128 of neuron n of a tile is the low byte of word n, of neuron LINE_WORDS + n the high
-    byte.
+    In a tile, word n holds weight + 128 of neuron n in its low byte, and that of neuron
+    LINE_WORDS + n in its high byte.
     """
     neurons, sources = weight.shape
     tiles = -(-neurons // LANES)
@@ -72,7 +73,7 @@ def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
     Args:
         signal: uint8 [time, batch, source], 0 or 1.
         tiles: weights as `tiled` makes them.
-        neurons: how many there are without padding.
+        neurons: number of neurons, without padding.
     """
     time, batch, size = signal.shape
     current = np.empty((time * batch, len(tiles) * LANES), dtype=np.int32)
@@ -81,17 +82,17 @@ def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
 
 
 def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> list[Any]:
-    """Sums of the weights that some events meet, int32: neurons 0 to LINE_WORDS − 1, the others.
+    """Sums of the weights of some events, int32: first for the low bytes, then for the high bytes.
 
-    Words add up as they are, modulo 2^16, and their high bytes a second time by themselves;
-    256 times the one taken from the other leaves the sum of the low bytes, below 2^16 itself.
+    The words are summed modulo 2^16. Their high bytes are also summed alone. The sum of the words
+    minus 256 times the sum of the high bytes is the sum of the low bytes, which is below 2^16.
 
     Args:
         builder: LLVM's.
-        lines: where the tile's lines of LINE_WORDS words begin.
-        events: where the line of each event stands, uint32.
-        start: first event.
-        stop: behind the last event.
+        lines: pointer to the tile's lines of LINE_WORDS words.
+        events: index of the line of each event, uint32.
+        start: index of the first event.
+        stop: index after the last event.
     """
     eight = WORDS([8] * LINE_WORDS)
     offsets = builder.mul(builder.sub(stop, start), INT64(-OFFSET))
@@ -128,17 +129,17 @@ def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> l
 def sum_tile(
     typing: Any, weight: Any, line: Any, events: Any, start: Any, stop: Any, current: Any, at: Any
 ) -> Any:
-    """Put the sums of a tile, of the events from `start` to below `stop`, at current[at:].
+    """Write the sums of a tile to current[at:], for the events from `start` to `stop` − 1.
 
     Args:
         typing: Numba's.
         weight: uint16, one axis; lines as `tiled` makes them.
-        line: the tile's first.
+        line: index of the tile's first line.
         events: uint32, one axis; the source of each event.
-        start: first event.
-        stop: behind the last event.
+        start: index of the first event.
+        stop: index after the last event.
         current: int32, one axis.
-        at: of the tile's first neuron.
+        at: index of the tile's first neuron.
     """
     del typing
 
@@ -167,7 +168,7 @@ def fire_tile(
     spikes: Any,
     at: Any,
 ) -> Any:
-    """Put whether the sums of a tile exceed limit[neuron:] at spikes[at:], uint8.
+    """Write to spikes[at:], uint8, whether the sums of a tile exceed limit[neuron:].
 
     The other arguments are those of `sum_tile`.
 
@@ -203,19 +204,19 @@ def fire_tile(
 
 @jit
 def scratch(sources):  # type: ignore[no-untyped-def]
-    """Memory for the events of a block of rows, and for their bounds."""
+    """Arrays for the events of a block of rows, and for the bounds of each row's events."""
     return np.empty(BLOCK * sources + LANES, np.uint32), np.empty(BLOCK + 1, np.int64)
 
 
 @jit
 def find_events(signal, rows, events, bounds):  # type: ignore[no-untyped-def]
-    """Sources of the values that are not 0 of some rows, each row's in order.
+    """Find the sources of the values that are not 0, row by row and in order.
 
     Args:
         signal: uint8, one axis.
         rows: `Rows`, at most BLOCK.
         events: uint32, of `scratch`, overwritten.
-        bounds: int64, of `scratch`, overwritten; row r has events bounds[r] to below bounds[r + 1].
+        bounds: int64, of `scratch`, overwritten; row r has events bounds[r] to bounds[r + 1] − 1.
     """
     size = rows.size
     rest = size % LANES
@@ -243,7 +244,7 @@ def find_events(signal, rows, events, bounds):  # type: ignore[no-untyped-def]
 
 @jit
 def add_spikes(signal, size, lines, current):  # type: ignore[no-untyped-def]
-    """Sums of the weights that the spikes of each row meet.
+    """Sum the weights of the spikes of each row.
 
     Args:
         signal: uint8 [row · size], 0 or 1.

@@ -1,7 +1,8 @@
-"""A projection's weights for the two ways that `fast` chooses from; both give the same integers.
+"""A projection's weights, laid out for the two ways that `fast` chooses from.
 
-Events: one spike reads the weights that it meets. Product: all inputs meet all weights, in the
-processor's matrix units; a convolution gathers the patches that its kernel sees first.
+With events, each spike reads only its own weights. With a product, all inputs are multiplied with
+all weights in the processor's matrix units; a convolution first gathers the patches that its kernel
+reads. Both ways give the same integers.
 """
 
 from typing import Protocol
@@ -13,7 +14,7 @@ from ultralif_deploy.simulators.fast import conv_kernels, spike_rows
 from ultralif_deploy.simulators.fast.products import integer_product
 
 PATCH_BYTES = 1 << 22
-"""Patches gathered at once: small enough to stay in cache."""
+"""Bytes of patches that are gathered at once, few enough for the cache."""
 
 
 class Synapses(Protocol):
@@ -71,7 +72,7 @@ class DenseSynapses:
         return by_event if np.array_equal(by_product, by_event) else np.full_like(by_event, -1)
 
     def events(self, signal: np.ndarray) -> np.ndarray:
-        """Spikes read rows of weights; graded inputs multiply instead."""
+        """Spikes add rows of weights; graded inputs use the product instead."""
         if not self.binary:
             return self.product(signal)
         return spike_rows.currents(signal, self.tiles, self.neurons)

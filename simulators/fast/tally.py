@@ -1,4 +1,4 @@
-"""Counts of spikes and of what they cost, exact, in the processor's vector registers (Numba)."""
+"""Exact counts of spikes and of the operations they cause, in vector registers (Numba)."""
 
 from typing import Any
 
@@ -24,19 +24,19 @@ from ultralif_deploy.simulators.native.vectors import (
 )
 
 LARGEST_BYTE = 255
-"""Largest count that 8 bits hold: timesteps whose spikes are counted in bytes."""
+"""Largest count in 8 bits, and so the most timesteps whose spikes are counted in bytes."""
 
 SAMPLES = 8
-"""Samples whose spikes are counted at once."""
+"""Number of samples whose spikes are counted at once."""
 
 
 def costs(per_neuron: list[np.ndarray], size: int) -> np.ndarray:
     """What a spike adds to each counter, int32 [1 + counter, size rounded up to LANES].
 
     Args:
-        per_neuron: for each further counter a number per source neuron, within `exact_within`;
-            the non-zero weights that a projection has from there, say.
-        size: source neurons.
+        per_neuron: for each further counter, one number per source neuron, within `exact_within`;
+            for example the number of non-zero weights of a projection.
+        size: number of source neurons.
 
     Returns:
         1 per neuron for the spike itself, then the others; padding adds nothing.
@@ -49,12 +49,12 @@ def costs(per_neuron: list[np.ndarray], size: int) -> np.ndarray:
 
 
 def count(signal: np.ndarray, cost: np.ndarray, segment: int, counts: np.ndarray) -> int:
-    """Count what the values that are not 0 cost; returns the largest value.
+    """Add the costs of all values that are not 0 to the counters; returns the largest value.
 
     Args:
         signal: uint8 [time, batch, source].
         cost: int32 [counter, padded source], see `costs`.
-        segment: `exact_within` of them.
+        segment: `exact_within` of the costs.
         counts: int64 [counter, batch], added to.
     """
     time, batch, size = signal.shape
@@ -65,13 +65,13 @@ def count(signal: np.ndarray, cost: np.ndarray, segment: int, counts: np.ndarray
 
 
 def exact_within(cost: np.ndarray) -> int:
-    """Values, a multiple of LANES, whose products with counts add up within 32 bits in `weigh`.
+    """Most values, a multiple of LANES, whose products with counts fit 32 bits in `weigh`.
 
-    Each of its sums takes one value of QUARTER, so LANES values are LANES / QUARTER products of at
-    most LARGEST_BYTE times the largest magnitude.
+    `weigh` keeps QUARTER sums. Of LANES values, each sum gets LANES / QUARTER products of at most
+    LARGEST_BYTE times the largest magnitude.
 
     Raises:
-        UltralifError: a magnitude for which not even LANES values do.
+        UltralifError: the largest magnitude is too large even for LANES values.
     """
     largest = int(np.abs(cost).max(initial=1))
     bound = (2**31 - 1) // (LARGEST_BYTE * (LANES // QUARTER))
@@ -90,11 +90,11 @@ def count_row(typing: Any, signal: Any, place: Any, size: Any, sent: Any, at: An
     Args:
         typing: Numba's.
         signal: uint8, one axis.
-        place: of the first value.
-        size: at least LANES.
+        place: index of the first value.
+        size: number of values, at least LANES.
         sent: uint8, one axis.
-        at: of the first count.
-        top: uint8 [LANES], raised to the values seen.
+        at: index of the first count.
+        top: uint8 [LANES], raised to the largest values.
     """
     del typing
 
@@ -140,10 +140,10 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
     Args:
         typing: Numba's.
         sent: uint8, one axis.
-        at: of the first count.
+        at: index of the first count.
         cost: int32, one axis.
-        start: of the first cost.
-        size: a multiple of LANES.
+        start: index of the first cost.
+        size: number of values, a multiple of LANES.
         segment: a multiple of LANES; values whose products add up within 32 bits (`exact_within`).
     """
     del typing
@@ -180,18 +180,18 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
 def tally(  # type: ignore[no-untyped-def]
     signal, rows, cost, price, segment, counts, counter, counters, sample
 ):
-    """Count what the values that are not 0 cost; returns the largest value.
+    """Add the costs of all values that are not 0 to the counters; returns the largest value.
 
     Args:
         signal: uint8, one axis.
-        rows: `Rows`, samples and in them timesteps.
+        rows: `Rows`; outer are samples, inner are timesteps.
         cost: int32, one axis; rows of `costs` from `price` on.
-        price: where they begin.
+        price: index in `cost` at which these rows begin.
         segment: as for `weigh`.
         counts: int64 [counter, batch], added to.
-        counter: the first of these.
-        counters: how many there are.
-        sample: the first.
+        counter: index of the first counter.
+        counters: number of counters.
+        sample: index of the first sample.
     """
     size = rows.size
     padded = (size + LANES - 1) // LANES * LANES

@@ -1,6 +1,6 @@
-"""Updates of the neuron models by compiled kernels, one function a model.
+"""Updates of the neuron models by compiled kernels, one function per model.
 
-An update takes the neuron, its integers int64 by name, and a block of timesteps.
+An update takes the neuron, its parameters int64 by name, and a block of timesteps.
 """
 
 from collections.abc import Callable
@@ -52,12 +52,12 @@ class Block:
 
     @property
     def drive(self) -> tuple[np.ndarray, np.ndarray]:
-        """What kernels take first."""
+        """The first arguments of all kernels."""
         return self.current, self.bias
 
     @property
     def written(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """What kernels of models that fire take last."""
+        """The last arguments of kernels of models that fire."""
         return self.state, self.spikes
 
 
@@ -84,7 +84,7 @@ def _cuba_lif(neuron: CubaLIF, p: Parameters, block: Block) -> None:
 
 
 def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
-    """What the kernels of leaky models take between decays and state."""
+    """The arguments of kernels of leaky models between decays and state."""
     top = largest_held(neuron.membrane_bits)
     floor = p.get("floor", np.full(len(p["reset"]), -top))
     mode = MODES[neuron.reset_mode]

@@ -1,1 +1,1 @@
-"""Loihi 1 and 2 within their limits, placed on cores and counted."""
+"""Simulators of Loihi 1 and 2, with the chips' limits, placement on cores and event counts."""

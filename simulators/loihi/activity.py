@@ -1,4 +1,4 @@
-"""What the cores of a placed program did: operations, updates, messages, hops and time."""
+"""Event counts of a placed program: operations, updates, messages, hops and time."""
 
 import numpy as np
 
@@ -11,12 +11,14 @@ from ultralif_deploy.schema import back_ends as schema
 class Activity:
     """Totals over all samples run so far.
 
-    An update is active where a synaptic sum other than 0 arrived or the neuron fired, and moved
-    where the neuron was not at rest: its membrane or bias is not 0, or a synapse was read for it.
-    A message is a spike sent to one core. Hops are those between routers on the chip's mesh,
-    east-west and north-south; inputs enter at the edge and count none; messages between chips
-    count apart. The time of a timestep is that of the slowest core, its operations and updates one
-    after the other, and the barrier; transport between routers is not in it.
+    - An update is active if the synaptic sum was not 0 or the neuron fired.
+    - An update is moved if the neuron was not at rest: its membrane potential or bias is not 0, or
+      one of its synapses was read.
+    - A message is a spike sent to one core.
+    - Hops are steps between routers on the chip's mesh, east-west and north-south. Inputs enter at
+      the edge and have no hops. Messages between chips are counted separately.
+    - The time of a timestep is that of the slowest core, which does its operations and updates one
+      after another, plus the barrier. Transport between routers is not included.
     """
 
     def __init__(self, program: Program, placement: Placement) -> None:
@@ -36,12 +38,12 @@ class Activity:
         ]
 
     def updated(self, population: str, now: int, active: np.ndarray) -> None:
-        """Neurons bool [batch, neuron] that were active in a timestep of the chip.
+        """Record which neurons were active in a timestep of the chip.
 
         Args:
-            population: its name.
+            population: name of the population.
             now: timestep of the chip, from 0.
-            active: bool [batch, neuron], whether a sum other than 0 arrived or the neuron fired.
+            active: bool [batch, neuron], whether the synaptic sum was not 0 or the neuron fired.
         """
         placed = self.placement.populations[population]
         first = np.searchsorted(placed.core, np.arange(placed.cores))
@@ -92,7 +94,7 @@ class Activity:
         self.timesteps += len(work) * batch
 
     def _barrier_ns(self) -> float:
-        """Between those of 1 and 32 tiles, by the tiles in use."""
+        """Time of the barrier, interpolated between 1 and 32 tiles by the tiles in use."""
         limits, chip = self.placement.chip.limits, self.placement.chip
         tiles = min(32, -(-self.placement.cores // chip.need("tile_cores")))
         least, most = limits["barrier_least_ns"], limits["barrier_most_ns"]
@@ -101,7 +103,7 @@ class Activity:
         return least + (most - least) * (tiles - 1) / 31
 
     def as_dict(self) -> schema.Activity:
-        """For the report: totals, the worst core, and time where its constants are published."""
+        """Totals, the busiest core, and the time if its constants are published; for the report."""
         known = self.seconds > 0
         return {
             "samples": self.samples,
@@ -119,7 +121,7 @@ class Activity:
 
 
 class _Route:
-    """One projection: what a spike of each source costs, int64 [source] or [source, core].
+    """Costs of a spike on one projection, int64 [source] or [source, core].
 
     `hops` is [source, 2], east-west and north-south.
     """
@@ -148,7 +150,7 @@ class _Route:
 
 
 def _distance(placement: Placement, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Steps between the routers of two sets of cores, int64 [mine, theirs, 2]: EW and NS."""
+    """Hops between the routers of two sets of cores, int64 [mine, theirs, 2]: EW and NS."""
     chip = placement.chip
 
     def position(core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """Populations as Loihi 2 neuron programs: PROGRAM.md's updates in words of 24 bits.
 
-Only what provably stays within 24 bits is taken. A neuron program sees its own state and its own
-synaptic sum, so that models which read their neighbours' membranes are refused.
+A population is refused unless all its values provably stay within 24 bits. A neuron program can
+read only its own state and synaptic sum, so models that read their neighbours' membrane potentials
+are refused.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ from ultralif_deploy.program.neurons import (
 from ultralif_deploy.program.program import Population, Program
 
 CURRENT_UNIT = 1 << FRACTION_BITS
-"""Membrane units to a current unit."""
+"""Number of membrane units in a current unit."""
 
 
 Words = tuple[np.ndarray, ...]
@@ -48,12 +49,12 @@ Words = tuple[np.ndarray, ...]
 
 @dataclass(frozen=True, slots=True)
 class Microcode:
-    """One population's neuron program.
+    """The neuron program of one population.
 
     Attributes:
-        population: whose.
+        population: the population.
         parameters: int64 [neuron] by name, and the bias.
-        structure: parameters that hold for the whole population.
+        structure: parameters that are the same for the whole population.
         note: how the model is expressed.
     """
 
@@ -83,12 +84,12 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     """The neuron program of a population.
 
     Args:
-        program: says how many timesteps there are and how large synaptic sums become.
+        program: gives the number of timesteps and the bounds of synaptic sums.
         population: one of its populations.
-        chip: whose word lengths hold.
+        chip: gives the word lengths.
 
     Raises:
-        Refused: it needs its neighbours, or more than 24 bits.
+        Refused: the model reads neighbours, or needs more than 24 bits.
     """
     refuse_wide_words(population, chip)
     neuron = population.neuron
@@ -109,7 +110,7 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
 
 
 def _current(neuron: Any, bound: int, timesteps: int) -> int:
-    """Models that saturate or forget: the synaptic sum alone."""
+    """Largest value of models that saturate or have no memory: that of the synaptic sum."""
     del neuron, timesteps
     return bound
 
@@ -125,7 +126,10 @@ def _leaky_reach(neuron: Any, bound: int, timesteps: int) -> int:
 
 
 def _current_based_reach(neuron: Any, bound: int, timesteps: int) -> int:
-    """Each timestep adds CURRENT_UNIT·bound to the synaptic current, and that to the membrane."""
+    """Largest value if each timestep adds CURRENT_UNIT·bound to the synaptic current.
+
+    The synaptic current is added to the membrane potential at every timestep.
+    """
     del neuron
     return CURRENT_UNIT * bound * (timesteps * (timesteps + 1) // 2)
 
@@ -175,7 +179,7 @@ def _cuba_lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 def _fire_and_reset(m: Microcode, v: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes and membranes by reset mode, as PROGRAM.md's table has them."""
+    """Spikes and membrane potentials by reset mode, as in the table of PROGRAM.md."""
     mode, threshold, reset = m.structure["reset_mode"], m["threshold"], m["reset"]
     held = v > threshold
     late = np.broadcast_to(reset, w.shape) if mode == "late-value" else _sat(w - reset)
@@ -198,7 +202,7 @@ def _log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 def _soft_maximum(m: Microcode, words: Words, a: np.ndarray) -> np.ndarray:
-    """The membrane that membrane and drive become."""
+    """The soft maximum of the leaked membrane potential and the drive."""
     kept, drive = words[0] - m["decay"], CURRENT_UNIT * a + m["bias"]
     entry, table = np.abs(kept - drive) >> m.structure["shift"], m["table"]
     inside = entry < len(table)
@@ -207,7 +211,7 @@ def _soft_maximum(m: Microcode, words: Words, a: np.ndarray) -> np.ndarray:
 
 
 def _passed(m: Microcode, values: np.ndarray) -> np.ndarray:
-    """How many of its thresholds each value passes: the payload of the spike."""
+    """Number of thresholds that each value exceeds. It is the payload of the spike."""
     limits = m["thresholds"].reshape(m.structure["levels"], 1, -1)
     return np.count_nonzero(values > limits, axis=0)
 
@@ -244,7 +248,7 @@ IMPOSSIBLE: dict[type, str] = {
         SECOND_ORDER, "widths of the chip's products, which it needs, are not published"
     ),
 }
-"""Models that no neuron program can hold, and why."""
+"""Models that cannot be a neuron program, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +256,9 @@ class NeuronProgram:
     """A model as a neuron program.
 
     Attributes:
-        update: one timestep; state words and synaptic sum -> spikes and the next state words.
-        reach: largest magnitude that a state word or the synaptic sum may take, for a neuron, the
-            bound of its current and the timesteps.
+        update: one timestep, from state words and synaptic sum to spikes and next state words.
+        reach: largest magnitude of a state word or the synaptic sum; a function of the neuron, the
+            bound of its current and the number of timesteps.
     """
 
     update: Callable[[Microcode, Words, np.ndarray], Result]

@@ -1,9 +1,9 @@
-"""Loihi as an execution model: cores, a pipeline, registers and widths; and what each core does.
+"""Execution model of Loihi: cores, the pipeline, registers, word lengths, and events per core.
 
-`loihi1` uses stock neurons (`loihi_stock.py`), `loihi2` neuron programs (`loihi_microcode.py`).
-Whatever the chip cannot do exactly is refused when a program is loaded. A population at depth d of
-the pipeline starts d timesteps late, released by the chip's management core; T timesteps of a
-program take T + the largest depth of the chip's.
+`loihi1` uses stock neurons (`chips/registers.py`), `loihi2` neuron programs (`microcode.py`).
+When a program is loaded, everything that the chip cannot do exactly is refused. A population at
+depth d of the pipeline starts d timesteps late; the chip's management core starts it. T timesteps
+of a program take T + the largest depth timesteps on the chip.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ STOCK_WEIGHT = 2
 
 
 class Unit(Protocol):
-    """A population's neurons as configured."""
+    """The configured neurons of a population."""
 
     @property
     def note(self) -> str:
@@ -90,10 +90,10 @@ class Loihi:
         return {p.name: self.make_unit(program, p, self.chip) for p in program.populations}
 
     def executed(self) -> dict[str, np.ndarray]:
-        """Weights read back from the cores, and parameters that the registers hold.
+        """Weights read back from the cores, and the parameters in the registers.
 
-        Where a register differs from the parameter, its complement stands in its place, so that
-        the comparison fails.
+        If a register does not hold its parameter, the complement of the parameter is returned, so
+        that the comparison fails.
         """
         arrays: dict[str, np.ndarray] = {}
         for p in self.program.projections:
@@ -112,7 +112,7 @@ class Loihi:
         return arrays
 
     def describe(self) -> Facts:
-        """Placement, how every model is expressed, and the activity of all runs so far."""
+        """Placement, the note of each population, and the events of all runs so far."""
         return {
             "placement": self.placement.as_dict(),
             "models": {name: unit.note for name, unit in self.units.items()},
@@ -125,7 +125,7 @@ class Loihi:
         inputs = program.check_inputs(inputs)
         time, batch, _ = inputs.shape
         units = self.units
-        if time > program.timesteps:  # the proofs of width are for the program's own timesteps
+        if time > program.timesteps:  # word lengths are proved for fewer timesteps
             units = self._units(replace(program, timesteps=time))
         depth = {INPUT: 0} | {name: p.depth for name, p in placement.populations.items()}
         state = {name: unit.start(batch) for name, unit in units.items()}
@@ -156,11 +156,11 @@ class Loihi:
 
     @cached_property
     def present(self) -> dict[str, sparse.csr_array]:
-        """1 for every synapse, targets × sources."""
+        """Matrix targets × sources with 1 for every synapse."""
         return {name: (weight != 0).astype(np.int64) for name, weight in self.weights.items()}
 
     def _moved(self, unit: Unit, state: np.ndarray, arrived: dict[str, np.ndarray]) -> int:
-        """Stock neurons that are not at rest: a membrane, a bias, or a synapse that was read."""
+        """Stock neurons that are not at rest: membrane potential, bias or synaptic input."""
         if not isinstance(unit, Registers):
             return 0
         moved = (state != 0) | (unit.bias != 0)
@@ -174,7 +174,7 @@ class Loihi:
         logits = state[readout.name][:, : readout.size]
         stock = isinstance(self.units[readout.name], Registers)
         if stock and readout.neuron.SUMS:
-            return logits // CURRENT_UNIT  # an Integrator's membrane counts in weight units
+            return logits // CURRENT_UNIT  # logits of an Integrator are in weight units
         return logits
 
 

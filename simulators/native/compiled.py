@@ -1,4 +1,4 @@
-"""How kernels are compiled: by Numba, outside the interpreter's lock, and kept for the next run."""
+"""Compilation of kernels with Numba, without the interpreter's lock, cached for later runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +9,8 @@ import numba
 def jit(function: Callable[..., Any]) -> Any:
     """Compile a function of numbers and arrays when it is first called.
 
-    The machine code is kept beside the source or in the user's cache directory; where neither can
-    be written, as on a read-only system, it is compiled anew in every process.
+    The machine code is cached beside the source or in the user's cache directory. If neither can be
+    written, for example on a read-only system, every process compiles it anew.
     """
     try:
         return numba.njit(cache=True, nogil=True, boundscheck=False)(function)

@@ -1,7 +1,7 @@
-"""Vectors of the processor in Numba kernels, by LLVM, which compiles them for any processor.
+"""Vector operations in Numba kernels, written in LLVM, which compiles them for any processor.
 
-Kernels call these with whole arrays of one axis and places in them, never with slices: a slice made
-in a loop counts references to its array, which costs more than the work on a row.
+Kernels call these functions with whole one-dimensional arrays and indices, never with slices. A
+slice in a loop changes the reference count of its array, which takes longer than the work on a row.
 """
 
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 64
-"""Bytes of a vector."""
+"""Number of bytes in a vector."""
 
 QUARTER = LANES // 4
-"""Words of 32 bits of a vector."""
+"""Number of 32-bit words in a vector."""
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 BITS = ir.VectorType(ir.IntType(1), LANES)
@@ -24,7 +24,7 @@ BYTES = ir.VectorType(ir.IntType(8), LANES)
 
 
 def compresses() -> bool:
-    """Whether the processor compiled for moves chosen bytes of a vector together at once."""
+    """Whether the processor has an instruction that moves chosen bytes of a vector together."""
     chosen: Any = numba.config
     if chosen.CPU_NAME is not None or chosen.CPU_FEATURES is not None:
         return "+avx512vbmi2" in (chosen.CPU_FEATURES or "").split(",")
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     """Rows of a signal, an array uint8 of one axis.
 
     Row (o, i), o < outer and i < inner, begins at start + o·outer_step + i·inner_step and has
-    `size` values. Rows are numbered with the inner ones side by side.
+    `size` values. Rows are numbered by (o, i), with i changing fastest.
     """
 
     start: int
@@ -47,7 +47,7 @@ class Rows(NamedTuple):
 
 
 def pointers(context: Any, builder: Any, signature: Any, arguments: Any, *which: int) -> list[Any]:
-    """Where the arrays among an intrinsic's arguments begin.
+    """Pointers to the first elements of the arrays among an intrinsic's arguments.
 
     Args:
         context: Numba's, as an intrinsic's `generate` gets it.
@@ -61,7 +61,7 @@ def pointers(context: Any, builder: Any, signature: Any, arguments: Any, *which:
 
 
 def load(builder: Any, start: Any, place: Any, vector: ir.VectorType) -> Any:
-    """A vector from consecutive elements, aligned as one of them.
+    """Load a vector from consecutive elements, with the alignment of one element.
 
     Args:
         builder: LLVM's.
@@ -74,7 +74,7 @@ def load(builder: Any, start: Any, place: Any, vector: ir.VectorType) -> Any:
 
 
 def store(builder: Any, value: Any, start: Any, place: Any) -> None:
-    """A vector to consecutive elements.
+    """Store a vector to consecutive elements.
 
     Args:
         builder: LLVM's.
@@ -123,7 +123,7 @@ def add_lanes(builder: Any, vector: Any) -> Any:
 
 @intrinsic
 def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
-    """Uint64 whose bit i is whether signal[place + i] is not 0; uint8 of one axis.
+    """Uint64 whose bit i says whether signal[place + i] is not 0.
 
     Args:
         typing: Numba's.
@@ -142,7 +142,7 @@ def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
 
 @intrinsic
 def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any) -> Any:
-    """Copy bytes source[start:][:count] to target[at:], which do not overlap; uint8 of one axis.
+    """Copy bytes source[start : start + count] to target[at:]; they must not overlap.
 
     Args:
         typing: Numba's.
@@ -166,7 +166,7 @@ def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any)
 
 
 def appender(at_once: bool) -> Any:
-    """The intrinsic `append_places`, by one instruction for all bits of a mask or bit by bit."""
+    """Make the intrinsic `append_places`, with one instruction for all bits or bit by bit."""
     write = _by_compressing if at_once else _bit_by_bit
 
     @intrinsic
@@ -177,7 +177,7 @@ def appender(at_once: bool) -> Any:
             typing: Numba's.
             mask: uint64.
             first: int64.
-            places: uint32, one axis; overwritten from `found`, up to LANES behind the last bit's.
+            places: uint32, one axis; written from `found` on. Up to LANES more may be overwritten.
             found: int64.
         """
         del typing
@@ -194,7 +194,7 @@ def appender(at_once: bool) -> Any:
 
 
 def _by_compressing(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> None:
-    """The chosen ones of the bytes 0 to LANES − 1, widened; a quarter is mostly enough."""
+    """Choose from the bytes 0 to LANES − 1 and widen them; usually one quarter is enough."""
     kind = ir.FunctionType(BYTES, [BYTES, BITS, BYTES])
     name = f"llvm.experimental.vector.compress.v{LANES}i8"
     compress = cgutils.get_or_insert_function(builder.module, kind, name)
@@ -216,7 +216,7 @@ def _by_compressing(builder: Any, mask: Any, first: Any, start: Any, found: Any)
 
 
 def _bit_by_bit(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> None:
-    """Eight at a time, needed or not, because whether one is left is hard to predict."""
+    """Write eight at a time, even if fewer are left, because branches are hard to predict."""
     left, place = (cgutils.alloca_once_value(builder, value) for value in (mask, found))
     again = builder.append_basic_block("again")
     done = builder.append_basic_block("done")

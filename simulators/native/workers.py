@@ -1,7 +1,7 @@
-"""Threads that work on one job together with their caller, kept awake for a moment between jobs.
+"""Threads that work on one job together with their caller, and stay awake briefly between jobs.
 
-Waking a thread costs as much time as a few hundred samples take, so threads spin outside the
-interpreter's lock for some tens of microseconds before they sleep, as onnxruntime's do.
+Waking a thread takes as long as a few hundred samples. After a job, threads therefore spin for some
+tens of microseconds without the interpreter's lock before they sleep, as in onnxruntime.
 """
 
 import os
@@ -17,12 +17,12 @@ from numba.extending import intrinsic
 from ultralif_deploy.simulators.native.compiled import jit
 
 SPINS = 1 << 16
-"""Looks at a counter before a thread goes to sleep."""
+"""How often a thread reads a counter before it sleeps."""
 
 
 @intrinsic
 def current(typing: Any, counter: Any) -> Any:
-    """counter[0] of an int64 array, read anew each time: another thread changes it."""
+    """Read counter[0] of an int64 array from memory, because another thread may change it."""
     del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -34,7 +34,7 @@ def current(typing: Any, counter: Any) -> Any:
 
 @intrinsic
 def take(typing: Any, counter: Any, count: Any) -> Any:
-    """Add to counter[0] of an int64 array that threads share; returns what it was before.
+    """Add to counter[0] of a shared int64 array, atomically; returns the value before.
 
     Args:
         typing: Numba's.
@@ -52,12 +52,12 @@ def take(typing: Any, counter: Any, count: Any) -> Any:
 
 @jit
 def spin(counter, value, spins):  # type: ignore[no-untyped-def]
-    """Wait until counter[0] is no longer `value`, or `spins` looks have passed.
+    """Wait until counter[0] differs from `value`, or until it was read `spins` times.
 
     Args:
         counter: int64 [1], which another thread changes.
         value: int64.
-        spins: looks at most.
+        spins: most times that the counter is read.
     """
     for _ in range(spins):
         if current(counter) != value:
@@ -65,7 +65,7 @@ def spin(counter, value, spins):  # type: ignore[no-untyped-def]
 
 
 class Workers:
-    """A fixed number of threads beside the caller's."""
+    """A fixed number of threads besides the caller's."""
 
     def __init__(self, count: int) -> None:
         self.process = os.getpid()
@@ -81,12 +81,12 @@ class Workers:
             threading.Thread(target=self._serve, daemon=True).start()
 
     def together(self, job: Callable[[], None]) -> None:
-        """Run a job on all threads and the caller's; returns when all of them have finished it.
+        """Run a job on all threads and on the caller's; returns when all have finished.
 
-        The job shares its work out by itself. A second caller at the same time works alone.
+        The job divides its work itself. A second caller at the same time works alone.
 
         Raises:
-            BaseException: what the job raised in the caller or else in a thread.
+            BaseException: raised by the job in the caller, or else in a thread.
         """
         if not self._busy.acquire(blocking=False):
             job()
@@ -109,7 +109,7 @@ class Workers:
             self._busy.release()
 
     def _changed(self, counter: np.ndarray, before: int) -> int:
-        """Wait until a counter is no longer `before`; returns what it is."""
+        """Wait until a counter differs from `before`; returns its new value."""
         spin(counter, before, SPINS)
         with self._change:
             self._change.wait_for(lambda: int(counter[0]) != before)
@@ -132,14 +132,14 @@ _shared: Workers | None = None
 
 
 def cores() -> int:
-    """Processors that this process may use, which in a container are not all."""
+    """Number of processors that this process may use. In a container, this may not be all."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def workers() -> Workers:
-    """The process's threads, one fewer than it has cores."""
+    """The threads of this process, one fewer than its cores."""
     global _shared
     if _shared is None or _shared.process != os.getpid():  # threads do not survive a fork
         _shared = Workers(cores() - 1)

@@ -1,1 +1,1 @@
-"""The judge: PROGRAM.md in plain Python."""
+"""The reference: PROGRAM.md in plain Python. All other back ends are compared with it."""

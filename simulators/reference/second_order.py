@@ -1,4 +1,4 @@
-"""The judge's updates of the models with two state words: PROGRAM.md line by line."""
+"""Reference updates of the models with two state words, as in PROGRAM.md line by line."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def second_order_step(
 
     Args:
         neuron: the model.
-        parameters: its integers [neuron] by name.
+        parameters: of the neuron, integers [neuron] by name.
         bias: [neuron], in state units.
         current: [neuron], the sums of the projections, in current units.
         state: [2·neuron], the first words of all neurons, then the second, before this timestep.

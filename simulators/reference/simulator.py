@@ -1,4 +1,4 @@
-"""The judge: runs of PROGRAM.md line by line, in plain Python integers and loops."""
+"""The reference simulator: PROGRAM.md line by line, in plain Python integers and loops."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def load(program: Program) -> "Reference":
 
 
 Fan = list[tuple[int, int]]
-"""(target neuron, weight) of the non-zero weights that one source neuron meets."""
+"""(target neuron, weight) for every non-zero weight of one source neuron."""
 
 
 class Reference:
@@ -62,7 +62,7 @@ class Reference:
         return arrays
 
     def describe(self) -> Facts:
-        """Nothing beside the program itself."""
+        """Nothing besides the program itself."""
         return {}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:

@@ -1,7 +1,8 @@
-"""The judge's updates: PROGRAM.md line by line, in plain Python integers, one function a model.
+"""Reference updates: PROGRAM.md line by line, in plain Python integers, one function per model.
 
-An update takes the neuron, its integers by name, bias, current and state, all of one timestep, and
-gives (spikes, next state). The state is one list, one word of all neurons after the other.
+An update takes the neuron, its parameters by name, bias, current and state at one timestep, and
+returns (spikes, next state). The state is one list: the first words of all neurons, then the
+second.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def step(
 
     Args:
         neuron: the model.
-        parameters: its integers, by name.
+        parameters: of the neuron, integers by name.
         bias: per neuron.
         current: sum of the projections, per neuron.
         v: membrane potentials before this timestep, then the model's other state words.
@@ -119,7 +120,7 @@ def _soft_maximum(
     current: Integers,
     v: Integers,
 ) -> Integers:
-    """The membranes that membrane and drive become."""
+    """Soft maximum of the leaked membrane potentials and the drive."""
     size = len(current)
     drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
     kept = [v[i] - p["decay"][i] for i in range(size)]
@@ -129,7 +130,7 @@ def _soft_maximum(
 
 
 def _passed(p: Parameters, v: Integers) -> Integers:
-    """How many of its thresholds each neuron's value passes."""
+    """Number of thresholds that the value of each neuron exceeds."""
     size = len(v)
     levels = range(len(p["thresholds"]) // size)
     return [sum(int(v[i] > p["thresholds"][k * size + i]) for k in levels) for i in range(size)]
@@ -145,7 +146,7 @@ def _multi_threshold(
 def _graded_log_max_lif(
     neuron: GradedLogMaxLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
-    """Soft maximum from a table, several thresholds, a reset in proportion."""
+    """Soft maximum from a table, with several thresholds and a reset that grows with the level."""
     u = _soft_maximum(neuron, p, bias, current, v)
     spikes = _passed(p, u)
     taken = [p["reset"][s - 1] if s else 0 for s in spikes]
@@ -204,7 +205,7 @@ def synaptic_current(
     """The synaptic currents after this timestep, not saturated.
 
     Args:
-        neuron: says the fraction bits of the decay.
+        neuron: gives the fraction bits of the decay.
         p: holds `synaptic_decay`, one per neuron.
         bias: per neuron, in membrane units.
         current: sum of the projections, per neuron, in current units.
@@ -223,10 +224,10 @@ def fire_and_reset(
     """Spikes, and membranes after the reset.
 
     Args:
-        neuron: says the reset mode, the membrane's width and how often it may fire.
-        p: holds threshold, reset, and floor where there is one.
-        v: membranes before this timestep.
-        total: leaked membrane plus what comes in, not saturated.
+        neuron: gives the reset mode, the width of the membrane potential and the most spikes.
+        p: holds threshold and reset, and the lower bound if there is one.
+        v: membrane potentials before this timestep.
+        total: leaked membrane potentials plus drive, not saturated.
     """
     mode, bits = neuron.reset_mode, neuron.membrane_bits
     spikes, after = [], []

@@ -1,1 +1,1 @@
-"""Running exported forms: C, ONNX, Lava and netx."""
+"""Runners of exported files: C, ONNX, Lava and netx."""

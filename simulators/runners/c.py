@@ -1,4 +1,4 @@
-"""Runs exported C: compiles the files, calls them by ctypes, reads the weights from the object."""
+"""Runs exported C: compiles it, calls it with ctypes, and reads the weights from the library."""
 
 import _ctypes
 import ctypes
@@ -38,7 +38,7 @@ def compiler() -> str | None:
 
 
 def missing() -> Missing | None:
-    """The C compiler, where there is none."""
+    """The C compiler, if none is installed."""
     return None if compiler() else Missing("a C compiler", "apt-get install -y gcc libc6-dev")
 
 
@@ -88,7 +88,7 @@ class Compiled:
         self.arrays = _declared(directory)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
         ends = np.cumsum(self.sizes, dtype=np.uint32)
-        # Spikes and the input are the last of the state, in bytes; words of 4 bytes come before.
+        # The state holds words of 4 bytes first, then spikes and the input in bytes.
         last = int(self.sizes.sum()) + program.input.size
         first = self.library.ultralif_ram_bytes() - -(-last // 4) * 4
         self.offsets = first + ends - self.sizes
@@ -175,7 +175,7 @@ def _declared(directory: Path) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]
 
 
 def _code_bytes(directory: Path) -> Facts:
-    """Sections of the program alone, compiled for size; empty without the tool `size`."""
+    """Section sizes of the program, compiled for size; empty if the tool `size` is missing."""
     if shutil.which("size") is None:
         return {}
     with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:

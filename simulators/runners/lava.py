@@ -1,4 +1,4 @@
-"""Runs exported folders of Lava and of lava-dl, with the Python that can import them."""
+"""Runs exported folders of Lava and lava-dl with a Python that can import these packages."""
 
 import contextlib
 import functools
@@ -44,7 +44,7 @@ INSTALL_NETX = (
 
 
 def lava_python() -> str:
-    """The Python that runs Lava: $ULTRALIF_LAVA_PYTHON, else this one."""
+    """The Python interpreter that runs Lava: $ULTRALIF_LAVA_PYTHON, else the current one."""
     python = os.environ.get(PYTHON) or sys.executable
     # Runs have working directories of their own; links of an environment must not be followed.
     return os.path.abspath(python) if os.path.dirname(python) else python
@@ -66,14 +66,14 @@ def _imports(python: str, code: str, modules: tuple[Path, ...]) -> bool:
 
 
 def missing(*modules: Path) -> Missing | None:
-    """Lava, where the chosen Python cannot import it; `modules` hold what exports bring along."""
+    """Lava, if the chosen Python cannot import it; `modules` are files that exports contain."""
     if _imports(lava_python(), LAVA, modules):
         return None
     return Missing(f"lava-nc 0.10 in {lava_python()} (set --lava-python or {PYTHON})", INSTALL)
 
 
 def missing_netx(*modules: Path) -> Missing | None:
-    """The same of Lava and lava-dl's loader."""
+    """Lava or lava-dl's loader, if the chosen Python cannot import it."""
     if _imports(lava_python(), LAVA_DL, modules):
         return None
     tool = f"lava-dl 0.6 with lava-nc 0.10 and h5py in {lava_python()}"
@@ -86,7 +86,7 @@ def load(program: Program, directory: Path) -> "Lava":
 
 
 class Lava:
-    """A folder that `run.py` runs in a process of its own.
+    """An exported folder. Its `run.py` runs in a separate process.
 
     Args:
         program: that the folder expresses.
@@ -104,10 +104,11 @@ class Lava:
         self.held: dict[str, np.ndarray] | None = None
 
     def executed(self) -> dict[str, np.ndarray]:
-        """Weights and parameters as Lava's processes held them; registers as ~x where they differ.
+        """Weights and parameters read back from Lava's processes.
 
-        A stock neuron's registers do not say the program's parameters; they are compared with those
-        that were meant.
+        Registers of a stock neuron do not show the parameters directly. They are compared with the
+        registers that the program needs. If they are equal, the parameters are returned, else their
+        complements.
         """
         if self.held is None:
             self.run(np.zeros((1, 0, self.program.input.size), dtype=np.uint8))
@@ -132,10 +133,10 @@ class Lava:
         return arrays
 
     def _registers(self, program: Program) -> dict[str, Registers]:
-        """Registers that the stock neurons of a program must hold, by population.
+        """Registers that the stock neurons of the program need, by population.
 
         Raises:
-            Refused: there are none; the program may have more timesteps than the folder's.
+            Refused: no registers are exact, for example because the program has more timesteps.
         """
         return {
             p.name: stock_registers(program, p, self.network["flavour"])
@@ -156,7 +157,7 @@ class Lava:
         """
         inputs = self.program.check_inputs(inputs)
         steps, batch, _ = inputs.shape
-        if steps > self.program.timesteps:  # the proofs of width are for the program's own
+        if steps > self.program.timesteps:  # registers are proved for fewer timesteps
             self._registers(replace(self.program, timesteps=steps))
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             given, found = Path(temporary) / "inputs.npy", Path(temporary) / "outputs.npz"
@@ -180,7 +181,7 @@ class Lava:
         with (
             printed.open("w") as output,
             errors.open("w") as error,
-            # Lava starts processes of its own: all of them are ended together.
+            # Lava starts more processes; all of them are ended together.
             subprocess.Popen(
                 command, stdout=output, stderr=error, cwd=given.parent, start_new_session=True
             ) as process,

@@ -1,4 +1,4 @@
-"""Runs exported ONNX with onnxruntime; the weights are read from the files' initializers."""
+"""Runs exported ONNX files with onnxruntime, and reads the weights from their initializers."""
 
 from pathlib import Path
 
