@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 WIDTH, HEIGHT = 1280, 1330
-QUIET = (
+CHROMIUM_OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
     *("--disable-lcd-text", "--force-device-scale-factor=1"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -26,7 +26,7 @@ def take(page: Path, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as profile:
         size = f"--window-size={WIDTH},{HEIGHT}"
         where = (f"--user-data-dir={profile}", f"--screenshot={picture.resolve()}", size)
-        command = [chromium, *QUIET, *where, page.resolve().as_uri()]
+        command = [chromium, *CHROMIUM_OPTIONS, *where, page.resolve().as_uri()]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 

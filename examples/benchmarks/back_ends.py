@@ -6,8 +6,8 @@ Random MLPs of threshold units, 64-64-10 with 4-bit and 784-128-10 with 8-bit we
 one of leaky neurons, and two convolutions; T = 10 and 10 % input spikes. The logits of every back
 end are compared with those of `reference` on the first samples before it is timed. Rounds
 alternate between the back ends, and the best round counts, so that a busy moment of the machine
-hits all alike. Each back end gets the number of samples that it is used with; Lava's rates hold its
-start. What cannot run here, and what refuses a network, is said with the reason.
+affects all of them. Each back end gets a number of samples that suits it. Lava's rates include its
+start. If a back end cannot run here or refuses a network, the reason is printed.
 """
 
 import argparse
@@ -22,16 +22,16 @@ from ultralif_deploy.errors import Missing, Refused
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.verify.backends import BACK_ENDS, load_on
 
-JUDGE = "reference"
+REFERENCE = "reference"
 NETWORKS: dict[str, Callable[[int], Program]] = {
     "small MLP": small_mlp,
     "MLP": mlp,
     "leaky MLP": lif_mlp,
     "convolutional": convolutional,
 }
-SAMPLES = {JUDGE: 4, **dict.fromkeys(("lava", "lava-loihi1", "lava-custom", "netx"), 20)}
+SAMPLES = {REFERENCE: 4, **dict.fromkeys(("lava", "lava-loihi1", "lava-custom", "netx"), 20)}
 """Samples at once, where they are not those of `--batch`."""
-COMPARED = 20
+COMPARED_SAMPLES = 20
 """Samples whose logits are compared: `reference` takes a third of a second for one."""
 
 
@@ -50,7 +50,7 @@ def measure(
     program: Program, names: list[str], batch: int, rounds: int, minimum_s: float
 ) -> dict[str, Any]:
     """Samples per second by back end, or why there are none."""
-    judge = runner(JUDGE, program)
+    judge = runner(REFERENCE, program)
     runs: dict[str, Run] = {}
     results: dict[str, Any] = {}
     for name in names:
@@ -60,9 +60,9 @@ def measure(
             results[name] = {"not_run": str(reason)}
     stream = spikes(batch, program.input.size)
     inputs = {name: stream[:, : SAMPLES.get(name, batch)] for name in runs}
-    expected = judge(stream[:, :COMPARED])
+    expected = judge(stream[:, :COMPARED_SAMPLES])
     for name, run in runs.items():
-        logits = run(inputs[name])[:COMPARED]
+        logits = run(inputs[name])[:COMPARED_SAMPLES]
         np.testing.assert_array_equal(logits, expected[: len(logits)], name)
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(rounds):
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--minimum", type=float, default=0.5, help="Seconds per measurement.")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    names = [JUDGE, *(name for name in arguments.on if name != JUDGE)]
+    names = [REFERENCE, *(name for name in arguments.on if name != REFERENCE)]
     found = {
         network: measure(
             NETWORKS[network](0), names, arguments.batch, arguments.rounds, arguments.minimum
@@ -103,7 +103,7 @@ def main() -> None:
                 row += "-".rjust(24)
                 continue
             rate = results[name]["samples_per_s"]
-            times = rate / results[JUDGE]["samples_per_s"]
+            times = rate / results[REFERENCE]["samples_per_s"]
             row += f"{rate:,.0f} ({times:,.{1 if times >= 1 else 3}f})".rjust(24)
         print(row)
     print("\n".join(reasons))

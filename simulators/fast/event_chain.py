@@ -12,8 +12,8 @@ from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.row_graph import expressible, limits
 from ultralif_deploy.simulators.fast.spike_rows import (
-    BLOCK,
     LINE_WORDS,
+    ROWS_PER_BLOCK,
     find_events,
     fire_tile,
     scratch,
@@ -148,10 +148,10 @@ def run_chain(  # type: ignore[no-untyped-def]
     counters, batch = counts.shape
     size, last = sizes[0], len(sizes) - 1
     widest = widths.max()
-    length = max(1, min(time, BLOCK))
-    together = BLOCK // length
+    length = max(1, min(time, ROWS_PER_BLOCK))
+    together = ROWS_PER_BLOCK // length
     events, bounds = scratch(widest)
-    fired = np.empty(BLOCK * widest, dtype=np.uint8)
+    fired = np.empty(ROWS_PER_BLOCK * widest, dtype=np.uint8)
     highest = np.uint8(0)
     while True:
         sample = take(progress, together)

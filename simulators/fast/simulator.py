@@ -143,12 +143,12 @@ class Fast:
         steps, batch, _ = inputs.shape
         if len(self.ways) == 1 or steps * batch < TIMED_ROWS:
             return self._by_population if self.chain is None else self._by_events
-        octave = _octave(inputs)
-        if octave not in self.fastest:
+        share = _log2_share(inputs)
+        if share not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
             taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.ways]
-            self.fastest[octave] = self.ways[int(np.argmin(taken))]
-        return self.fastest[octave]
+            self.fastest[share] = self.ways[int(np.argmin(taken))]
+        return self.fastest[share]
 
     def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
         """All layers of a chain at once, event by event; `EventChain` gives samples to threads."""
@@ -282,13 +282,13 @@ def _by_faster(
     rows = signal.shape[0] * signal.shape[1] * synapses.positions
     if synapses.only_events or rows < TIMED_ROWS:
         return events()
-    octave = _octave(signal)
-    if octave not in synapses.faster:
-        synapses.faster[octave] = _seconds(events) < _seconds(product)
-    return events() if synapses.faster[octave] else product()
+    share = _log2_share(signal)
+    if share not in synapses.faster:
+        synapses.faster[share] = _seconds(events) < _seconds(product)
+    return events() if synapses.faster[share] else product()
 
 
-def _octave(signal: np.ndarray) -> int:
+def _log2_share(signal: np.ndarray) -> int:
     """Whole binary logarithm of the share of values that are not 0, from the first timestep."""
     some = signal[0, :SHARE_SAMPLES]
     return int(np.log2(max(np.count_nonzero(some) / some.size, 1e-4)))

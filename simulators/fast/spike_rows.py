@@ -33,13 +33,13 @@ LINE_WORDS = LANES // 2
 """Words in a line. Each holds two weights: low bytes for the first half of a tile's neurons, high
 bytes for the second half."""
 
-OFFSET = 128
+WEIGHT_OFFSET = 128
 """Added to int8 weights, so that they become unsigned bytes."""
 
-GROUP = 256
+EVENTS_PER_GROUP = 256
 """Number of events whose weights always add up within 16 bits: 256·255 < 2^16."""
 
-BLOCK = 64
+ROWS_PER_BLOCK = 64
 """Number of rows whose events are found once and then used for all tiles."""
 
 WORDS = ir.VectorType(ir.IntType(16), LINE_WORDS)
@@ -55,7 +55,7 @@ def tiled(weight: np.ndarray) -> np.ndarray:
     neurons, sources = weight.shape
     tiles = -(-neurons // LANES)
     padded = np.zeros((tiles * LANES, sources), dtype=np.uint16)
-    padded[:neurons] = weight.astype(np.int16) + OFFSET
+    padded[:neurons] = weight.astype(np.int16) + WEIGHT_OFFSET
     low, high = padded.reshape(tiles, 2, LINE_WORDS, sources).transpose(1, 0, 3, 2)
     return np.ascontiguousarray(low | high << np.uint16(8))
 
@@ -64,7 +64,7 @@ def untiled(tiles: np.ndarray, neurons: int) -> np.ndarray:
     """The inverse of `tiled`, int8."""
     halves = np.stack([tiles & 0xFF, tiles >> 8], axis=1).transpose(0, 1, 3, 2)
     weight = halves.reshape(-1, tiles.shape[1])[:neurons]
-    return (weight.astype(np.int16) - OFFSET).astype(np.int8)
+    return (weight.astype(np.int16) - WEIGHT_OFFSET).astype(np.int8)
 
 
 def currents(signal: np.ndarray, tiles: np.ndarray, neurons: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> l
         stop: index after the last event.
     """
     eight = WORDS([8] * LINE_WORDS)
-    offsets = builder.mul(builder.sub(stop, start), INT64(-OFFSET))
+    offsets = builder.mul(builder.sub(stop, start), INT64(-WEIGHT_OFFSET))
     base = splat(builder, builder.trunc(offsets, INT32), SUMS)
     totals = [cgutils.alloca_once_value(builder, base) for _ in range(2)]
     words, high = (cgutils.alloca_once(builder, WORDS) for _ in range(2))
@@ -106,8 +106,11 @@ def tile_sums(builder: Any, lines: Any, events: Any, start: Any, stop: Any) -> l
         builder.store(builder.add(builder.load(words), found), words)
         builder.store(builder.add(builder.load(high), builder.lshr(found, eight)), high)
 
-    with cgutils.for_range_slice(builder, start, stop, INT64(GROUP), inc=True) as (first, _):
-        most = builder.add(first, INT64(GROUP))
+    with cgutils.for_range_slice(builder, start, stop, INT64(EVENTS_PER_GROUP), inc=True) as (
+        first,
+        _,
+    ):
+        most = builder.add(first, INT64(EVENTS_PER_GROUP))
         end = builder.select(builder.icmp_signed("<", most, stop), most, stop)
         builder.store(WORDS(None), words)
         builder.store(WORDS(None), high)
@@ -205,7 +208,9 @@ def fire_tile(
 @jit
 def scratch(sources):  # type: ignore[no-untyped-def]
     """Arrays for the events of a block of rows, and for the bounds of each row's events."""
-    return np.empty(BLOCK * sources + LANES, np.uint32), np.empty(BLOCK + 1, np.int64)
+    return np.empty(ROWS_PER_BLOCK * sources + LANES, np.uint32), np.empty(
+        ROWS_PER_BLOCK + 1, np.int64
+    )
 
 
 @jit
@@ -214,7 +219,7 @@ def find_events(signal, rows, events, bounds):  # type: ignore[no-untyped-def]
 
     Args:
         signal: uint8, one axis.
-        rows: `Rows`, at most BLOCK.
+        rows: `Rows`, at most ROWS_PER_BLOCK.
         events: uint32, of `scratch`, overwritten.
         bounds: int64, of `scratch`, overwritten; row r has events bounds[r] to bounds[r + 1] − 1.
     """
@@ -255,8 +260,8 @@ def add_spikes(signal, size, lines, current):  # type: ignore[no-untyped-def]
     rows, width = current.shape
     sums = current.reshape(-1)
     events, bounds = scratch(size)
-    for top in range(0, rows, BLOCK):
-        block = min(BLOCK, rows - top)
+    for top in range(0, rows, ROWS_PER_BLOCK):
+        block = min(ROWS_PER_BLOCK, rows - top)
         find_events(signal, Rows(top * size, 1, 0, block, size, size), events, bounds)
         for at in range(0, width, LANES):
             line = at // LANES * size

@@ -14,7 +14,7 @@ from ultralif_deploy.simulators.native.vectors import (
     INT32,
     INT64,
     LANES,
-    QUARTER,
+    WORD_LANES,
     Rows,
     add_lanes,
     load,
@@ -26,7 +26,7 @@ from ultralif_deploy.simulators.native.vectors import (
 LARGEST_BYTE = 255
 """Largest count in 8 bits, and so the most timesteps whose spikes are counted in bytes."""
 
-SAMPLES = 8
+SAMPLES_PER_BLOCK = 8
 """Number of samples whose spikes are counted at once."""
 
 
@@ -67,14 +67,14 @@ def count(signal: np.ndarray, cost: np.ndarray, segment: int, counts: np.ndarray
 def exact_within(cost: np.ndarray) -> int:
     """Most values, a multiple of LANES, whose products with counts fit 32 bits in `weigh`.
 
-    `weigh` keeps QUARTER sums. Of LANES values, each sum gets LANES / QUARTER products of at most
-    LARGEST_BYTE times the largest magnitude.
+    `weigh` keeps WORD_LANES sums. Of LANES values, each sum gets LANES / WORD_LANES products of
+    at most LARGEST_BYTE times the largest magnitude.
 
     Raises:
         UltralifError: the largest magnitude is too large even for LANES values.
     """
     largest = int(np.abs(cost).max(initial=1))
-    bound = (2**31 - 1) // (LARGEST_BYTE * (LANES // QUARTER))
+    bound = (2**31 - 1) // (LARGEST_BYTE * (LANES // WORD_LANES))
     if largest > bound:
         raise UltralifError(
             f"fast: a neuron has {largest:,} non-zero weights; it counts operations of at most "
@@ -147,9 +147,9 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
         segment: a multiple of LANES; values whose products add up within 32 bits (`exact_within`).
     """
     del typing
-    few = ir.VectorType(ir.IntType(8), QUARTER)
-    narrow = ir.VectorType(INT32, QUARTER)
-    wide = ir.VectorType(INT64, QUARTER)
+    few = ir.VectorType(ir.IntType(8), WORD_LANES)
+    narrow = ir.VectorType(INT32, WORD_LANES)
+    wide = ir.VectorType(INT64, WORD_LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, at, _, start, size, segment = arguments
@@ -162,7 +162,7 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
             stop = builder.select(builder.icmp_signed("<", most, size), most, size)
             builder.store(narrow(None), sums)
             with cgutils.for_range_slice(builder, first, stop, INT64(LANES), inc=True) as (i, _):
-                for k in range(0, LANES, QUARTER):
+                for k in range(0, LANES, WORD_LANES):
                     value = builder.add(i, INT64(k))
                     times = load(builder, counts, builder.add(at, value), few)
                     prices = load(builder, table, builder.add(start, value), narrow)
@@ -195,11 +195,11 @@ def tally(  # type: ignore[no-untyped-def]
     """
     size = rows.size
     padded = (size + LANES - 1) // LANES * LANES
-    sent = np.empty(min(rows.outer, SAMPLES) * padded, dtype=np.uint8)
+    sent = np.empty(min(rows.outer, SAMPLES_PER_BLOCK) * padded, dtype=np.uint8)
     top = np.zeros(LANES, dtype=np.uint8)
     highest = np.uint8(0)
-    for first in range(0, rows.outer, SAMPLES):
-        samples = min(SAMPLES, rows.outer - first)
+    for first in range(0, rows.outer, SAMPLES_PER_BLOCK):
+        samples = min(SAMPLES_PER_BLOCK, rows.outer - first)
         for begin in range(0, rows.inner, LARGEST_BYTE):
             sent[:] = 0
             for inner in range(begin, min(begin + LARGEST_BYTE, rows.inner)):

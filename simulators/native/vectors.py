@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 LANES = 64
 """Number of bytes in a vector."""
 
-QUARTER = LANES // 4
+WORD_LANES = LANES // 4
 """Number of 32-bit words in a vector."""
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
@@ -200,16 +200,16 @@ def _by_compressing(builder: Any, mask: Any, first: Any, start: Any, found: Any)
     compress = cgutils.get_or_insert_function(builder.module, kind, name)
     chosen = builder.bitcast(mask, BITS)
     together = builder.call(compress, [BYTES(list(range(LANES))), chosen, BYTES(None)])
-    words = ir.VectorType(INT32, QUARTER)
+    words = ir.VectorType(INT32, WORD_LANES)
     base = splat(builder, first, words)
 
     def write(quarter: int) -> None:
-        wide = builder.zext(part(builder, together, quarter * QUARTER, QUARTER), words)
-        place = builder.add(found, INT64(quarter * QUARTER))
+        wide = builder.zext(part(builder, together, quarter * WORD_LANES, WORD_LANES), words)
+        place = builder.add(found, INT64(quarter * WORD_LANES))
         store(builder, builder.add(wide, base), start, place)
 
     write(0)
-    more = builder.icmp_unsigned(">", builder.ctpop(mask), INT64(QUARTER))
+    more = builder.icmp_unsigned(">", builder.ctpop(mask), INT64(WORD_LANES))
     with builder.if_then(more, likely=False):
         for quarter in (1, 2, 3):
             write(quarter)

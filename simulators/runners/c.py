@@ -24,9 +24,9 @@ from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
-BATCH = Path(__file__).parent / "c_batch.c"
-DECLARED = re.compile(r"^extern const (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M)
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+BATCH_SOURCE = Path(__file__).parent / "c_batch.c"
+ARRAY_DECLARATION = re.compile(r"^extern const (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M)
+STRICT_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 TIME_LIMIT_S = 600
 
 
@@ -48,7 +48,7 @@ def compile_c(arguments: Iterable[object]) -> None:
     Raises:
         UltralifError: it does not compile.
     """
-    command = [compiler() or "cc", *STRICT, *map(str, arguments)]
+    command = [compiler() or "cc", *STRICT_FLAGS, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     if done.returncode:
         lines = done.stderr.splitlines()
@@ -78,7 +78,7 @@ class Compiled:
         self.directory = directory
         with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
             path = Path(temporary) / "program.so"
-            sources = (f"-I{directory}", directory / C_SOURCE, BATCH)
+            sources = (f"-I{directory}", directory / C_SOURCE, BATCH_SOURCE)
             compile_c((optimization, "-shared", "-fPIC", *sources, "-o", path))
             self.library = ctypes.CDLL(str(path))
         # Python never unmaps a library by itself.
@@ -167,7 +167,7 @@ class Compiled:
 
 def _declared(directory: Path) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """Type and shape of every constant array that the source declares, by name."""
-    found = DECLARED.findall((directory / C_SOURCE).read_text("utf-8"))
+    found = ARRAY_DECLARATION.findall((directory / C_SOURCE).read_text("utf-8"))
     return {
         name: (np.dtype(kind), tuple(map(int, re.findall(r"\d+", shape))))
         for kind, name, shape in found

@@ -29,8 +29,8 @@ def test_unchanged_copies_pass_the_comparisons():
 PLACES = {
     "last quarter lost": ("(1, 2, 3)", "(1, 2)"),
     "second quarter begins too late": (
-        'builder.icmp_unsigned(">", builder.ctpop(mask), INT64(QUARTER))',
-        'builder.icmp_unsigned(">", builder.ctpop(mask), INT64(QUARTER + 1))',
+        'builder.icmp_unsigned(">", builder.ctpop(mask), INT64(WORD_LANES))',
+        'builder.icmp_unsigned(">", builder.ctpop(mask), INT64(WORD_LANES + 1))',
     ),
     "first place forgotten, compressed": ("builder.add(wide, base)", "wide"),
     "first place forgotten, bit by bit": ("builder.add(first, lowest)", "lowest"),
@@ -58,12 +58,12 @@ def test_bugs_in_the_places_are_found(bug):
 
 
 SUMS = {
-    "group beyond 16 bits": ("GROUP = 256", "GROUP = 272"),
+    "group beyond 16 bits": ("EVENTS_PER_GROUP = 256", "EVENTS_PER_GROUP = 272"),
     "second group replaces the first": (
         "builder.add(builder.load(total), builder.zext(sums, SUMS))",
         "builder.zext(sums, SUMS)",
     ),
-    "offset one too large": ("INT64(-OFFSET)", "INT64(-OFFSET - 1)"),
+    "offset one too large": ("INT64(-WEIGHT_OFFSET)", "INT64(-WEIGHT_OFFSET - 1)"),
     "odd event lost": ("add(pairs)", "pass"),
     "high bytes left in the low sums": (
         "builder.sub(builder.load(words), builder.shl(above, eight))",

@@ -19,7 +19,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 
 def event_sums_are_exact(spike_rows: Any) -> None:
     """Sums of many extreme weights, around the sizes at which the kernels group events and rows."""
-    group, lanes = spike_rows.GROUP, spike_rows.LANES
+    group, lanes = spike_rows.EVENTS_PER_GROUP, spike_rows.LANES
     counts = [0, 1, 7, 8, 9, 15, 16, lanes, group - 1, group, group + 1, group + 8, 2 * group + 9]
     for sources in (5, lanes, 2 * group + 15):
         rows = np.zeros((1, len(counts) * 3, sources), dtype=np.uint8)
@@ -62,7 +62,7 @@ def counts_are_exact(tally: Any) -> None:
     """Counts of spikes and their costs at extremes, for sizes and times around the kernels' own."""
     generator = np.random.default_rng(2)
     for size in (1, 63, 64, 65, 200):
-        for time, batch in ((1, 1), (3, tally.SAMPLES + 1), (tally.LARGEST_BYTE + 2, 2)):
+        for time, batch in ((1, 1), (3, tally.SAMPLES_PER_BLOCK + 1), (tally.LARGEST_BYTE + 2, 2)):
             signal = generator.integers(0, 3, (time, batch, size)).astype(np.uint8)
             signal[:, 0] = 1
             signal[0, 0, size // 2] = 9  # the largest comes once and early
@@ -96,7 +96,7 @@ def threshold_chain(rng: np.random.Generator, sizes: tuple[int, ...], time: int)
 def chains_are_exact(event_chain: Any) -> None:
     """Chains around the sizes at which the kernel makes tiles and blocks, against the reference."""
     rng = np.random.default_rng(3)
-    block = event_chain.BLOCK
+    block = event_chain.ROWS_PER_BLOCK
     for sizes in ((70, 5), (10, 130, 3), (200, 64, 65, 12)):
         for time, batch in ((1, 2 * block + 3), (block + 6, 3), (7, 20)):
             program = threshold_chain(rng, sizes, time)

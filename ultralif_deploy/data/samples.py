@@ -1,4 +1,4 @@
-"""What samples look like, and what about them is likely to be a mistake."""
+"""Checks of samples: what they look like, and what is likely to be a mistake."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import AMBIGUOUS
 from ultralif_deploy.findings.findings import Finding
 
-DARK = 25
-"""Byte images without a brighter pixel are likely to have another scale: a tenth of 255."""
+DARK_MAXIMUM = 25
+"""Byte images without a pixel above this, a tenth of 255, probably have another scale."""
 
 CHANNELS = 3
 """Most channels of images."""
 
 BLOCK_VALUES = 1 << 24
-"""Pixels looked at at once."""
+"""Number of pixels that are checked at once."""
 
-ROUNDED = 1e-6
-"""Float pixels that miss a multiple of 1/255 by more are rounded in a way that shows."""
+ROUNDING_TOLERANCE = 1e-6
+"""A larger distance of a float pixel from a multiple of 1/255 gives a warning."""
 
 
 def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
@@ -41,7 +41,7 @@ def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
             f"{what}: uint8 images of 0 and 1 alone, but the brightest value is 255; store them as "
             "bool or float"
         )
-    if brightest > DARK:
+    if brightest > DARK_MAXIMUM:
         return ()
     return (
         Finding(
@@ -53,7 +53,7 @@ def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def saturated_counts(encoder: Encoder, dataset: Dataset) -> tuple[Finding, ...]:
-    """A warning where event counts are held at 255: how many are."""
+    """A warning if event counts are reduced to 255, with their number."""
     held = encoder.saturated(dataset.test.x)
     if not held:
         return ()
@@ -78,7 +78,7 @@ def rounded_pixels(dataset: Dataset) -> tuple[Finding, ...]:
         float(np.abs(block * 255 - np.rint(block * 255)).max()) / 255
         for block in np.array_split(x, max(1, x.size // BLOCK_VALUES))
     )
-    if error <= ROUNDED:
+    if error <= ROUNDING_TOLERANCE:
         return ()
     return (
         Finding(

@@ -34,11 +34,11 @@ from ultralif_deploy.network.neurons import LIF, FloatNeuron, Threshold, Tropica
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Dense, Identity, Projection
 
-SLACK = 2.0**-32
+ROUNDING_ERROR = 2.0**-32
 """Float64 sums of up to 2^20 terms err by less than this share of the sum of their magnitudes."""
 
 LONGEST_MEMORY = 1 - 2.0**-10
-"""Largest τ for which the rounding of a whole run stays within `SLACK`."""
+"""Largest τ for which the rounding of a whole run stays within `ROUNDING_ERROR`."""
 
 Bounds = dict[str, np.ndarray]
 """Lowest and highest value by source, float64 [2, neuron]."""
@@ -114,7 +114,7 @@ def _currents(
         low = low + rising[0] + falling[1]
         high = high + rising[1] + falling[0]
         magnitude += rising[1] - falling[1]
-    slack = SLACK * (np.abs(population.bias) + magnitude) * (magnitude > 0)
+    slack = ROUNDING_ERROR * (np.abs(population.bias) + magnitude) * (magnitude > 0)
     return low - slack, high + slack
 
 
@@ -159,7 +159,7 @@ def _tropical(
 
 def _leaky(neuron: LIF, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tau = np.clip(neuron.tau, 0.0, LONGEST_MEMORY)
-    highest = np.maximum(high, 0.0) / (1 - tau) * (1 + SLACK)
+    highest = np.maximum(high, 0.0) / (1 - tau) * (1 + ROUNDING_ERROR)
     known = (neuron.tau >= 0) & ((neuron.tau <= LONGEST_MEMORY) | (high <= 0))
     most = np.where(known, highest, np.inf)
     after = {

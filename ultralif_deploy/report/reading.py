@@ -12,12 +12,12 @@ from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.report.json_report import VERSION
 
 MAX_BYTES = 64 << 20
-"""What a report may have; larger files are no reports."""
+"""Largest size of a report; larger files are refused."""
 
 LONGEST_SHOWN = 60
 """Characters of a name or value in an error line."""
 
-AGAIN = "write it again with `ultralif deploy` or `ultralif verify`"
+WRITE_AGAIN = "write it again with `ultralif deploy` or `ultralif verify`"
 
 
 class ReportReader:
@@ -48,7 +48,7 @@ class ReportReader:
             )
         if report["version"] != VERSION or isinstance(report["version"], bool):
             raise UltralifError(
-                f"{self.file}: version is not {VERSION}, the only one that is read; {AGAIN}"
+                f"{self.file}: version is not {VERSION}, the only one that is read; {WRITE_AGAIN}"
             )
         self.report: dict[str, Any] = report
 
@@ -107,7 +107,7 @@ class ReportReader:
             if key not in value:
                 raise UltralifError(
                     f"{self.file}: {_dotted(path[: done + 1])} is missing; not a whole report of "
-                    f"this version: {AGAIN}"
+                    f"this version: {WRITE_AGAIN}"
                 )
             value = value[key]
         return value

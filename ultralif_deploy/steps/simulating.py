@@ -9,7 +9,7 @@ from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.verify.backends import load_on
-from ultralif_deploy.verify.certificate import JUDGE
+from ultralif_deploy.verify.certificate import REFERENCE
 
 
 def timesteps_of(program: Program, encoder: Encoder) -> int:
@@ -41,7 +41,7 @@ def run_on(
     program.check_timesteps(steps)  # too many are refused before they are encoded
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
-    step = BLOCK if on != JUDGE else 10
+    step = BLOCK if on != REFERENCE else 10
     total = len(test.x)
     traces = []
     with progress.stage(f"simulate on {on}") as update:

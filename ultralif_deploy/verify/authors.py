@@ -1,4 +1,4 @@
-"""A checkpoint's own figures beside the measured ones.
+"""Comparison of the figures that a checkpoint holds with the measured ones.
 
 The released code stores the best accuracy of the soft network on its test data, the mean spike
 rate s̄ of its layers' outputs, and T·s̄ as a proxy of energy (`models.SoftTrace.output_rate`).
@@ -11,8 +11,8 @@ import numpy as np
 
 from ultralif_deploy.findings.findings import Finding
 
-APART = 3.0
-"""Percentage points between two accuracies that are worth a warning."""
+TOLERATED_POINTS = 3.0
+"""Difference of two accuracies, in percentage points, above which there is a warning."""
 
 
 def file_accuracy(record: Mapping[str, Any]) -> float | None:
@@ -41,7 +41,7 @@ def compare_with_file(
         return ()
     spread = sum(p * (1 - p) for p in (stated, measured)) / samples
     apart, error = abs(stated - measured), 1.96 * float(np.sqrt(spread))
-    if 100 * apart <= APART or apart <= error:
+    if 100 * apart <= TOLERATED_POINTS or apart <= error:
         return ()
     return (
         Finding(

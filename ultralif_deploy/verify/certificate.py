@@ -1,9 +1,9 @@
-"""Proof that every back end executes the same program alike, in a form that can be re-checked.
+"""Proof that all back ends execute the program with the same results; it can be checked again.
 
 `certificate.json` holds SHA-256 digests of the weights as each back end executed them (read back
-from its executable form), of the exported files that ran, of the inputs and of every trace; and
-what did not run, and why. `vectors.npz` beside it holds the inputs and the reference's spikes and
-logits: golden vectors for any other implementation.
+from its executable form), of the exported files that ran, of the inputs and of every trace. It also
+lists the back ends that did not run, with the reason. `vectors.npz` beside it holds the inputs and
+the spikes and logits of the reference: golden vectors for any other implementation.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
 VERSION: Final = 1
 PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
-JUDGE = "reference"
+REFERENCE = "reference"
 
 RECORD = {
     "artefacts_sha256": dict,
@@ -131,13 +131,13 @@ def certify(
         One result per back end; the certificate is written only when all are exact.
     """
     program = read_nir(directory / PROGRAM_FILE)
-    names = [JUDGE, *(name for name in back_ends if name != JUDGE)]
+    names = [REFERENCE, *(name for name in back_ends if name != REFERENCE)]
     (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
     exports = write_exports(program, directory)
     results: dict[str, BackEndResult] = {}
     not_run: dict[str, schema.NotRun] = {}
     records: dict[str, Record] = {}
-    judged: Trace | None = None
+    reference: Trace | None = None
     for name in names:
         artefact = back_end(name).artefact
         if artefact in exports.refused:
@@ -151,8 +151,8 @@ def certify(
         except Missing as missing:
             not_run[name] = _not_run("missing", str(missing), missing.install)
             continue
-        judged = judged or trace
-        difference = first_difference(judged, trace)
+        reference = reference or trace
+        difference = first_difference(reference, trace)
         if difference is None and weights != weights_digest(executed_arrays(program)):
             difference = "executes other weights than program.nir holds"
         results[name] = BackEndResult(difference is None, inputs.shape[1], difference, facts)
@@ -164,9 +164,9 @@ def certify(
             "samples": inputs.shape[1],
             "exact": difference is None,
         }
-    assert judged is not None
+    assert reference is not None
     if all(result.exact for result in results.values()):
-        _write_vectors(directory / VECTORS_FILE, inputs, judged)
+        _write_vectors(directory / VECTORS_FILE, inputs, reference)
         certificate: Certificate = {
             "version": VERSION,
             "program": {
@@ -224,7 +224,7 @@ def check_certificate(
     compare("weights in program.nir", claim["program"]["weights_sha256"], stored_weights)
     inputs, vectors = _read_vectors(directory / VECTORS_FILE, program)
     compare("inputs in vectors.npz", claim["vectors"]["inputs_sha256"], array_digest(inputs))
-    if not claim["backends"] or JUDGE not in claim["backends"]:
+    if not claim["backends"] or REFERENCE not in claim["backends"]:
         failures.append("no reference back end in the certificate")
     samples: dict[str, int] = {}
     not_checked: dict[str, str] = {}
@@ -257,7 +257,7 @@ def check_certificate(
                     claimed.get(trace_name),
                     digests.get(trace_name),
                 )
-            if name == JUDGE:
+            if name == REFERENCE:
                 for trace_name in sorted({*digests, *vectors}):
                     compare(
                         f"vectors.npz: {trace_name}",
@@ -323,7 +323,7 @@ def _run(
 
     on_done(0)
     executable = load_written(name, program, directory)
-    step = BATCH if name == JUDGE else max(total, 1)
+    step = BATCH if name == REFERENCE else max(total, 1)
     trace = run_in_steps(executable, inputs, step, on_done, record=True)
     return weights_digest(executable.executed()), trace, executable.describe()
 

@@ -1,8 +1,10 @@
-"""The verdict on a deployment, from everything that was found out on the way.
+"""The verdict on a deployment, from its findings and figures.
 
-`no`: a back end differs, the gap passes what was allowed, or the program does not do what the
-network does. `with losses`: it runs, and spikes, accuracy or parameters were lost. `unsure`: what
-was assumed may not be what the network means. `yes`: none of these.
+- `no`: a back end differs, the gap is larger than allowed, or the program does not do what the
+  network does.
+- `with losses`: the program runs, but spikes, accuracy or parameters were lost.
+- `unsure`: an assumption may not be what the network means.
+- `yes`: none of these.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,8 +37,8 @@ LOSSES = ("accuracy-lost", "parameter-error", "saturated-membrane", "spikes-lost
 LOST_POINTS = 1.0
 """Percentage points of accuracy whose loss is worth a warning."""
 
-USELESS = 0.5
-"""A program that loses more than this share of what its network knows does not deploy."""
+USELESS_LOSS = 0.5
+"""Largest share of the accuracy above chance that may be lost; the verdict is `no` above it."""
 
 
 def judgement(
@@ -199,7 +201,7 @@ def accuracy_findings(
     by_hardening, by_rounding = 100 * (first - hard), 100 * (hard - last)
     hardened = by_hardening >= by_rounding
     chance = 1 / classes
-    useless = first > chance and first - last > USELESS * (first - chance)
+    useless = first > chance and first - last > USELESS_LOSS * (first - chance)
     yield Finding(
         "accuracy-lost",
         f"{100 * (first - last):.1f} points of accuracy are lost, {by_hardening:.1f} by hardening "

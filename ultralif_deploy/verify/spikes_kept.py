@@ -1,8 +1,8 @@
-"""How many of a float network's spikes its integer program keeps, and what goes wrong on the way.
+"""How many spikes of a float network its integer program keeps, and what goes wrong.
 
-With n spikes of both networks at the same place and timestep, recall is n by the spikes of the
-float network, precision n by those of the program. Equal silences, of which there are many more,
-do not count.
+Let n be the number of spikes that both networks have in the same neuron at the same timestep.
+Recall is n divided by the spikes of the float network, precision is n divided by those of the
+program. Timesteps at which both are silent do not count; there are many more of them.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from ultralif_deploy.schema import measured as schema
 KEPT_BOUND = 0.9
 """Precision or recall below this is warned of."""
 
-BOUNDED = (LIF, CubaLIF, UltraDLIF, LogMaxLIF)
+SATURATING_MODELS = (LIF, CubaLIF, UltraDLIF, LogMaxLIF)
 """Models whose membranes saturate."""
 
 
@@ -93,7 +93,7 @@ class SpikesKept:
         kept.found += int(spikes.sum(dtype=np.int64))
         kept.both += int(np.minimum(expected, spikes).sum(dtype=np.int64))
         kept.ties += int(np.count_nonzero(margins == 0))
-        if isinstance(population.neuron, BOUNDED):
+        if isinstance(population.neuron, SATURATING_MODELS):
             membrane = margins + threshold
             top = largest_held(word_of(population).bits) * population.membrane_unit
             beyond = membrane < -top

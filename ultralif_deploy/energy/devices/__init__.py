@@ -26,7 +26,7 @@ SI = {"pJ": 1e-12, "pJ/bit": 1e-12, "W": 1.0}
 BADGES: tuple[Badge, ...] = ("published", "fitted", "estimated")
 """Whether a device's figures are its makers', fitted to measurements, or put together here."""
 
-LARGEST = 1e12
+FIGURE_LIMIT = 1e12
 """Figures of devices lie below."""
 
 WIDEST_BITS = 1 << 20
@@ -172,9 +172,9 @@ def _constant(entry: dict[str, Any], node: object) -> Constant:
 def _figure(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"value {value!r}; expected a number or 'unknown'")
-    if not 0 <= value < LARGEST:
+    if not 0 <= value < FIGURE_LIMIT:
         found = reprlib.repr(value)
-        raise ValueError(f"value {found}; expected a number of at least 0, below {LARGEST:g}")
+        raise ValueError(f"value {found}; expected a number of at least 0, below {FIGURE_LIMIT:g}")
     return float(value)
 
 

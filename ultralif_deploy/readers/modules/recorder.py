@@ -1,8 +1,8 @@
-"""What the `forward` of a torch module computes, recorded while it runs.
+"""Records what the `forward` of a torch module computes while it runs.
 
-A recorder follows real tensors: each that depends on the input has a meaning (`trace_meanings`).
-Layers that a reader knows are leaves; every other function of torch is looked at one by one
-(`trace_functions`). What a framework's neurons mean is the reader's to say.
+A recorder follows real tensors. Every tensor that depends on the input has a meaning
+(`meanings.py`). Layers that a reader knows are leaves; the reader gives their calls a meaning. All
+other functions of torch are handled one by one (`functions.py`).
 """
 
 import inspect
@@ -29,7 +29,7 @@ VALUES = frozenset(
 )
 """Functions that take values out of tensors, where nothing can follow them."""
 
-CHANGED = "a value is changed in place; expected a new one, as y = x + 1"
+CHANGED_IN_PLACE = "a value is changed in place; expected a new one, as y = x + 1"
 
 
 class Float64(TorchFunctionMode):
@@ -82,7 +82,7 @@ class Recorder(Float64):
         if found is None:
             return None
         tensor, version, meaning = found  # views of one memory share their version
-        return meaning if tensor._version == version else Unknown(CHANGED)
+        return meaning if tensor._version == version else Unknown(CHANGED_IN_PLACE)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run a function, and follow what it gives.

@@ -1,7 +1,7 @@
-"""Files of other tools that are easily read otherwise than they are meant, and the options for it.
+"""Warnings for NIR files that are easily misread, with the options that decide the meaning.
 
-A NIR file holds differential equations. How a framework stepped them, and what its exporter did to
-their constants, is not in it; some values make a misreading likely.
+A NIR file holds differential equations. It does not say how the framework turned them into
+timesteps, nor how its exporter changed the constants. Some values make a misreading likely.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from ultralif_deploy.readers.nir.graph import inlined
 from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions
 from ultralif_deploy.schema.measured import Population
 
-SAME = 1e-6
+RELATIVE_TOLERANCE = 1e-6
 """Relative difference up to which two time constants are the same."""
 
 
@@ -83,7 +83,7 @@ def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[st
         tau = getattr(node, "tau", getattr(node, "tau_mem", None))
         if tau is None or how.discretization != "euler":
             continue
-        if np.all(np.abs(np.asarray(tau, dtype=np.float64) / how.dt - 1) <= SAME):
+        if np.all(np.abs(np.asarray(tau, dtype=np.float64) / how.dt - 1) <= RELATIVE_TOLERANCE):
             yield name
 
 
@@ -92,5 +92,7 @@ def pulsed(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:
     for name, node in neurons.items():
         if isinstance(node, (nir.CubaLIF, nir.CubaLI)):
             tau = np.asarray(node.tau_syn, dtype=np.float64)
-            if np.all(np.asarray(node.w_in) == 1) and np.any(tau > how.dt * (1 + SAME)):
+            if np.all(np.asarray(node.w_in) == 1) and np.any(
+                tau > how.dt * (1 + RELATIVE_TOLERANCE)
+            ):
                 yield name

@@ -33,7 +33,7 @@ RATES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 TOLERANCE = 1e-9
 """Of currents and read-outs, as a share of the largest; float64 loses far less."""
 
-TIED = (
+TIED_WITH_THRESHOLD = (
     "it is at the threshold but for rounding, and the spike hangs on the order of a sum; give the "
     "module in float32, whose weights add up exactly in float64, or move the threshold a little"
 )
@@ -267,7 +267,7 @@ def _check_spikes(
     if differ.any():
         t, sample, neuron = (int(i) for i in np.argwhere(differ)[0])
         margin = margins[name][t, sample, neuron]
-        why = NOT_RECORDED if abs(margin) > TOLERANCE else TIED
+        why = NOT_RECORDED if abs(margin) > TOLERANCE else TIED_WITH_THRESHOLD
         raise UltralifError(
             f"{name}: neuron {neuron} {'fires' if expected[t, sample, neuron] else 'is silent'} in "
             f"the module at timestep {t} of sample {sample}, and not in the network as read, whose "

@@ -35,13 +35,13 @@ READOUT = "readout"
 STATES = ("syn", "mem")
 """Where a layer of snnTorch keeps its states."""
 
-OTHER = {
+UNSUITABLE_INPUT = {
     State: "a membrane potential; expected spikes",
     Frames: "the whole input; expected one timestep of it, as x[step]",
     Recorded: "all timesteps at once, or of an earlier one; expected values of one timestep, and "
     "RLeaky or RSynaptic where spikes come back",
 }
-"""What no layer may get."""
+"""What a neuron layer may not get as its input, with what is expected instead, by meaning."""
 
 
 class Reading(States):
@@ -223,7 +223,9 @@ class Reading(States):
                 "returned (as arguments of forward without defaults), or take init_hidden=True"
             )
         if not isinstance(current, Signal):
-            what = OTHER.get(type(current), "nothing that depends on the input in its first call")
+            what = UNSUITABLE_INPUT.get(
+                type(current), "nothing that depends on the input in its first call"
+            )
             raise UltralifError(f"{name}: gets {what}")
         population, count = name, 2
         while population in self.arriving or population == INPUT:
@@ -270,8 +272,8 @@ class Reading(States):
 
     def _check_again(self, population: str, current: Meaning | None) -> None:
         """Refuse what cannot be another timestep of a population."""
-        if type(current) in OTHER:
-            raise UltralifError(f"{population}: gets {OTHER[type(current)]}")
+        if type(current) in UNSUITABLE_INPUT:
+            raise UltralifError(f"{population}: gets {UNSUITABLE_INPUT[type(current)]}")
         if isinstance(current, Signal) and not _same(current, self.currents[population]):
             raise UltralifError(
                 f"{population}: a neuron used twice in a timestep with one state, or one that "
@@ -294,8 +296,8 @@ def _linear(
         meaning = shaped(name, made, tuple(result.shape[1:]))
     elif isinstance(meaning, Later):
         meaning = Later()
-    elif type(meaning) in OTHER:
-        meaning = Unknown(f"{name}: gets {OTHER[type(meaning)]}")
+    elif type(meaning) in UNSUITABLE_INPUT:
+        meaning = Unknown(f"{name}: gets {UNSUITABLE_INPUT[type(meaning)]}")
     if meaning is not None:
         recorder.mean(result, meaning)
 
