@@ -1,4 +1,4 @@
-"""How many small changes of the code do the tests of its room notice? Survivors are untested code.
+"""How many small changes of the code do its tests notice? Changes that survive are not tested.
 
     python examples/mutation_score.py --sample 40 --workers 2 -o results/mutation
     python examples/mutation_score.py --modules ultralif_deploy/program/fixed.py -o results/mutation

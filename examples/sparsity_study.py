@@ -1,4 +1,4 @@
-"""What a sparsity penalty saves: rates, operations and joules of networks trained with each λ.
+"""Savings by a sparsity penalty: spike rates, operations and joules of networks for each λ.
 
     python examples/sparsity_study.py ../shared/data/mnist_train.npz -o results/sparsity
 

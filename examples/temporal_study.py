@@ -1,4 +1,4 @@
-"""Which neuron keeps temporal accuracy when it is made hard; makes the README's table.
+"""Accuracy of several neurons on temporal data, soft and hard; makes a table of the README.
 
     python examples/temporal_study.py ../shared/data -o results/temporal
     python examples/temporal_study.py ../shared/data --data fsdd-random --neurons UltraDLIF \

@@ -1,4 +1,4 @@
-"""The ways in which a command ends without success."""
+"""Errors that end a command with one line and an exit code."""
 
 
 class UltralifError(Exception):

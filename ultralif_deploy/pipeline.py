@@ -1,4 +1,4 @@
-"""The whole way as functions: what the commands `train`, `anneal`, `deploy` and the others call."""
+"""The whole road as functions, which the commands call."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -160,7 +160,7 @@ def _measured_doubts(source: Deployable, measured: Measured) -> Iterator[Finding
 def _annealed(
     source: Deployable, options: "AnnealOptions | None", directory: Path, progress: Progress
 ) -> tuple[Network, str]:
-    """The hard network to go on with, and how it was annealed, in words."""
+    """The hard network for the next steps, and how it was annealed, in words."""
     if options is None:
         return source.network, "none"
     from ultralif_deploy.steps.annealing import annealed_network

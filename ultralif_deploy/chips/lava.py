@@ -8,10 +8,10 @@ from ultralif_deploy.program.fixed import FRACTION_BITS
 from ultralif_deploy.program.program import Population, Program
 
 PROFILES = {"netx": 1}
-"""Different thresholds and decays of a layer, where a flavour takes fewer than the chip."""
+"""Most different pairs of threshold and decay in a layer, if a flavour has fewer than the chip."""
 
 EXPONENTS = {"netx": FRACTION_BITS}
-"""Exponent of all biases, where a flavour fixes it."""
+"""Exponent of all biases, if a flavour fixes it."""
 
 
 def stock_chip(flavour: str) -> Chip:

@@ -1,11 +1,11 @@
-"""Where a program's neurons lie on a chip's cores, and what each core then holds.
+"""Placement of a program's neurons on the cores of a chip, and the contents of each core.
 
-A population is cut into equal runs of neurons, one per core, into as few cores as its limits allow.
-Synapses lie with their targets. An input axon is a source that reaches a core; its synapses take
-64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits for n synapses (nengo-loihi's
+A population is split into equal runs of neurons, one per core, on as few cores as the limits allow.
+Synapses are on the core of their target. An input axon is a source that reaches a core. Its n
+synapses take 64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits (nengo-loihi's
 `SynapseConfig.bits_per_axon`, with one header of 10 bits). Convolutions are stored synapse by
-synapse. Every projection takes one timestep, so that a population at depth d of the pipeline acts d
-timesteps late; skip projections get a synaptic delay that makes up for it.
+synapse. Every projection takes one timestep, so a population at depth d of the pipeline acts d
+timesteps late. Skip projections get a synaptic delay that compensates for this.
 """
 
 import math
@@ -25,7 +25,7 @@ from ultralif_deploy.schema import back_ends as schema
 WORD, HEADER, DELAY_BITS = 64, 10, 6
 
 MOST_SYNAPSES = 40_000_000
-"""More than this the simulator itself does not hold in memory."""
+"""Most synapses that the simulator can hold in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class _Cutter:
                 f"{self.chip.name}: {population.name}: one neuron alone needs {need} {what} of a "
                 f"core; limit {limit}; use fewer bits, fewer inputs per neuron or fewer targets"
             )
-        # Half of what proportion asks for, so that no more cores than needed are taken.
+        # Half of the proportional step, so that no more cores than needed are used.
         self.cores[population.name] = min(
             population.size, max(cores + 1, cores * need // (2 * limit))
         )

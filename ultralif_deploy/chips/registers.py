@@ -1,7 +1,7 @@
-"""Populations as stock Loihi 1 neurons, in their registers and their fixed-point arithmetic.
+"""Populations as stock Loihi 1 neurons, with their registers and fixed-point arithmetic.
 
-One timestep of a compartment, as Lava's bit-accurate LIF model defines it, with the synaptic sum a
-in weight units and the current's decay at 4096, which clears it exactly:
+One timestep of a compartment is defined by Lava's bit-accurate LIF model. The synaptic sum a is in
+weight units. The decay of the current is 4096, which clears it exactly:
 
     v ← clip(sgn(v)·⌊|v|·(4096 − dv) / 4096⌋ + wrap(64·a) + mantissa·2^exponent, ±(2^23 − 1))
     fires iff v > 64·threshold; then v ← 0
@@ -24,7 +24,7 @@ from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Ne
 from ultralif_deploy.program.program import Population, Program
 
 CURRENT_UNIT = 1 << FRACTION_BITS
-"""Membrane units to a current unit."""
+"""Number of membrane units in a current unit."""
 
 CURRENT_RANGE = 1 << 24
 LARGEST_GUARDED = 2047
@@ -33,7 +33,7 @@ LARGEST_GUARDED = 2047
 
 @dataclass(frozen=True, slots=True)
 class Registers:
-    """What one population's cores are configured with.
+    """Configuration of the stock neurons of one population.
 
     Attributes:
         threshold: mantissa, in weight units, int64 [neuron].

@@ -1,4 +1,4 @@
-"""Linear maps as sparse rows, one per source: what a spike of it adds to which neuron."""
+"""Linear maps as sparse rows, one per source: the weights that a spike adds, by target neuron."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What Loihi's neurons have no room for, on stock neurons and in neuron programs alike."""
+"""Word lengths that no neuron of Loihi has, neither stock neurons nor neuron programs."""
 
 from ultralif_deploy.chips import Chip
 from ultralif_deploy.errors import Refused

@@ -16,7 +16,7 @@ from ultralif_deploy.errors import UltralifError
 ENCODINGS = ("rate", "constant", "events")
 
 MOST_EVENTS = 255
-"""Largest event count; larger ones are held at it, and reported."""
+"""Largest event count; larger counts are reduced to it, with a warning."""
 
 BLOCK = 500
 """Samples that share one generator seed; the first N samples are the same for every N."""
@@ -86,7 +86,7 @@ class Encoder:
         return 1 if self.kind == "rate" else 255
 
     def saturated(self, x: np.ndarray) -> int:
-        """How many event counts are above 255, and so held at it."""
+        """Number of event counts above 255, which are reduced to it."""
         total = 0
         for i in range(0, len(x), BLOCK):
             sums = self._grouped(x[i : i + BLOCK]).sum(axis=2, dtype=np.float64)

@@ -1,1 +1,1 @@
-"""Energy: events first (`simulators.trace`), joules after, from devices described as data."""
+"""Energy: events are counted first; descriptions of devices then give joules."""

@@ -1,4 +1,4 @@
-"""What the same architecture costs without spikes, and where spiking is said to pay."""
+"""Energy of the same architecture without spikes, and published break-even points."""
 
 import math
 from dataclasses import dataclass

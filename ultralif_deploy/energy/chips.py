@@ -1,4 +1,4 @@
-"""What a program does on a chip that it was placed on: messages, hops, updates and time."""
+"""Events of a program that is placed on a chip: messages, hops, updates and time."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from ultralif_deploy.schema.energy import ChipCounts
 from ultralif_deploy.simulators.loihi import simulator as loihi
 
 CHIPS = {"loihi1": loihi.load1}
-"""Chips whose placed runs say how many messages and hops there were, by name."""
+"""Simulators of chips that count messages and hops, by name."""
 
 MOST_SAMPLES = 200
-"""The chip's simulator runs no more of a set; what it counts is a mean of these."""
+"""Most samples that run on the chip's simulator; the counts are their means."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What happens while a program runs, counted before anybody speaks of joules.
+"""Counts of the events of a run, from which the energy is estimated.
 
 Effective synaptic operation: one weight that is not 0 met by one input that is not 0, as in
 PROGRAM.md. Inputs of 0 or 1 make it an accumulate, larger ones a multiply-accumulate. Borders of

@@ -59,7 +59,7 @@ class Estimate:
 def estimate(events: Events, device: Device) -> Estimate:
     """E = Σ rows count · constant, by the device's model."""
     run = None if device.chip is None else events.chips[device.chip]
-    if isinstance(run, str):  # a figure would bear the name of a chip that does not run it
+    if isinstance(run, str):  # no figure for a chip that cannot run the program
         return Estimate(device, None, None, None, None, note=f"not placed: {run}")
     rows = [row for row in ENERGY_MODELS[device.model].rows(events) if row.count]
     missing = _missing(device, rows)

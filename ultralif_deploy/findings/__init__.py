@@ -1,1 +1,1 @@
-"""What was assumed, and what speaks against the result."""
+"""Assumptions, and findings that speak against the result."""

@@ -19,7 +19,7 @@ AMBIGUOUS = "ambiguous"
 """Kind of the findings that `--strict` refuses: a default that changes the result."""
 
 DEFAULT = "default"
-"""Origin of a value that nothing told."""
+"""Origin of a value that neither the user nor a file gave."""
 
 
 @dataclass(frozen=True, slots=True)

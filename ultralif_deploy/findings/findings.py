@@ -1,4 +1,4 @@
-"""What a user must know about a deployment before trusting it, gathered where it is noticed."""
+"""Findings: what a user must know about a deployment before trusting it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +7,7 @@ from ultralif_deploy.schema import report as schema
 from ultralif_deploy.schema.values import Severity
 
 NOTE: Final = "note"
-"""Worth knowing; the verdict does not hang on it."""
+"""Worth knowing; it does not change the verdict."""
 
 WARNING: Final = "warning"
 """A result may not be what the user's own framework computes, or something was lost."""

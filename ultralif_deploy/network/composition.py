@@ -1,6 +1,6 @@
-"""Linear maps one after the other, as float networks have them, and their product as one map.
+"""Sequences of linear maps, as in float networks, and their product as one map.
 
-Batch norm is a `Diagonal` behind the weights, average pooling a depthwise convolution.
+Batch norm is a `Diagonal` after the weights; average pooling is a depthwise convolution.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Rewrites of the hard network that keep every spike; one a file, applied in this order."""
+"""Rewrites of the hard network that keep every spike. Each has its own file."""
 
 from collections.abc import Callable, Iterable
 

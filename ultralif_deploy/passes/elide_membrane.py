@@ -1,4 +1,4 @@
-"""Leave out the membrane of a max-plus LIF that has no memory.
+"""Remove the membrane of a max-plus LIF if it never affects a spike.
 
 Proof. Let v be the membrane potential before a timestep, d the decay, r the reset value, θ the
 threshold, and let the neuron fire at v ≥ θ (the strict case is the same with > and ≤).

@@ -1,4 +1,4 @@
-"""From neurons and what arrives at them to a Network: order, delay lines, projections."""
+"""Assembles a Network from neurons and their inputs: order, delay lines, projections."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Linear
 from ultralif_deploy.readers.nir.order import update_order
 
 BELOW_A_SPIKE = 0.5
-"""Threshold of a unit that repeats spikes."""
+"""Threshold of a unit that repeats its input spikes."""
 
 
 @dataclass(frozen=True, slots=True)

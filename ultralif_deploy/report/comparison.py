@@ -13,7 +13,7 @@ from ultralif_deploy.schema.commands import ComparedFigure, ComparedReports, Gro
 NOT_MEASURED = "not measured"
 
 SAMPLES = ("name", "test_split", "samples", "timesteps", "encoding", "seed", "gain", "normalize")
-"""Conditions that make the samples and their spikes; under others no difference is paired."""
+"""Settings that determine the samples and their spikes. If they differ, samples are not paired."""
 
 CHIPS = ("loihi1", "loihi2")
 """Back ends that place a program on neuron cores."""

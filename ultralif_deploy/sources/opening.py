@@ -1,4 +1,4 @@
-"""What a file holds, whichever kind it is."""
+"""Opens a file of any kind: a checkpoint, a network of another tool, or a program."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ultralif_deploy.sources.settings import Settings
 
 
 def open_source(path: str | Path, settings: Settings) -> Deployable:
-    """What a file holds: a checkpoint, or a network of another tool.
+    """Open a checkpoint, or a network of another tool.
 
     Raises:
         UltralifError: bad input.

@@ -1,4 +1,4 @@
-"""What the user asks for."""
+"""Settings that the user gives."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a model prices."""
+"""Rows of an energy model: events, and the constant that gives their energy."""
 
 from dataclasses import dataclass
 

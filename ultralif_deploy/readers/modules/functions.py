@@ -1,6 +1,6 @@
-"""What functions of torch do to meanings: sums, products with constants, shapes, timesteps.
+"""Effects of torch functions on meanings: sums, products with constants, shapes, timesteps.
 
-All that is linear in spikes becomes one linear map by `nir_linear`; all else is unknown, by name.
+Everything linear in spikes becomes one linear map; other results are `Unknown`, by function.
 """
 
 import math
@@ -48,7 +48,7 @@ SHAPING = frozenset(
         *("reshape_as",),
     )
 )
-"""Functions that number values as before."""
+"""Functions that keep the order of values."""
 
 MOVING = SHAPING | frozenset(
     (

@@ -33,7 +33,7 @@ from ultralif_deploy.program.fixed import MAX_SPIKES
 from ultralif_deploy.program.resets import RESETS
 
 FLOAT32_ERROR = 1e-6
-"""A τ that was stored in float32 may fall short of the timestep that it means by this share."""
+"""Relative rounding error that a τ stored in float32 may have."""
 
 DISCRETIZATIONS = ("euler", "exponential")
 FIRING = ("above", "at")

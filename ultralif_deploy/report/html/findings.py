@@ -9,7 +9,7 @@ STYLES: dict[Severity, str] = {"failure": "bad", "warning": "doubtful", "note": 
 
 
 def findings_section(report: Report) -> Section:
-    """Everything that a user must know before trusting the program, the gravest first."""
+    """Everything that a user must know before trusting the program, the most severe first."""
     title = "Findings"
     if not report["findings"]:
         return Section("findings", title, (("Nothing was found that speaks against it.",),))
