@@ -126,5 +126,5 @@ def test_ties_are_named_where_the_rule_was_assumed(tmp_path):
 def test_scaled_time_constants_get_advice_that_is_right(tmp_path):
     folder = shared_file("cases/norse-default-export/net.nir").parent
     line = refused("inspect", folder / "net.nir")
-    assert "Norse's multiplies them by its dt" in line
+    assert "Norse's exporter multiplies them by its dt" in line
     assert "1e-06 by default" in line
