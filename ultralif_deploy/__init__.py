@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.network.network import Network
     from ultralif_deploy.network.running import run_hard
     from ultralif_deploy.passes import apply_passes
-    from ultralif_deploy.pipeline import deploy, train
+    from ultralif_deploy.pipeline import deploy, simulate_program, train
     from ultralif_deploy.program.program import Program
     from ultralif_deploy.quantization.quantize import quantize
     from ultralif_deploy.readers.nir.network import import_nir
@@ -68,6 +68,7 @@ _PUBLIC = {
     "reestimate": "ultralif_deploy.soft.reestimation",
     "reestimate_batch_norm": "ultralif_deploy.soft.reestimation",
     "run_hard": "ultralif_deploy.network.running",
+    "simulate_program": "ultralif_deploy.pipeline",
     "train": "ultralif_deploy.pipeline",
     "stress": "ultralif_deploy.robustness.stressing",
     "write_nir": "ultralif_deploy.exporters.nir.programs",
@@ -104,6 +105,7 @@ __all__ = [
     "reestimate",
     "reestimate_batch_norm",
     "run_hard",
+    "simulate_program",
     "stress",
     "train",
     "write_nir",

@@ -30,6 +30,7 @@ from ultralif_deploy.schema.commands import (
     Trained,
 )
 from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.exits import Exits, Rule
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.training import EpochFigures
@@ -37,6 +38,7 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
 from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.exiting import run_with_exits
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end
@@ -316,6 +318,9 @@ def simulate_program(
     settings: Settings,
     progress: Progress | None = None,
     bits: int | str | None = None,
+    *,
+    exit_rule: Rule | None = None,
+    devices: Iterable[str] = DEVICES,
 ) -> Simulated:
     """Run a program on the test samples of a data set.
 
@@ -326,25 +331,39 @@ def simulate_program(
         progress: shows long work.
         bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8. It must be None
             for a program, whose weights have their own.
+        exit_rule: `exact` counts what is needed where samples stop once no remaining timestep can
+            change their prediction; None counts whole runs alone.
+        devices: names or files of devices for the energy of samples that stop early.
 
     Returns:
-        logits [[int]], predictions [int], accuracy (or None without labels), counts, and what was
-        assumed.
+        logits [[int]], predictions [int], accuracy (or None without labels) and counts of whole
+        runs, what was assumed, and with a rule `exits`.
 
     Raises:
         UltralifError: bad input.
+        Refused: samples of a program whose read-out forgets cannot stop early.
     """
+    described = [load_device(name) for name in devices]
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
-    trace = run_on(on, loaded, dataset.test, encoder, progress or Progress())
-    predictions = trace.predictions()
     labels = dataset.test.y
-    return {
+    exits: Exits | None = None
+    if exit_rule is None:
+        trace = run_on(on, loaded, dataset.test, encoder, progress or Progress())
+    else:
+        trace, exits = run_with_exits(
+            on, loaded, dataset, encoder, exit_rule, described, progress or Progress()
+        )
+    predictions = trace.predictions()
+    result: Simulated = {
         "logits": trace.logits.tolist(),
         "predictions": predictions.tolist(),
         "accuracy": None if labels is None else float((predictions == labels).mean()),
         "counts": trace.counts.as_dict(),
         "assumed": assumptions.as_dict(),
     }
+    if exits is not None:
+        result["exits"] = exits
+    return result
 
 
 def program_energy(

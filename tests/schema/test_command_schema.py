@@ -48,9 +48,14 @@ RUNS: dict[str, tuple[object, ...]] = {
     "simulate a program": ("simulate", PROGRAM, *DIGITS),
     "simulate a network": ("simulate", "model.nir", "--data", "data.npz"),
     "stress": ("stress", PROGRAM, *DIGITS, "--repeats", 1, "-o", "stressed"),
+    "simulate with exits": ("simulate", PROGRAM, *DIGITS, "--exit", "exact"),
     "train": ("train", *DIGITS, "--timesteps", 1, "--epochs", 1, "-o", "trained"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }
+
+
+OPTIONAL = {"energy of a network": {"assumed"}, "simulate with exits": {"exits"}}
+"""Keys that not every run of the command has."""
 
 
 def test_every_command_has_its_schema() -> None:
@@ -79,8 +84,7 @@ def test_what_commands_print(printed: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_missing_and_unknown_keys_are_refused(printed: dict[str, Any], name: str) -> None:
     command, whole = RUNS[name][0], printed[name]
-    optional = {"assumed"} if name == "energy of a network" else set()
-    for key in set(whole) - optional:
+    for key in set(whole) - OPTIONAL.get(name, set()):
         assert errors(SCHEMA, {command: {k: v for k, v in whole.items() if k != key}}), key
     assert errors(SCHEMA, {command: whole | {"spare": 1}})
 

@@ -251,19 +251,37 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     show_default=True,
     help="Back end that runs the program: a simulator, or an exported format.",
 )
+@options.exit_options
 @options.lava_option
 @options.json_option
-def simulate(program: Path, bits: str | None, back_end: str, as_json: bool, **given: Any) -> None:
+def simulate(
+    program: Path,
+    bits: str | None,
+    back_end: str,
+    exit_rule: Any,
+    device: str,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Run a program on data.
 
-    Shows logits, accuracy and event counts. A NIR file of another tool is quantized first.
+    Shows logits, accuracy and event counts. A NIR file of another tool is quantized first. With
+    --exit, it also counts what samples need that stop before the last timestep.
 
     Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
     """
     from ultralif_deploy.pipeline import simulate_program
     from ultralif_deploy.report.inspection import simulation_summary
 
-    result = simulate_program(program, back_end, running.settings(given), running.progress(), bits)
+    result = simulate_program(
+        program,
+        back_end,
+        running.settings(given),
+        running.progress(),
+        bits,
+        exit_rule=exit_rule,
+        devices=running.names(device),
+    )
     running.show(result, as_json, simulation_summary, indent=None)
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 from ultralif_deploy.schema.energy import Counts, Energy
+from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.stress import Stress
 from ultralif_deploy.schema.training import EpochFigures, TrainedEpoch
@@ -146,6 +147,7 @@ class Simulated(TypedDict):
     predictions: Annotated[list[int], "class of the largest logit, by sample"]
     accuracy: Annotated[Fraction | None, "null without labels"]
     counts: Annotated[Counts, "events of all samples"]
+    exits: NotRequired[Annotated[Exits, "with --exit, what samples need that stop early"]]
     assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
 
 

@@ -1,15 +1,24 @@
 """Running a program on a data set, with progress."""
 
 from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import BLOCK, Encoder
-from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.certificate import REFERENCE
+
+
+class Counter(Protocol):
+    """Counts runs block by block."""
+
+    def add(self, inputs: np.ndarray, trace: Trace) -> None:
+        """Count a run of inputs uint8 [time, batch, input], whose trace has its spikes."""
 
 
 def timesteps_of(program: Program, encoder: Encoder) -> int:
@@ -25,7 +34,7 @@ def run_on(
     test: Split,
     encoder: Encoder,
     progress: Progress,
-    counter: EventCounter | None = None,
+    counter: Counter | None = None,
 ) -> Trace:
     """Run all samples; a counter gets every block with its spikes, which are not kept.
 

@@ -9,7 +9,7 @@ import torch
 
 from ultralif_deploy.data import Dataset, Split
 from ultralif_deploy.data.encoders import Encoder, lacks_frames, whole_counts
-from ultralif_deploy.data.samples import DARK
+from ultralif_deploy.data.samples import DARK_MAXIMUM
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
 from ultralif_deploy.program.weight_format import weight_format
@@ -181,7 +181,7 @@ def _inputs(dataset: Dataset, settings: Settings) -> int:
 def _look_like_frames(x: np.ndarray) -> bool:
     """Whether samples have axes of time and polarity, or are no square picture but small counts."""
     if x.ndim == 3:
-        return x.shape[1] != x.shape[2] and whole_counts(x) and x.max() <= DARK
+        return x.shape[1] != x.shape[2] and whole_counts(x) and x.max() <= DARK_MAXIMUM
     return x.ndim == 5 or (x.ndim == 4 and x.shape[2] == 2)
 
 

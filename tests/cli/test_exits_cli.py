@@ -1,0 +1,124 @@
+"""`ultralif simulate --exit`, as a user types it, and the same from Python."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ultralif_deploy as ul
+from support.commands import DEMO, refused, ultralif
+from support.networks.second_order import saved, state_dict
+from ultralif_deploy.cli.options import EXITS
+from ultralif_deploy.energy.estimate import estimate
+from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.steps.exiting import RULES
+
+SETTINGS = ul.Settings(data="digits", limit=40)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("program")
+    assert ultralif("quantize", DEMO, "--data", "digits", "-o", folder).code == 0
+    return folder / "program.nir"
+
+
+def test_help_names_every_rule() -> None:
+    assert tuple(RULES) == EXITS
+
+
+@pytest.mark.parametrize("on", ["fast", "reference"])
+def test_exact_exits(program: Path, on: str) -> None:
+    run = ("simulate", program, "--data", "digits", "--limit", 40, "--on", on, "--json")
+    whole = ultralif(*run).json()
+    found = ultralif(*run, "--exit", "exact", "--device", "cmos45,loihi1").json()
+    exits = found.pop("exits")
+    assert found == whole
+    assert exits["predictions"] == whole["predictions"]
+    assert exits["changed"] == 0
+    assert exits["accuracy"] == whole["accuracy"]
+    assert 1 <= min(exits["timesteps"]) < exits["most_timesteps"] == 10
+    assert exits["mean_timesteps"] == pytest.approx(np.mean(exits["timesteps"]))
+    assert exits["histogram"] == [exits["timesteps"].count(t) for t in range(1, 11)]
+    assert list(exits["devices"]) == ["cmos45", "loihi1"]
+    before = sum(whole["counts"]["synaptic_operations"].values())
+    after = sum(exits["synaptic_operations"].values())
+    assert 0 < after < before
+    assert exits["operations_saved"] == pytest.approx(1 - after / before)
+    for joules in exits["devices"].values():
+        if joules["whole_j"] is not None:
+            assert 0 < joules["stopped_j"] < joules["whole_j"]
+
+
+def test_counts_are_those_of_samples_that_stop(program: Path) -> None:
+    """Each sample runs by itself, as long as it needs, on the reference."""
+    exits = ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=())["exits"]
+    loaded = read_nir(program)
+    run = reference.load(loaded)
+    inputs = ul.Encoder("rate", 10).encode(ul.load_dataset("digits").test.x[:40], (0, 0))
+    spikes: dict[str, int] = {}
+    operations: dict[str, int] = {}
+    for sample, steps in enumerate(exits["timesteps"]):
+        trace = run.run(inputs[:steps, sample : sample + 1])
+        assert trace.predictions() == exits["predictions"][sample]
+        counts = trace.counts.as_dict()
+        for total, here in (
+            (spikes, counts["spikes"]),
+            (operations, counts["synaptic_operations"]),
+        ):
+            for name, value in here.items():
+                total[name] = total.get(name, 0) + value
+    assert (spikes, operations) == (exits["spikes"], exits["synaptic_operations"])
+
+
+def test_joules_are_those_of_the_events_up_to_the_exit(program: Path) -> None:
+    """Samples run by themselves on the reference; one device has no figures."""
+    devices = ("cmos45", "loihi2")
+    found = ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=devices)
+    exits = found["exits"]
+    assert exits["devices"]["loihi2"] == {"whole_j": None, "stopped_j": None}
+    loaded, device = read_nir(program), ul.load_device("cmos45")
+    run = reference.load(loaded)
+    inputs = ul.Encoder("rate", 10).encode(ul.load_dataset("digits").test.x[:40], (0, 0))
+    joules = {"stopped_j": 0.0, "whole_j": 0.0}
+    for sample, end in enumerate(exits["timesteps"]):
+        for name, steps in (("stopped_j", end), ("whole_j", 10)):
+            values = inputs[:steps, sample : sample + 1]
+            counter = ul.EventCounter(loaded)
+            counter.add(values, run.run(values, record=True))
+            joules[name] += estimate(counter.events(), device).total_j or 0
+    for name, total in joules.items():
+        assert exits["devices"]["cmos45"][name] == pytest.approx(total / 40)
+
+
+def test_table(program: Path) -> None:
+    run = ("simulate", program, "--data", "digits", "--limit", 40, "--exit", "exact")
+    outcome = ultralif(*run, "--device", "cmos45,loihi2")
+    assert outcome.code == 0
+    for text in ("Samples stop after", "of 10 timesteps", "0 of 40 predictions change", "cmos45"):
+        assert text in outcome.out
+    assert "Samples stop after" not in ultralif(*run[:-2]).out
+
+
+def test_without_labels(program: Path, tmp_path: Path) -> None:
+    images = ul.load_dataset("digits").test.x[:5]
+    np.savez(tmp_path / "data.npz", x_test=images)
+    run = ("simulate", program, "--data", tmp_path / "data.npz", "--exit", "exact")
+    assert ultralif(*run, "--json").json()["exits"]["accuracy"] is None
+
+
+def test_readouts_that_forget_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "silif.pth", state_dict("silif"))
+    assert ultralif("quantize", tmp_path / "silif.pth", "-o", tmp_path).code == 0
+    made = read_nir(tmp_path / "program.nir")
+    frames = np.ones((2, made.timesteps, made.input.size), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", x_test=frames)
+    run = ("simulate", tmp_path / "program.nir", "--data", tmp_path / "data.npz")
+    line = refused(*run, "--exit", "exact", code=1)
+    assert f"the read-out {made.readout.name} is a LeakySum" in line
+
+
+def test_unknown_rules_are_refused(program: Path) -> None:
+    with pytest.raises(ul.UltralifError, match="exit 'soon'; expected one of exact"):
+        ul.simulate_program(program, "fast", SETTINGS, exit_rule="soon")  # type: ignore[arg-type]

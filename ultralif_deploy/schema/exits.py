@@ -1,0 +1,31 @@
+"""What `simulate --exit` says of samples that stop before the last timestep."""
+
+from typing import Annotated, Literal, TypedDict
+
+from ultralif_deploy.schema.values import Count, Fraction, Joules, Mean
+
+Rule = Literal["exact"]
+
+
+class ExitEnergy(TypedDict):
+    """Joules of one inference, without idle power; null where a device has no figure."""
+
+    whole_j: Annotated[Joules | None, "of all timesteps"]
+    stopped_j: Annotated[Joules | None, "of the timesteps up to the exit"]
+
+
+class Exits(TypedDict):
+    """Samples that stop before the last timestep; counted, in a run that goes on to the end."""
+
+    rule: Annotated[Rule, "exact: no remaining timestep can change the prediction"]
+    timesteps: Annotated[list[Count], "after which each sample stops"]
+    mean_timesteps: Annotated[Mean, "their mean"]
+    most_timesteps: Annotated[Count, "of the whole run"]
+    histogram: Annotated[list[Count], "samples that stop after 1, 2, … timesteps"]
+    predictions: Annotated[list[int], "class of the largest logit at the exit, by sample"]
+    changed: Annotated[Count, "predictions that the whole run makes otherwise; 0 if exact"]
+    accuracy: Annotated[Fraction | None, "at the exit; null without labels"]
+    spikes: Annotated[dict[str, Count], "sent up to the exits, by population and `input`"]
+    synaptic_operations: Annotated[dict[str, Count], "up to the exits, by projection"]
+    operations_saved: Annotated[Fraction, "share of the operations of the whole run"]
+    devices: Annotated[dict[str, ExitEnergy], "by name"]
