@@ -38,7 +38,7 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
 from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.exiting import run_with_exits
+from ultralif_deploy.steps.exiting import Case, run_with_exits
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end
@@ -320,6 +320,7 @@ def simulate_program(
     bits: int | str | None = None,
     *,
     exit_rule: Rule | None = None,
+    confidence: float | None = None,
     devices: Iterable[str] = DEVICES,
 ) -> Simulated:
     """Run a program on the test samples of a data set.
@@ -332,7 +333,10 @@ def simulate_program(
         bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8. It must be None
             for a program, whose weights have their own.
         exit_rule: `exact` counts what is needed where samples stop once no remaining timestep can
-            change their prediction; None counts whole runs alone.
+            change their prediction, `confidence` where they stop once they are confident enough;
+            None counts whole runs alone.
+        confidence: for that rule, 1 − what the accuracy on training samples may fall by; None is
+            0.99.
         devices: names or files of devices for the energy of samples that stop early.
 
     Returns:
@@ -347,11 +351,16 @@ def simulate_program(
     loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
     labels = dataset.test.y
     exits: Exits | None = None
+    if confidence is not None and exit_rule != "confidence":
+        raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
     if exit_rule is None:
         trace = run_on(on, loaded, dataset.test, encoder, progress or Progress())
     else:
         trace, exits = run_with_exits(
-            on, loaded, dataset, encoder, exit_rule, described, progress or Progress()
+            on,
+            exit_rule,
+            Case(loaded, dataset, encoder, confidence, progress or Progress()),
+            described,
         )
     predictions = trace.predictions()
     result: Simulated = {

@@ -8,7 +8,7 @@ import pytest
 import ultralif_deploy as ul
 from support.commands import DEMO, refused, ultralif
 from support.networks.second_order import saved, state_dict
-from ultralif_deploy.cli.options import EXITS
+from ultralif_deploy.cli.simulating import EXITS
 from ultralif_deploy.energy.estimate import estimate
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -117,6 +117,56 @@ def test_readouts_that_forget_are_refused(tmp_path: Path) -> None:
     run = ("simulate", tmp_path / "program.nir", "--data", tmp_path / "data.npz")
     line = refused(*run, "--exit", "exact", code=1)
     assert f"the read-out {made.readout.name} is a LeakySum" in line
+
+
+def test_confident_exits(program: Path) -> None:
+    run = ("simulate", program, "--data", "digits", "--json", "--device", "cmos45")
+    exact = ultralif(*run, "--exit", "exact").json()
+    found = ultralif(*run, "--exit", "confidence", "--confidence", 0.9).json()
+    exits, chosen = found["exits"], found["exits"]["by_confidence"]
+    assert exits["mean_timesteps"] < exact["exits"]["mean_timesteps"]
+    assert 0 < chosen["training_loss"] <= 10
+    assert chosen["training_samples"] == 1347
+    assert 0 < chosen["threshold"] < 1
+    assert chosen["loss"] == pytest.approx(100 * (found["accuracy"] - exits["accuracy"]))
+    assert chosen["loss_ci95"][0] < chosen["loss"] < chosen["loss_ci95"][1]
+    different = np.not_equal(exits["predictions"], found["predictions"])
+    assert exits["changed"] == np.count_nonzero(different) > 0
+    default = ultralif(*run, "--exit", "confidence").json()["exits"]
+    assert default["by_confidence"]["confidence"] == 0.99
+    assert default["by_confidence"]["training_loss"] <= 1
+    assert default["mean_timesteps"] > exits["mean_timesteps"]
+
+
+def test_confident_exits_in_words(program: Path, tmp_path: Path) -> None:
+    run = ("simulate", program, "--data", "digits", "--exit", "confidence", "--device", "cmos45")
+    words = " ".join(ultralif(*run, "--limit", 20).out.split())
+    assert "Confidence 0.99: threshold 0." in words
+    assert "chosen on 1,347 training samples" in words
+    assert "on the test samples it falls by" in words
+    data = ul.load_dataset("digits")
+    assert data.train is not None
+    arrays = {"x_train": data.train.x, "y_train": data.train.y, "x_test": data.test.x[:5]}
+    np.savez(tmp_path / "data.npz", **arrays)
+    unlabelled = ultralif(*run[:3], tmp_path / "data.npz", *run[4:]).out
+    assert "training samples" in unlabelled
+    assert "test samples" not in unlabelled
+
+
+def test_confidence_needs_training_samples(program: Path, tmp_path: Path) -> None:
+    data = ul.load_dataset("digits")
+    np.savez(tmp_path / "data.npz", x_test=data.test.x[:5], y_test=data.test.y[:5])
+    run = ("simulate", program, "--data", tmp_path / "data.npz", "--exit", "confidence")
+    assert "--exit confidence chooses its threshold on training samples" in refused(*run)
+
+
+def test_confidence_is_a_share_and_for_its_rule_alone(program: Path) -> None:
+    run = ("simulate", program, "--data", "digits", "--limit", 5)
+    for options in ((), ("--exit", "exact")):
+        line = refused(*run, *options, "--confidence", 0.9)
+        assert "--confidence 0.9: it is for --exit confidence" in line
+    with pytest.raises(ul.UltralifError, match="confidence = 2; expected 0 to 1"):
+        ul.simulate_program(program, "fast", SETTINGS, exit_rule="confidence", confidence=2)
 
 
 def test_unknown_rules_are_refused(program: Path) -> None:

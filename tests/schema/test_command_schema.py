@@ -49,12 +49,17 @@ RUNS: dict[str, tuple[object, ...]] = {
     "simulate a network": ("simulate", "model.nir", "--data", "data.npz"),
     "stress": ("stress", PROGRAM, *DIGITS, "--repeats", 1, "-o", "stressed"),
     "simulate with exits": ("simulate", PROGRAM, *DIGITS, "--exit", "exact"),
+    "simulate with confidence": ("simulate", PROGRAM, *DIGITS, "--exit", "confidence"),
     "train": ("train", *DIGITS, "--timesteps", 1, "--epochs", 1, "-o", "trained"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }
 
 
-OPTIONAL = {"energy of a network": {"assumed"}, "simulate with exits": {"exits"}}
+OPTIONAL = {
+    "energy of a network": {"assumed"},
+    "simulate with exits": {"exits"},
+    "simulate with confidence": {"exits"},
+}
 """Keys that not every run of the command has."""
 
 

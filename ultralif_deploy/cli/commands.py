@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import options, running, stressing
+from ultralif_deploy.cli import options, running, simulating, stressing
 from ultralif_deploy.cli.training import train
 
 if TYPE_CHECKING:
@@ -239,53 +239,6 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 
 
 @main.command()
-@options.program_argument
-@options.data_options
-@options.nir_options
-@options.foreign_bits_option
-@click.option(
-    "--on",
-    "back_end",
-    type=click.Choice(options.BACK_ENDS),
-    default="fast",
-    show_default=True,
-    help="Back end that runs the program: a simulator, or an exported format.",
-)
-@options.exit_options
-@options.lava_option
-@options.json_option
-def simulate(
-    program: Path,
-    bits: str | None,
-    back_end: str,
-    exit_rule: Any,
-    device: str,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Run a program on data.
-
-    Shows logits, accuracy and event counts. A NIR file of another tool is quantized first. With
-    --exit, it also counts what samples need that stop before the last timestep.
-
-    Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
-    """
-    from ultralif_deploy.pipeline import simulate_program
-    from ultralif_deploy.report.inspection import simulation_summary
-
-    result = simulate_program(
-        program,
-        back_end,
-        running.settings(given),
-        running.progress(),
-        bits,
-        exit_rule=exit_rule,
-        devices=running.names(device),
-    )
-    running.show(result, as_json, simulation_summary, indent=None)
-
-
-@main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--certificate",
@@ -412,6 +365,7 @@ def energy(program: Path, bits: str | None, device: str, as_json: bool, **given:
     running.show(result, as_json, energy_tables)
 
 
+main.add_command(simulating.simulate)
 main.add_command(stressing.stress)
 
 

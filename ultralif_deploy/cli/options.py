@@ -55,7 +55,6 @@ FIRING = ("above", "at")
 SYNAPSES = ("current", "pulse")
 READ_OUTS = ("spikes", "membrane")
 DECAY_BITS = (12, 24)
-EXITS = ("exact",)
 
 
 class _BadNumber(click.ClickException):
@@ -337,15 +336,6 @@ loss_options = _stack(
         metavar="LAMBDA",
         help="Penalty on the mean spike rate.",
     ),
-)
-exit_options = _stack(
-    click.option(
-        "--exit",
-        "exit_rule",
-        type=click.Choice(EXITS),
-        help="When samples stop; exact: once no remaining timestep can change the prediction.",
-    ),
-    device_option,
 )
 anneal_options = _stack(
     click.option(

@@ -4,8 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ultralif_deploy.report.terminal import titled
-from ultralif_deploy.report.words import joule, percent
-from ultralif_deploy.schema.exits import Exits
+from ultralif_deploy.report.words import joule, percent, points
+from ultralif_deploy.schema.exits import ByConfidence, Exits
 
 
 def exits_summary(found: Exits) -> RenderableType:
@@ -28,4 +28,25 @@ def exits_summary(found: Exits) -> RenderableType:
         f"{found['changed']:,} of {samples:,} predictions change; accuracy at the exit "
         f"{percent(found['accuracy'])}."
     )
+    if "by_confidence" in found:
+        text += f"\n{_threshold(found['by_confidence'])}"
     return Group(when, costs, Text(text))
+
+
+def _threshold(found: ByConfidence) -> str:
+    """The threshold, and what it costs."""
+    threshold, loss, ends = found["threshold"], found["loss"], found["loss_ci95"]
+    where = "no sample may stop early" if threshold is None else f"threshold {threshold:.4f}"
+    text = (
+        f"Confidence {found['confidence']:g}: {where}, chosen on {found['training_samples']:,} "
+        f"training samples, whose accuracy falls by {_fall(found['training_loss'])} points"
+    )
+    if loss is None or ends is None:
+        return f"{text}."
+    low, high = (_fall(end) for end in ends)
+    return f"{text}; on the test samples it falls by {_fall(loss)} ({low} to {high})."
+
+
+def _fall(value: float) -> str:
+    """Percentage points, with a sign where they are gained."""
+    return points(value).removeprefix("+")

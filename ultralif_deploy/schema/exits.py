@@ -1,10 +1,10 @@
 """What `simulate --exit` says of samples that stop before the last timestep."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
-from ultralif_deploy.schema.values import Count, Fraction, Joules, Mean
+from ultralif_deploy.schema.values import Count, Fraction, Interval, Joules, Mean, Points
 
-Rule = Literal["exact"]
+Rule = Literal["exact", "confidence"]
 
 
 class ExitEnergy(TypedDict):
@@ -14,10 +14,22 @@ class ExitEnergy(TypedDict):
     stopped_j: Annotated[Joules | None, "of the timesteps up to the exit"]
 
 
+class ByConfidence(TypedDict):
+    """A threshold of the confidence, chosen on training samples, and what it costs on others."""
+
+    confidence: Annotated[Fraction, "1 − what accuracy on training samples may fall by"]
+    threshold: Annotated[Fraction | None, "null: no sample may stop early"]
+    training_samples: Annotated[Count, "that it was chosen on"]
+    training_loss: Annotated[Points, "accuracy of their whole runs minus that at the exits"]
+    loss: Annotated[Points | None, "the same on the test samples; null without labels"]
+    loss_ci95: Annotated[Interval | None, "of that, from paired samples"]
+
+
 class Exits(TypedDict):
     """Samples that stop before the last timestep; counted, in a run that goes on to the end."""
 
     rule: Annotated[Rule, "exact: no remaining timestep can change the prediction"]
+    by_confidence: NotRequired[Annotated[ByConfidence, "of the rule `confidence`"]]
     timesteps: Annotated[list[Count], "after which each sample stops"]
     mean_timesteps: Annotated[Mean, "their mean"]
     most_timesteps: Annotated[Count, "of the whole run"]

@@ -1,0 +1,74 @@
+"""The command `ultralif simulate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ultralif_deploy.cli import options, running
+
+EXITS = ("exact", "confidence")
+"""Named here for --help; a test compares them."""
+
+
+@click.command()
+@options.program_argument
+@options.data_options
+@options.nir_options
+@options.foreign_bits_option
+@click.option(
+    "--on",
+    "back_end",
+    type=click.Choice(options.BACK_ENDS),
+    default="fast",
+    show_default=True,
+    help="Back end that runs the program: a simulator, or an exported format.",
+)
+@click.option(
+    "--exit",
+    "exit_rule",
+    type=click.Choice(EXITS),
+    help="When samples stop. exact: once no remaining timestep can change the prediction; "
+    "confidence: once the softmax of the averaged logits passes a threshold.",
+)
+@click.option(
+    "--confidence",
+    type=options.FiniteRange(0, 1),
+    metavar="P",
+    help="With --exit confidence: the threshold lets the accuracy on training samples fall by "
+    "at most 1 − P; 0.99 unless given.",
+)
+@options.device_option
+@options.lava_option
+@options.json_option
+def simulate(
+    program: Path,
+    bits: str | None,
+    back_end: str,
+    exit_rule: Any,
+    confidence: float | None,
+    device: str,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Run a program on data.
+
+    Shows logits, accuracy and event counts. A NIR file of another tool is quantized first. With
+    --exit, it also counts what samples need that stop before the last timestep.
+
+    Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
+    """
+    from ultralif_deploy.pipeline import simulate_program
+    from ultralif_deploy.report.inspection import simulation_summary
+
+    result = simulate_program(
+        program,
+        back_end,
+        running.settings(given),
+        running.progress(),
+        bits,
+        exit_rule=exit_rule,
+        confidence=confidence,
+        devices=running.names(device),
+    )
+    running.show(result, as_json, simulation_summary, indent=None)
