@@ -9,7 +9,7 @@ from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress
@@ -21,8 +21,6 @@ from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
     Annealed,
-    Export,
-    Exported,
     NetworkEnergy,
     Quantized,
     Rechecked,
@@ -41,7 +39,7 @@ from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
-from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end
+from ultralif_deploy.verify.backends import BACK_ENDS, back_end
 from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, check_certificate
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
 from ultralif_deploy.verify.measuring import Chain, measure
@@ -276,40 +274,6 @@ def quantize_checkpoint(
         "assumed": source.assumptions.as_dict(),
         "output": str(path),
     }
-
-
-def export_program(
-    program: str | Path, targets: Iterable[str], output: str | Path, flavour: str = "lif"
-) -> Exported:
-    """Write a program in other forms.
-
-    Args:
-        program: a program, as `quantize_checkpoint` writes it.
-        targets: `nir` or keys of `EXPORTERS`; each is written once.
-        output: directory for the exported files.
-        flavour: key of `exporters.nir.nodes.FLAVOURS`; holds for the target `nir` alone.
-
-    Raises:
-        UltralifError: unknown target or flavour.
-        Refused: a program that the target cannot express exactly.
-    """
-    targets = list(dict.fromkeys(targets))
-    available = ("nir", *EXPORTERS)
-    unknown = [target for target in targets if target not in available]
-    if unknown:
-        raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
-    loaded = read_nir(program)
-    directory = output_directory(output)
-    exports: list[Export] = []
-    for target in targets:
-        if target == "nir":
-            path = directory / f"{Path(program).stem}-{flavour}.nir"
-            write_nir(loaded, path, flavour)
-            written: tuple[Path, ...] = (path,)
-        else:
-            written = EXPORTERS[target](loaded, directory / target)
-        exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
-    return {"exports": exports}
 
 
 def simulate_program(

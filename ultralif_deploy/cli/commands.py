@@ -231,8 +231,8 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 
     Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
     """
-    from ultralif_deploy.pipeline import export_program
     from ultralif_deploy.report.inspection import exports_summary
+    from ultralif_deploy.steps.exporting import export_program
 
     result = export_program(program, running.names(targets), output, flavour)
     running.show(result, as_json, exports_summary)
