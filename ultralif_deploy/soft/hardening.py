@@ -93,20 +93,28 @@ def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = N
     )
 
 
-def folds_bias(stage: Stage) -> bool:
-    """Whether the bias of this population's current folds into its threshold exactly."""
+def folds_bias(stage: Stage, timesteps: int) -> bool:
+    """Whether the bias of this population's current folds into its thresholds exactly.
+
+    Graded spikes fold it in one timestep, where they need no membrane.
+    """
     neuron = stage.neuron
     if neuron is None:
         return False
     if stage.stateless:
         return not neuron.RING
-    return neuron.SOFT_MAXIMUM and not neuron.soft_membrane and neuron.levels == 1
+    if neuron.levels > 1:
+        return timesteps == 1
+    return neuron.SOFT_MAXIMUM and not neuron.soft_membrane
 
 
-def shares_scale(stage: Stage) -> bool:
+def shares_scale(stage: Stage, timesteps: int) -> bool:
     """Whether one scale must serve all neurons: they compare membranes, or share a table."""
     neuron = stage.neuron
-    return neuron is not None and (neuron.RING or neuron.soft_membrane or neuron.levels > 1)
+    if neuron is None:
+        return False
+    graded = neuron.levels > 1 and timesteps > 1 and not stage.stateless
+    return neuron.RING or neuron.soft_membrane or graded
 
 
 def _model(name: str, neuron: SoftNeuron, size: int, stride: int, timesteps: int) -> FloatNeuron:

@@ -50,12 +50,12 @@ class LoopQuantizer:
                 source = added([signals[name] for name in branch.sources])
                 weight = (linear.weight.flatten(1) * gain(norm)[:, None]).double().numpy()
                 moment = Moment(second_moment(_inputs(linear, source)))
-                shared = neuron is None or shares_scale(stage)
+                shared = neuron is None or shares_scale(stage, time)
                 scale, _ = fit_scale(weight, self.weights, moment, shared=shared)
                 self._scales[linear] = torch.from_numpy(scale).to(linear.weight.dtype)
                 if neuron is None:
                     self._bias_units[linear] = self._scales[linear]
-                elif not folds_bias(stage) and norm is None:
+                elif not folds_bias(stage, time) and norm is None:
                     self._bias_units[linear] = self._scales[linear] / (1 << FRACTION_BITS)
             if neuron is not None:
                 current = stage_current(stage, signals, self)

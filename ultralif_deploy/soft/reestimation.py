@@ -116,7 +116,11 @@ def reestimate_batch_norm(
     for norm, stage in norms:
         before = gain(norm)
         _set_statistics(norm, network, samples, encoder, factor)
-        if keep_shared_grids and stage.neuron is not None and shares_scale(stage):
+        if (
+            keep_shared_grids
+            and stage.neuron is not None
+            and shares_scale(stage, encoder.timesteps)
+        ):
             assert norm.running_var is not None
             norm.weight.copy_(before * torch.sqrt(norm.running_var + norm.eps))
     return len(norms)
