@@ -100,11 +100,25 @@ def stopped_runs_are_short_runs(module: ModuleType = exits, planted: bool = Fals
     holds(check, st.data(), examples=150, planted=planted)
 
 
+def ties_go_to_the_first_class(module: ModuleType = exits, planted: bool = False) -> None:
+    """A class that can still draw level with the leader wins if it stands before it."""
+    del planted
+    out = Population("out", 2, Integrator(), np.zeros(2), np.ones(2))
+    drives = (Projection(INPUT, "out", Dense(np.eye(2))),)
+    program = Program(Input(2), (out,), drives, "8", 2, 1)
+    for leader, end in ((1, 2), (0, 1)):  # the first class keeps a lead that the second equals
+        inputs = np.zeros((2, 1, 2), dtype=np.uint8)
+        inputs[0, 0, leader] = inputs[1, 0, 1 - leader] = 1
+        found = module.potentials(program, inputs, {})
+        assert module.decided_after(module.smallest_changes(program), found).tolist() == [end]
+        assert found[-1].argmax() == 0
+
+
 CHECKS = {
     check.__name__: check
     for check in (
         *(decided_predictions_are_final, undecided_predictions_can_change),
-        stopped_runs_are_short_runs,
+        *(stopped_runs_are_short_runs, ties_go_to_the_first_class),
     )
 }
 
@@ -114,7 +128,7 @@ def test_exits(name: str) -> None:
     CHECKS[name]()
 
 
-FINAL, EARLIEST, SHORT = CHECKS
+FINAL, EARLIEST, SHORT, TIES = CHECKS
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,7 @@ FINAL, EARLIEST, SHORT = CHECKS
         (("low[winner]", "low[:, winner].T"), FINAL),
         (("np.arange(classes) < winner[:, None]", "np.arange(classes) > winner[:, None]"),
          EARLIEST),
-        (("left >= earlier", "left >= 0"), FINAL),
+        (("left >= earlier", "left >= 0"), TIES),
         (("np.all(left >= earlier, axis=1)", "np.any(left > earlier, axis=1)"), FINAL),
         (("current.cumsum(axis=0)", "current"), FINAL),
         (("np.tile(program.readout.bias.astype(np.int64), (*inputs.shape[:2], 1))",
