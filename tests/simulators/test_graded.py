@@ -14,13 +14,19 @@ from support.specification import MODELS, runs_follow_spec, step_follows_spec
 from support.strategies.networks import networks
 from support.strategies.programs import graded_programs
 from support.strategies.shapes import GRADED, MODES, inputs_for
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.exporters.onnx.writer import write_onnx
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import Dense, Projection
-from ultralif_deploy.program.neurons import GradedLogMaxLIF, Integrator, MultiThreshold
+from ultralif_deploy.program.neurons import (
+    GradedLogMaxLIF,
+    Integrator,
+    MultiThreshold,
+    Threshold,
+)
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
@@ -165,3 +171,29 @@ def test_planted_bugs_are_found(bug: str) -> None:
 
 def test_kinds_are_drawn() -> None:
     assert GRADED == ("multi", "gradedmax")
+
+
+def test_active_updates_count_what_the_levels_carry() -> None:
+    """Counts of 1 and 2 on weights of 2 and −1 leave a sum of 0: nothing is updated."""
+    limits = np.array([0, 0, 1, 1])  # two neurons, two levels each
+    program = Program(
+        Input(2, 2),
+        (
+            Population("a", 2, MultiThreshold(limits, 2), np.zeros(2), np.ones(2)),
+            Population("b", 1, Threshold(np.array([5])), np.zeros(1), np.ones(1)),
+            Population("out", 1, Integrator(), np.zeros(1), np.ones(1)),
+        ),
+        (
+            Projection("input", "a", Dense(np.eye(2))),
+            Projection("a", "b", Dense(np.array([[2, -1]]))),
+            Projection("b", "out", Dense(np.ones((1, 1)))),
+        ),
+        "8",
+        1,
+        1,
+    )
+    counter = EventCounter(program)
+    inputs = np.array([[[1, 2], [2, 2]]], dtype=np.uint8)
+    counter.add(inputs, fast.load(program).run(inputs, record=True))
+    active = {p.name: p.active.tolist() for p in counter.events().populations}
+    assert active["b"] == [0, 1]

@@ -123,8 +123,7 @@ class EventCounter:
         self.program = program
         self.runs = {name: ChipRun(program, name) for name in chips}
         self._forms = {
-            p.name: synapses(p.map, program.input.maximum if p.source == INPUT else 1)
-            for p in program.projections
+            p.name: synapses(p.map, program.largest_sent(p.source)) for p in program.projections
         }
         self._fan_out = {p.name: p.map.fan_out() for p in program.projections}
         self._stored = {p.name: full_fan_out(p.map) for p in program.projections}

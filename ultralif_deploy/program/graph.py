@@ -15,6 +15,9 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.convolution import Conv2d
 
 INPUT = "input"
+
+LOGITS = "logits"
+"""What traces call the read-out's result beside the spikes of populations."""
 """Name by which projections refer to the graph's input."""
 
 
@@ -201,6 +204,11 @@ def check_structure(
     for name in names:
         if name == INPUT or "/" in name or "->" in name or not name or names.count(name) > 1:
             raise UltralifError(f"population name {name!r}: taken, empty or with a reserved mark")
+    if LOGITS in names[:-1]:
+        raise UltralifError(
+            f"population name {LOGITS!r}: certificates keep the read-out's logits under it; "
+            "expected another name"
+        )
     sizes = {INPUT: input_size, **{p.name: p.size for p in populations}}
     seen: set[tuple[str, str]] = set()
     for projection in projections:
