@@ -29,7 +29,7 @@ from ultralif_deploy.schema.commands import (
 )
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.exits import Exits, Rule
-from ultralif_deploy.schema.measured import Measured
+from ultralif_deploy.schema.measured import Accuracy, Measured
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.sources.deployable import Deployable
@@ -115,8 +115,9 @@ def deploy(
     with progress.stage(f"{chain.compared}, hard, integer") as update:
         test, encoder = source.data.test, source.encoder
         measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
-    measured["accuracy"]["max_gap"] = max_gap
-    measured["accuracy"]["file"] = file_accuracy(source.record)
+    stated = file_accuracy(source.record)
+    accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
+    measured = {**measured, "accuracy": accuracy}
     passes = pass_savings(network, skip_passes)
     doubts = (*source.assumptions.findings, *_measured_doubts(source, measured))
     with progress.stage("compare back ends") as update:

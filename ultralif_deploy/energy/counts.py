@@ -122,7 +122,7 @@ class EventCounter:
     def __init__(self, program: Program, chips: Iterable[str] = ()) -> None:
         self.program = program
         self.runs = {name: ChipRun(program, name) for name in chips}
-        self._forms = {
+        self._ways = {
             p.name: synapses(p.map, program.largest_sent(p.source)) for p in program.projections
         }
         self._fan_out = {p.name: p.map.fan_out() for p in program.projections}
@@ -222,10 +222,10 @@ class EventCounter:
         time, batch, _ = sent[INPUT].shape
         current = np.zeros((time, batch, population.size), dtype=np.int32)
         for p in self.program.incoming(population.name):
-            values, form = self._acting(p, sent), self._forms[p.name]
+            values, way = self._acting(p, sent), self._ways[p.name]
             if len(values):
                 into = current[time - len(values) :]
-                into += values if form is None else currents(form, values)
+                into += values if way is None else currents(way, values)
         active = current != 0
         if population.spikes:
             active |= sent[population.name] != 0

@@ -34,20 +34,20 @@ class Multiples(enum.Enum):
     ALL = enum.member(np.floor)
 
 
-def round_to_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:
+def round_to_grid(weight: np.ndarray, scale: np.ndarray, numbers: WeightFormat) -> np.ndarray:
     """Integers q [target, source] int8: nearest to weight/scale, ties to even, then clipped.
 
     Args:
         weight: float64 [target, source].
         scale: real value of one integer step, float64 [target].
-        form: range of the integers.
+        numbers: range of the integers.
     """
-    return np.clip(np.rint(weight / scale[:, None]), form.low, form.high).astype(np.int8)
+    return np.clip(np.rint(weight / scale[:, None]), numbers.low, numbers.high).astype(np.int8)
 
 
 def fit_scale(
     weight: np.ndarray,
-    form: WeightFormat,
+    numbers: WeightFormat,
     moment: Moment | None = None,
     *,
     shared: bool = False,
@@ -64,7 +64,7 @@ def fit_scale(
 
     Args:
         weight: float64 [target, source].
-        form: range of q.
+        numbers: range of q.
         moment: M = E[X Xᵀ]; None is the identity.
         shared: one scale for all target neurons.
         least: smallest scale that the registers of each target neuron allow, float64 [target],
@@ -84,51 +84,51 @@ def fit_scale(
     silent = largest < np.finfo(np.float64).tiny * 1e6
     largest = np.where(silent, np.where(floor > 0, floor, 1.0), largest)
     best_error = np.full(len(weight), np.inf)
-    best_scale = np.maximum(largest / form.high, floor)
+    best_scale = np.maximum(largest / numbers.high, floor)
     # Where the registers decide, the scales from there upwards are tried.
-    coarsest = np.maximum(largest / form.high, 2 * floor)
+    coarsest = np.maximum(largest / numbers.high, 2 * floor)
     for clip in np.geomspace(1.0, 4.0, CLIP_STEPS):
         tried = np.maximum(coarsest / clip, floor)
-        scale, error = _refit(weight, tried, form, moment, shared, floor)
+        scale, error = _refit(weight, tried, numbers, moment, shared, floor)
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scale = np.where(better, scale, best_scale)
     # Where one scale is shared, all rows must lie on one grid.
     rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
-    exact_scale, exact = _existing_grid(rows, tops, form, floor[: len(rows)], multiples)
+    exact_scale, exact = _existing_grid(rows, tops, numbers, floor[: len(rows)], multiples)
     best_scale = np.where(exact, exact_scale, best_scale)
-    q = round_to_grid(weight, best_scale, form)
+    q = round_to_grid(weight, best_scale, numbers)
     if moment.adds_up and not np.all(exact):
         free = np.flatnonzero(~np.broadcast_to(exact, best_scale.shape))
-        q[free] = _cancelled(weight[free], best_scale[free], q[free], form, moment)
+        q[free] = _cancelled(weight[free], best_scale[free], q[free], numbers, moment)
     return best_scale, q
 
 
 def _refit(
     weight: np.ndarray,
     scale: np.ndarray,
-    form: WeightFormat,
+    numbers: WeightFormat,
     moment: Moment,
     shared: bool,
     floor: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least-squares scale for the integers that `scale` gives, and the error it leaves."""
-    q = round_to_grid(weight, scale, form).astype(np.float64)
+    q = round_to_grid(weight, scale, numbers).astype(np.float64)
     cross, square = moment.inner(weight, q), moment.inner(q, q)
     if shared:
         cross, square = (np.full_like(v, v.sum()) for v in (cross, square))
     fitted = np.where((square > 0) & (cross > 0), cross / np.where(square > 0, square, 1.0), scale)
     # The refitted scale must reproduce the same integers, or the error would not be its own.
     fitted = np.maximum(fitted, floor)
-    stable = round_to_grid(weight, fitted, form) == q
+    stable = round_to_grid(weight, fitted, numbers) == q
     fitted = np.where(stable.all() if shared else stable.all(axis=1), fitted, scale)
-    rest = weight - fitted[:, None] * round_to_grid(weight, fitted, form)
+    rest = weight - fitted[:, None] * round_to_grid(weight, fitted, numbers)
     error = moment.inner(rest, rest)
     return fitted, np.full_like(error, error.sum()) if shared else error
 
 
 def _cancelled(
-    weight: np.ndarray, scale: np.ndarray, q: np.ndarray, form: WeightFormat, moment: Moment
+    weight: np.ndarray, scale: np.ndarray, q: np.ndarray, numbers: WeightFormat, moment: Moment
 ) -> np.ndarray:
     """Integers [row, weight] of less error: one by one, those that lower it most are moved a step.
 
@@ -141,7 +141,7 @@ def _cancelled(
     rows = np.arange(len(q))
     for _ in range(MOST_STEPS):
         step = np.where(product > 0, 1.0, -1.0)
-        allowed = (q + step >= form.low) & (q + step <= form.high)
+        allowed = (q + step >= numbers.low) & (q + step <= numbers.high)
         gain = scale[:, None] ** 2 * own - 2 * scale[:, None] * np.abs(product)
         gain = np.where(allowed, gain, np.inf)
         best = gain.argmin(axis=1)
@@ -158,48 +158,50 @@ def _cancelled(
 def _existing_grid(
     weight: np.ndarray,
     largest: np.ndarray,
-    form: WeightFormat,
+    numbers: WeightFormat,
     floor: np.ndarray,
     multiples: Multiples,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale of the grid that a row already lies on, and whether it lies on one that fits."""
-    scale = largest / form.high
+    scale = largest / numbers.high
     exact = np.zeros(len(weight), dtype=bool)
-    for steps in range(1, -form.low + 1):
+    for steps in range(1, -numbers.low + 1):
         candidate = largest / steps
         # A few weights rule out nearly every row, and the others need not be looked at.
-        likely = ~exact & _on_grid(weight[:, :PROBED], candidate, form)
+        likely = ~exact & _on_grid(weight[:, :PROBED], candidate, numbers)
         rows = np.flatnonzero(likely)
-        rows = rows[_on_grid(weight[rows], candidate[rows], form)]
+        rows = rows[_on_grid(weight[rows], candidate[rows], numbers)]
         q = np.rint(weight[rows] / candidate[rows, None])
         square = np.einsum("ij,ij->i", q, q)
         refitted = np.einsum("ij,ij->i", weight[rows], q) / np.where(square > 0, square, 1.0)
         refitted = np.where(square > 0, refitted, candidate[rows])
-        factor = _factor(q, refitted, form, floor[rows])
+        factor = _factor(q, refitted, numbers, floor[rows])
         scale[rows] = refitted / multiples.value(factor)
         exact[rows] = True
     return scale, exact & (scale >= floor * (1 - 1e-9))
 
 
-def _factor(q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray) -> np.ndarray:
+def _factor(
+    q: np.ndarray, scale: np.ndarray, numbers: WeightFormat, floor: np.ndarray
+) -> np.ndarray:
     """Largest factor of the integers of a row that the format and the scale's floor allow.
 
     Sums that fit Loihi 1 go on fitting it.
     """
     up, down = q.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0)
     total = np.abs(q).sum(axis=1)
-    factor = np.full(len(q), float(-form.low))
-    for limit, value in ((form.high, up), (-form.low, down), (LOIHI1_SUM, total)):
+    factor = np.full(len(q), float(-numbers.low))
+    for limit, value in ((numbers.high, up), (-numbers.low, down), (LOIHI1_SUM, total)):
         bound = (value > 0) & (value <= limit)
         factor = np.where(bound, np.minimum(factor, limit // np.maximum(value, 1.0)), factor)
     held = np.floor(scale / np.where(floor > 0, floor, scale) * (1 + 1e-12))
     return np.maximum(np.where(floor > 0, np.minimum(factor, held), factor), 1.0)
 
 
-def _on_grid(weight: np.ndarray, scale: np.ndarray, form: WeightFormat) -> np.ndarray:
+def _on_grid(weight: np.ndarray, scale: np.ndarray, numbers: WeightFormat) -> np.ndarray:
     """Whether all weights of a row are whole multiples of its scale within the format."""
     q = np.rint(weight / scale[:, None])
-    inside = ((q >= form.low) & (q <= form.high)).all(axis=1)
+    inside = ((q >= numbers.low) & (q <= numbers.high)).all(axis=1)
     off = np.abs(weight - scale[:, None] * q).max(axis=1, initial=0.0)
     on: np.ndarray = inside & (off <= _EXACT * scale)
     return on

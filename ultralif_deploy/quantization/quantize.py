@@ -67,7 +67,7 @@ def quantize(
         UltralifError: composed maps, input scale or gain left, bad bits or table size, a current
             beyond 32 bits, an ε beyond 24.
     """
-    form = weight_format(bits)
+    numbers = weight_format(bits)
     lengths = lengths or WordLengths()
     if not network.input.plain:
         raise UltralifError("input: scale and offset left; apply fold-input first")
@@ -84,11 +84,11 @@ def quantize(
         currents = current_range(population, incoming, network.largest_sent)
         asked = needs(population, *currents, network.timesteps, lengths)
         bits_of_decay = decay_bits or needed_decay_bits(population.neuron, network.timesteps)
-        plain = largest_weights(incoming, population.size) / form.high
+        plain = largest_weights(incoming, population.size) / numbers.high
         wide = decay_bits != DECAY_BITS and needs_wide_word(asked, plain, bits_of_decay)
         asked = asked.held_in(Word(MAX_MEMBRANE_BITS)) if wide else asked
         scale, maps = _quantize_weights(
-            population, incoming, form, signals, network.timesteps, asked
+            population, incoming, numbers, signals, network.timesteps, asked
         )
         word = wide_word(asked, scale) if wide else PLAIN
         largest = _largest_current(population, maps, scale, network.largest_sent)
@@ -114,7 +114,7 @@ def quantize(
         integer.Input(network.input.size, network.input.maximum),
         tuple(populations),
         tuple(projections),
-        form.name,
+        numbers.name,
         network.timesteps,
         network.divisor,
         {} if encoder is None else encoder.as_dict(),
@@ -124,7 +124,7 @@ def quantize(
 def _quantize_weights(
     population: Population,
     incoming: tuple[Projection, ...],
-    form: WeightFormat,
+    numbers: WeightFormat,
     signals: dict[str, np.ndarray] | None,
     timesteps: int,
     asked: Needs,
@@ -146,7 +146,7 @@ def _quantize_weights(
         moment = assumed_moment(neuron, timesteps, weight.shape[1])
     scale, q = fit_scale(
         weight,
-        form,
+        numbers,
         moment,
         shared=shared,
         least=asked.least_scale.reshape(len(weight), -1).max(axis=1),
