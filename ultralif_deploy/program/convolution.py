@@ -1,7 +1,8 @@
 """Two-dimensional convolution as a linear map between flattened maps of channels.
 
 y[o, i, j] = Σ_{c, a, b} w[o, c, a, b] · x[g(o) + c, i·s + a·d − p, j·s + b·d − p], zero outside
-the input; stride s, dilation d and padding p per axis, and g(o) the first channel of o's group.
+the input. Stride s, dilation d and padding p are given per axis, and g(o) is the first channel of
+o's group.
 Neurons are numbered channel first: (c, y, x) ↦ (c·H + y)·W + x, as NIR and torch flatten.
 """
 
@@ -25,10 +26,10 @@ class Conv2d:
             a network, int8 in a program.
         input_shape: channels, height, width.
         stride, padding, dilation: per axis (height, width).
-        groups: of channels.
+        groups: number of groups of channels.
 
     Raises:
-        UltralifError: shapes that do not fit, or an empty output.
+        UltralifError: shapes do not fit, or the output is empty.
     """
 
     weight: np.ndarray
@@ -98,7 +99,10 @@ class Conv2d:
         return out.reshape(*signal.shape[:-1], self.target_size)
 
     def patches(self, signal: np.ndarray) -> np.ndarray:
-        """What each output position sees, [row, group, position, weight], of rows [row, source]."""
+        """Inputs under the kernel at each output position, of rows [row, source].
+
+        The result has the shape [row, group, position, weight].
+        """
         channels, height, width = self.input_shape
         (top, left), kernel = self.padding, self.kernel
         image = signal.reshape(-1, channels, height, width)
@@ -138,7 +142,7 @@ class Conv2d:
         return self.apply(np.eye(self.source_size, dtype=self.weight.dtype)).T
 
     def fan_out(self) -> np.ndarray:
-        """Non-zero weights that each source neuron meets, borders exact, int64 [source]."""
+        """Number of non-zero weights of each source neuron, exact at borders, int64 [source]."""
         mask = Conv2d(
             (self.weight != 0).astype(np.int64),
             self.input_shape,
@@ -150,11 +154,11 @@ class Conv2d:
         return mask.apply_transposed(np.ones((1, self.target_size), dtype=np.int64))[0]
 
     def per_neuron(self, channels: np.ndarray) -> np.ndarray:
-        """One value per output channel spread over its neurons, [target]."""
+        """Repeat one value per output channel for all neurons of the channel, [target]."""
         return np.repeat(channels, int(np.prod(self.output_shape[1:])))
 
     def _extent(self, axis: int) -> int:
-        """Inputs between the first and the last tap of the kernel, inclusive."""
+        """Inputs from the first to the last tap of the kernel, both included."""
         return int(self.dilation[axis] * (self.weight.shape[2 + axis] - 1) + 1)
 
 
@@ -166,7 +170,7 @@ def average_pool(
     Args:
         input_shape: (channels, height, width).
         kernel: (kh, kw), the height and width of a window.
-        stride: from window to window, down and across.
+        stride: distance from one window to the next, down and across.
     """
     weight = np.full((input_shape[0], 1, *kernel), 1.0 / (kernel[0] * kernel[1]))
     return Conv2d(weight, input_shape, stride, groups=input_shape[0])

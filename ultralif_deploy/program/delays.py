@@ -1,4 +1,4 @@
-"""Delays of connections: what a file means, and what the delay lines of a program hold."""
+"""Delays of connections: those that a file asks for, and those that a program stores."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from ultralif_deploy.program.program import Program
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """A connection that a file delays.
+    """A connection with a delay in a file.
 
     Attributes:
-        source: population, or the input.
-        target: population.
-        meant: timesteps, as the file says: of the values that share a whole number of timesteps,
-            the one farthest from it.
+        source: name of the population that sends, or of the input.
+        target: name of the population that receives.
+        meant: delay in timesteps, as in the file. Several delays may round to the same whole
+            number of timesteps; this is the one farthest from that number.
     """
 
     source: str
@@ -30,8 +30,8 @@ class Delay:
 def stored_delays(program: Program, delays: tuple[Delay, ...]) -> dict[Delay, int]:
     """Timesteps by which a program delays each connection, counted along its delay lines.
 
-    Of several lines between two populations the one nearest to what was meant counts.
-    Connections that a pass removed are left out.
+    Where several delay lines join two populations, the one nearest to `meant` counts. Connections
+    that a pass removed are left out.
     """
     incoming: dict[str, list[Projection]] = {}
     for projection in program.projections:
@@ -48,11 +48,11 @@ def stored_delays(program: Program, delays: tuple[Delay, ...]) -> dict[Delay, in
 def _lags(
     source: str, target: str, incoming: dict[str, list[Projection]], late: frozenset[str]
 ) -> set[int]:
-    """Timesteps from a source to a target, over populations that repeat what comes in."""
+    """Delays from a source to a target, along populations that only repeat their input."""
     found = set()
     for last in incoming.get(target, ()):
         here, lag = last, int(last.name in late)
-        for _ in incoming:  # a line is no longer than there are populations
+        for _ in incoming:  # a line has at most as many parts as there are populations
             if here.source == source:
                 found.add(lag)
                 break

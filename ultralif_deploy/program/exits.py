@@ -1,18 +1,20 @@
-"""When a sample is decided: no remaining timestep can change its prediction.
+"""Find when a sample is decided, so that no remaining timestep can change its prediction.
 
-A read-out that sums adds its current to v in every timestep. A source sends 0 to m, so that in one
-timestep v_a − v_b changes by at least
+A summing read-out adds its current to v in every timestep. A source sends a number from 0 to m.
+So in one timestep v_a − v_b changes by at least
 
     low[a, b] = bias_a − bias_b + Σ m · min(0, w_a − w_b)   over all sources,
 
-which the source attains that sends m where w_a < w_b, and 0 elsewhere. Let a be the class of the
-largest v after t of T timesteps, the first of equals. It is decided where for every other class b
+This smallest change occurs when every source with w_a < w_b sends m, and all others send 0. Let a
+be the class with the largest v after t of T timesteps; of equal ones, the first. The sample is
+decided when, for every other class b,
 
     v_a − v_b + (T − t) · low[a, b]  ≥ 0 if a comes before b,  > 0 if it comes after.
 
-Proof: after all timesteps v_a − v_b is at least the left side. So v_a is then above every v_b
-before it, and not below any after it: it is the first of the largest, which the prediction is.
-After the last timestep the condition is the definition of a, so every sample ends decided.
+Proof: after all timesteps v_a − v_b is at least the left side. So v_a is then larger than v_b for
+every class b before a, and at least v_b for every class b after a. Then a is the first class with
+the largest v, and this is the prediction. After the last timestep the condition is the definition
+of a, so every sample is decided in the end.
 """
 
 import numpy as np
@@ -50,15 +52,15 @@ def smallest_changes(program: Program) -> np.ndarray:
 
 
 def potentials(program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarray]) -> np.ndarray:
-    """The read-out's v after every timestep, int64 [time, batch, class], from what was sent.
+    """The read-out's v after every timestep, int64 [time, batch, class], from inputs and spikes.
 
-    No projection into a read-out is delayed: delayed ones lead to their own or an earlier
-    population, and a read-out drives nothing.
+    No projection into a read-out is delayed: delayed projections lead back to the population that
+    sends or to an earlier one, and a read-out sends nothing.
 
     Args:
-        program: whose read-out sums.
+        program: with a summing read-out.
         inputs: uint8 [time, batch, input].
-        spikes: per population uint8 [time, batch, neuron].
+        spikes: of each population, uint8 [time, batch, neuron].
     """
     sent = {INPUT: inputs, **spikes}
     current = np.tile(program.readout.bias.astype(np.int64), (*inputs.shape[:2], 1))
@@ -71,11 +73,11 @@ def potentials(program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarra
 
 
 def decided_after(low: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Timesteps after which each sample is decided, int64 [batch]; 1 at least.
+    """Number of timesteps after which each sample is decided, at least 1, int64 [batch].
 
     Args:
         low: the program's `smallest_changes`.
-        found: its `potentials`, of the whole run.
+        found: the program's `potentials` over the whole run.
     """
     steps, batch, classes = found.shape
     after = np.full(batch, steps, dtype=np.int64)
@@ -92,14 +94,14 @@ def decided_after(low: np.ndarray, found: np.ndarray) -> np.ndarray:
 def stopped(
     program: Program, inputs: np.ndarray, trace: Trace, found: np.ndarray, steps: int
 ) -> Trace:
-    """What a run of the first timesteps gives, from a recorded run of all.
+    """The trace of a run that stops early, taken from a recorded run of all timesteps.
 
     Args:
-        program: that ran.
+        program: the program that ran.
         inputs: uint8 [time, batch, input].
-        trace: of these inputs, with spikes recorded.
+        trace: the run on these inputs, with recorded spikes.
         found: the read-out's `potentials`.
-        steps: timesteps that run.
+        steps: number of timesteps before the stop.
     """
     assert trace.spikes is not None
     spikes = {name: sent[:steps] for name, sent in trace.spikes.items()}

@@ -49,8 +49,8 @@ def leak(v: int, decay: int, bits: int) -> int:
     """sgn(v)·((|v|·(2^bits − decay)) >> bits): truncation toward zero.
 
     Args:
-        v: state word, as a membrane potential.
-        decay: share that is lost per timestep, in units of 2^-bits.
+        v: state word, for example a membrane potential.
+        decay: fraction of v that is lost per timestep, in units of 2^-bits.
         bits: fraction bits of the decay.
     """
     kept = (abs(v) * ((1 << bits) - decay)) >> bits
@@ -72,7 +72,7 @@ def saturate(v: int) -> int:
 
 
 def rounded(product: int, bits: int) -> int:
-    """⌊product/2^bits + 1/2⌋: nearest, halves upwards; bits ≥ 1."""
+    """⌊product/2^bits + 1/2⌋: round to nearest, halves upwards; bits ≥ 1."""
     return (product + (1 << (bits - 1))) >> bits
 
 
@@ -83,14 +83,15 @@ def clip(v: int, bits: int) -> int:
 
 
 def spike_count(above: int, reset: int, most: int) -> int:
-    """Spikes of a neuron whose membrane passes its threshold by `above`.
+    """Number of spikes of a neuron whose membrane exceeds its threshold by `above`.
 
-    Each takes `reset` ≥ 1 from it: the fewest that leave nothing above, at most `most`.
+    Each spike subtracts `reset` ≥ 1. The neuron fires until its membrane no longer exceeds the
+    threshold, but at most `most` times.
 
     Args:
         above: membrane potential minus threshold, in membrane units.
-        reset: what one spike takes from the membrane, in membrane units.
-        most: spikes that a neuron may send in one timestep.
+        reset: what one spike subtracts from the membrane, in membrane units.
+        most: largest number of spikes in one timestep.
     """
     return min(most, -(-above // reset)) if above > 0 else 0
 

@@ -25,13 +25,13 @@ def frozen(value: Any, dtype: Any, shape: tuple[int, ...], what: str) -> np.ndar
     """A read-only copy of an array with the given dtype and shape.
 
     Args:
-        value: an array, or what NumPy makes one of.
-        dtype: of the copy.
+        value: an array, or anything that NumPy turns into one.
+        dtype: the dtype of the copy.
         shape: that the value must have.
         what: names the array, for errors.
 
     Raises:
-        UltralifError: another shape, or values that the dtype cannot hold.
+        UltralifError: the shape differs, or the dtype cannot hold the values.
     """
     given = np.asarray(value)
     if given.shape != shape:
@@ -122,7 +122,7 @@ LinearMap = Dense | Identity | Conv2d
 
 
 class AnyMap(Protocol):
-    """What every linear map has; float networks have more kinds than `LinearMap`."""
+    """The interface of every linear map; float networks have more kinds than `LinearMap`."""
 
     @property
     def source_size(self) -> int:
@@ -172,9 +172,9 @@ def shape_of(name: str, size: int, projections: Sequence[Projection]) -> tuple[i
     """Shape of a population or the input as its convolutions see it: (C, H, W), or (size,).
 
     Args:
-        name: of the population, or of the input.
+        name: name of the population or of the input.
         size: number of its neurons or values.
-        projections: all of the program.
+        projections: all projections of the program.
     """
     for p in projections:
         if isinstance(p.map, Conv2d) and p.target == name:
@@ -193,7 +193,7 @@ def check_structure(
     Args:
         input_size: values per timestep.
         populations: objects with `name` and `size`, in topological order.
-        projections: between them.
+        projections: all projections between them.
 
     Raises:
         UltralifError: naming the layer, what was given and what was expected.
@@ -234,6 +234,9 @@ def check_structure(
 def delayed_projections(
     populations: Sequence[Any], projections: Sequence[Projection]
 ) -> frozenset[str]:
-    """Names of the projections onto their own or an earlier population: one timestep later."""
+    """Names of the projections that act one timestep later.
+
+    These lead back to the population that sends, or to an earlier one.
+    """
     order = {INPUT: -1} | {p.name: i for i, p in enumerate(populations)}
     return frozenset(p.name for p in projections if order[p.source] >= order[p.target])

@@ -1,4 +1,4 @@
-"""The integer program: frozen, bounds checked at construction. PROGRAM.md is its specification."""
+"""The integer program, specified in PROGRAM.md; it is frozen, and its bounds are checked."""
 
 import hashlib
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Population:
 
     @property
     def largest_sent(self) -> int:
-        """Largest number that it sends in one timestep."""
+        """Largest number that a neuron sends in one timestep."""
         return self.neuron.largest_sent
 
 
@@ -102,14 +102,14 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """An integer spiking network; every back end executes it spike for spike alike.
+    """An integer spiking network; every back end computes the same spikes from it.
 
     Attributes:
-        input: what comes in.
+        input: size and range of the inputs.
         populations: in topological order; the last is a read-out, whose final v is the logits.
         projections: int8 weights.
         weight_format: `8` … `2` or `ternary`.
-        timesteps: T of one inference.
+        timesteps: T, the number of timesteps of one inference.
         divisor: real logits = scale · v / divisor.
         encoding: how inputs were made, so that they can be made again; not used in execution.
     """
@@ -174,7 +174,7 @@ class Program:
 
     @cached_property
     def multiplies(self) -> frozenset[str]:
-        """Names of the projections whose inputs can exceed 1: their operations multiply."""
+        """Names of the projections whose inputs can exceed 1, so that their operations multiply."""
         return frozenset(p.name for p in self.projections if self.largest_sent(p.source) > 1)
 
     def largest_sent(self, source: str) -> int:
@@ -210,17 +210,17 @@ class Program:
             )
 
     def check_inputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return inputs uint8 [time, batch, input] when they fit.
+        """Return the inputs, uint8 [time, batch, input], if they fit.
 
         Raises:
-            UltralifError: another shape or dtype, or values above `input.maximum`.
+            UltralifError: the shape or dtype differs, or values exceed `input.maximum`.
         """
         self.check_input_shape(inputs)
         self.check_input_values(inputs)
         return inputs
 
     def check_input_shape(self, inputs: np.ndarray) -> None:
-        """Refuse inputs of another shape or dtype, and more timesteps than provably fit."""
+        """Refuse a wrong shape or dtype, and more timesteps than the accumulator provably holds."""
         if inputs.dtype != np.uint8 or inputs.ndim != 3 or inputs.shape[2] != self.input.size:
             raise UltralifError(
                 f"inputs are {inputs.dtype} {inputs.shape}; expected uint8 [time, batch, "
@@ -246,7 +246,7 @@ class Program:
 
 
 def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over named integer arrays, sorted by name, as little-endian int32 with shapes."""
+    """SHA-256 of named integer arrays, sorted by name, as little-endian int32 with shapes."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], dtype="<i4")

@@ -1,8 +1,9 @@
 """What happens to a membrane after a spike: the conventions of NIR and of snnTorch.
 
-v is the membrane before a timestep, u the one after leak and current, R the neuron's reset
-parameter, s whether the neuron fires, held whether v > θ before the timestep. Late resets act on
-the timestep that follows the spike, so that the state keeps the membrane that fired.
+v is the membrane potential before a timestep, and u the one after leak and current. R is the
+neuron's reset parameter. s says whether the neuron fires, and held whether v > θ before the
+timestep. Late resets act in the timestep after the spike, so that the state still holds the
+membrane potential that fired.
 
 Source: NIR (Pedersen et al. 2024) for `value`; snnTorch 1.0, `_neurons/{leaky,synaptic,rleaky}.py`,
 for the others.

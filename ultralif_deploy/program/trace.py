@@ -1,4 +1,4 @@
-"""What every back end returns: the same spikes, the same logits, and what happened on the way."""
+"""The result that every back end returns: spikes, logits, and counts of events."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from ultralif_deploy.schema.energy import Counts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventCounts:
-    """Integers counted during a run; joules come later.
+    """Numbers of events in a run; the energy is computed from them later.
 
     Attributes:
         samples: batch size.
         timesteps: T.
-        synaptic_operations: per projection, int64 [batch]: one non-zero weight met by one
-            non-zero input.
-        spikes: per population and for the input, int64 [batch]: non-zero values sent.
+        synaptic_operations: of each projection, int64 [batch]; one is counted when a non-zero
+            input meets a non-zero weight.
+        spikes: non-zero values that each population and the input send, int64 [batch].
         multiplies: projections whose inputs exceed 1, so that their operations multiply.
     """
 
@@ -49,8 +49,8 @@ class Trace:
 
     Attributes:
         logits: int64 [batch, class], the read-out's membrane after the last timestep.
-        counts: events.
-        spikes: per spiking population uint8 [time, batch, neuron], or None if not recorded.
+        counts: numbers of events.
+        spikes: of each spiking population, uint8 [time, batch, neuron]; None if not recorded.
     """
 
     logits: np.ndarray
@@ -58,7 +58,7 @@ class Trace:
     spikes: dict[str, np.ndarray] | None
 
     def predictions(self) -> np.ndarray:
-        """Class of the largest logit, the first of equals, int64 [batch]."""
+        """Class of the largest logit, int64 [batch]; of equal logits the first."""
         return self.logits.argmax(axis=1)
 
     def digests(self) -> dict[str, str]:
@@ -75,7 +75,7 @@ class Executable(Protocol):
         """The arrays that execution will use, read back from the executable form."""
 
     def describe(self) -> Facts:
-        """Facts about the executable form for the report, as plain values; often none."""
+        """Facts about the executable form for the report, as plain values; often empty."""
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input]; `record` keeps the spikes."""
@@ -99,15 +99,15 @@ def run_in_steps(
     on_done: Callable[[int], None],
     record: bool = False,
 ) -> Trace:
-    """Run inputs uint8 [time, batch, input], `step` samples at once.
+    """Run inputs uint8 [time, batch, input], `step` samples at a time.
 
     `on_done` is called with the number of samples done: after each step, and during a step by
     executables that say so themselves.
 
     Args:
-        executable: what runs them.
+        executable: runs the inputs.
         inputs: uint8 [time, batch, input].
-        step: number of samples that run at once.
+        step: number of samples that run together.
         on_done: gets the number of samples done.
         record: keep the spikes.
     """
@@ -133,7 +133,7 @@ def array_digest(array: np.ndarray) -> str:
 
 
 def join_counts(counts: list[EventCounts]) -> EventCounts:
-    """Counts of consecutive batches."""
+    """The sum of the counts of consecutive batches."""
     first = counts[0]
     return EventCounts(
         sum(c.samples for c in counts),

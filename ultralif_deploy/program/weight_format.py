@@ -11,7 +11,7 @@ TERNARY = "ternary"
 
 @dataclass(frozen=True, slots=True)
 class WeightFormat:
-    """Range of the integers q.
+    """The range of the stored integers q.
 
     Attributes:
         name: `8`, …, `2` or `ternary`, as on the command line.
@@ -25,7 +25,7 @@ class WeightFormat:
 
     @property
     def bits(self) -> float:
-        """Information per weight: the bits, or log2(3) for ternary."""
+        """Information in one weight: its bits, or log2(3) for ternary."""
         return float(np.log2(3)) if self.name == TERNARY else float(int(self.name))
 
     @property
@@ -38,7 +38,7 @@ def weight_format(bits: int | str) -> WeightFormat:
     """Format for 2 to 8 bits (two's complement, full range) or `ternary` (−1, 0, 1).
 
     Raises:
-        UltralifError: anything else.
+        UltralifError: for anything else.
     """
     name = str(bits).strip().lower()
     if name == TERNARY:

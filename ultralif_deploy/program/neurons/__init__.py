@@ -66,8 +66,8 @@ def entry_for(
     """What a back end's table holds for a neuron's model.
 
     Args:
-        table: by model.
-        neuron: of the population.
+        table: entries by neuron model.
+        neuron: the population's neuron model.
         population: its name.
         target: the back end's name.
 

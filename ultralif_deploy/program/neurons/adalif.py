@@ -10,9 +10,9 @@ from ultralif_deploy.program.neurons.model import SecondOrderModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdaLIF(SecondOrderModel):
-    """Leaky with a threshold that rises by c; state words v and c. Units as in SiLIF.
+    """LIF with the adaptive threshold threshold + c; state words v and c. Units as in SiLIF.
 
-    v ← clip(rnd(alpha·v) + I·2^shift + bias); fires iff v > threshold + c, with the c from before;
+    v ← clip(rnd(alpha·v) + I·2^shift + bias); fires iff v > threshold + c, with the old c;
     c ← clip(rnd(beta·c) + jump·s); v ← 0 where it fired.
 
     Attributes:

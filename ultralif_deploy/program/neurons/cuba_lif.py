@@ -11,10 +11,10 @@ from ultralif_deploy.program.neurons.model import FiringModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CubaLIF(FiringModel):
-    """Leaky with a synaptic current before the membrane.
+    """LIF with a synaptic current before the membrane.
 
-    i ← sat(leak(i, synaptic_decay) + 2^f·I + bias); v ← sat(leak(v, decay) + i); then as LIF,
-    f = fraction_bits. The state holds all membranes, then all synaptic currents.
+    i ← sat(leak(i, synaptic_decay) + 2^f·I + bias); v ← sat(leak(v, decay) + i); then as in LIF.
+    f is fraction_bits. The state holds all membranes, then all synaptic currents.
 
     Attributes:
         threshold: int32 [neuron], membrane units (2^f to a current unit).
@@ -25,9 +25,10 @@ class CubaLIF(FiringModel):
         decay_bits: fraction bits of both decays, 12 to 24.
         membrane_bits: width of the membrane and of the synaptic current, 24 to 32.
         fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
-        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
+        most_spikes: largest number of spikes in one timestep, 1 to 255; above 1 only with the
+            reset mode `subtract`.
         floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
-            for none.
+            without one.
     """
 
     WORDS: ClassVar[int] = 2

@@ -10,9 +10,10 @@ from ultralif_deploy.program.neurons.model import SecondOrderModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeakySum(SecondOrderModel):
-    """Read-out that never fires; state words: the sum of u over timesteps, which is the logits, u.
+    """Read-out that never fires; its logits are the sum of u over timesteps.
 
-    u ← clip(rnd(alpha·u) + I·2^shift + bias); sum ← sum + u. Units as in SiLIF.
+    u ← clip(rnd(alpha·u) + I·2^shift + bias); sum ← sum + u. The state words are
+    sum and u, in this order. Units as in SiLIF.
 
     Attributes:
         alpha: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits.

@@ -10,10 +10,11 @@ from ultralif_deploy.program.neurons.model import FiringModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LIF(FiringModel):
-    """Leaky, in Loihi's arithmetic: v ← sat(leak(v, decay) + 2^f·I + bias), f = fraction_bits.
+    """LIF in Loihi's arithmetic: v ← sat(leak(v, decay) + 2^f·I + bias), f = fraction_bits.
 
-    Fires iff v > threshold, then the reset. I is the sum of the projections alone. With
-    `most_spikes` above 1 it fires again as long as v − reset·(spikes so far) > threshold.
+    It fires iff v > threshold; then the reset follows. I is the sum of the projections, without
+    bias. With `most_spikes` above 1 the neuron fires again as long as
+    v − reset·(spikes so far) > threshold.
 
     Attributes:
         threshold: int32 [neuron], membrane units (2^f to a current unit).
@@ -23,9 +24,10 @@ class LIF(FiringModel):
         decay_bits: fraction bits of the decays, 12 to 24.
         membrane_bits: width of the membrane, 24 to 32.
         fraction_bits: one current unit is 2^fraction_bits membrane units; 6 to 14.
-        most_spikes: in one timestep, 1 to 255; more than one with `subtract` alone.
+        most_spikes: largest number of spikes in one timestep, 1 to 255; above 1 only with the
+            reset mode `subtract`.
         floor: lower bound of the membrane after the reset, int32 [neuron], membrane units; None
-            for none.
+            without one.
     """
 
     threshold: np.ndarray

@@ -15,13 +15,13 @@ class LogMaxLIF(NeuronModel):
     """Soft maximum from a table: v ← sat(max(a, b) + c(|a − b|)), a = v − decay, b = 64·I + bias.
 
     c(g) = table[g >> shift], 0 beyond the table. Fires iff v > threshold, then v ← 0. I is the sum
-    of the projections alone. `log_max.correction_table` bounds what the table errs.
+    of the projections, without bias. `quantization/correction_table.py` bounds the table's error.
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
         decay: int32 [neuron], membrane units; negative where the membrane grows.
         table: int32 [entry], membrane units; one table for the population.
-        shift: log2 of the gaps that share an entry.
+        shift: 2^shift successive gaps share an entry.
     """
 
     LISTS: ClassVar[frozenset[str]] = frozenset({"table"})
@@ -50,9 +50,9 @@ def check_table(name: str, table: np.ndarray, shift: int) -> None:
     """Refuse a correction table outside the ranges of PROGRAM.md.
 
     Args:
-        name: of the population.
+        name: name of the population.
         table: int32 [entry].
-        shift: log2 of the gaps that share an entry.
+        shift: 2^shift successive gaps share an entry.
 
     Raises:
         UltralifError: naming the population.

@@ -1,4 +1,4 @@
-"""What every neuron model of a program says of itself."""
+"""Base classes of the neuron models of a program."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ PLAIN = (str, int)
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Words of leaky models; others have what Loihi's registers hold.
+    """Word lengths of leaky models; other models have those of Loihi's registers.
 
     Attributes:
         decay_bits: fraction bits of the decays.
@@ -48,7 +48,7 @@ class NeuronModel:
         FIRES: whether it can fire; a model that cannot is a read-out.
         REMEMBERS: whether its state lasts to the next timestep.
         MULTIPLIES: whether an update multiplies a state word.
-        SUMS: a read-out that does nothing but add its currents up.
+        SUMS: whether it is a read-out that only adds up its currents.
         COUNTS_CURRENTS: whether the membrane counts in whole units of the current.
         LISTS: parameters that do not have one value per neuron.
     """
@@ -63,21 +63,21 @@ class NeuronModel:
     LISTS: ClassVar[frozenset[str]] = frozenset()
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """The arrays by name, of `length` entries each."""
+        """The array parameters by name; each has `length` entries."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {k: v for k, v in values.items() if v is not None and not isinstance(v, PLAIN)}
 
     def structure(self) -> dict[str, Any]:
-        """The plain values by name."""
+        """The parameters that are plain values, by name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {k: v for k, v in values.items() if isinstance(v, PLAIN)}
 
     def length(self, parameter: str, size: int) -> int:
-        """Entries of a parameter: one per neuron, but for tables and levels.
+        """Number of entries of a parameter: one per neuron, except for tables and levels.
 
         Args:
-            parameter: its name.
-            size: neurons.
+            parameter: name of the parameter.
+            size: number of neurons.
         """
         return size
 
@@ -85,8 +85,8 @@ class NeuronModel:
         """Refuse parameters outside the ranges of PROGRAM.md.
 
         Args:
-            name: of the population.
-            size: its neurons.
+            name: name of the population.
+            size: number of its neurons.
 
         Raises:
             UltralifError: naming the population and the parameter.
@@ -104,24 +104,24 @@ class NeuronModel:
 
     @property
     def widths(self) -> Widths:
-        """Words of the membrane and of its decay."""
+        """Word lengths of the membrane and of its decay."""
         return Widths()
 
     @property
     def lower_bound(self) -> np.ndarray | None:
-        """Lower bound of the membrane after the reset, int32 [neuron]; None for none."""
+        """Lower bound of the membrane after the reset, int32 [neuron]; None without one."""
         return None
 
     @property
     def word_bits(self) -> int:
-        """Bits of a state word that PROGRAM.md lets it reach; 0 where nothing is kept."""
+        """Bits of a state word, as PROGRAM.md limits it; 0 for models without state."""
         return 32 if self.REMEMBERS else 0
 
     def largest_logit(self, current: int) -> int | None:
-        """What a read-out's sum may grow by in one timestep; None where it saturates.
+        """Largest change of a read-out's sum in one timestep; None where the sum saturates.
 
         Args:
-            current: bound of the magnitude of its current with bias.
+            current: bound of |current + bias|.
         """
         return current
 
@@ -162,7 +162,7 @@ class LeakyModel(NeuronModel):
 
 
 class FiringModel(LeakyModel):
-    """Leaky membranes that fire: their word, their reset, several spikes, a lower bound."""
+    """Leaky models that fire: membrane width, reset, several spikes, and a lower bound."""
 
     __slots__ = ()
     reset: np.ndarray
@@ -228,7 +228,7 @@ class SecondOrderModel(NeuronModel):
     """Two state words, in units of 2^-shift of a current unit, with word lengths as parameters.
 
     Attributes:
-        COEFFICIENTS: factors of state words, in units of 2^-coefficient_bits.
+        COEFFICIENTS: parameters that multiply state words, in units of 2^-coefficient_bits.
     """
 
     __slots__ = ()
@@ -249,7 +249,10 @@ class SecondOrderModel(NeuronModel):
         return bits
 
     def check(self, name: str, size: int) -> None:
-        """Ranges within which no sum of an update passes 57 bits (proof in PROGRAM.md)."""
+        """Refuse parameters outside the ranges in which every sum of an update fits 57 bits.
+
+        The proof is in PROGRAM.md.
+        """
         for field, low, high in (
             ("shift", 0, MAX_SHIFT),
             ("coefficient_bits", 1, MAX_COEFFICIENT_BITS),

@@ -19,7 +19,7 @@ class SiLIF(SecondOrderModel):
 
     Attributes:
         threshold: int32 [neuron].
-        reset: what a spike takes from u, int32 [neuron].
+        reset: what a spike subtracts from u, int32 [neuron].
         alpha: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits, as beta and a.
         beta: int32 [neuron].
         a: int32 [neuron].

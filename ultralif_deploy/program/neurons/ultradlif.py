@@ -17,13 +17,13 @@ class UltraDLIF(LeakyModel):
     released: v ← sat(leak(v, decay) + 64·I + bias); fires iff
     max(v_{i−stride}, v_i, v_{i+stride}) > threshold.
     paper: v_i ← sat(max(v_{i−stride}, leak(v_i, decay), v_{i+stride}) + 64·I_i + bias_i); fires
-    iff v > threshold. Then v ← 0. I is the sum of the projections alone.
+    iff v > threshold. Then v ← 0. I is the sum of the projections, without bias.
 
     Attributes:
         threshold: int32 [neuron], membrane units (64 to a current unit).
         decay: int32 [neuron], 0 to 2^decay_bits.
         form: `released` or `paper`.
-        stride: 1 for a ring along the population; H·W for one over the channels of a map
+        stride: 1 for a ring of all neurons in order; H·W for rings across the channels of a map
             [C, H, W].
         decay_bits: fraction bits of the decays, 12 to 24.
     """

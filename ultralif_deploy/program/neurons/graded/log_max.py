@@ -23,7 +23,7 @@ class GradedLogMaxLIF(GradedModel):
         decay: int32 [neuron], membrane units; negative where the membrane grows.
         table: int32 [entry], membrane units; one table for the population.
         reset: int32 [levels], what 1, 2, … levels take from the membrane, in units of 2^-12.
-        shift: log2 of the gaps that share an entry.
+        shift: 2^shift successive gaps share an entry.
         levels: thresholds of one neuron, 1 to 15.
     """
 
