@@ -48,10 +48,10 @@ class Diagonal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composed:
-    """Linear maps one after the other, the first applied first.
+    """Linear maps that are applied one after the other.
 
     Raises:
-        UltralifError: no part, or sizes that do not follow each other.
+        UltralifError: there is no map, or the size of one does not fit the next.
     """
 
     parts: tuple[AnyMap, ...]
@@ -84,10 +84,10 @@ class Composed:
         return np.count_nonzero(self.matrix(), axis=0)
 
     def product(self) -> LinearMap:
-        """The same map as one: an identity, a convolution where that is exact, else a matrix.
+        """One map that computes the same: an identity, an exact convolution, or else a matrix.
 
         Raises:
-            UltralifError: only a matrix would do, and it would be too large.
+            UltralifError: only a matrix computes the same, and it would be too large.
         """
         single = reduce(_after, self.parts)
         if isinstance(single, Composed):
@@ -99,7 +99,7 @@ class Composed:
 
 
 def _after(first: AnyMap, second: AnyMap) -> AnyMap:
-    """Second ∘ first."""
+    """One map that applies `first` and then `second`."""
     if isinstance(first, Identity):
         return second
     if isinstance(second, Identity):
@@ -140,13 +140,14 @@ def _after(first: AnyMap, second: AnyMap) -> AnyMap:
 
 
 def _convolutions(first: Conv2d, second: Conv2d) -> Conv2d | None:
-    """Two convolutions as one, or None where the borders forbid it.
+    """Two convolutions as one, or None where this is not exact at the borders.
 
     Proof: y = Σ_{a} w2[a] · h[i·s2 + a·d2 − p2] with h[j] = Σ_{c} w1[c] · x[j·s1 + c·d1 − p1]
     reads x[i·s1·s2 + (a·d2·s1 + c·d1) − (p1 + p2·s1)]: a convolution of stride s1·s2 and padding
-    p1 + p2·s1 whose kernel holds w2[a]·w1[c] at tap a·d2·s1 + c·d1. It needs h to be 0 outside its
-    map, as the second convolution takes it: true without p2; with it, where the first reads nothing
-    but zeros there, that is with p1 = 0, taps within one stride, and a stride that divides x.
+    p1 + p2·s1 whose kernel holds w2[a]·w1[c] at tap a·d2·s1 + c·d1. This is
+    exact only if h is 0 outside its map, as the second convolution assumes. Without p2 nothing
+    outside is read. With p2, the first convolution must read only zeros there: p1 = 0, its taps
+    lie within one stride, and the stride divides the size of x.
     """
     for axis in (0, 1):
         extent = first.dilation[axis] * (first.kernel[axis] - 1) + 1
@@ -197,7 +198,7 @@ def _full(conv: Conv2d) -> np.ndarray:
 
 
 def _by_channel(diagonal: Diagonal, channels: int) -> np.ndarray | None:
-    """One value per channel where the diagonal is constant in each, else None."""
+    """One value per channel if the diagonal is constant within each channel, else None."""
     values = diagonal.weight.reshape(channels, -1)
     return values[:, 0] if np.all(values == values[:, :1]) else None
 

@@ -1,6 +1,7 @@
-"""The hard network in float64: spikes in {0, 1}, ε = 0. Step between soft network and program.
+"""The hard network in float64: spikes are 0 or 1, and ε = 0.
 
-Its neuron models lie in `network/neurons`, its run in `network/running.py`.
+It is the step between the soft network and the integer program. Its neuron models lie in
+`network/neurons`, and `network/running.py` runs it.
 """
 
 from dataclasses import dataclass, fields
@@ -27,8 +28,8 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added to the current at every timestep, float64 [neuron].
-        kept: indices int64 [neuron] of its neurons in the population as trained, where a pass
-            removed others; None for all of them.
+        kept: where a pass removed neurons, the indices of the remaining ones in the trained
+            population, int64 [neuron]; None if all remain.
     """
 
     name: str
@@ -40,14 +41,14 @@ class Population:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Input:
-    """What comes in: whole numbers n of 0 to `maximum`, read as scale·n + offset.
+    """Inputs: whole numbers n from 0 to `maximum`, whose real value is scale·n + offset.
 
     Attributes:
         size: values per timestep.
         maximum: 1 for spikes, 255 for event counts and 8-bit values.
         scale: real value of one unit, one for all values or float64 [value].
-        offset: real value of 0, likewise.
-        constant: the same values at every timestep.
+        offset: real value of 0, one for all values or float64 [value].
+        constant: whether all timesteps have the same values.
     """
 
     size: int
@@ -58,7 +59,7 @@ class Input:
 
     @property
     def plain(self) -> bool:
-        """Whether values are read as they are."""
+        """Whether the integers are used as real values, without scale and offset."""
         return bool(np.all(np.equal(self.scale, 1.0)) and np.all(np.equal(self.offset, 0.0)))
 
 
@@ -66,16 +67,16 @@ class Input:
 class Network:
     """Populations in topological order, projections, and the timesteps of one inference.
 
-    The last population is the read-out; its membrane potential after the last timestep, divided
-    by `divisor`, is the logits; those of a LeakySum are the sum of its membrane potential over
-    timesteps, divided alike.
+    The last population is the read-out. The logits are its membrane potential after the last
+    timestep, divided by `divisor`. For a LeakySum they are the sum of its membrane potential over
+    all timesteps, divided by `divisor`.
 
     Attributes:
-        input: what comes in.
+        input: size and range of the inputs.
         populations: in topological order, the read-out last.
         projections: between them, float64 weights.
-        timesteps: T to run.
-        divisor: T of the mean over timesteps that the logits are.
+        timesteps: T, the number of timesteps of one inference.
+        divisor: number of timesteps in the mean that gives the logits.
     """
 
     input: Input
@@ -115,7 +116,7 @@ def dense(source: str, target: str, weight: np.ndarray) -> Projection:
 
 
 def select(population: Population, mask: np.ndarray) -> Population:
-    """The population with the neurons of a mask, bool [neuron], alone."""
+    """The population reduced to the neurons of a mask, bool [neuron]."""
     if mask.all():
         return population
     size, name, neuron = int(mask.sum()), population.name, population.neuron
@@ -131,7 +132,7 @@ def select(population: Population, mask: np.ndarray) -> Population:
 
 
 def per_neuron(value: object, size: int, what: str) -> np.ndarray:
-    """A parameter as float64 [neuron], one value spread over the population if need be.
+    """A parameter as float64 [neuron]; a single value is repeated for all neurons.
 
     Args:
         value: one number, or one per neuron.

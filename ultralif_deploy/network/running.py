@@ -1,4 +1,4 @@
-"""Running the hard float64 network in NumPy: what the integer program is measured against."""
+"""Run the hard float64 network in NumPy; the integer program is compared with this run."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from ultralif_deploy.program.graph import INPUT
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HardTrace:
-    """What a run of the hard network leaves.
+    """The result of a run of the hard network.
 
     Attributes:
         logits: float64 [batch, class].
-        spikes: per spiking population, bool [time, batch, neuron]; uint8 where a neuron may fire
-            more than once in a timestep.
-        margins: per spiking population, v − θ before the reset, float64 [time, batch, neuron].
+        spikes: of each spiking population, bool [time, batch, neuron]; uint8 where a neuron may
+            fire more than once in a timestep.
+        margins: of each spiking population, v − θ before the reset, float64 [time, batch, neuron].
     """
 
     logits: np.ndarray
@@ -25,10 +25,11 @@ class HardTrace:
 
 
 def run_hard(network: Network, values: np.ndarray) -> HardTrace:
-    """Run the network on integer inputs uint8 [time, batch, input]; [time ≥ T] uses the first T.
+    """Run the network on integer inputs uint8 [time, batch, input].
 
-    Feed-forward networks run population by population; networks with delayed projections run
-    timestep by timestep.
+    If the inputs have more than T timesteps, the first T are used. Feed-forward
+    networks run population by population; networks with delayed projections run timestep by
+    timestep.
     """
     values = values[: network.timesteps]
     inputs = network.input.scale * values.astype(np.float64) + network.input.offset
@@ -42,8 +43,8 @@ def total_current(
     """Current [time, batch, neuron] of a population from the signals of its sources.
 
     Args:
-        network: whose projections count.
-        population: that receives the current.
+        network: has the projections into the population.
+        population: receives the current.
         signals: what each source sends, [time, batch, source], by the name of the source.
     """
     summed = population.bias

@@ -11,7 +11,7 @@ from ultralif_deploy.network.neurons.model import SecondOrderNeuron, Step, fires
 class AdaLIF(SecondOrderNeuron):
     """LIF with adapting threshold: v = τ·v + I; s = [v ≥ θ + c]; c = ρ·c + j·s; v ← 0 where s.
 
-    Source: Bellec et al., NeurIPS 2018 (adaptive thresholds), as the released UltraLIF code has it.
+    Source: Bellec et al., NeurIPS 2018 (adaptive thresholds), as in the released UltraLIF code.
 
     Attributes:
         threshold: θ at rest, float64 [neuron].

@@ -15,7 +15,7 @@ class CSiLIF(SecondOrderNeuron):
     Source: arXiv 2506.06374.
 
     Attributes:
-        threshold: θ, float64 [neuron]; also what a spike takes from Re u.
+        threshold: θ, float64 [neuron]; also what a spike subtracts from Re u.
         gain: g, float64 [neuron], of any sign.
         real: Re α, float64 [neuron].
         imaginary: Im α, float64 [neuron].

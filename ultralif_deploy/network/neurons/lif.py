@@ -12,8 +12,9 @@ from ultralif_deploy.network.neurons.model import FiringNeuron, FloatNeuron, Ste
 class LIF(FiringNeuron):
     """Leaky integrate and fire: v = τ·v + I; s = [v ≥ θ]; then the reset; v = max(v, floor).
 
-    With `most_spikes` above 1, s is the number of times that v − R·(spikes so far) ≥ θ, and v
-    loses R·s. Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3, in forward Euler.
+    With `most_spikes` above 1, the neuron fires again as long as v − R·(spikes so far) ≥ θ. Then s
+    is the number of spikes, and R·s is subtracted from v.
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3, in forward Euler.
 
     Attributes:
         threshold: θ, float64 [neuron].
@@ -21,9 +22,10 @@ class LIF(FiringNeuron):
         inclusive: fires at v = θ.
         reset: R of the reset, float64 [neuron].
         reset_mode: a key of `resets.RESETS`.
-        most_spikes: in one timestep; more than one with `subtract` and R > 0 alone.
-        floor: lower bound of the membrane after the reset, at most 0, float64 [neuron]; None for
-            none.
+        most_spikes: largest number of spikes in one timestep; above 1 only with `subtract` and
+            R > 0.
+        floor: lower bound of the membrane after the reset, at most 0, float64 [neuron]; None
+            without one.
     """
 
     threshold: np.ndarray

@@ -12,13 +12,14 @@ from ultralif_deploy.network.neurons.model import FloatNeuron, Step, fires
 class LogMaxLIF(FloatNeuron):
     """Max-plus LIF whose maximum stays soft: v = LSE_ε(v − d, I); s = [v ≥ θ]; v ← 0 where s.
 
-    LSE_ε(a, b) = max(a, b) + ε·log(1 + e^(−|a−b|/ε)). Unlike the hard maximum it keeps memory.
+    LSE_ε(a, b) = max(a, b) + ε·log(1 + e^(−|a−b|/ε)). Unlike the hard maximum it
+    keeps a memory of smaller values.
     Source: arXiv 2602.11206, with hard spikes.
 
     Attributes:
         threshold: θ, float64 [neuron].
         decay: d = −log τ, float64 [neuron]; negative where the membrane grows.
-        epsilon: ε, one for the population, at least 0.
+        epsilon: ε, at least 0, one value for the population.
         inclusive: fires at v = θ.
     """
 
@@ -41,7 +42,7 @@ def exact_correction(gap: np.ndarray, epsilon: float) -> np.ndarray:
     """ε·log(1 + e^(−gap/ε)) for gaps of at least 0, float64 of their shape; 0 where ε = 0."""
     if epsilon == 0.0:
         return np.zeros_like(gap, dtype=np.float64)
-    # Far gaps of a tiny ε pass the largest float; what they correct is 0 either way.
+    # With a tiny ε, gap/ε can exceed the largest float; the correction is 0 then anyway.
     with np.errstate(over="ignore", under="ignore"):
         corrected: np.ndarray = epsilon * np.log1p(np.exp(-(gap / epsilon)))
     return corrected

@@ -1,4 +1,4 @@
-"""What every neuron model of a float64 network says of itself."""
+"""Base classes of the neuron models of a float64 network."""
 
 from typing import Any, ClassVar
 
@@ -14,11 +14,11 @@ class FloatNeuron:
     Attributes:
         WORDS: state words per neuron; the state is one vector, one word after the other.
         FIRES: whether it can fire; a model that cannot is a read-out.
-        TIMELESS: whether timesteps may change places: what a neuron does hangs on the current of
-            one timestep, or on the sum of all.
-        COMPARES: whether its neurons are compared with each other or share a table, so that their
-            weights need one scale.
-        OWN_UNIT: whether the unit of its states follows its threshold, not its weights.
+        TIMELESS: whether the order of timesteps does not matter, because a neuron depends only on
+            the current of one timestep, or on the sum of all currents.
+        COMPARES: whether all weights need the same scale, because the neurons are compared with
+            each other or share a table.
+        OWN_UNIT: whether the unit of its states is chosen from its threshold, not its weights.
         threshold: θ, float64 [neuron]; read-outs have none.
     """
 
@@ -34,13 +34,13 @@ class FloatNeuron:
         """One timestep.
 
         Args:
-            current: of all projections with bias, float64 [batch, neuron].
-            state: before the timestep, float64 [batch, WORDS · neuron].
+            current: sum of all projections and the bias, float64 [batch, neuron].
+            state: state before the timestep, float64 [batch, WORDS · neuron].
         """
         raise NotImplementedError
 
     def initial_state(self, shape: tuple[int, ...]) -> np.ndarray:
-        """State before the first timestep, for currents of a shape [batch, neuron]."""
+        """State before the first timestep, for currents of this shape [batch, neuron]."""
         return np.zeros((*shape[:-1], self.WORDS * shape[-1]))
 
     def run(self, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ class FloatNeuron:
         return spikes, margins
 
     def read(self, current: np.ndarray) -> np.ndarray:
-        """What a read-out holds after the last timestep, [batch, neuron]."""
+        """Membrane potential of a read-out after the last timestep, [batch, neuron]."""
         return self.run(current)[1][-1]
 
     @property
@@ -63,27 +63,27 @@ class FloatNeuron:
 
     @property
     def spike_type(self) -> np.dtype[Any]:
-        """What holds the spikes of one timestep."""
+        """Data type of the spikes of one timestep."""
         return np.dtype(np.uint8 if self.largest_sent > 1 else bool)
 
     @property
     def kept(self) -> tuple[np.ndarray, ...]:
-        """What a timestep keeps of each state that adds currents up, the membrane first."""
+        """Fraction of each accumulating state that a timestep keeps, the membrane first."""
         return ()
 
     @property
     def current_gain(self) -> np.ndarray | None:
-        """Factor of the current, which `passes.fold_gain` folds into weights; None for none."""
+        """Factor of the current, which `passes.fold_gain` folds into weights; None without one."""
         return None
 
 
 def fires(margin: np.ndarray, inclusive: bool) -> np.ndarray:
-    """Whether a neuron fires at v − θ."""
+    """Whether a neuron with the margin v − θ fires."""
     return margin >= 0 if inclusive else margin > 0
 
 
 class FiringNeuron(FloatNeuron):
-    """Leaky membranes that fire: their reset, several spikes, a lower bound."""
+    """Leaky models that fire, with reset, several spikes, and a lower bound."""
 
     __slots__ = ()
     threshold: np.ndarray
@@ -122,7 +122,7 @@ class FiringNeuron(FloatNeuron):
         return spike, margin, u if self.floor is None else np.maximum(u, self.floor)
 
     def _spike_count(self, u: np.ndarray, fired: np.ndarray) -> np.ndarray:
-        """How often u passes θ, θ + R, θ + 2·R, …; of θ = R that is u/θ without its fraction."""
+        """How many of θ, θ + R, θ + 2·R, … u reaches; for θ = R this is the whole part of u/θ."""
         times = (u - (self.threshold - self.reset)) / self.reset
         passed = np.floor(times) if self.inclusive else np.ceil(times) - 1
         count: np.ndarray = np.where(fired, np.clip(passed, 1, self.most_spikes), 0)

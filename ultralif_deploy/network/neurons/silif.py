@@ -11,12 +11,12 @@ from ultralif_deploy.network.neurons.model import SecondOrderNeuron, Step
 class SiLIF(SecondOrderNeuron):
     """Second-order LIF: w = β·w + a·u + b·s; u = α·(u − θ·s) + g·I − (1 − α)·w; s = [u > θ].
 
-    The update of w uses the u and s of the timestep before, that of u the new w. The published
-    neurons have θ = 1 and g = 1 − α: SiLIF, adLIF and constrained adLIF differ only in the ranges
-    of their parameters. Source: arXiv 2506.06374.
+    The update of w uses u and s of the timestep before; the update of u uses the new w. The
+    published neurons have θ = 1 and g = 1 − α: SiLIF, adLIF and constrained adLIF differ only in
+    the ranges of their parameters. Source: arXiv 2506.06374.
 
     Attributes:
-        threshold: θ, float64 [neuron]; also what a spike takes from u.
+        threshold: θ, float64 [neuron]; also what a spike subtracts from u.
         gain: g, float64 [neuron].
         alpha: decay of u, float64 [neuron].
         beta: decay of w, float64 [neuron].

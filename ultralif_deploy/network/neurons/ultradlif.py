@@ -22,7 +22,7 @@ class UltraDLIF(FloatNeuron):
         tau: τ, float64 [neuron].
         form: `released` or `paper`.
         inclusive: fires at equality.
-        stride: 1 for a ring along the population; H·W for one over the channels of a map
+        stride: 1 for a ring of all neurons in order; H·W for rings across the channels of a map
             [C, H, W].
     """
 

@@ -9,7 +9,7 @@ from ultralif_deploy.network.neurons.model import FloatNeuron, Step
 
 
 class GradedNeuron(FloatNeuron):
-    """Sends how many of its thresholds it passes; margins are those of the nearest threshold."""
+    """Sends the number of thresholds that it passes; margins refer to the nearest threshold."""
 
     __slots__ = ()
     thresholds: np.ndarray
@@ -35,8 +35,8 @@ class GradedNeuron(FloatNeuron):
 class MultiThreshold(GradedNeuron):
     """No memory: s = #{k: I ≥ θ_k}.
 
-    A soft spike σ((v − θ)/ε) grows with v: rounded to whole steps it is such a count. QONNX calls
-    the same MultiThreshold.
+    A soft spike σ((v − θ)/ε) grows with v, so rounding it to whole steps gives such a count. QONNX
+    has the same operator, also named MultiThreshold.
 
     Attributes:
         thresholds: θ_k, float64 [level, neuron]; `ALWAYS` where every current passes.
