@@ -1,4 +1,4 @@
-"""The samples that scales are chosen on."""
+"""The samples from which scales are chosen."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Weights of all maps into a population as rows that share a scale.
 
-Into a population that no convolution drives there is a row for each neuron. A kernel serves all
-neurons of its output channel, so into other populations there is a row for each channel: a kernel
-as it is, a matrix with its rows side by side, and an identity as a 1 × 1 kernel.
+Without convolutions into the population, each neuron has a row. A kernel is shared by all neurons
+of its output channel, so with convolutions each channel has a row. Then a kernel stays as it is, a
+matrix puts the rows of a channel side by side, and an identity becomes a 1 × 1 kernel.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ class Block:
 
     Attributes:
         rows: float64 [row, weight].
-        conv: the convolution that they are the kernel of, or None.
-        shape: of the matrix that they are, [target, source], or None.
+        conv: the convolution with these weights as its kernel, or None.
+        shape: shape [target, source] of the matrix with these weights, or None.
     """
 
     rows: np.ndarray
@@ -28,7 +28,7 @@ class Block:
     shape: tuple[int, int] | None
 
     def inputs(self, signal: np.ndarray) -> np.ndarray | None:
-        """What every row is multiplied with, [n, weight], of [n, source]; None where they differ.
+        """Factors of the weights, [n, weight], from signals [n, source]; None if rows differ.
 
         A convolution has an entry for each output position.
         """
@@ -39,7 +39,7 @@ class Block:
         return signal if self.shape == self.rows.shape else None
 
     def restored(self, q: np.ndarray) -> LinearMap:
-        """The map with the integers [row, weight] in the place of its weights."""
+        """The map with its weights replaced by the integers [row, weight]."""
         if self.conv is not None:
             return replace(self.conv, weight=q.reshape(self.conv.weight.shape))
         assert self.shape is not None

@@ -25,8 +25,8 @@ class CorrectionTable:
 
     Attributes:
         values: int32 [entry], membrane units.
-        shift: log2 of the gaps that share an entry.
-        bound: largest error at any gap, proved, in membrane units.
+        shift: 2^shift successive gaps share an entry.
+        bound: proved bound of the error at any gap, in membrane units.
     """
 
     values: np.ndarray
@@ -45,8 +45,8 @@ def correction_table(epsilon: float, entries: int = DEFAULT_ENTRIES) -> Correcti
         bound = max((c(0) − c(2^shift − 1))/2 + 1/2, c(entries · 2^shift)).
 
     The shift is the one with the least bound; then the bound is at most ε/12 + 1/2 for 16 entries
-    and ε/21 + 1/2 for 32. A membrane does not forget how it was reached, but the soft maximum
-    never widens a difference: after t timesteps without a spike the membrane is at most t · bound
+    and ε/21 + 1/2 for 32. Errors stay in the membrane, but the soft maximum never makes a
+    difference larger: after t timesteps without a spike the membrane is at most t · bound
     from that of the exact correction.
 
     Args:

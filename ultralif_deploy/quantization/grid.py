@@ -23,10 +23,10 @@ PROBED = 16
 
 
 class Multiples(enum.Enum):
-    """Multiples of a grid's smallest integers: what becomes of the largest factor that fits.
+    """By which factor the smallest integers of a grid are multiplied.
 
     A power of two divides the scale exactly, so that a sum of weights that equals the threshold
-    goes on equalling it. A leak that is no whole number breaks such ties anyway.
+    still equals it afterwards. A leak that is not a whole number breaks such ties anyway.
     """
 
     SMALLEST = enum.member(np.ones_like)
@@ -57,10 +57,10 @@ def fit_scale(
     """Choose scales by least squared error of the current, or of its sum over time.
 
     Minimises E[((w − s·q)·X)²] = (w − s·q)ᵀ M (w − s·q) per target neuron over a range of
-    clipping values, with s refitted by least squares to the q that each gives; where neurons add
-    their currents up, single weights are then rounded the other way as long as that lowers the
-    error. Weights that already lie on a grid keep it where `least` allows it: with the smallest
-    integers or with larger multiples of them, in which a membrane counts in smaller units.
+    clipping values. For each, s is refitted to its q by least squares. Where neurons add up their
+    currents over time, single weights are then rounded the other way as long as that lowers the
+    error. Weights that already lie on a grid keep it where `least` allows it, with the smallest
+    integers or with multiples of them. Multiples make the unit of the membrane smaller.
 
     Args:
         weight: float64 [target, source].
@@ -69,7 +69,7 @@ def fit_scale(
         shared: one scale for all target neurons.
         least: smallest scale that the registers of each target neuron allow, float64 [target],
             at least 0; None for any.
-        multiples: of the smallest integers that are taken where weights lie on a grid.
+        multiples: which multiples of the smallest integers to use where weights lie on a grid.
 
     Returns:
         scale: float64 [target], above 0.
@@ -85,7 +85,7 @@ def fit_scale(
     largest = np.where(silent, np.where(floor > 0, floor, 1.0), largest)
     best_error = np.full(len(weight), np.inf)
     best_scale = np.maximum(largest / numbers.high, floor)
-    # Where the registers decide, the scales from there upwards are tried.
+    # Where the registers need larger scales, try scales from that limit upwards.
     coarsest = np.maximum(largest / numbers.high, 2 * floor)
     for clip in np.geomspace(1.0, 4.0, CLIP_STEPS):
         tried = np.maximum(coarsest / clip, floor)
@@ -118,7 +118,7 @@ def _refit(
     if shared:
         cross, square = (np.full_like(v, v.sum()) for v in (cross, square))
     fitted = np.where((square > 0) & (cross > 0), cross / np.where(square > 0, square, 1.0), scale)
-    # The refitted scale must reproduce the same integers, or the error would not be its own.
+    # Take the refitted scale only if rounding with it gives the same integers.
     fitted = np.maximum(fitted, floor)
     stable = round_to_grid(weight, fitted, numbers) == q
     fitted = np.where(stable.all() if shared else stable.all(axis=1), fitted, scale)
@@ -130,10 +130,10 @@ def _refit(
 def _cancelled(
     weight: np.ndarray, scale: np.ndarray, q: np.ndarray, numbers: WeightFormat, moment: Moment
 ) -> np.ndarray:
-    """Integers [row, weight] of less error: one by one, those that lower it most are moved a step.
+    """Lower the error of integers [row, weight] by moving them by one step, one at a time.
 
-    Each row stops where no single step lowers its error e M e further; a step of s in weight j
-    changes it by s²·M_jj ± 2·s·(e M)_j.
+    The step that lowers the error e M e of a row most comes first. A row is done when no single
+    step lowers its error further. A step of s in weight j changes it by s²·M_jj ± 2·s·(e M)_j.
     """
     q = q.astype(np.float64)
     own = moment.diagonal(q.shape[1])
@@ -167,7 +167,7 @@ def _existing_grid(
     exact = np.zeros(len(weight), dtype=bool)
     for steps in range(1, -numbers.low + 1):
         candidate = largest / steps
-        # A few weights rule out nearly every row, and the others need not be looked at.
+        # A few weights rule out nearly every row; only the remaining rows are checked in full.
         likely = ~exact & _on_grid(weight[:, :PROBED], candidate, numbers)
         rows = np.flatnonzero(likely)
         rows = rows[_on_grid(weight[rows], candidate[rows], numbers)]
@@ -181,12 +181,10 @@ def _existing_grid(
     return scale, exact & (scale >= floor * (1 - 1e-9))
 
 
-def _factor(
-    q: np.ndarray, scale: np.ndarray, numbers: WeightFormat, floor: np.ndarray
-) -> np.ndarray:
-    """Largest factor of the integers of a row that the format and the scale's floor allow.
+def _factor(q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray) -> np.ndarray:
+    """Largest factor for the integers of a row that the format and the least scale allow.
 
-    Sums that fit Loihi 1 go on fitting it.
+    Sums that fit Loihi 1 still fit it afterwards.
     """
     up, down = q.max(axis=1, initial=0.0), -q.min(axis=1, initial=0.0)
     total = np.abs(q).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Real values of one population as whole numbers of its units, nothing clipped."""
+"""Convert real values of one population to whole numbers of its units, without clipping."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -53,16 +53,16 @@ class Rounding:
         return self.within(np.rint(values / self.unit), values, what, top)
 
     def limits(self, thresholds: np.ndarray, inclusive: bool) -> np.ndarray:
-        """The largest whole numbers of units that must not fire, float64 [neuron], unbounded."""
-        # Neurons of a channel are mostly alike: each pair of threshold and unit once.
+        """Largest whole numbers of units that do not fire, float64 [neuron], without a bound."""
+        # Neurons of a channel are mostly alike, so compute each pair of threshold and unit once.
         pairs, which = np.unique(np.stack((thresholds, self.unit)), axis=1, return_inverse=True)
         exact = [integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T]
         return np.array(exact, dtype=np.float64)[which.reshape(-1)]
 
     def threshold(self, neuron: Any, top: int = INT32_MAX) -> np.ndarray:
-        """The same within a register; `top` for neurons that never reach their threshold.
+        """Integer thresholds that fit a register; `top` for neurons that never reach theirs.
 
-        No membrane passes `top`, so that such a neuron is as silent as it was.
+        No membrane potential exceeds `top`, so such a neuron stays silent.
 
         Raises:
             UltralifError: a threshold beyond ±top that a membrane can reach.
@@ -72,7 +72,7 @@ class Rounding:
         return self.within(limits, neuron.threshold, "threshold", top)
 
     def floor(self, values: np.ndarray, top: int) -> np.ndarray:
-        """The nearest lower bounds; −`top` for those that its register cannot reach anyway."""
+        """The nearest lower bounds; −`top` for bounds below everything that the register holds."""
         return np.maximum(np.rint(values / self.unit), -float(top))
 
     def decay(self, tau: np.ndarray) -> np.ndarray:
@@ -93,7 +93,7 @@ class Rounding:
     def within(
         self, integers: np.ndarray, values: np.ndarray, what: str, top: int = INT32_MAX
     ) -> np.ndarray:
-        """The integers themselves.
+        """Return the integers, after a check that they fit their register.
 
         Args:
             integers: whole numbers of units, float64 [neuron].

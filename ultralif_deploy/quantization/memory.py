@@ -1,9 +1,10 @@
-"""How long populations remember what comes in, and what their weights' rounding errors add up to.
+"""How long populations remember their inputs, and how rounding errors of weights add up.
 
-A memoryless neuron errs by e·x at every timestep, e being the error of its weights and x what
-comes in. A membrane that leaks adds these errors up: it errs by e·X with X ← τ·X + x, behind a
-synapse by e·X with X filtered twice. Inputs are never negative, so over a long memory the mean of
-X outgrows its variation, and an error that does not cancel out over the inputs costs most.
+Let e be the rounding errors of a neuron's weights and x its inputs. A neuron without memory has
+the error e·x at every timestep. A leaky membrane adds these errors up: its error is e·X with
+X ← τ·X + x. With a synaptic current, X is filtered twice. Inputs are never negative, so with a long
+memory the mean of X becomes larger than its variation. Then errors that do not cancel out over the
+inputs cost most.
 """
 
 import numpy as np
@@ -30,7 +31,7 @@ NEAR = 1e-6
 
 
 def decays(neuron: FloatNeuron) -> tuple[float, ...]:
-    """What the population's mean neuron keeps of its membrane, and of its synaptic current.
+    """Mean decay factor of the membrane, and that of the synaptic current if there is one.
 
     Empty for models that do not add their currents up.
     """
@@ -88,9 +89,10 @@ def assumed_moment(neuron: FloatNeuron, timesteps: int, weights: int) -> Moment:
 
 
 def _response(kept: tuple[float, ...], timesteps: int) -> np.ndarray:
-    """What one input leaves in the membrane, timestep by timestep.
+    """Effect of one input on the membrane, timestep by timestep.
 
-    τ^t of a membrane, and Σ α^i·τ^(t − i) = (τ^(t + 1) − α^(t + 1))/(τ − α) behind a synapse.
+    It is τ^t for a membrane alone, and behind a synapse
+    Σ α^i·τ^(t − i) = (τ^(t + 1) − α^(t + 1))/(τ − α).
     """
     steps = np.arange(timesteps)
     tau = kept[0]

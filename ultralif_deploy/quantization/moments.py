@@ -1,4 +1,4 @@
-"""Second moments of what rows of weights are multiplied with: the weight of their rounding errors.
+"""Second moments of the inputs of weights; they say how much rounding errors count.
 
 An error e of a row's weights becomes an error e·X of its current or membrane, so its mean square
 is e E[X Xᵀ] e.

@@ -58,8 +58,8 @@ def _fraction(neuron: FloatNeuron, rounding: Rounding) -> np.ndarray:
 def _state(neuron: Spiking, rounding: Rounding) -> np.ndarray:
     """A current unit is at most 2^24 state units.
 
-    Only neurons one weight step of which is many thresholds would want more; their states are
-    coarser than asked, and nothing is clipped.
+    More would be needed only where one weight step is many times the threshold. The states of such
+    neurons are coarser than asked for, and nothing is clipped.
     """
     return rounding.scale / 2 ** _shift(rounding.scale, state_unit(neuron, rounding.lengths))
 
@@ -154,7 +154,7 @@ def _multi_threshold(neuron: float_neurons.MultiThreshold, rounding: Rounding) -
 def _levels(neuron: GradedNeuron, rounding: Rounding, top: int) -> np.ndarray:
     """Integer thresholds, one level after the other.
 
-    No current and no membrane passes `top`, so that a threshold beyond it decides nothing.
+    No current and no membrane potential exceeds `top`, so a threshold beyond it has no effect.
     """
     limits = [rounding.limits(level, inclusive=True) for level in neuron.thresholds]
     return np.clip(np.concatenate(limits), -top - 1, top)

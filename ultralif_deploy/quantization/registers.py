@@ -5,7 +5,7 @@ the scale S of a neuron's weights: S for TropicalLIF, S/2^f in a word of f fract
 CubaLIF, UltraDLIF and LogMaxLIF. Words have 24 bits and f = 6, as Loihi's, but where
 `needs_wide_word` says otherwise. A value beyond the register would be clipped, so S must be at
 least value · (units per current unit) / top. Where the weights alone would give a smaller scale,
-they must do with fewer bits.
+the weights are stored with fewer effective bits.
 
 What must be held: thresholds that a membrane can reach, resets, decays and temperatures that are
 membrane potentials, and the membrane itself as far as HEADROOM times these: down where inhibition
@@ -169,8 +169,8 @@ def word_of(population: integer.Population) -> Word:
 def needs_wide_word(asked: Needs, plain_scale: np.ndarray, decay_bits: int) -> bool:
     """Whether a population is given a membrane of 32 bits.
 
-    A leak loses up to one membrane unit in every timestep, which adds up where it is slow; and a
-    threshold far above the weights leaves them few steps.
+    Rounding in a leak loses up to one membrane unit in every timestep, which adds up when the leak
+    is slow. A threshold far above the weights leaves few integer steps for the weights.
 
     Args:
         asked: of a plain word.
@@ -230,7 +230,7 @@ def _part(projection: Projection, of: Callable[..., Any], sent: np.ndarray) -> n
 
 
 def _two_words(neuron: Spiking, drive: Drive) -> Needs:
-    """Weights finer than the state's unit would be lost in it, so one unit must be held."""
+    """A weight step is at least one state unit, because finer steps would be lost."""
     return _one_unit(state_unit(neuron, drive.lengths))
 
 

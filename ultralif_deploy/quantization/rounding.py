@@ -1,4 +1,4 @@
-"""What every parameter was meant to be, what is stored, and by how much the two differ.
+"""Compare the intended value of every parameter with the stored value.
 
 Rows compare the network that was quantized with the program: real values beside integers times
 their unit. A row shows the entry that errs most, and the bound above which the error is worth a
@@ -136,7 +136,7 @@ def _parameters(
             free = field == "table" or exact
             bound = None if free else BOUND
             meant, stored, measure = entries(before, after)
-            # What moves a membrane potential by less than a weight or the threshold errs by less.
+            # Small membrane potentials are measured by the weights or the threshold instead.
             by_all = np.maximum(measure, by) if parameter in POTENTIALS else measure
             yield _row(before.name, parameter, meant, stored, by_all, bound)
 

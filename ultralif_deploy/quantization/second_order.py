@@ -3,7 +3,7 @@
 A neuron's state unit is its current unit divided by 2^shift. The shift is chosen so that the
 threshold is a little more than 2^F units, F = state_bits − 1 − headroom: the same resolution,
 relative to the threshold, for every neuron, whatever the size of its weights. The read-out has no
-threshold; its unit is chosen so that no input whatever can saturate it.
+threshold; its unit is chosen so that no input can saturate it.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Spiking = SiLIF | CSiLIF | AdaLIF
 class WordLengths:
     """Word lengths of the models with two state words.
 
-    The defaults keep 99.9 % of the spikes of both published networks, weights kept in float.
+    With float weights, the defaults keep 99.9 % of the spikes of both published networks.
 
     Attributes:
         state_bits: of each state word, sign included.
