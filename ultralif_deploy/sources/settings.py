@@ -14,26 +14,27 @@ CONVENTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Options as given; None means: take it from the file, its name or the default.
+    """Options as given; None takes the value from the file, the file's name or the default.
 
     Attributes:
         data: `digits` or a .npz file.
-        normalize: none, mnist or fashion.
+        normalize: one of `NORMALIZATIONS` in `cli/options.py`, or numbers: the means of all
+            channels, then their standard deviations.
         encoding: rate, constant or events.
-        gain: of the rate encoding.
-        timesteps: T.
+        gain: spike probability of a pixel of 1 in the rate encoding.
+        timesteps: T, the number of timesteps of one inference.
         theta: firing threshold θ.
         tau: decay, for neurons that do not learn it.
-        neuron: the authors' key.
-        skip: residual connections.
-        stateless: the membrane is reset at every timestep, in convolutional networks.
+        neuron: the name of the neuron in the authors' code.
+        skip: whether there are residual connections.
+        stateless: whether the membrane is reset at every timestep, in convolutional networks.
         input_side: height and width of the images that a convolutional network takes.
         membrane: `soft` or `hard`, for UltraLIF kinds.
-        spike_bits: of hidden neurons' spikes, 1 to 4; 1 is a step function.
-        table: entries of the correction table of a soft membrane.
-        seed: of the Bernoulli spikes.
+        spike_bits: bits of the spikes of hidden neurons, 1 to 4; 1 is a step function.
+        table: number of entries of the correction table of a soft membrane.
+        seed: seed of the random spikes of the inputs.
         limit: use the first N test samples.
-        state_bits: of the state words of second-order neurons.
+        state_bits: bits of the state words of second-order neurons.
         coefficient_bits: fraction bits of their coefficients.
         dt: seconds of a timestep, for NIR files of other tools.
         reset: a key of `resets.RESETS`, for NIR files of other tools.
@@ -41,7 +42,7 @@ class Settings:
         fires: above or at the threshold, for NIR files of other tools.
         synapse: current or pulse, for NIR files of other tools.
         read_out: spikes or membrane, for NIR files of other tools.
-        max_spikes: of a neuron in one timestep, for NIR files of other tools.
+        max_spikes: most spikes of a neuron in one timestep, for NIR files of other tools.
         min_membrane: lower bound of membranes, for NIR files of other tools.
         decay_bits: fraction bits of leaky models' decays; None is as many as they need.
         strict: refuse to guess what changes the result.
