@@ -181,7 +181,9 @@ def _existing_grid(
     return scale, exact & (scale >= floor * (1 - 1e-9))
 
 
-def _factor(q: np.ndarray, scale: np.ndarray, form: WeightFormat, floor: np.ndarray) -> np.ndarray:
+def _factor(
+    q: np.ndarray, scale: np.ndarray, numbers: WeightFormat, floor: np.ndarray
+) -> np.ndarray:
     """Largest factor for the integers of a row that the format and the least scale allow.
 
     Sums that fit Loihi 1 still fit it afterwards.
