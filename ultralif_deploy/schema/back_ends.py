@@ -6,7 +6,7 @@ from ultralif_deploy.schema.values import Bytes, Count, Fraction, Nanoseconds, S
 
 
 class PlacedPopulation(TypedDict):
-    """A population on a chip, in figures of its fullest core."""
+    """A population on a chip, described by the figures of its fullest core."""
 
     cores: Annotated[Count, "that hold it"]
     neurons_per_core: Annotated[Count, "at most"]
@@ -29,7 +29,7 @@ class Placement(TypedDict):
 
 
 class Activity(TypedDict):
-    """What a chip did in all runs."""
+    """Events on a chip in all runs together."""
 
     samples: Annotated[Count, "that ran"]
     synaptic_operations: Annotated[Count, "in all"]
@@ -45,7 +45,7 @@ class Activity(TypedDict):
 
 
 class Facts(TypedDict):
-    """What a back end says about its executable form; each says other things, some nothing."""
+    """Facts about the executable form of a back end; each back end has other facts, some none."""
 
     placement: NotRequired[Annotated[Placement, "loihi1, loihi2: neurons on cores"]]
     models: NotRequired[Annotated[dict[str, str], "loihi1, loihi2: neuron model by population"]]

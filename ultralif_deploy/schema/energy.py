@@ -1,4 +1,4 @@
-"""What was counted, and joules by device.
+"""Counted events, and the energy of each device in joules.
 
 Energies are without idle power where nothing else is said.
 """
@@ -82,7 +82,7 @@ class ChipRefused(TypedDict):
 
 
 class Constant(TypedDict):
-    """A published figure; all three are null where nothing is published."""
+    """A published figure; all three values are null if nothing is published."""
 
     value: Annotated[float | None, "in `unit`"]
     low: Annotated[float | None, "smallest figure that sources give"]
@@ -96,7 +96,7 @@ class Constant(TypedDict):
 
 
 class Sensitivity(TypedDict):
-    """How far one constant moves a device's estimate."""
+    """How much one constant changes the estimate of a device."""
 
     constant: Annotated[str, "its name"]
     range: Annotated[Literal["published", "halved and doubled"], "from which figures to which"]
@@ -146,7 +146,7 @@ class BreakEvenReference(TypedDict):
 
 
 class BreakEven(TypedDict):
-    """The network's own figures beside published limits."""
+    """Figures of the network, compared with published limits."""
 
     spikes_per_synapse: Annotated[float, "operations of one inference by weights met at once"]
     spike_rate: Annotated[float, "of all sources, inputs among them, per timestep"]
@@ -162,7 +162,7 @@ class Measures(TypedDict):
 
 
 class CountsByPlace(TypedDict):
-    """Where events happened, means of one inference."""
+    """Events by population and projection, as means over inferences."""
 
     distribution: Annotated[Distribution, "synaptic operations of single samples"]
     projections: Annotated[dict[str, ProjectionCounts], "by `source->target`"]
@@ -171,7 +171,7 @@ class CountsByPlace(TypedDict):
 
 
 class Energy(CountsByPlace):
-    """Counted events, and joules by device."""
+    """Counted events, and the energy of each device in joules."""
 
     samples: Annotated[Count, "that ran"]
     timesteps: Annotated[Count, "of each sample"]

@@ -60,7 +60,7 @@ class PredictionAgreement(TypedDict):
 
 
 class SpikesKept(TypedDict):
-    """Spikes of the hard float network that the program has at the same place and timestep."""
+    """Spikes of the hard float network that the program has at the same neuron and timestep."""
 
     recall: Annotated[Fraction | None, "kept, by those of the float network; null without any"]
     precision: Annotated[Fraction | None, "kept, by those of the program; null without any"]
@@ -93,7 +93,7 @@ class Population(TypedDict):
 
 
 class RasterPopulation(TypedDict):
-    """One sample's spikes of a population, for a drawing."""
+    """The spikes of a population for one sample, for a drawing."""
 
     neurons: Annotated[Count, "in all"]
     drawn: Annotated[list[Count], "numbers of the neurons that are kept, evenly spaced"]
@@ -105,7 +105,7 @@ class RasterPopulation(TypedDict):
 
 
 class Raster(TypedDict):
-    """One sample's spikes of both networks."""
+    """The spikes of both networks for one sample."""
 
     sample: Annotated[Count, "its number"]
     compared: Annotated[Kind, "what stands beside the integers"]
@@ -115,7 +115,7 @@ class Raster(TypedDict):
 
 
 class Measured(TypedDict):
-    """What was measured on the test samples."""
+    """Measurements on the test samples."""
 
     accuracy: Annotated[Accuracy, "accuracies and their gap"]
     authors: Annotated[Authors | None, "the authors' spike rate; null where there is no soft one"]

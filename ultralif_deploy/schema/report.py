@@ -17,7 +17,7 @@ class Setting(TypedDict):
 
 
 class Finding(TypedDict):
-    """Something to know before the program is trusted."""
+    """A finding that a reader must know before trusting the program."""
 
     kind: Annotated[str, "a key that tools can look for"]
     text: Annotated[str, "what was found, in one sentence"]
@@ -26,7 +26,7 @@ class Finding(TypedDict):
 
 
 class Parameter(TypedDict):
-    """A parameter as meant and as stored, the entry that errs most."""
+    """The intended and the stored value of a parameter, at the entry with the largest error."""
 
     name: Annotated[str, "of the population, or `source->target`"]
     parameter: Annotated[str, "in the field's words"]
@@ -39,7 +39,7 @@ class Parameter(TypedDict):
 
 
 class Judgement(TypedDict):
-    """The verdict and what it hangs on."""
+    """The verdict and the reasons for it."""
 
     verdict: Annotated[Verdict, "whether it deploys"]
     findings: Annotated[list[Finding], "the gravest first"]

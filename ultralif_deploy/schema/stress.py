@@ -1,4 +1,4 @@
-"""stress.json, version 1: what faults leave of a program's accuracy."""
+"""stress.json, version 1: the accuracy of a program under faults."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -16,7 +16,7 @@ class Undisturbed(TypedDict):
 
 
 class StressLevel(TypedDict):
-    """A fault at one level; figures are null where no repeat could run."""
+    """A fault at one level; figures are null if no repeat could run."""
 
     level: Annotated[Fraction, "as given"]
     amount: Annotated[float, "what the level is for this program, in the fault's unit"]

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a kind of value is; it stands in the JSON Schema under its name.
+    """The meaning of a kind of value; the JSON Schema holds it under the name of the kind.
 
     Attributes:
         name: in the JSON Schema.
-        description: unit, and what it is a share or a mean of.
+        description: the unit; for a share or a mean, also of what.
         minimum: smallest number, or None.
         maximum: largest number, or None.
         length: entries of a list, or None.

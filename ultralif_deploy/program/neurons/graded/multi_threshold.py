@@ -35,7 +35,7 @@ class GradedModel(NeuronModel):
 class MultiThreshold(GradedModel):
     """No memory: sends the number of thresholds that I exceeds.
 
-    A soft spike σ((v − θ)/ε) grows with v, so that its value in `levels` steps is such a count.
+    A soft spike σ((v − θ)/ε) grows with v, so rounding it to `levels` steps gives such a count.
 
     Attributes:
         thresholds: int32 [levels · neuron], the first of all neurons, then the second, and so on.
