@@ -241,6 +241,21 @@ def test_lost_accuracy_gets_advice(accuracies, annealed, trainable, severity, wo
         assert word in str(found[0])
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "words"),
+    [
+        ((0.9, 0.8, 0.8), "agree, so this is what rounding to whole spikes takes"),
+        ((0.9, 0.9, 0.8), "agree, so this is what the read-out's weights lose"),
+    ],
+)
+def test_a_loss_without_changed_spikes_names_no_population(accuracies, words):
+    figures = measured(*accuracies)
+    for population in figures["populations"].values():
+        population["agreement_integer_soft"] = population["spikes_kept"]["recall"] = 1.0
+    (found,) = accuracy_findings(figures, 10, False, True)
+    assert words in str(found)
+
+
 def test_the_gravest_finding_stands_first():
     network = lif_network()
     program = quantize(network, 8)

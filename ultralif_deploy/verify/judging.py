@@ -211,6 +211,10 @@ def accuracy_findings(
     )
 
 
+ALIKE = 0.999
+"""Above this share of equal spikes, no population is named for a loss."""
+
+
 def _where(populations: Mapping[str, Population], hardened: bool) -> str:
     """The population whose spikes changed most."""
 
@@ -223,6 +227,9 @@ def _where(populations: Mapping[str, Population], hardened: bool) -> str:
     if not populations:
         return ""
     worst = min(populations, key=agreement)
+    if agreement(worst) > ALIKE:
+        kept = "rounding to whole spikes takes" if hardened else "the read-out's weights lose"
+        return f"; the spikes of all populations agree, so this is what {kept}"
     what = "of its soft spikes agree" if hardened else "of its spikes are kept"
     return f"; most of it in {worst}, where {100 * agreement(worst):.1f} % {what}"
 
