@@ -1,8 +1,9 @@
-"""Annealing: bring a soft network to where its hard limit works as well.
+"""Annealing: prepare a soft network so that its hard limit (ε → 0) is about as accurate.
 
-By what data there is: none (ε → 0 as it is); samples (re-estimate what hardening spoils, then
-fine-tune from the learned ε down to hard spikes). Without labels the soft network's own class
-probabilities take their place.
+The method depends on the available data. Without samples, ε is set to 0 and nothing else changes.
+With samples, batch norm and some thresholds are re-estimated first. Then the network is fine-tuned
+from the learned ε down to hard spikes. If the samples have no labels, the class probabilities of
+the soft network are the training targets.
 """
 
 import math
@@ -34,7 +35,7 @@ from ultralif_deploy.soft.training import (
 )
 
 LAST_FACTOR = 0.1
-"""Factor of ε at the end of the soft part of the schedule."""
+"""The temperature ε is multiplied by this factor in the last soft epoch."""
 
 STATE_FILE = "anneal-state.pt"
 
@@ -44,8 +45,9 @@ class AnnealOptions:
     """How to fine-tune.
 
     Attributes:
-        epochs: a third of them soft with ε falling geometrically to a tenth, the rest
-            straight-through; 0 is `reestimation.reestimate` and does no more.
+        epochs: number of epochs. In the first third the spikes are soft, and ε falls
+            geometrically to a tenth. The rest use the straight-through gradient. With 0 epochs,
+            only `reestimation.reestimate` runs.
         learning_rate: of Adam at the start; falls along a cosine to a twentieth.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
@@ -62,7 +64,7 @@ class AnnealOptions:
 def schedule(options: AnnealOptions, spike_bits: int = 1) -> list[Epoch]:
     """One `Epoch` per epoch: ε falls from the learned value, then straight-through.
 
-    Graded spikes keep their ε, so that all of their epochs are straight-through.
+    Graded spikes keep their ε, so all of their epochs use the straight-through gradient.
 
     Args:
         options: epochs and learning rate.
@@ -90,18 +92,19 @@ def fine_tune(
     on_epoch: Callable[[EpochResult], None] | None = None,
     on_batch: Callable[[float, float], None] | None = None,
 ) -> SoftNetwork:
-    """Fine-tune a copy, as `reestimate` makes it, to hard spikes; re-estimate its batch norm anew.
+    """Fine-tune a copy of the network to hard spikes.
 
-    A learned log τ is kept below log 0.99 from the start, because a membrane that grows makes a
-    hard neuron fire at every timestep.
+    The copy comes from `reestimate`. After fine-tuning, its batch norm is re-estimated again. A
+    learned log τ is limited to log 0.99 from the start: if the membrane potential grew without
+    input, a hard neuron would fire at every timestep.
 
     Args:
-        network: left as it is.
+        network: the soft network; it is not changed.
         train: samples, with labels or without.
         encoder: of the inputs.
-        options: how.
-        directory: where a checkpoint is kept after every epoch; a run that was interrupted there
-            goes on after its last finished epoch.
+        options: how to fine-tune.
+        directory: where a checkpoint is written after every epoch. An interrupted run continues
+            from the checkpoint that it finds there.
         on_epoch: called with the figures of each epoch.
         on_batch: called after each step.
 
@@ -164,7 +167,7 @@ def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:
 
 @torch.no_grad()
 def _predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
-    """Classes that the soft network gives the samples."""
+    """Classes that the soft network predicts for the samples."""
     blocks = encoder.blocks(samples.x)
     logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
     return torch.cat(logits).argmax(1).numpy()

@@ -1,4 +1,4 @@
-"""What a soft network is built from: its modules by released name, and how they are connected."""
+"""The structure of a soft network: its modules, by released name, and their connections."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,27 +21,27 @@ EffectiveParameters = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a network is built from.
+    """Settings that determine the structure of a network.
 
     Attributes:
-        widths: neurons per layer, input first: (784, 64, 10); inputs and classes of convolutional
-            networks.
+        widths: neurons per layer, input first: (784, 64, 10). For convolutional networks, only
+            the number of inputs and of classes.
         neuron: kind, by the authors' command-line key.
         batch_norm: BatchNorm1d before each hidden neuron.
-        skip: each hidden layer's output adds that of the layer before it.
-        spiking_output: the ablation script's form: `lif` names, paper equations, the last layer
-            spikes and the logits are its mean spikes.
+        skip: the output of the previous layer is added to the output of each hidden layer.
+        spiking_output: the network of the ablation script. Its neurons are named `lif` and follow
+            the paper's equations. The last layer spikes, and the logits are its mean spikes.
         theta: firing threshold.
         tau: decay per timestep where it is not learned.
-        channels: of every convolution's output, input first: (1, 32, 64); of the stem and of each
-            residual block. Empty for fully connected networks.
+        channels: output channels of every convolution, after those of the input: (1, 32, 64). For
+            residual networks, those of the stem and of each block. Empty for fully connected ones.
         side: height and width of the input images; 0 for fully connected networks.
         residual: blocks of two convolutions with a shortcut.
-        membrane: `soft` where annealing and hardening keep the ε of max-plus membranes, `hard`
-            where it goes to 0 with that of the spikes.
+        membrane: with `soft`, annealing and hardening keep the ε of max-plus membranes. With
+            `hard`, this ε goes to 0 together with the ε of the spikes.
         stateless: every timestep starts from the initial state.
-        spike_bits: of a hidden neuron's spike when it is hardened; 1 is a step function, b sends
-            the soft spike in 2^b − 1 whole steps.
+        spike_bits: bits of a hidden neuron's spike after hardening. With 1 bit, the spike is a step
+            function. With b bits, the soft spike is rounded to multiples of 1/(2^b − 1).
     """
 
     widths: tuple[int, ...]
@@ -98,7 +98,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What one summand of a population's current comes from.
+    """One of the terms that add up to the current of a population.
 
     Attributes:
         sources: populations (or the input) whose signals add up.
@@ -135,10 +135,11 @@ class Stage:
     """A population, or the read-out.
 
     Attributes:
-        name: of the population; that of the linear layer where nothing spikes.
+        name: of the population. The read-out, which does not spike, has its linear layer's name.
         branches: their currents add up.
         neuron: model, or None for the read-out.
-        channelwise: neurons that see each other are the channels of a position, not the whole map.
+        channelwise: neurons interact only with the other channels at the same position, not with
+            the whole map.
         stateless: the neurons start from their initial state at every timestep.
     """
 
@@ -150,7 +151,7 @@ class Stage:
 
 
 def build(architecture: Architecture) -> dict[str, nn.Module]:
-    """The modules by released name, in the order in which their weights are drawn.
+    """The modules by released name, in the order in which their weights are initialized.
 
     Raises:
         UltralifError: an unknown neuron kind, or a soft membrane for a kind that has none.

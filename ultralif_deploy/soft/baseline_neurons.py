@@ -106,8 +106,8 @@ class DSpike(LIF):
     """DSpike (Li et al., NeurIPS 2021).
 
     v = τ·v + I; s = [tanh(k(x − ½)) + tanh(k/2)] / (2·tanh(k/2) + 1e-8) clipped to [0, 1], with
-    x = v/(2θ) and k = softplus(_b) clipped to [0.5, 50]; v ← v·(1 − s). The 1e-8 is the released
-    code's guard.
+    x = v/(2θ) and k = softplus(_b) clipped to [0.5, 50]; v ← v·(1 − s). The 1e-8 is taken
+    from the released code.
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("_b",)

@@ -1,4 +1,4 @@
-"""The network that a checkpoint in the released format holds, and every setting with its source."""
+"""Load a network from a checkpoint in the released format, and record where settings come from."""
 
 import math
 import re
@@ -26,7 +26,7 @@ from ultralif_deploy.soft.shapes import Shapes, choose_side, shapes
 MEMBRANES = ("hard", "soft")
 
 MAX_SPIKE_BITS = (MAX_LEVELS + 1).bit_length() - 1
-"""Widest spike that a program holds."""
+"""The most bits per spike that a program can hold."""
 
 MAX_TIMESTEPS = 100_000
 
@@ -35,11 +35,11 @@ DEFAULT_TAU = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded network, what the file said besides, and where every setting came from.
+    """A loaded network, the other values in the file, and the origin of every setting.
 
     Attributes:
         network: the soft network, in evaluation mode.
-        steps: T.
+        steps: number of timesteps T, with its origin.
         assumptions: settings with their origins.
         settings: encoding settings that our own training stored (may be empty).
         record: the plain values of the released dictionary (best_acc, epoch, …).
@@ -53,7 +53,7 @@ class Checkpoint:
 
     @property
     def timesteps(self) -> int:
-        """T."""
+        """Number of timesteps T."""
         return self.steps.value
 
     @property
@@ -85,23 +85,23 @@ def load(
 ) -> Checkpoint:
     """Build the network that a checkpoint holds.
 
-    The architecture is found from keys and shapes. What the file cannot say comes from the
-    arguments, then from settings our own training stored, then from the file name, then from
-    stated defaults.
+    The architecture follows from the keys and shapes in the file. Each remaining setting is taken
+    from the first of these sources that has it: the arguments, the settings that our own training
+    stored, the file name, the documented defaults.
 
     Args:
         path: a .pt file in the released format, or a bare state dict.
         content: of the file, if `read_tensors` has read it already.
-        timesteps: T.
+        timesteps: number of timesteps T.
         theta: firing threshold θ.
         tau: decay, for neurons that do not learn it.
-        neuron: the authors' key, where the keys leave a choice (ultratlif or ultradlif).
+        neuron: the authors' key, if the file fits more than one kind (ultratlif or ultradlif).
         skip: residual connections between hidden layers.
         stateless: the membrane is reset at every timestep.
         input_side: height and width of the images of a convolutional network.
-        data_side: the same as the data have it, where `input_side` is None.
-        membrane: `soft` or `hard`: what annealing makes of the membrane of UltraLIF kinds.
-        spike_bits: of hidden neurons when they are hardened, 1 to 4; 1 is a step function.
+        data_side: height and width of the images in the data, used if `input_side` is None.
+        membrane: `soft` or `hard`: whether annealing keeps the ε of UltraLIF membranes.
+        spike_bits: bits per hidden spike after hardening, 1 to 4; 1 is a step function.
         dtype: of the network.
 
     Raises:
@@ -191,7 +191,7 @@ def _theta(
     stored: Mapping[str, Any],
     default: float,
 ) -> tuple[float, Assumptions]:
-    """θ; nothing is recorded where the neurons learn it."""
+    """Choose θ; its origin is not recorded if the neurons learn it."""
     if "_thresh" not in learned:
         chosen = choose("theta", option, stored, {}, default, kind=float)
         return chosen.value, chosen.recorded()
@@ -203,7 +203,7 @@ def _theta(
 def _tau(
     path: Path, kind: str, fixed_tau: bool, option: float | None, stored: Mapping[str, Any]
 ) -> tuple[float, Assumptions]:
-    """τ; nothing is recorded where the neurons learn it or have none."""
+    """Choose τ; its origin is not recorded if the neurons learn it or have none."""
     if fixed_tau:
         chosen = choose("tau", option, stored, {}, DEFAULT_TAU, kind=float)
         return chosen.value, chosen.recorded()
@@ -219,7 +219,7 @@ def _skip(
     stored: Mapping[str, Any],
     hints: Mapping[str, Any],
 ) -> tuple[bool, Assumptions]:
-    """Whether hidden layers, of these widths, have residual connections."""
+    """Whether hidden layers of these widths have residual connections."""
     if len(hidden) <= 1:
         if option:
             raise UltralifError(
@@ -258,7 +258,7 @@ def _stateless(
 def _membrane(
     path: Path, kind: str, has_maximum: bool, option: str | None, stored: Mapping[str, Any]
 ) -> tuple[str, Assumptions]:
-    """What annealing makes of the soft maximum in the membrane, for the kinds that have one."""
+    """Whether annealing keeps the soft maximum in the membrane, for kinds that have one."""
     if has_maximum:
         chosen = choose("membrane", option, stored, {}, "hard", kind=str)
         if chosen.value not in MEMBRANES:
@@ -318,7 +318,7 @@ def _neuron_kind(
 
 
 def _misnamed(path: Path, name: ReleasedName, found: Shapes, batch_norm: bool) -> Iterator[Finding]:
-    """Warnings of what a file's name says otherwise than the file."""
+    """Warnings where the name of a file contradicts its content."""
     for what in name.contradictions(found, batch_norm):
         yield Finding(
             "file-name",

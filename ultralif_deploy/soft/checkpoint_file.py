@@ -1,4 +1,4 @@
-"""Files of checkpoints, read without running code and written; the only place with torch.load."""
+"""Read and write checkpoint files. No code in a file is run; only this module uses torch.load."""
 
 import pickle
 import re
@@ -20,26 +20,26 @@ SETTINGS_KEY = "ultralif_deploy"
 MAX_PARAMETERS = 200_000_000
 
 WRAPPERS = re.compile(r"^(?:_orig_mod\.|module\.)+")
-"""What torch.compile and DataParallel put before every key."""
+"""Prefixes that torch.compile and DataParallel add to every key."""
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
     """Read the dictionary of a .pt file without running code from it.
 
     Raises:
-        UltralifError: missing, truncated, not a checkpoint, carries code, or unpacks to too much.
+        UltralifError: the file is missing, truncated, no checkpoint, has code, or is too large.
     """
     path = readable_file(path)
     with path.open("rb") as file:
         bare_pickle = file.read(1) == pickle.PROTO
-    if bare_pickle:  # its sizes cannot be checked before they are believed
+    if bare_pickle:  # its sizes cannot be checked before loading
         raise UltralifError(
             f"{path}: a pickle outside a zip archive, as torch before 1.6 wrote; write it anew: "
             f"torch.save(torch.load({path.name!r}, weights_only=True), 'new.pt')"
         )
     check_zip_archive(path, "a checkpoint that torch.save wrote")
     try:
-        with warnings.catch_warnings():  # torch's, about what a file holds
+        with warnings.catch_warnings():  # torch warns about some contents
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -66,14 +66,14 @@ def save(
     settings: Mapping[str, Any],
     training: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a checkpoint in the released format, whole or not at all.
+    """Write a checkpoint in the released format; `path` never holds an incomplete file.
 
     Args:
         path: file to write.
         network: its `state_dict` becomes `model_state_dict`.
         record: best_acc, epoch, spike_rate, energy_proxy, eps and tau of the released format.
         settings: plain values that the released format lacks: encoding, gain, timesteps …
-        training: optimizer state of an unfinished run, so that it can go on.
+        training: optimizer state of an unfinished run, so that it can be resumed.
 
     Raises:
         UltralifError: a parameter is NaN or infinite, as after a run that diverged.
@@ -107,17 +107,18 @@ def save(
         content["training"] = dict(training)
     with written_whole(path) as temporary:
         try:
-            with temporary.open("wb") as file:  # torch writes a path's name into the file
+            with temporary.open("wb") as file:  # given a path, torch stores its name
                 torch.save(content, file)
-        except RuntimeError as error:  # what torch raises on a full disk
+        except RuntimeError as error:  # torch raises this on a full disk
             first = str(error).strip().splitlines()[0]
             raise UltralifError(f"{path}: cannot be written ({first})") from error
 
 
 def state_keys(content: dict[str, Any]) -> dict[Any, Any]:
-    """The state dict in a checkpoint, its keys without what wrapped modules put before them.
+    """The state dict in a checkpoint, without the key prefixes of wrapped modules.
 
-    It is `model_state_dict`, or else the only dictionary of tensors in the file, or the file.
+    This is `model_state_dict` if present, else the only dictionary of tensors in the file, else the
+    whole file.
     """
     inner = content.get("model_state_dict")
     if inner is None:
@@ -134,10 +135,10 @@ def _all_tensors(entries: dict[Any, Any]) -> bool:
 
 
 def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict, and the plain values beside it.
+    """Split a checkpoint into its state dict and its plain values.
 
     Raises:
-        UltralifError: something that is no dense tensor, or too many parameters.
+        UltralifError: an entry is not a dense tensor, or there are too many parameters.
     """
     inner = state_keys(content)
     if not inner:

@@ -1,7 +1,7 @@
-"""Names of released checkpoints: `{key}_T{T}[_sp{λ}]_seed{seed}.pt`, written and read.
+"""Write and parse names of released checkpoints: `{key}_T{T}[_sp{λ}]_seed{seed}.pt`.
 
-The key is the neuron kind, then the number of hidden layers where it is above 1, then marks of the
-network: `ultratplif2_bn_res`, `lif_conv_sl`, `ultratlif_conv4_bn_ds`, `ultradlif_sresnet18`.
+The key is the neuron kind, the number of hidden layers if it is above 1, and marks that describe
+the network: `ultratplif2_bn_res`, `lif_conv_sl`, `ultratlif_conv4_bn_ds`, `ultradlif_sresnet18`.
 """
 
 import re
@@ -12,10 +12,10 @@ from ultralif_deploy.soft.neuron_kinds import RELEASED
 from ultralif_deploy.soft.shapes import Shapes
 
 DISENTANGLED = "_ds"
-"""Mark that belongs to the neuron kind, wherever it stands in the key."""
+"""This mark belongs to the neuron kind, at any position in the key."""
 
 MARKS = ("conv", "conv4", "sresnet18", "bn", "res", "sl", "ds")
-"""Marks of a key, between underscores."""
+"""Marks that a key may contain, separated by underscores."""
 
 _ABLATION_NAMES = {
     "UltraLIF": "ultratlif",
@@ -32,14 +32,14 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReleasedName:
-    """What a file's name says.
+    """The settings that a file name states.
 
     Attributes:
         neuron: the authors' key of the neuron kind.
         timesteps: T.
         layers: hidden layers of a fully connected network.
-        marks: those of `MARKS` that it holds.
-        unknown: marks that are none of them.
+        marks: the marks in the name that are in `MARKS`.
+        unknown: the other marks in the name.
     """
 
     neuron: str
@@ -58,10 +58,10 @@ class ReleasedName:
         }
 
     def contradictions(self, found: Shapes, batch_norm: bool) -> list[str]:
-        """What the name says otherwise than the file's own keys and shapes.
+        """Where the name contradicts the keys and shapes in the file.
 
         Args:
-            found: in the file.
+            found: what the keys and shapes determine.
             batch_norm: whether the file has batch norm.
         """
         convolutions, residual = len(found.channels) - 1, found.residual
@@ -77,7 +77,7 @@ class ReleasedName:
 
 
 def released_name(stem: str) -> ReleasedName | None:
-    """What the name of a released checkpoint says; None for other names."""
+    """Parse the name of a released checkpoint; None for other names."""
     match = _NAME.match(stem)
     if match is None:
         return None
@@ -93,7 +93,7 @@ def released_name(stem: str) -> ReleasedName | None:
 
 
 def ablation_hints(stem: str) -> dict[str, str | int | bool]:
-    """Settings that the name of the ablation script's files says: `UltraPLIF_…_T10`."""
+    """Settings in the file names of the ablation script, such as `UltraPLIF_…_T10`."""
     name, _, rest = stem.partition("_")
     steps = re.search(r"_T(\d{1,6})$", rest)
     hints: dict[str, str | int | bool] = {"timesteps": int(steps.group(1))} if steps else {}

@@ -1,4 +1,4 @@
-"""SoftNetwork -> Network: the limit ε → 0, layer by layer, with nothing folded yet."""
+"""Convert a SoftNetwork to a Network: take the limit ε → 0 in each layer, without folding."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,11 +32,11 @@ READOUT = "readout"
 
 
 def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = None) -> Network:
-    """The hard network that a soft one becomes at ε = 0, soft membranes keeping their ε.
+    """The hard network that a soft network becomes at ε = 0; soft membranes keep their ε.
 
     Args:
-        network: soft network; its temperatures are ignored, but for those of soft membranes.
-        encoder: says how integer inputs are read, and for how many timesteps.
+        network: soft network. Only the temperatures of soft membranes are used.
+        encoder: determines how integer inputs are read, and the number of timesteps.
         input_maximum: largest integer input; by default 1 for rate coding, else 255.
 
     Returns:
@@ -62,7 +62,7 @@ def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = N
         size = linears[0].map.target_size
         model: FloatNeuron = Integrator()
         if stage.neuron is not None:
-            # Rings over channels: the channels of a position lie one map apart.
+            # On a ring over channels, the channels of one position are one map size apart.
             stride = int(np.prod(shapes[target][1:])) if stage.channelwise else 1
             steps = 1 if stage.stateless else encoder.timesteps
             model = _model(target, stage.neuron, size, stride, steps)
@@ -94,9 +94,9 @@ def harden(network: SoftNetwork, encoder: Encoder, input_maximum: int | None = N
 
 
 def folds_bias(stage: Stage, timesteps: int) -> bool:
-    """Whether the bias of this population's current folds into its thresholds exactly.
+    """Whether the bias of this population's current can be folded exactly into its thresholds.
 
-    Graded spikes fold it in one timestep, where they need no membrane.
+    With graded spikes this holds for a single timestep, where no membrane is needed.
     """
     neuron = stage.neuron
     if neuron is None:
@@ -109,7 +109,7 @@ def folds_bias(stage: Stage, timesteps: int) -> bool:
 
 
 def shares_scale(stage: Stage, timesteps: int) -> bool:
-    """Whether one scale must serve all neurons: they compare membranes, or share a table."""
+    """Whether all neurons need one scale, because they compare membranes or share a table."""
     neuron = stage.neuron
     if neuron is None:
         return False
@@ -128,19 +128,19 @@ def _model(name: str, neuron: SoftNeuron, size: int, stride: int, timesteps: int
 
 
 def _threshold(whole: LIF | AdaLIF) -> FloatNeuron:
-    """A leaky membrane is τ·0 + I = I: it fires iff I ≥ θ."""
+    """The membrane potential is τ·0 + I = I, so the neuron fires exactly if I ≥ θ."""
     return Threshold(whole.threshold, inclusive=True)
 
 
 def _max_plus_threshold(whole: TropicalLIF) -> FloatNeuron:
-    """The membrane is max(0 + log τ, I): it fires iff I ≥ θ, and always where log τ ≥ θ."""
+    """The membrane is max(log τ, I): the neuron fires if I ≥ θ, and always if log τ ≥ θ."""
     if np.all(-whole.decay >= whole.threshold):
         return whole  # fires at every timestep, and is reset at every timestep
     return Threshold(whole.threshold, inclusive=True)
 
 
 def _ring_of_currents(whole: UltraDLIF) -> FloatNeuron:
-    """A ring goes on comparing neighbours."""
+    """Even without memory, neurons on a ring compare their membranes with their neighbours'."""
     return replace(whole, tau=per_neuron(0.0, len(whole.tau), "tau"))
 
 
@@ -151,11 +151,11 @@ _STATELESS: dict[type[FloatNeuron], Callable[..., FloatNeuron]] = {
     UltraDLIF: _ring_of_currents,
     MultiThreshold: lambda whole: whole,
 }
-"""By model that a convolutional network may have: the same from v = 0 at every timestep."""
+"""For each neuron model: its equivalent if v starts at 0 in every timestep (stateless)."""
 
 
 def _shared_out(linear: AnyMap, levels: int) -> AnyMap:
-    """A map of what a population sends in levels, each of which is 1/levels of a soft spike."""
+    """The map for graded spikes, which count levels; one level is 1/levels of a soft spike."""
     if levels == 1:
         return linear
     share = Diagonal(np.full(linear.target_size, 1 / levels))
@@ -173,7 +173,7 @@ def _input_shape(network: SoftNetwork) -> Shape:
 
 
 def _linear_map(branch: Branch, shape: Shape) -> tuple[AnyMap, np.ndarray, Shape]:
-    """Linear map of a branch that reads `shape`, what it adds [neuron], and the shape it gives."""
+    """Linear map of a branch with input `shape`, its constant [neuron], and its output shape."""
     parts: list[AnyMap] = []
     shift = np.zeros(1)
     if branch.before is not None:
@@ -198,7 +198,7 @@ def _linear_map(branch: Branch, shape: Shape) -> tuple[AnyMap, np.ndarray, Shape
         gain, offset = _batch_norm(norm)
         shift = gain * shift + offset
         parts.append(Diagonal(np.repeat(gain, positions)))
-    if branch.after is not None:  # the mean of a constant is the constant
+    if branch.after is not None:  # pooling takes a mean, which leaves the constant unchanged
         pool = _pooling(branch.after, shape)
         parts.append(pool)
         shape = pool.output_shape

@@ -13,16 +13,16 @@ from ultralif_deploy.soft.hardening import folds_bias, shares_scale
 from ultralif_deploy.soft.network import SoftNetwork, added, fire, first_signals, stage_current
 
 MOMENT_ROWS = 20_000
-"""Rows of a convolution's inputs from which second moments are estimated."""
+"""Number of input rows of a convolution that are used to estimate second moments."""
 
 
 class LoopQuantizer:
     """Rounds each layer's weights to the grid that `quantize` will choose.
 
     The batch norm's gain is folded in before rounding and taken out after it, because the scale
-    is chosen for the folded weights. The derivative passes straight through the rounding. Layers
-    that change before they are rounded, because pooling folds into them or several maps share
-    their scale, keep their weights as they are.
+    is chosen for the folded weights. The rounding has a straight-through gradient. Some layers
+    change before they are rounded, because pooling is folded into them or several maps share
+    their scale. The weights of these layers are not rounded here.
 
     Args:
         weights: their format.
@@ -37,7 +37,7 @@ class LoopQuantizer:
 
     @torch.no_grad()
     def refresh(self, network: SoftNetwork) -> None:
-        """Choose the scales anew, layer by layer, on the spikes of the quantized hard network."""
+        """Choose new scales, layer by layer, from the spikes of the quantized hard network."""
         network.eval()
         self._scales.clear()
         self._bias_units.clear()
@@ -82,7 +82,7 @@ class LoopQuantizer:
 
     @torch.no_grad()
     def snap(self, network: SoftNetwork) -> None:
-        """Replace the weights by the rounded ones, so that `quantize` finds their grid again."""
+        """Replace the weights by the rounded ones, so that `quantize` finds the same grid."""
         self.refresh(network)
         for linear, norm, _ in network.layers():
             weight, bias = self(linear, norm)
@@ -92,7 +92,7 @@ class LoopQuantizer:
 
 
 def _inputs(linear: nn.Linear | nn.Conv2d, signal: Tensor) -> np.ndarray:
-    """What a row of weights is multiplied with, float64 [n, weight], at most `MOMENT_ROWS`."""
+    """Inputs that a row of weights multiplies, float64 [n, weight], at most `MOMENT_ROWS`."""
     if isinstance(linear, nn.Conv2d):
         assert not isinstance(linear.padding, str)
         patches = nn.functional.unfold(

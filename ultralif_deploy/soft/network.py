@@ -36,9 +36,10 @@ class SoftTrace:
     spikes: dict[str, Tensor]
 
     def output_rate(self, skip: bool) -> Tensor:
-        """Mean output s̄ of the layers, as the authors count it: above 1 is possible with `skip`.
+        """Mean output s̄ of the layers, as the authors count it; with `skip` it can exceed 1.
 
-        With residual connections a layer's output is its spikes and the output before it.
+        With residual connections, a layer's output is the sum of its spikes and the output of the
+        previous layer.
         """
         means = torch.stack([s.mean() for s in self.spikes.values()])
         return (means.cumsum(0) if skip else means).mean()
@@ -96,7 +97,7 @@ class SoftNetwork(nn.Module):
         Args:
             inputs: [time, batch, input], real values.
             factor: multiplies every neuron's temperature; 0 is the hard network.
-            straight_through: hard values, soft derivatives.
+            straight_through: hard values with the gradient of the soft neurons.
             effective: weight and bias to use in place of each linear layer's own.
         """
         time, batch = inputs.shape[:2]
@@ -121,7 +122,7 @@ class SoftNetwork(nn.Module):
 
 
 def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
-    """The input's signal [row, ...] by name, images where the network takes images."""
+    """The input signal [row, ...] by name, reshaped to images if the network takes images."""
     a, rows = network.architecture, inputs.flatten(0, 1)
     return {INPUT: rows.view(-1, a.channels[0], a.side, a.side) if a.channels else rows}
 
@@ -132,8 +133,8 @@ def stage_current(
     """Current [row, ...] of a stage; rows are timesteps and samples.
 
     Args:
-        stage: whose branches count.
-        signals: [row, ...] by the name of the source.
+        stage: its branches are added up.
+        signals: [row, ...] for each source name.
         effective: weight and bias to use in place of each linear layer's own.
     """
     currents = [
@@ -146,10 +147,10 @@ def stage_current(
 def fire(
     stage: Stage, current: Tensor, time: int, factor: float, straight_through: bool = False
 ) -> Tensor:
-    """Spikes [row, ...] of a current of that shape.
+    """Spikes [row, ...] for a current of the same shape.
 
     Args:
-        stage: with a neuron model.
+        stage: it must have a neuron model.
         current: [row, ...]; all samples of the first timestep come first.
         time: number of timesteps.
         factor: multiplies every neuron's temperature; 0 is the hard network.
@@ -158,7 +159,7 @@ def fire(
     assert stage.neuron is not None
     ordered = current.movedim(1, -1) if stage.channelwise else current
     neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()
-    # Without state every timestep is a sample of its own.
+    # Without state, every timestep can be treated as a separate sample.
     flat = ordered.reshape(1 if stage.stateless else time, -1, neurons)
     spikes: Tensor = stage.neuron(flat, factor, straight_through)
     spikes = spikes.reshape(ordered.shape)
@@ -166,7 +167,7 @@ def fire(
 
 
 def added(signals: list[Tensor]) -> Tensor:
-    """Sum of signals of one shape."""
+    """Sum of signals that have the same shape."""
     total = signals[0]
     for signal in signals[1:]:
         total = total + signal

@@ -1,4 +1,4 @@
-"""Soft neurons by the authors' keys, and their thresholds where nothing states them."""
+"""Soft neuron classes by the authors' keys, and their default thresholds."""
 
 from ultralif_deploy.soft.baseline_neurons import (
     LIF,
@@ -49,7 +49,7 @@ ABLATION: dict[str, type[SoftNeuron]] = {
 
 
 def default_theta(kind: str, ablation: bool) -> float:
-    """θ where nothing states it: 1 in the ablation script, 0 for Ultra and SigmaLIF, else 0.5."""
+    """Default θ: 1 in the ablation script, 0 for Ultra kinds and SigmaLIF, otherwise 0.5."""
     if ablation:
         return 1.0
     return 0.0 if kind.startswith("ultra") or kind == "sigmalif" else 0.5

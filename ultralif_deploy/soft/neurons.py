@@ -5,8 +5,8 @@ Max-Plus Algebra", arXiv 2602.11206, and the authors' released code.
 
 Every neuron maps a current [time, batch, neuron] to spikes of the same shape. The membrane
 potential v starts at 0 for every sample. `factor` multiplies the neuron's temperature (its
-learned ε, or 1/β where the spike is σ(β(v − θ))): 1 is the trained neuron, smaller is harder,
-and 0 is the hard limit, spikes in {0, 1}. Parameter names are those of the released checkpoints.
+learned ε, or 1/β where the spike is σ(β(v − θ))): 1 is the trained neuron, a smaller factor makes
+it harder, and 0 is the hard limit. Parameter names are those of the released checkpoints.
 """
 
 import math
@@ -26,21 +26,21 @@ Scalar = Tensor | float
 """A parameter: one value for the population or one per neuron."""
 
 Spread = Callable[[Scalar, str], np.ndarray]
-"""A parameter and its name -> float64 [neuron]."""
+"""Maps a parameter and its name to one value per neuron, float64 [neuron]."""
 
 EPSILON_MIN, EPSILON_MAX = 0.1, 20.0
-"""The released code's clamp of exp(_log_eps)."""
+"""The released code clamps exp(_log_eps) to this range."""
 
 
 MAX_LOG_TAU = math.log(0.99)
-"""Where annealing stops a learned log τ."""
+"""Annealing limits a learned log τ to this value."""
 
 
 class SoftNeuron(nn.Module):
-    """One population; subclasses give `step`.
+    """One population of neurons; subclasses implement `step`.
 
     Args:
-        theta: firing threshold θ; a hard spike is v ≥ θ.
+        theta: firing threshold θ; a hard neuron spikes if v ≥ θ.
         tau: decay per timestep, where it is not learned.
     """
 
@@ -48,20 +48,20 @@ class SoftNeuron(nn.Module):
     """The learned parameters, as a checkpoint names them."""
 
     SOFT_MAXIMUM: ClassVar[bool] = False
-    """Whether its membrane is a soft maximum of its own past, which may stay soft."""
+    """Whether its membrane takes a soft maximum with its own past, which may stay soft."""
 
     RING: ClassVar[bool] = False
     """Whether its neurons compare their membranes with their neighbours'."""
 
     GRADED: ClassVar[bool] = True
-    """Whether its spike grows with the membrane alone, so that levels of it are thresholds."""
+    """Whether its spike depends only on the membrane potential, so each level is a threshold."""
 
     levels = 1
-    """Steps that a hard spike has: 1 is a step function, L sends σ rounded to multiples of 1/L."""
+    """Levels of a hard spike: 1 is a step function; L rounds σ to multiples of 1/L."""
 
     soft_membrane = False
-    """The annealing factor spares the membrane's ε, so that in the hard limit only the spikes are
-    hard; the membrane then keeps memory. Neurons with a soft maximum alone have one."""
+    """Whether the membrane keeps its ε, so that in the hard limit only the spikes become hard. The
+    membrane then keeps its memory. Only neurons with a soft maximum can have a soft membrane."""
 
     def __init__(self, theta: float, tau: float) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class SoftNeuron(nn.Module):
 
         Args:
             current: [batch, neuron].
-            state: before this timestep, as `initial_state` or the last `step` gave it.
+            state: before this timestep, from `initial_state` or the previous `step`.
             factor: multiplies the temperature; 0 is the hard neuron.
         """
         raise NotImplementedError
@@ -87,40 +87,40 @@ class SoftNeuron(nn.Module):
         raise NotImplementedError
 
     def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
-        """The model that it becomes at ε = 0; a soft membrane and graded spikes keep their ε.
+        """The neuron model at ε = 0; a soft membrane and graded spikes keep their ε.
 
         Args:
-            spread: gives a parameter as float64 [neuron], for a value and its name.
-            stride: from a neuron to its neighbours on a ring.
-            timesteps: from one initial state to the next.
+            spread: maps a parameter and its name to float64 [neuron].
+            stride: index distance between neighbours on a ring.
+            timesteps: number of timesteps until the state is reset.
         """
         raise NotImplementedError
 
     def potential_at(self, share: float) -> Scalar:
-        """Membrane potential at which the soft spike is a share of a whole one, in (0, 1)."""
+        """Membrane potential at which the soft spike has the value `share`, in (0, 1)."""
         return self.theta + self.spike_temperature() * logit(share)
 
     def spike_temperature(self) -> Scalar:
-        """ε of the spike, where it differs from the membrane's."""
+        """ε of the spike, which can differ from the ε of the membrane."""
         return self.temperature()
 
     def level_potentials(self, spread: Spread) -> np.ndarray:
-        """Membrane potentials float64 [level, neuron] from which a spike has 1, 2, … levels.
+        """Membrane potentials float64 [level, neuron] at which a spike reaches 1, 2, … levels.
 
-        A spike rounds to k levels of L from the share (k − 1/2)/L on.
+        With L levels, a soft spike of at least (k − 1/2)/L is rounded to k or more levels.
         """
         shares = [(k - 0.5) / self.levels for k in range(1, self.levels + 1)]
         return np.stack([spread(self.potential_at(s), "threshold of a level") for s in shares])
 
     def fix_epsilon(self, epsilon: Tensor) -> None:
-        """Replace the learned ε by a constant; kinds that learn none have nothing to replace."""
+        """Replace the learned ε by a constant; does nothing for kinds that learn no ε."""
 
     def grows(self) -> bool:
-        """Whether a learned τ lets the membrane grow without input."""
+        """Whether the membrane potential grows without input, because of a learned τ."""
         return False
 
     def stop_growth(self) -> bool:
-        """Limit a learned τ to 0.99; True where it changed."""
+        """Limit a learned τ to 0.99; return whether it changed."""
         return False
 
     def has_no_memory(self) -> bool:
@@ -137,9 +137,9 @@ class SoftNeuron(nn.Module):
 
         Args:
             current: [time, batch, neuron].
-            factor: multiplies the temperature; 0 is the hard neuron. It does not count with
+            factor: multiplies the temperature; 0 is the hard neuron. It is ignored with
                 `straight_through`.
-            straight_through: hard values, soft derivatives.
+            straight_through: hard values with the gradient of the soft neuron.
         """
         state = self.initial_state(current[0])
         spikes = []
@@ -159,7 +159,7 @@ class SoftNeuron(nn.Module):
     def _spike(self, drive: Tensor, temperature: Scalar, factor: float) -> Tensor:
         """σ(drive/(factor·temperature)); at factor 0 the step function, 1 where drive ≥ 0.
 
-        With several levels factor 0 is σ(drive/temperature) in whole steps.
+        With several levels, factor 0 gives σ(drive/temperature) rounded to whole levels.
         """
         if factor != 0.0:
             return torch.sigmoid(drive / (factor * temperature))
@@ -182,7 +182,7 @@ class LearnedEpsilon(SoftNeuron):
         self._log_eps = nn.Parameter(torch.zeros(()))
 
     def fix_epsilon(self, epsilon: Tensor) -> None:
-        """Replace the learned ε by a constant, kept as the ablation script keeps it."""
+        """Replace the learned ε by a constant, stored as in the ablation script."""
         del self._log_eps
         self.register_buffer("_fixed_eps", epsilon)
 
@@ -235,7 +235,7 @@ class UltraLIF(LearnedEpsilon):
     ) -> Tensor:
         if not straight_through or not self.has_no_memory():
             return super().forward(current, factor, straight_through)
-        # A threshold unit: a derivative through a membrane that never matters would mislead.
+        # The membrane has no effect here, so a gradient through it would be misleading.
         soft = self.spike(current, 1.0)
         return soft + (self.spike(current, 0.0) - soft).detach()
 
@@ -257,9 +257,9 @@ class UltraPLIF(UltraLIF):
 
     @torch.no_grad()
     def stop_growth(self) -> bool:
-        """Limit τ to 0.99, as the released code's `tau` property does; True where it changed.
+        """Limit τ to 0.99, as the `tau` property of the released code; return whether it changed.
 
-        With log τ > 0 and θ = 0 the hard limit fires at every timestep whatever the input.
+        With log τ > 0 and θ = 0, the hard neuron fires at every timestep, for any input.
         """
         growing = bool((self._log_tau > MAX_LOG_TAU).any())
         self._log_tau.clamp_(max=MAX_LOG_TAU)
@@ -274,7 +274,7 @@ class AblationUltraPLIF(UltraPLIF):
 
 
 class _DisentangledSpike(UltraLIF):
-    """s = σ(β·(v − θ)) with β = exp(_log_spike_scale) apart from the membrane's ε."""
+    """s = σ(β·(v − θ)) with β = exp(_log_spike_scale), independent of the membrane's ε."""
 
     def __init__(self, theta: float, tau: float) -> None:
         super().__init__(theta, tau)
@@ -390,10 +390,10 @@ def _soft_max_ring(v: Tensor, middle: Tensor, factor: float, temperature: Scalar
 
 
 def currents_to(potentials: np.ndarray, decay: np.ndarray, epsilon: float) -> np.ndarray:
-    """Currents from which a soft maximum with the initial membrane 0 reaches potentials.
+    """Smallest currents with which a membrane that starts at 0 reaches the given potentials.
 
-    LSE_ε(−d, I) ≥ v exactly where I ≥ ε·log(e^(v/ε) − e^(−d/ε)), for v above −d; below, every
-    current reaches it.
+    For v > −d, LSE_ε(−d, I) ≥ v holds exactly if I ≥ ε·log(e^(v/ε) − e^(−d/ε)). For v ≤ −d, every
+    current reaches v.
 
     Args:
         potentials: v, float64 [level, neuron].
@@ -407,5 +407,5 @@ def currents_to(potentials: np.ndarray, decay: np.ndarray, epsilon: float) -> np
 
 
 def logit(p: float) -> float:
-    """The raw value whose sigmoid is p."""
+    """The value whose sigmoid is p."""
     return math.log(p / (1 - p))

@@ -1,4 +1,4 @@
-"""What the keys and shapes of a state dict say about the architecture it belongs to."""
+"""Determine the architecture from the keys and shapes of a state dict."""
 
 import math
 import re
@@ -17,12 +17,12 @@ DEFAULT_SIDE = 32
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """What the file settles of an `Architecture`.
+    """The part of an `Architecture` that the file determines.
 
     Attributes:
-        widths: neurons per layer, input first; inputs and classes where it convolves.
-        channels: of every convolution's output, input first; empty where it is fully connected.
-        side: of the smallest images that fit a ConvSNN; 0 where images of any side do.
+        widths: neurons per layer, input first; for convolutional networks, inputs and classes.
+        channels: of every convolution's output, input first; empty if fully connected.
+        side: of the smallest images that fit a ConvSNN; 0 if images of any size fit.
         residual: whether it has residual blocks.
     """
 
@@ -42,10 +42,10 @@ class Shapes:
 
 
 def shapes(path: Path, state: Mapping[str, Tensor]) -> Shapes:
-    """What the keys and shapes of a state dict say.
+    """Determine widths, channels and image side from a state dict.
 
     Raises:
-        UltralifError: keys or shapes that make no known network.
+        UltralifError: the keys or shapes do not match a known network.
     """
     if "stem_conv.weight" in state:
         return _residual(path, state)
@@ -55,16 +55,16 @@ def shapes(path: Path, state: Mapping[str, Tensor]) -> Shapes:
 
 
 def choose_side(path: Path, found: Shapes, option: int | None, seen: int | None) -> tuple[int, str]:
-    """Height and width of the images, and where that is from.
+    """Height and width of the images (one number), and its origin.
 
     Args:
         path: of the file, for errors.
-        found: of a file that convolves.
-        option: as given.
-        seen: of the data.
+        found: of a file with a convolutional network.
+        option: the side that the user gave.
+        seen: the side of the images in the data.
 
     Raises:
-        UltralifError: a side that the file's shapes exclude.
+        UltralifError: the side does not fit the shapes in the file.
     """
     smallest = found.side
     given = option if option is not None else seen
@@ -124,7 +124,7 @@ def _residual(path: Path, state: Mapping[str, Tensor]) -> Shapes:
 
 
 def _count(path: Path, state: Mapping[str, Tensor], pattern: str, first: int = 1) -> int:
-    """Layers numbered without a gap from `first`."""
+    """Number of layers; they are numbered from `first` without a gap."""
     numbers = sorted(int(m[1]) for m in map(re.compile(pattern).match, state) if m)
     if not numbers or numbers != list(range(first, first + len(numbers))):
         raise UltralifError(
@@ -145,7 +145,7 @@ def _kernel(path: Path, state: Mapping[str, Tensor], key: str, size: int) -> tup
 
 
 def _chain(path: Path, kernels: list[tuple[int, int]]) -> tuple[int, ...]:
-    """Channels from input to output of kernels (out, in) that follow each other."""
+    """Channels from input to output through consecutive kernels (out, in)."""
     for (before, _), (_, after) in pairwise(kernels):
         if before != after:
             raise UltralifError(

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SHUFFLE, TRAIN_SPIKES = 1, 2
-"""Streams of the seeded generators, apart from the test spikes' stream 0."""
+"""Streams of the seeded random generators; stream 0 is for the test spikes."""
 
 VALIDATION_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch does.
+    """Settings of one epoch.
 
     Attributes:
-        factor: of every temperature during the epoch.
-        straight_through: hard values, soft derivatives (then `factor` is 0).
+        factor: multiplies every temperature during the epoch.
+        straight_through: use the straight-through gradient (then `factor` is 0).
         learning_rate: of Adam.
     """
 
@@ -51,7 +51,7 @@ class EpochResult:
     Attributes:
         epoch: 1-based.
         loss: mean loss over the epoch.
-        epsilon: mean ε at which the epoch ran.
+        epsilon: mean ε during the epoch.
         soft_accuracy: at the learned ε.
         hard_accuracy: at ε = 0.
         spike_rate: mean hard spike rate.
@@ -118,19 +118,19 @@ def fit(
 
     Args:
         network: trained in place; left in evaluation mode.
-        train: samples; without labels the teacher's class probabilities take their place.
-        encoder: fresh Bernoulli spikes every epoch.
-        plan: one entry an epoch.
+        train: samples; without labels, the teacher's class probabilities are the targets.
+        encoder: draws new Bernoulli spikes every epoch.
+        plan: one entry per epoch.
         teacher: soft network to imitate on the same input spikes, where there are no labels.
         after_step: called after each step of the optimizer.
         watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
-        quantizer: weights as they will be quantized, refreshed every epoch.
+        quantizer: rounds the weights as they will be deployed; refreshed every epoch.
         resume: the training state that `on_epoch` was given after the last finished epoch.
         on_epoch: called after each epoch with its figures and the state to resume from; needs
             `watch`.
-        on_batch: called after each step with the share of the epoch done and the loss.
+        on_batch: called after each step with the finished share of the epoch and the loss.
 
     Raises:
         UltralifError: the loss is no longer finite.
@@ -210,12 +210,12 @@ def run_identity(
 
 
 def unfinished_run(path: Path, identity: str, network: SoftNetwork) -> dict[str, Any] | None:
-    """Training state of an interrupted run of this identity, its weights loaded into the network.
+    """Training state of an interrupted run; its weights are loaded into the network.
 
     Args:
         path: of the file that was written after the run's last finished epoch.
-        identity: by `run_identity`.
-        network: gets the weights; left as it is where None is returned.
+        identity: from `run_identity`; a file of another run is ignored.
+        network: receives the weights; it is not changed if None is returned.
     """
     if not path.exists():
         return None

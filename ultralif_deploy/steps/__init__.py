@@ -1,1 +1,1 @@
-"""Steps of the commands that take long or stand on several rooms."""
+"""Steps of the commands that take long or combine several packages."""

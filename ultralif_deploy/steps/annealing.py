@@ -1,4 +1,4 @@
-"""Annealing what is to be deployed, with progress."""
+"""Anneal the network to be deployed, and show progress."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def annealed_network(
     Args:
         source: with a soft network.
         options: how to fine-tune.
-        directory: for `annealed.pt` and what is needed to go on after a stop.
+        directory: for `annealed.pt` and the state from which a stopped run resumes.
         progress: shows every epoch.
 
     Returns:
@@ -44,14 +44,14 @@ def anneal_network(
     progress: Progress,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> tuple[SoftNetwork, str]:
-    """Anneal by what the data allow: labels, samples without labels, or nothing.
+    """Anneal with what is available: labelled samples, samples without labels, or no data.
 
     Args:
         source: with a soft network.
         options: how to fine-tune.
-        directory: for what is needed to go on after a stop; None keeps nothing.
+        directory: for the state from which a stopped run resumes; None stores nothing.
         progress: shows every epoch.
-        on_epoch: gets the figures of every epoch run now.
+        on_epoch: called with the figures of every epoch of this call.
 
     Returns:
         The annealed network, and how, in words (`none` without data).
@@ -88,7 +88,7 @@ def anneal_network(
 
 
 def training_settings(source: Deployable) -> dict[str, str | int | float]:
-    """What a checkpoint of ours stores beside the released format."""
+    """Settings that our checkpoints store in addition to the released format."""
     architecture = source.require_soft().architecture
     soft, bits = architecture.membrane == "soft", architecture.spike_bits
     return (

@@ -1,4 +1,4 @@
-"""Epochs of a long run on the progress bar, and what a stop in the middle says."""
+"""Progress bar for the epochs of a long run, and the message when the user stops it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from ultralif_deploy.soft.training import EpochResult
 
 
 class EpochBar:
-    """What a run's epochs and batches do to the bar.
+    """Updates the progress bar after epochs and batches.
 
     Args:
-        update: of the bar.
-        epochs: of the run.
+        update: function that updates the bar.
+        epochs: number of epochs of the run.
         done: epochs that an earlier run finished.
     """
 
@@ -21,13 +21,13 @@ class EpochBar:
         self._update, self._epochs, self._done, self._text = update, epochs, done, ""
 
     def epoch(self, result: EpochResult) -> None:
-        """After an epoch."""
+        """Update the bar after an epoch."""
         self._done = result.epoch
         self._text = describe_epoch(result, self._epochs)
         self._update(self._done / self._epochs, self._text)
 
     def batch(self, share: float, loss: float) -> None:
-        """After a share of an epoch."""
+        """Update the bar after a share of an epoch."""
         del loss
         self._update((self._done + share) / self._epochs, self._text)
 
@@ -36,13 +36,13 @@ class EpochBar:
 def epoch_bar(
     title: str, progress: Progress, epochs: int, state: Path | None, done: int = 0
 ) -> Iterator[EpochBar]:
-    """A bar for a run; a stop in the middle says where its finished epochs are kept.
+    """Progress bar for a run; if the user stops it, the message names the file of its epochs.
 
     Args:
         title: of the bar.
         progress: shows it.
-        epochs: of the run.
-        state: file in which finished epochs are kept; None where they are not.
+        epochs: number of epochs of the run.
+        state: file in which finished epochs are kept; None if they are not kept.
         done: epochs that an earlier run finished.
     """
     with progress.stage(title) as update:
@@ -57,7 +57,7 @@ def epoch_bar(
 
 
 def describe_epoch(result: EpochResult, epochs: int) -> str:
-    """One line of figures."""
+    """One line with the figures of an epoch."""
     return (
         f"epoch {result.epoch}/{epochs}  loss {result.loss:.3f}  ε {result.epsilon:.3f}  "
         f"soft {100 * result.soft_accuracy:.1f} %  hard {100 * result.hard_accuracy:.1f} %  "

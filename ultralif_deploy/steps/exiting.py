@@ -1,4 +1,4 @@
-"""Running a program whose samples may stop before the last timestep, by a rule."""
+"""Run a program with early exit: a rule may stop a sample before the last timestep."""
 
 import math
 from collections.abc import Callable
@@ -28,18 +28,18 @@ from ultralif_deploy.verify.confidence import (
 from ultralif_deploy.verify.paired import paired_gap
 
 KEPT = 0.99
-"""Confidence unless given: accuracy on training samples falls by a percentage point at most."""
+"""Default confidence: accuracy on training samples falls by at most one percentage point."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a rule is made for.
+    """Program, data and options from which an exit rule is made.
 
     Attributes:
-        program: its read-out sums.
+        program: its read-out must sum its currents.
         dataset: a rule may look at the training samples.
         encoder: turns samples into inputs.
-        confidence: 1 − what accuracy on training samples may fall by; None is `KEPT`.
+        confidence: 1 − the allowed loss of accuracy on training samples; None is `KEPT`.
         progress: shows long work.
     """
 
@@ -82,21 +82,21 @@ RULES: dict[Rule, Callable[[Case], tuple[ExitTimes, Calibration | None]]] = {
     "exact": exact,
     "confidence": confident,
 }
-"""By the names that `--exit` takes."""
+"""Exit rules, by the names that `--exit` accepts."""
 
 
 def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tuple[Trace, Exits]:
-    """Run all test samples to the end, and count what they need up to their exits.
+    """Run all test samples to the end, and count what each needs until its exit.
 
     Args:
         on: name of a back end.
         rule: key of `RULES`.
         case: program and data.
-        devices: whose joules are stated.
+        devices: the energy in joules is given for each.
 
     Raises:
-        UltralifError: a rule that there is not, or that lacks what it needs.
-        Refused: a read-out that does more than add its currents up.
+        UltralifError: the rule is unknown, or data that it needs are missing.
+        Refused: the read-out does more than sum its currents.
     """
     if rule not in RULES:
         raise UltralifError(f"exit {rule!r}; expected one of {', '.join(RULES)}")
@@ -116,7 +116,7 @@ def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tu
 def _by_confidence(
     counter: ExitCounter, calibration: Calibration, kept: float, labels: np.ndarray | None
 ) -> ByConfidence:
-    """The threshold, and what it costs on the samples that it was not chosen on."""
+    """The threshold, and its effect on the samples that were not used to choose it."""
     finite = math.isfinite(calibration.threshold)
     loss = None
     if labels is not None:

@@ -1,4 +1,4 @@
-"""A stored program as files of other tools."""
+"""Export a stored program to the file formats of other tools."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +19,7 @@ def export_program(
         program: a program, as `quantize_checkpoint` writes it.
         targets: `nir` or keys of `EXPORTERS`; each is written once.
         output: directory for the exported files.
-        flavour: key of `exporters.nir.nodes.FLAVOURS`; holds for the target `nir` alone.
+        flavour: key of `exporters.nir.nodes.FLAVOURS`; used only for the target `nir`.
 
     Raises:
         UltralifError: unknown target or flavour.

@@ -1,4 +1,4 @@
-"""What a file holds, with what would be stored of it."""
+"""Describe the content of a file, and how its parameters would be stored in a program."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -27,13 +27,13 @@ Inspected = InspectedCheckpoint | InspectedNetwork | InspectedProgram
 
 
 def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> Inspected:
-    """What a checkpoint, a NIR file or a program holds, as plain values.
+    """The content of a checkpoint, a NIR file or a program, as plain values.
 
-    Networks come with what would be stored of every parameter with weights of so many bits.
+    For a network, this includes how each parameter would be stored with weights of `bits` bits.
 
     Args:
         path: of the file.
-        settings: data, encoding and what the file does not say.
+        settings: data, encoding and values that are missing in the file.
         bits: of the weights, 2 to 8 or `ternary`.
 
     Raises:
@@ -49,14 +49,14 @@ def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> Inspe
         described = describe_program(program)
         return {"file": Path(path).name, "program": described, "assumed": stored}
     source = open_source(path, settings)
-    # No type checker joins one of several TypedDicts with another; the tests hold it to its schema.
+    # Type checkers cannot merge a union of TypedDicts with another; tests check the schema.
     return cast(Inspected, {**source.description, **would_store(source, bits)})
 
 
 def would_store(source: Deployable, bits: int | str) -> WouldStore:
     """Settings, the table of parameters and all findings, as plain values.
 
-    A network that no program can hold has the reason among its findings, and no table.
+    If no program can hold the network, the findings give the reason, and there is no table.
     """
     findings = list(source.assumptions.findings)
     rows: tuple[Row, ...] = ()

@@ -18,11 +18,11 @@ class Counter(Protocol):
     """Counts runs block by block."""
 
     def add(self, inputs: np.ndarray, trace: Trace) -> None:
-        """Count a run of inputs uint8 [time, batch, input], whose trace has its spikes."""
+        """Count a run with inputs uint8 [time, batch, input]; its trace contains the spikes."""
 
 
 def timesteps_of(program: Program, encoder: Encoder) -> int:
-    """Timesteps that a program runs: no longer than its own T where an image is repeated."""
+    """Timesteps that a program runs: at most its own T if the encoder repeats an image."""
     if encoder.kind == "constant":
         return min(encoder.timesteps, program.timesteps)
     return encoder.timesteps
@@ -36,7 +36,7 @@ def run_on(
     progress: Progress,
     counter: Counter | None = None,
 ) -> Trace:
-    """Run all samples; a counter gets every block with its spikes, which are not kept.
+    """Run all samples; the counter receives the spikes of each block, which are then dropped.
 
     Args:
         on: name of a back end.
@@ -44,10 +44,10 @@ def run_on(
         test: the samples.
         encoder: turns the samples into inputs.
         progress: shows how many samples are done.
-        counter: counts events; None keeps no spikes while running.
+        counter: counts events; with None, no spikes are recorded.
     """
     steps = timesteps_of(program, encoder)
-    program.check_timesteps(steps)  # too many are refused before they are encoded
+    program.check_timesteps(steps)  # refuse too many timesteps before encoding
     executable = load_on(on, program)
     # The reference takes milliseconds a sample, so its progress is shown sample by sample.
     step = BLOCK if on != REFERENCE else 10

@@ -1,8 +1,9 @@
-"""Training a soft network from its first epoch, with progress; a run that was stopped goes on.
+"""Training a soft network from its first epoch, with progress; a stopped run can be resumed.
 
-Adam, cross-entropy, a learning rate that falls along a cosine and λ times the mean spike rate, as
-in the released code. There the weights of the best epoch on the test samples are kept; here those
-of the best epoch on held-out training samples are, so that the test samples decide nothing.
+As in the released code, Adam minimizes the cross-entropy plus λ times the mean spike rate, and the
+learning rate falls along a cosine. The released code keeps the epoch that is best on the test
+samples. Here the epoch that is best on held-out training samples is kept, so the test samples have
+no influence on training.
 """
 
 import sys
@@ -42,16 +43,16 @@ IDENTITY = "identity"
 def train_network(
     source: Untrained, options: TrainOptions, directory: Path, progress: Progress
 ) -> TrainingState:
-    """Train, and write `trained.pt`; nothing is done where this very run has written it.
+    """Train and write `trained.pt`; does nothing if the same run has already written it.
 
     Args:
         source: what to train.
-        options: how.
-        directory: for `trained.pt` and what is needed to go on after a stop.
+        options: how to train.
+        directory: for `trained.pt` and the state from which a stopped run resumes.
         progress: shows every epoch.
 
     Returns:
-        Whether all epochs ran now, those that were left, or none: a `state` of `Trained`.
+        Whether all epochs, the remaining epochs or none ran now: a `state` of `Trained`.
 
     Raises:
         UltralifError: too few samples, a loss that is not finite.
@@ -98,7 +99,7 @@ def train_network(
 
 
 def trained_content(path: Path, source: Untrained, state: TrainingState) -> Trained:
-    """What `train` tells of the file that it wrote, now or before.
+    """Result of `train` for the file that it wrote, now or in an earlier call.
 
     Args:
         path: of the file.
@@ -123,7 +124,7 @@ def trained_content(path: Path, source: Untrained, state: TrainingState) -> Trai
 
 
 class _Run:
-    """What a run keeps beside weights and optimizer: its trajectory and its best epoch."""
+    """State of a run besides weights and optimizer: its trajectory and its best epoch."""
 
     def __init__(
         self,
@@ -143,7 +144,7 @@ class _Run:
         return len(self.trajectory)
 
     def keep(self, figures: EpochResult, state: dict[str, Any]) -> None:
-        """Write what is needed to go on after this epoch."""
+        """Write the state from which the run can resume after this epoch."""
         epsilons = {
             stage.name: float(torch.as_tensor(stage.neuron.temperature()).detach().double().mean())
             for stage in self.network.stages()
@@ -163,7 +164,7 @@ class _Run:
 
 
 def _interned(value: Any) -> Any:
-    """The same with equal keys as one object, so that pickles of equal values are equal bytes."""
+    """Make equal keys the same object, so that equal values give identical pickle bytes."""
     if isinstance(value, list):
         return [_interned(one) for one in value]
     if isinstance(value, dict):
@@ -172,7 +173,7 @@ def _interned(value: Any) -> Any:
 
 
 def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
-    """What a checkpoint of ours stores of its inputs beside the released format."""
+    """Input settings that our checkpoints store in addition to the released format."""
     return {
         "encoding": encoder.kind,
         "timesteps": encoder.timesteps,
@@ -183,7 +184,7 @@ def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
 
 @torch.no_grad()
 def released_record(network: SoftNetwork, test: Split, encoder: Encoder) -> dict[str, float | None]:
-    """What the released code stores of the kept epoch, on the test samples.
+    """Figures on the test samples that the released code stores for the kept epoch.
 
     Args:
         network: in evaluation mode.
@@ -210,7 +211,7 @@ def _mean_tau(network: SoftNetwork) -> float:
     decays = []
     for stage in network.stages():
         if stage.neuron is not None:
-            neuron: Any = stage.neuron  # it has one of both
+            neuron: Any = stage.neuron  # it has either log_tau or tau
             logarithmic = hasattr(neuron, "log_tau")
             decay = torch.as_tensor(neuron.log_tau() if logarithmic else neuron.tau()).double()
             decays.append((decay.exp() if logarithmic else decay).mean())
@@ -218,7 +219,7 @@ def _mean_tau(network: SoftNetwork) -> float:
 
 
 def _identity_of(path: Path) -> str | None:
-    """Which run wrote a checkpoint; None where it was not `train`."""
+    """Identity of the run that wrote a checkpoint; None if it was not `train`."""
     settings = read_tensors(path).get(SETTINGS_KEY)
     found = settings.get(IDENTITY) if isinstance(settings, dict) else None
     return found if isinstance(found, str) else None

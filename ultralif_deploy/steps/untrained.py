@@ -1,4 +1,4 @@
-"""What is to be trained: a released architecture and its inputs, settled by options and data."""
+"""The network to be trained: choose architecture and inputs from options and data."""
 
 import math
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ ARCHITECTURES: dict[str, tuple[int, ...]] = {
 """Released architectures, with the channels of their stages."""
 
 BLOCKS = 2
-"""Blocks of each stage of SpikingResNet18."""
+"""Number of blocks in each stage of SpikingResNet18."""
 
 MOST_LAYERS = 100
 TIMESTEPS = 10
@@ -42,7 +42,7 @@ AFTERWARDS = (
     *("input_side", "membrane", "table", "state_bits", "coefficient_bits"),
     *("decay_bits", "strict"),
 )
-"""Settings of what follows training."""
+"""Settings of the steps after training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class TrainOptions:
     Attributes:
         architecture: a key of `ARCHITECTURES`; `snn` is fully connected.
         hidden: neurons per hidden layer of `snn`; None is one layer of 64.
-        channels: of the stages of the others; None is as released.
+        channels: of the stages of other architectures; None uses the released values.
         batch_norm: before each hidden neuron; spikingresnet18 always has it.
         epochs: passes over the training samples.
         learning_rate: of Adam at the start; falls to 0 along a cosine.
@@ -79,7 +79,7 @@ class TrainOptions:
             weight_format(self.bits)
 
     def _mistakes(self) -> Iterator[tuple[str, bool]]:
-        """What is refused, and whether it is so here."""
+        """Messages of possible mistakes, and whether each applies here."""
         known, dense = self.architecture in ARCHITECTURES, self.architecture == "snn"
         yield f"architecture {self.architecture!r}; expected {', '.join(ARCHITECTURES)}", not known
         yield (
@@ -126,7 +126,7 @@ class Untrained:
         architecture: of the network.
         train: samples with labels.
         test: samples, with labels or without.
-        encoder: of the inputs; its seed is that of the initial weights too.
+        encoder: of the inputs; its seed is also used for the initial weights.
         assumptions: every setting with its origin.
     """
 
@@ -138,7 +138,7 @@ class Untrained:
 
 
 def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
-    """Read the data and settle what is trained on them.
+    """Read the data and choose the network to train on them.
 
     Raises:
         UltralifError: no training labels, or settings that fit neither data nor architecture.
@@ -156,7 +156,7 @@ def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
     if timesteps is not None and not 1 <= timesteps <= MAX_TIMESTEPS:
         raise UltralifError(f"timesteps = {timesteps}; expected 1 to {MAX_TIMESTEPS}")
     if timesteps is None and _are_frames(dataset, inputs):
-        steps = choose("timesteps", None, {}, {}, TIMESTEPS, kind=int)  # the data tell
+        steps = choose("timesteps", None, {}, {}, TIMESTEPS, kind=int)  # the data determine T
     default = "rate" if options.architecture == "snn" else "constant"
     encoder, encoding = settle_encoder(
         settings, {}, dataset, inputs, steps, default, torch_axes=True
@@ -168,7 +168,7 @@ def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
 
 
 def _inputs(dataset: Dataset, settings: Settings) -> int:
-    """Values of one timestep: those of a frame of events, or of a picture."""
+    """Number of input values per timestep: of an event frame or of an image."""
     x = dataset.test.x
     whole = int(np.prod(x.shape[1:]))
     told = settings.encoding == "events"
@@ -179,7 +179,7 @@ def _inputs(dataset: Dataset, settings: Settings) -> int:
 
 
 def _look_like_frames(x: np.ndarray) -> bool:
-    """Whether samples have axes of time and polarity, or are no square picture but small counts."""
+    """Whether samples have time and polarity axes, or are small counts and no square image."""
     if x.ndim == 3:
         return x.shape[1] != x.shape[2] and whole_counts(x) and x.max() <= DARK_MAXIMUM
     return x.ndim == 5 or (x.ndim == 4 and x.shape[2] == 2)
@@ -191,7 +191,7 @@ def _are_frames(dataset: Dataset, inputs: int) -> bool:
 
 
 def _classes(dataset: Dataset, train: Split) -> int:
-    """Classes that the training labels number from 0."""
+    """Number of classes; the training labels count them from 0."""
     assert train.y is not None
     classes = int(train.y.max()) + 1
     if not 2 <= classes <= len(train.y):
@@ -238,7 +238,7 @@ def _architecture(
 
 
 def _check(architecture: Architecture, settings: Settings) -> set[str]:
-    """Refuse what the architecture does not have; names of the settings that its neurons learn."""
+    """Refuse settings that do not apply; return the names of those that the neurons learn."""
     a, hidden = architecture, architecture.widths[1:-1]
     parameters = set(a.neuron_class().parameter_names)
     learned = {"theta"} if "_thresh" in parameters else set()
@@ -261,7 +261,7 @@ def _check(architecture: Architecture, settings: Settings) -> set[str]:
 
 
 def _side(dataset: Dataset, inputs: int, options: TrainOptions) -> int:
-    """Height and width of the images or frames that convolutions take."""
+    """Height and width (one number) of the input images or frames of convolutions."""
     side = image_side(dataset)
     if side is None or inputs % side**2 or not side <= MAX_SIDE:
         raise UltralifError(
