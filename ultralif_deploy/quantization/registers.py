@@ -1,18 +1,19 @@
-"""What the registers of the integer models must hold, and the smallest scale that follows.
+"""The values that registers of the integer models must hold, and the smallest scale for them.
 
-A register holds whole units, so it holds real values of up to top · unit, and the unit follows from
-the scale S of a neuron's weights: S for TropicalLIF, S/2^f in a word of f fraction bits for LIF,
-CubaLIF, UltraDLIF and LogMaxLIF. Words have 24 bits and f = 6, as Loihi's, but where
-`needs_wide_word` says otherwise. A value beyond the register would be clipped, so S must be at
-least value · (units per current unit) / top. Where the weights alone would give a smaller scale,
-the weights are stored with fewer effective bits.
+A register holds whole numbers of units. The largest real value in it is therefore top · unit. The
+unit follows from the scale S of a neuron's weights. It is S for TropicalLIF. It is S/2^f for LIF,
+CubaLIF, UltraDLIF and LogMaxLIF, whose words have f fraction bits. Words have 24 bits and f = 6, as
+on Loihi. Only `needs_wide_word` allows wider ones. A value beyond the register would be clipped.
+So S must be at least value · (units per current unit) / top. If the weights alone would give a
+smaller scale, they are stored with fewer effective bits.
 
-What must be held: thresholds that a membrane can reach, resets, decays and temperatures that are
-membrane potentials, and the membrane itself as far as HEADROOM times these: down where inhibition
-pushes it, and up where a reset by subtraction or no reset lets it stay above the threshold.
+These values must fit: thresholds that a membrane can reach; resets; decays and temperatures that
+are membrane potentials; and the membrane itself, up to HEADROOM times the largest of these. The
+membrane goes below 0 where inhibition pushes it. It stays above the threshold where the reset
+subtracts, or where there is none.
 
-A current between `low` and `high` pushes a membrane that keeps τ of itself to at most
-max(high, 0) · (1 + τ + τ² + … + τ^(T − 1)) in T timesteps, and likewise down.
+Take a membrane that keeps the share τ in each timestep, and a current between `low` and `high`. In
+T timesteps it rises to at most max(high, 0) · (1 + τ + τ² + … + τ^(T − 1)); it falls likewise.
 """
 
 from collections.abc import Callable, Iterable
@@ -83,7 +84,7 @@ SMALL = 1 / 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Needs:
-    """What one population asks of its registers.
+    """The values of one population that its registers must hold.
 
     Attributes:
         reaches: whether a membrane can reach its threshold for some input, bool [neuron].
@@ -104,7 +105,7 @@ class Needs:
     resizes: bool = False
 
     def held_in(self, word: Word) -> "Needs":
-        """The same of another word, where the register may have another width."""
+        """The same needs with another word, if the register may have another width."""
         if not self.resizes:
             return self
         return replace(self, top=word.top, bias_top=word.bias_top)

@@ -47,16 +47,15 @@ def compare_reports(first: str | Path, second: str | Path) -> ComparedReports:
     Returns:
         `files` that were read.
 
-        `conditions` that differ, as pairs of words by name: what makes the samples (`SAMPLES`),
-        without which differences are not those of paired samples, and each `device` of a name
-        that both have, where its joules are not by the same constants or only one program was
-        placed on it.
+        `conditions` that differ, as pairs of words by name. These are the settings of the samples
+        (`SAMPLES`): only with equal samples are differences paired. A `device` that both reports
+        have is listed if its constants differ, or if only one program was placed on it.
 
-        Per group and quantity a row of `first`, `second`, `difference`, second minus first, and,
-        but for accuracies, `ratio`, second by first. None stands where a report has no figure,
-        and `missing` then says why; there is a difference only of two figures, a ratio only by a
-        first that is not 0. `ci95` are the ends of intervals. Accuracies are fractions, gaps
-        percentage points, energies joules per inference without idle power.
+        For each group and quantity a row: `first`, `second`, `difference` (second minus first)
+        and, except for accuracies, `ratio` (second divided by first). A figure that a report lacks
+        is None, and `missing` gives the reason. A difference needs both figures, and a ratio a
+        first figure that is not 0. `ci95` holds the ends of intervals. Accuracies are fractions,
+        gaps are percentage points, energies are joules per inference without idle power.
 
     Raises:
         UltralifError: a file is no report: missing, too large, not JSON, another version, a

@@ -199,7 +199,7 @@ def _stacked(call: Call, result: Tensor) -> Meaning:
 
 
 def is_sequence(things: list[Meaning | None]) -> bool:
-    """Whether these are one thing at all timesteps, as far as meanings tell."""
+    """Whether the meanings are those of one value at all timesteps, in order."""
     first, rest = things[0], things[1:]
     if isinstance(first, State):
         steps = [replace(first, timestep=t) for t in range(len(things))]
@@ -259,10 +259,10 @@ def _moved_axis(call: Call, given: Tensor, axis: int, result: Tensor) -> int | N
 
 
 def _of_later(call: Call, later: Later) -> Meaning:
-    """A function of something of a later timestep.
+    """A function of a value from a later timestep.
 
-    A sum with what the first timestep gave is one over time, or else a connexion back in time,
-    which `Recorded` lets nobody use.
+    Its sum with the value of the first timestep is a sum over time. Any other use would connect
+    timesteps, and `Recorded` refuses it.
     """
     if call.name in KEEPING:
         return later

@@ -1,4 +1,4 @@
-"""Running a module over timesteps, however its `forward` takes them, and its states alongside."""
+"""Run a module over timesteps, with its states, in the way that its `forward` expects."""
 
 import inspect
 from typing import Any, Protocol
