@@ -326,7 +326,7 @@ loss_options = _stack(
         type=FiniteRange(min=0, min_open=True),
         default=1e-3,
         show_default=True,
-        help="Of Adam, at the start.",
+        help="Learning rate of Adam at the start.",
     ),
     click.option(
         "--sparsity",
@@ -334,7 +334,7 @@ loss_options = _stack(
         default=0.0,
         show_default=True,
         metavar="LAMBDA",
-        help="Penalty on the mean spike rate.",
+        help="Weight of a penalty on the mean spike rate.",
     ),
 )
 anneal_options = _stack(
@@ -347,21 +347,7 @@ anneal_options = _stack(
         "hard spikes with a straight-through gradient. 0 trains nothing and re-estimates batch "
         "norm and thresholds, without labels.",
     ),
-    click.option(
-        "--learning-rate",
-        type=FiniteRange(min=0, min_open=True),
-        default=1e-3,
-        show_default=True,
-        help="Learning rate of Adam at the start.",
-    ),
-    click.option(
-        "--sparsity",
-        type=FiniteRange(min=0),
-        default=0.0,
-        show_default=True,
-        metavar="LAMBDA",
-        help="Weight of a penalty on the mean spike rate.",
-    ),
+    loss_options,
 )
 
 
