@@ -6,11 +6,9 @@ Shapes: T timesteps, B samples, N neurons, L levels.
 import numpy as np
 
 from ultralif_deploy.program import fixed
+from ultralif_deploy.simulators.fast.kernels import leak, soft_maximum
 from ultralif_deploy.simulators.native.compiled import jit
 
-leak = jit(fixed.leak)
-saturate = jit(fixed.saturate)
-FRACTION_BITS = fixed.FRACTION_BITS
 DECAY_BITS = fixed.DECAY_BITS
 
 
@@ -56,11 +54,7 @@ def log_max_lif(  # type: ignore[no-untyped-def]
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                kept = v[b, n] - decay[n]
-                entry = abs(kept - drive) >> shift
-                extra = table[entry] if entry < len(table) else 0
-                u = saturate(max(kept, drive) + extra)
+                u = soft_maximum(v[b, n], current[t, b, n], bias[n], decay[n], table, shift)
                 passed = 0
                 for k in range(len(limits)):
                     passed += u > limits[k, n]

@@ -271,6 +271,25 @@ def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  
 
 
 @jit
+def soft_maximum(v, current, bias, decay, table, shift):  # type: ignore[no-untyped-def]
+    """Membrane potential after one timestep of one neuron: a maximum and a correction from a table.
+
+    Args:
+        v: membrane potential before the timestep, in membrane units.
+        current: sum of all projections, in current units.
+        bias: in membrane units.
+        decay: what v loses in a timestep, in membrane units.
+        table: int64 [entry], what the soft maximum adds, in membrane units.
+        shift: an entry holds for 2^shift distances in a row, in membrane units.
+    """
+    drive = (np.int64(current) << FRACTION_BITS) + bias
+    kept = v - decay
+    entry = abs(kept - drive) >> shift
+    extra = table[entry] if entry < len(table) else 0
+    return saturate(max(kept, drive) + extra)
+
+
+@jit
 def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: ignore[no-untyped-def]
     """Soft maximum from a table; v int64 [B, N] is the state, changed in place.
 
@@ -288,11 +307,7 @@ def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: 
     for b in range(batch):
         for t in range(time):
             for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                kept = v[b, n] - decay[n]
-                entry = abs(kept - drive) >> shift
-                extra = table[entry] if entry < len(table) else 0
-                u = saturate(max(kept, drive) + extra)
+                u = soft_maximum(v[b, n], current[t, b, n], bias[n], decay[n], table, shift)
                 fired = u > limit[n]
                 spikes[t, b, n] = fired
                 v[b, n] = 0 if fired else u
