@@ -22,9 +22,9 @@ from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import Dense, Identity, Projection
 from ultralif_deploy.program.weight_format import weight_format
-from ultralif_deploy.quantization.grid import fit_scale, round_to_grid
+from ultralif_deploy.quantization.grid import fit_scale, fit_weights, round_to_grid
 from ultralif_deploy.quantization.integers import integer_threshold
-from ultralif_deploy.quantization.moments import Moment, second_moment
+from ultralif_deploy.quantization.moments import PRIOR_ROWS, Moment, second_moment
 from ultralif_deploy.quantization.quantize import quantize
 
 # Thresholds
@@ -75,7 +75,7 @@ def test_an_existing_grid_is_found_again(bits, shared):
         weight = scale * q
         seen = rng.integers(0, 2, (9, columns))
         moment = Moment(second_moment(seen)) if rng.integers(2) else None
-        fitted, again = fit_scale(weight, form, moment, shared=shared)
+        fitted, again = fit_weights(weight, form, moment, shared=shared)
         # q may come back coarser where it has a common factor; the weights may not change but by
         # rounding: 2^-53 of the largest for each of at most 2·columns operations.
         bound = 2 * columns * 2.0**-52 * np.abs(weight).max(initial=1e-300)
@@ -98,8 +98,8 @@ def test_fitted_scales_beat_the_largest_weight(shared):
         rng = np.random.default_rng(seed)
         weight = rng.normal(0, 1, (5, 30))
         moment = second_moment((rng.random((60, 30)) < 0.3) * 1.0)
-        scale, q = fit_scale(weight, form, Moment(moment), shared=shared)
-        assert_array_equal(q, round_to_grid(weight, scale, form))
+        scale, exact = fit_scale(weight, form, Moment(moment), shared=shared)
+        assert not exact.any()
         largest = np.abs(weight).max(axis=1)
         naive = (np.full(5, largest.max()) if shared else largest) / form.high
 
@@ -131,7 +131,7 @@ def test_the_current_decides_not_the_weights():
 
 @pytest.mark.parametrize("weight", [np.zeros((2, 3)), np.full((2, 3), 1e-310)])
 def test_weights_of_nothing_have_a_scale(weight):
-    scale, q = fit_scale(weight, weight_format(8))
+    scale, q = fit_weights(weight, weight_format(8))
     assert (scale > 0).all()
     assert not q.any()
 
@@ -139,7 +139,11 @@ def test_weights_of_nothing_have_a_scale(weight):
 def test_second_moment_of_wide_inputs_is_its_diagonal():
     x = np.random.default_rng(0).integers(0, 2, (3, 4100)).astype(float)
     assert_array_equal(second_moment(x), (x * x).mean(axis=0))
-    assert_array_equal(second_moment(x[:, :5]), x[:, :5].T @ x[:, :5] / 3)
+    full = second_moment(x[:, :5])
+    assert_array_equal(np.diagonal(full), (x[:, :5] ** 2).mean(axis=0))
+    coupled = x[:, :5].T @ x[:, :5] / (3 + PRIOR_ROWS)
+    np.fill_diagonal(coupled, np.diagonal(full))
+    assert_array_equal(full, coupled)
 
 
 # Whole networks

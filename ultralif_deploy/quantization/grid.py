@@ -5,6 +5,7 @@ import enum
 import numpy as np
 
 from ultralif_deploy.program.weight_format import WeightFormat
+from ultralif_deploy.quantization.adaptive_rounding import adapted
 from ultralif_deploy.quantization.moments import Moment
 
 CLIP_STEPS = 40
@@ -14,9 +15,6 @@ _EXACT = 1e-4
 
 LOIHI1_SUM = 32767
 """Largest current that Loihi 1 accumulates, by nengo-loihi's emulator: 21 bits after << 6."""
-
-MOST_STEPS = 64
-"""Weights of a row that are rounded the other way at most, so that errors cancel out."""
 
 PROBED = 16
 """Weights of a row that are looked at first."""
@@ -45,6 +43,45 @@ def round_to_grid(weight: np.ndarray, scale: np.ndarray, numbers: WeightFormat) 
     return np.clip(np.rint(weight / scale[:, None]), numbers.low, numbers.high).astype(np.int8)
 
 
+def fit_weights(
+    weight: np.ndarray,
+    numbers: WeightFormat,
+    moment: Moment | None = None,
+    *,
+    shared: bool = False,
+    least: np.ndarray | None = None,
+    multiples: Multiples = Multiples.SMALLEST,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integers for weights, with the least squared error of the current that they carry.
+
+    Minimizes E[((w − s·q)·X)²] = (w − s·q)ᵀ M (w − s·q) for each target neuron. `fit_scale` chooses
+    the scale s for integers that are rounded to the nearest. Then `adapted` rounds single weights
+    the other way, so that errors of inputs that are active together cancel out. Weights that
+    already lie on a grid keep it.
+
+    Args:
+        weight: float64 [target, source].
+        numbers: range of q.
+        moment: M = E[X Xᵀ]; None is the identity.
+        shared: one scale for all target neurons.
+        least: as in `fit_scale`.
+        multiples: as in `fit_scale`.
+
+    Returns:
+        scale: float64 [target], above 0.
+        q: int8 [target, source].
+    """
+    moment = moment or Moment()
+    scale, exact = fit_scale(
+        weight, numbers, moment, shared=shared, least=least, multiples=multiples
+    )
+    q = round_to_grid(weight, scale, numbers)
+    free = np.flatnonzero(~exact)
+    if moment.coupled and len(free):
+        q[free] = adapted(weight[free], scale[free], q[free], numbers, moment)
+    return scale, q
+
+
 def fit_scale(
     weight: np.ndarray,
     numbers: WeightFormat,
@@ -54,13 +91,12 @@ def fit_scale(
     least: np.ndarray | None = None,
     multiples: Multiples = Multiples.SMALLEST,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose scales by least squared error of the current, or of its sum over time.
+    """Choose scales for weights that are rounded to the nearest integer.
 
-    Minimises E[((w − s·q)·X)²] = (w − s·q)ᵀ M (w − s·q) per target neuron over a range of
-    clipping values. For each, s is refitted to its q by least squares. Where neurons add up their
-    currents over time, single weights are then rounded the other way as long as that lowers the
-    error. Weights that already lie on a grid keep it where `least` allows it, with the smallest
-    integers or with multiples of them. Multiples make the unit of the membrane smaller.
+    Tries a range of clipping values, refits s to the integers of each by least squares, and takes
+    the one with the least squared error of the current. Weights that already lie on a grid keep it
+    where `least` allows it, with the smallest integers or with multiples of them. Multiples make
+    the unit of the membrane smaller.
 
     Args:
         weight: float64 [target, source].
@@ -73,7 +109,7 @@ def fit_scale(
 
     Returns:
         scale: float64 [target], above 0.
-        q: int8 [target, source].
+        exact: bool [target], whether the row lies on its grid already.
     """
     moment = moment or Moment()
     largest = np.abs(weight).max(axis=1, initial=0.0)
@@ -97,11 +133,7 @@ def fit_scale(
     rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
     exact_scale, exact = _existing_grid(rows, tops, numbers, floor[: len(rows)], multiples)
     best_scale = np.where(exact, exact_scale, best_scale)
-    q = round_to_grid(weight, best_scale, numbers)
-    if moment.adds_up and not np.all(exact):
-        free = np.flatnonzero(~np.broadcast_to(exact, best_scale.shape))
-        q[free] = _cancelled(weight[free], best_scale[free], q[free], numbers, moment)
-    return best_scale, q
+    return best_scale, np.broadcast_to(exact, best_scale.shape)
 
 
 def _refit(
@@ -125,34 +157,6 @@ def _refit(
     rest = weight - fitted[:, None] * round_to_grid(weight, fitted, numbers)
     error = moment.inner(rest, rest)
     return fitted, np.full_like(error, error.sum()) if shared else error
-
-
-def _cancelled(
-    weight: np.ndarray, scale: np.ndarray, q: np.ndarray, numbers: WeightFormat, moment: Moment
-) -> np.ndarray:
-    """Lower the error of integers [row, weight] by moving them by one step, one at a time.
-
-    The step that lowers the error e M e of a row most comes first. A row is done when no single
-    step lowers its error further. A step of s in weight j changes it by s²·M_jj ± 2·s·(e M)_j.
-    """
-    q = q.astype(np.float64)
-    own = moment.diagonal(q.shape[1])
-    product = moment.times(weight - scale[:, None] * q)
-    rows = np.arange(len(q))
-    for _ in range(MOST_STEPS):
-        step = np.where(product > 0, 1.0, -1.0)
-        allowed = (q + step >= numbers.low) & (q + step <= numbers.high)
-        gain = scale[:, None] ** 2 * own - 2 * scale[:, None] * np.abs(product)
-        gain = np.where(allowed, gain, np.inf)
-        best = gain.argmin(axis=1)
-        better = gain[rows, best] < 0
-        if not better.any():
-            break
-        here, chosen = rows[better], best[better]
-        moved = step[here, chosen]
-        q[here, chosen] += moved
-        product[here] -= (scale[here] * moved)[:, None] * moment.columns(chosen)
-    return q.astype(np.int8)
 
 
 def _existing_grid(

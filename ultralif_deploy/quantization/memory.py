@@ -85,7 +85,7 @@ def assumed_moment(neuron: FloatNeuron, timesteps: int, weights: int) -> Moment:
     response = _response(kept, min(timesteps, LONGEST_RESPONSE))
     varying = PRIOR_RATE * (1 - PRIOR_RATE) * np.sum(response**2)
     mean = PRIOR_RATE * np.sum(response) / np.sqrt(varying)
-    return Moment(None, np.full(weights, mean), adds_up=True)
+    return Moment(None, np.full(weights, mean))
 
 
 def _response(kept: tuple[float, ...], timesteps: int) -> np.ndarray:
@@ -128,12 +128,10 @@ def measured_moment(
             return None
         columns.append(seen)
     x = np.hstack(columns)
-    if not kept:
-        return Moment(second_moment(x))
     if x.shape[1] <= FULL_MOMENT_INPUTS:
-        return Moment(second_moment(x), adds_up=True)
+        return Moment(second_moment(x))
     mean = x.mean(axis=0)
-    return Moment(np.maximum(second_moment(x) - mean**2, 0.0), mean, adds_up=True)
+    return Moment(np.maximum(second_moment(x) - mean**2, 0.0), mean)
 
 
 def _filtered(signal: np.ndarray, kept: tuple[float, ...], chosen: np.ndarray) -> np.ndarray:

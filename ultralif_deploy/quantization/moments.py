@@ -11,6 +11,10 @@ import numpy as np
 FULL_MOMENT_INPUTS = 4096
 """Up to this many inputs the error is weighted by all second moments, above by the diagonal."""
 
+PRIOR_ROWS = 200
+"""Rows of independent inputs that are added to those seen. Few rows show inputs as coupled that are
+not, and the rounding would rely on it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
@@ -19,12 +23,15 @@ class Moment:
     Attributes:
         rest: float64 [weight, weight], or its diagonal [weight]; None is the identity.
         mean: float64 [weight], or None for 0.
-        adds_up: the neurons add their currents up over time, so that errors must cancel out.
     """
 
     rest: np.ndarray | None = None
     mean: np.ndarray | None = None
-    adds_up: bool = False
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the errors of two weights of a row can cancel out."""
+        return self.mean is not None or (self.rest is not None and self.rest.ndim == 2)
 
     def times(self, rows: np.ndarray) -> np.ndarray:
         """Rows float64 [row, weight] times E[X Xᵀ]."""
@@ -56,8 +63,14 @@ class Moment:
 
 
 def second_moment(inputs: np.ndarray) -> np.ndarray:
-    """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs."""
+    """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs.
+
+    `PRIOR_ROWS` rows with the same E[x²] and uncoupled inputs count beside the rows seen.
+    """
     x = inputs.astype(np.float64)
+    own = np.einsum("ij,ij->j", x, x) / len(x)
     if x.shape[1] > FULL_MOMENT_INPUTS:
-        return np.einsum("ij,ij->j", x, x) / len(x)
-    return x.T @ x / len(x)
+        return own
+    full = x.T @ x / (len(x) + PRIOR_ROWS)
+    np.fill_diagonal(full, own)
+    return full

@@ -17,7 +17,7 @@ from ultralif_deploy.program.graph import INPUT, AnyMap, Identity, Projection
 from ultralif_deploy.program.weight_format import WeightFormat, weight_format
 from ultralif_deploy.quantization.channel_blocks import channel_blocks
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
-from ultralif_deploy.quantization.grid import Multiples, fit_scale
+from ultralif_deploy.quantization.grid import Multiples, fit_weights
 from ultralif_deploy.quantization.integers import Rounding
 from ultralif_deploy.quantization.memory import assumed_moment, measured_moment, needed_decay_bits
 from ultralif_deploy.quantization.neurons import integer_neuron
@@ -144,7 +144,7 @@ def _quantize_weights(
         moment = measured_moment(neuron, blocks, [signals[p.source] for p in incoming])
     if moment is None:
         moment = assumed_moment(neuron, timesteps, weight.shape[1])
-    scale, q = fit_scale(
+    scale, q = fit_weights(
         weight,
         numbers,
         moment,

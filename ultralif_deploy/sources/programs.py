@@ -27,7 +27,7 @@ def program_of(
     """
     passed = apply_passes(network, skip_passes)
     train = None if source.dataset is None else source.dataset.train
-    calibration = None if train is None else calibration_values(train, source.encoder)
+    calibration = None if train is None else calibration_values(train, source.encoder, passed)
     program = quantize(
         passed,
         bits,
