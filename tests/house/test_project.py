@@ -20,25 +20,29 @@ def cited(key: str) -> str:
     return value
 
 
-def newest_version(changes: str) -> str:
-    """Version of the first entry; behind it stands the day of the release, or `unreleased`."""
-    heading = re.search(r"^## (.*)$", changes, re.M)
-    assert heading is not None
-    found = re.fullmatch(r"(\d+\.\d+\.\d+) \((?:unreleased|\d{4}-\d\d-\d\d)\)", heading[1])
-    assert found is not None, heading[1]
-    return found[1]
+def newest_release(changes: str) -> tuple[str, str]:
+    """Version and day of the newest release; `Unreleased` may stand above it."""
+    headings = re.findall(r"^## (.*)$", changes, re.M)
+    newest = headings[1] if headings[0] == "Unreleased" else headings[0]
+    found = re.fullmatch(r"(\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)", newest)
+    assert found is not None, newest
+    return found[1], found[2]
 
 
-def test_the_version_is_the_same_everywhere() -> None:
-    assert newest_version(text("ultralif_deploy/CHANGELOG.md")) == PROJECT["version"]
-    assert cited("version") == PROJECT["version"]
+def test_version_and_day_of_the_release_are_the_same_everywhere() -> None:
+    version, day = newest_release(text("ultralif_deploy/CHANGELOG.md"))
+    assert version == PROJECT["version"]
+    assert (cited("version"), cited("date-released")) == (version, day)
     assert (cited("title"), cited("license")) == (PROJECT["name"], PROJECT["license"])
 
 
-def test_the_newest_version_is_the_first() -> None:
-    assert newest_version("# Changes\n## 0.2.0 (2027-01-31)\n## 0.1.0 (unreleased)\n") == "0.2.0"
-    with pytest.raises(AssertionError, match="next"):
-        newest_version("## next\n## 0.1.0 (unreleased)\n")
+def test_the_newest_release_is_the_first() -> None:
+    both = "## 0.2.0 (2027-01-31)\n## 0.1.0 (2026-11-26)\n"
+    assert newest_release(f"# Changes\n{both}") == ("0.2.0", "2027-01-31")
+    assert newest_release(f"# Changes\n## Unreleased\n{both}") == ("0.2.0", "2027-01-31")
+    for heading in ("next", "0.2.0", "0.2.0 (soon)"):
+        with pytest.raises(AssertionError, match=re.escape(heading)):
+            newest_release(f"## {heading}\n{both}")
 
 
 def test_every_change_has_its_day_and_the_newest_stands_first() -> None:
