@@ -64,7 +64,7 @@ def annealed_network(
         options = AnnealOptions(epochs=epochs, bits=bits)
         annealed = fine_tune(network, train, encoder, options, directory=path.parent)
         checkpoint_file.save(path, annealed, {"epoch": epochs}, settings(encoder))
-    return checkpoint.load(path, spike_bits=network.architecture.spike_bits).network
+    return checkpoint.load_checkpoint(path, spike_bits=network.architecture.spike_bits).network
 
 
 def settings(encoder: Encoder) -> dict[str, object]:
@@ -115,7 +115,7 @@ def main() -> None:
         encoder = Encoder(arguments.encoding, timesteps, normalize=arguments.normalize)
         path = directory / f"{released_key(architecture)}_T{timesteps}_seed{arguments.seed}.pt"
         soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
-        soft = checkpoint.load(path).network
+        soft = checkpoint.load_checkpoint(path).network
         row(timesteps, "soft, learned ε", evaluate(soft, dataset.test, encoder, 1.0)[0])
         if arguments.batch_norm:
             alone = copy.deepcopy(soft)
@@ -128,7 +128,7 @@ def main() -> None:
             accuracy = hard_accuracy(harden(mended, encoder), dataset.test, encoder)
             row(timesteps, "hard, re-estimated without labels", accuracy)
         for spike_bits in arguments.spike_bits:
-            graded = checkpoint.load(path, spike_bits=spike_bits).network
+            graded = checkpoint.load_checkpoint(path, spike_bits=spike_bits).network
             suffix = "" if spike_bits == 1 else f"-spikes{spike_bits}"
             spikes = "" if spike_bits == 1 else f", spikes of {spike_bits} bits"
             naive = hard_accuracy(harden(graded, encoder), dataset.test, encoder)

@@ -43,7 +43,7 @@ def trained(
         fit(network, train, encoder, constant_plan(epochs), sparsity=sparsity)
         settings = encoder.as_dict() | {"encoding": encoder.kind}
         checkpoint_file.save(path, network, {"epoch": epochs}, settings)
-    return checkpoint.load(path).network
+    return checkpoint.load_checkpoint(path).network
 
 
 def measured(program: Program, test: Split, encoder: Encoder) -> tuple[float, dict[str, Any]]:

@@ -142,7 +142,7 @@ def print_tables(name: str, options: argparse.Namespace) -> None:
     dataset = ul.load_dataset(options.output / f"{name}.npz")
     assert dataset.train is not None
     encoder = ul.Encoder("events", TIMESTEPS[name])
-    annealed = ul.load(options.output / f"{name}-LogMaxLIF" / "annealed.pt").network
+    annealed = ul.load_checkpoint(options.output / f"{name}-LogMaxLIF" / "annealed.pt").network
     network = ul.apply_passes(ul.harden(annealed, encoder, encoder.largest(dataset.test.x)))
     values = encoder.encode(dataset.test.x)
     exact = ul.run_hard(network, values)

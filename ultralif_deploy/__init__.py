@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.readers.snntorch.network import from_snntorch
     from ultralif_deploy.robustness.stressing import stress
     from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
-    from ultralif_deploy.soft.checkpoint import load
+    from ultralif_deploy.soft.checkpoint import load_checkpoint
     from ultralif_deploy.soft.hardening import harden
     from ultralif_deploy.soft.network import SoftNetwork
     from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm
@@ -59,7 +59,7 @@ _PUBLIC = {
     "from_snntorch": "ultralif_deploy.readers.snntorch.network",
     "harden": "ultralif_deploy.soft.hardening",
     "import_nir": "ultralif_deploy.readers.nir.network",
-    "load": "ultralif_deploy.soft.checkpoint",
+    "load_checkpoint": "ultralif_deploy.soft.checkpoint",
     "load_dataset": "ultralif_deploy.data",
     "load_device": "ultralif_deploy.energy.devices",
     "load_on": "ultralif_deploy.verify.backends",
@@ -96,7 +96,7 @@ __all__ = [
     "from_snntorch",
     "harden",
     "import_nir",
-    "load",
+    "load_checkpoint",
     "load_dataset",
     "load_device",
     "load_on",

@@ -36,13 +36,13 @@ def test_every_example_imports_what_there_is(path: Path, monkeypatch: pytest.Mon
 def test_train_digits(tmp_path: Path) -> None:
     path = tmp_path / "ultratplif_T10_seed0.pt"
     assert "% soft" in example("train_digits.py", "--epochs", 1, "-o", path)
-    assert checkpoint.load(path).network.architecture.widths == (64, 64, 10)
+    assert checkpoint.load_checkpoint(path).network.architecture.widths == (64, 64, 10)
 
 
 def test_packaged_checkpoint_is_small() -> None:
     path = DIGITS.parent / "digits_ultraplif.pt"
     assert path.stat().st_size < 100_000
-    assert checkpoint.load(path).network.architecture.neuron == "ultratplif"
+    assert checkpoint.load_checkpoint(path).network.architecture.neuron == "ultratplif"
 
 
 def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:

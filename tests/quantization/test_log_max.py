@@ -27,7 +27,7 @@ from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.quantization.rounding import rounding_table
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.reference import updates
-from ultralif_deploy.soft.checkpoint import MEMBRANES, load
+from ultralif_deploy.soft.checkpoint import MEMBRANES, load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
@@ -199,21 +199,21 @@ def test_weights_too_small_beside_epsilon_are_named():
 def test_membrane_is_kept_in_the_file(tmp_path):
     path = tmp_path / "net.pt"
     save(path, soft_network(), {}, {})
-    read = load(path)
+    read = load_checkpoint(path)
     assert read.network.architecture.membrane == "soft"
     assert read.assumptions.as_dict()["membrane"] == {"value": "soft", "source": "checkpoint"}
-    assert load(path, membrane="hard").network.architecture.membrane == "hard"
+    assert load_checkpoint(path, membrane="hard").network.architecture.membrane == "hard"
     save(path, soft_network(), {}, {"membrane": "wet"})
     with pytest.raises(UltralifError, match="membrane = 'wet'; expected hard or soft"):
-        load(path)
+        load_checkpoint(path)
 
 
 def test_only_max_plus_membranes_can_stay_soft(tmp_path):
     path = tmp_path / "net.pt"
     save(path, SoftNetwork(Architecture((4, 3, 2), "plif")), {}, {})
-    assert "membrane" not in load(path).assumptions.as_dict()
+    assert "membrane" not in load_checkpoint(path).assumptions.as_dict()
     with pytest.raises(UltralifError, match="--membrane soft: plif has no soft maximum"):
-        load(path, membrane="soft")
+        load_checkpoint(path, membrane="soft")
     with pytest.raises(UltralifError, match="membrane soft: lif has no soft maximum"):
         SoftNetwork(Architecture((4, 3, 2), "lif", membrane="soft"))
 
@@ -259,7 +259,7 @@ def test_annealed_file_remembers_membrane_and_table(deployed, tmp_path):
 def test_annealing_keeps_a_soft_membrane(tmp_path):
     run = ("anneal", DEMO, "--data", "digits", "--membrane", "soft", "--epochs", 1, "-o", tmp_path)
     assert ultralif(*run).code == 0
-    assert load(tmp_path / "annealed.pt").network.architecture.membrane == "soft"
+    assert load_checkpoint(tmp_path / "annealed.pt").network.architecture.membrane == "soft"
 
 
 def test_options_that_do_not_fit(tmp_path):

@@ -14,7 +14,7 @@ from support.networks.checkpoints import network, refused, state, written
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io import files
 from ultralif_deploy.soft import checkpoint_file
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, save
 from ultralif_deploy.soft.network import Architecture
 
@@ -23,7 +23,7 @@ from ultralif_deploy.soft.network import Architecture
 
 def test_released_format(shared):
     path = shared("golden/ultratplif2_bn_T6_seed11.pt")
-    read = load(path)
+    read = load_checkpoint(path)
     assert read.network.architecture == Architecture((20, 16, 16, 4), "ultratplif", batch_norm=True)
     assert read.timesteps == 6
     assert not read.network.training
@@ -48,14 +48,14 @@ def same_network(a, b):
 
 
 def test_bare_state_dict(tmp_path):
-    bare = load(written(tmp_path / "net.pt", state())).network
+    bare = load_checkpoint(written(tmp_path / "net.pt", state())).network
     same_network(network("ultratplif"), bare)
 
 
 @pytest.mark.parametrize("name", ["state_dict", "model", "net"])
 def test_a_state_dict_under_any_name(tmp_path, name):
     content = {name: state(), "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
-    read = load(written(tmp_path / "net.pt", content))
+    read = load_checkpoint(written(tmp_path / "net.pt", content))
     same_network(network("ultratplif"), read.network)
     assert read.record == {"epoch": 3}
 
@@ -68,14 +68,14 @@ def test_two_state_dicts_are_no_choice(tmp_path):
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "module._orig_mod."])
 def test_prefix_of_a_model_on_several_devices(tmp_path, prefix):
     wrapped = {f"{prefix}{k}": v for k, v in state().items()}
-    read = load(written(tmp_path / "net.pt", {"model_state_dict": wrapped})).network
+    read = load_checkpoint(written(tmp_path / "net.pt", {"model_state_dict": wrapped})).network
     same_network(network("ultratplif"), read)
 
 
 def test_prefix_of_a_compiled_model(tmp_path):
     compiled = {f"_orig_mod.{k}": v for k, v in state().items()}
     wrapped = {"model_state_dict": compiled, "epoch": 4}
-    read = load(written(tmp_path / "net.pt", wrapped))
+    read = load_checkpoint(written(tmp_path / "net.pt", wrapped))
     same_network(network("ultratplif"), read.network)
     assert read.record == {"epoch": 4}
 
@@ -88,7 +88,7 @@ def test_ablation_form(tmp_path, fixed):
             getattr(made, name).fix_epsilon(torch.tensor(0.25))
     given = made.state_dict()
     assert ("lif1._fixed_eps" in given) == fixed
-    read = load(written(tmp_path / "UltraDLIF_mnist_T8.pt", given))
+    read = load_checkpoint(written(tmp_path / "UltraDLIF_mnist_T8.pt", given))
     assert read.network.architecture == made.architecture
     assert read.timesteps == 8
     assert read.assumptions.as_dict()["neuron"] == {"value": "ultradlif", "source": "file name"}
@@ -100,14 +100,14 @@ def test_ablation_form(tmp_path, fixed):
 
 def test_values_are_taken_over_in_the_requested_precision(tmp_path):
     path = written(tmp_path / "net.pt", {k: v.double() * (1 + 1e-12) for k, v in state().items()})
-    assert load(path).network.fc1.weight.dtype == torch.float32
-    exact = load(path, dtype=torch.float64).network.fc1.weight
+    assert load_checkpoint(path).network.fc1.weight.dtype == torch.float32
+    exact = load_checkpoint(path, dtype=torch.float64).network.fc1.weight
     assert_array_equal(exact.detach().numpy(), state()["fc1.weight"].double() * (1 + 1e-12))
 
 
 def test_one_value_for_the_population_may_be_a_vector_of_one(tmp_path):
     path = written(tmp_path / "net.pt", state(neuron___log_tau=torch.tensor([-0.25])))
-    assert load(path).network.neuron.log_tau().item() == -0.25
+    assert load_checkpoint(path).network.neuron.log_tau().item() == -0.25
 
 
 # Where every setting comes from: option, then stored, then file name, then default
@@ -123,7 +123,7 @@ def read_setting(tmp_path, name, *, option, stored, in_name):
         content[SETTINGS_KEY] = {name: settings[name]}
     options = {"neuron": "ultratlif", "theta": 2.0, "tau": 0.6, "skip": True, "timesteps": 3}
     path = written(tmp_path / f"{stem}.pt", content)
-    read = load(path, **({name: options[name]} if option else {}))
+    read = load_checkpoint(path, **({name: options[name]} if option else {}))
     used = read.network.architecture
     value = read.timesteps if name == "timesteps" else getattr(used, name)
     entry = read.assumptions.as_dict()[name]
@@ -155,14 +155,14 @@ def test_precedence(tmp_path, name, option, stored, in_name, default):
 def test_default_theta_follows_the_kind(tmp_path):
     for kind, theta in (("ultratlif", 0.0), ("sigmalif", 0.0)):
         path = written(tmp_path / f"{kind}_T3.pt", network(kind).state_dict())
-        assert load(path).network.architecture.theta == theta
+        assert load_checkpoint(path).network.architecture.theta == theta
     path = written(tmp_path / "lif_T3.pt", network("lif").state_dict())
-    assert load(path).network.architecture.theta == 0.5
+    assert load_checkpoint(path).network.architecture.theta == 0.5
 
 
 def test_stored_and_named_kinds_that_do_not_fit_the_keys_are_ignored(tmp_path):
     content = {"model_state_dict": state(), SETTINGS_KEY: {"neuron": "lif"}}
-    read = load(written(tmp_path / "dspike_T4_seed0.pt", content))
+    read = load_checkpoint(written(tmp_path / "dspike_T4_seed0.pt", content))
     assert read.network.architecture.neuron == "ultratplif"
     assert read.assumptions.as_dict()["neuron"]["source"] == "checkpoint"
 
@@ -174,7 +174,7 @@ def test_what_save_adds_to_the_released_format(tmp_path):
     released = {"model_state_dict", "best_acc", "epoch", "spike_rate", "energy_proxy", "eps", "tau"}
     assert set(content) == released | {SETTINGS_KEY, "training"}
     assert (content["epoch"], content["eps"], content["tau"]) == (2, 1.0, 0.75)
-    read = load(tmp_path / "net.pt")
+    read = load_checkpoint(tmp_path / "net.pt")
     same_network(made, read.network)
     assert read.settings["encoding"] == "rate"
 
@@ -279,7 +279,7 @@ def test_damaged_files_are_refused_or_read(tmp_path):
             data[rng.integers(len(data))] = rng.integers(256)
         path.write_bytes(data)
         try:
-            load(path)
+            load_checkpoint(path)
             outcomes.append("read")
         except UltralifError as error:  # and nothing else
             outcomes.append("refused")

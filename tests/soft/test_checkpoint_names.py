@@ -14,7 +14,7 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.soft.architectures import Architecture
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.checkpoint_names import released_key, released_name
 from ultralif_deploy.soft.hardening import harden
@@ -83,26 +83,26 @@ def ambiguous(checkpoint):
 
 def test_a_kind_that_is_guessed_is_warned_of(tmp_path):
     architecture = Architecture((6, 4, 3), "ultradlif")
-    (text,) = ambiguous(load(written(tmp_path, architecture, "net"), timesteps=2))
+    (text,) = ambiguous(load_checkpoint(written(tmp_path, architecture, "net"), timesteps=2))
     expected = "the neuron kind: its parameters are also those of ultradlif, sigmalif"
     assert text == f"{expected}; ultratlif is assumed"
     path = written(tmp_path, architecture, "ultradlif_T1_seed42")
-    named = load(path)
+    named = load_checkpoint(path)
     assert ambiguous(named) == []
     assert named.network.architecture.neuron == "ultradlif"
-    assert ambiguous(load(path, neuron="ultratlif")) == []
+    assert ambiguous(load_checkpoint(path, neuron="ultratlif")) == []
 
 
 def test_a_skip_that_is_guessed_is_warned_of(tmp_path):
     path = written(tmp_path, Architecture((6, 4, 4, 3), "ultratplif"), "net")
-    (text,) = ambiguous(load(path, timesteps=2))
+    (text,) = ambiguous(load_checkpoint(path, timesteps=2))
     assert text.startswith("residual connections: neither the file nor its name tells")
-    assert ambiguous(load(path, timesteps=2, skip=False)) == []
+    assert ambiguous(load_checkpoint(path, timesteps=2, skip=False)) == []
 
 
 def test_marks_that_mean_nothing_are_named(tmp_path):
     path = written(tmp_path, Architecture((6, 4, 3), "ultratplif"), "ultratplif_wide_T3_seed1")
-    (finding,) = load(path).assumptions.findings
+    (finding,) = load_checkpoint(path).assumptions.findings
     assert finding.kind == "file-name"
     assert "wide in the name means nothing" in finding.text
 
@@ -147,16 +147,16 @@ def test_stateless_networks_come_back_stateless(tmp_path):
     architecture = Architecture((16, 3), "lif", channels=(1, 2, 3), side=4, stateless=True)
     assert released_key(architecture) == "lif_conv_sl"
     save(tmp_path / "net.pt", SoftNetwork(architecture), {}, {"timesteps": 3})
-    read = load(tmp_path / "net.pt")
+    read = load_checkpoint(tmp_path / "net.pt")
     assert read.network.architecture.stateless
     assert read.assumptions.as_dict()["stateless"] == {"value": True, "source": "checkpoint"}
-    assert not load(tmp_path / "net.pt", stateless=False).network.architecture.stateless
+    assert not load_checkpoint(tmp_path / "net.pt", stateless=False).network.architecture.stateless
 
 
 def test_stateless_is_refused_where_it_does_not_exist(tmp_path):
     path = written(tmp_path, Architecture((6, 4, 3), "lif"), "lif_T3_seed1")
     with pytest.raises(UltralifError, match="--stateless: only ConvSNN and DeepConvSNN have that"):
-        load(path, stateless=True)
+        load_checkpoint(path, stateless=True)
     with pytest.raises(UltralifError, match="a stateless network has no membrane to keep"):
         SoftNetwork(
             Architecture(

@@ -7,7 +7,7 @@ import torch
 
 from support.networks.checkpoints import network, refused, state, written
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.soft.checkpoint import MAX_TIMESTEPS, load
+from ultralif_deploy.soft.checkpoint import MAX_TIMESTEPS, load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors
 
 
@@ -91,7 +91,7 @@ def test_torch_warns_of_nothing(tmp_path):
         for name, entry in entries.items():
             odd = name.endswith("data.pkl")
             archive.writestr(name, entry.replace(b"\x80\x02", b"\x80\x03", 1) if odd else entry)
-    assert load(path).widths == (4, 3, 2)
+    assert load_checkpoint(path).widths == (4, 3, 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])
@@ -194,7 +194,7 @@ def test_stored_settings_of_the_wrong_kind(tmp_path, name, value, message):
     content = {"model_state_dict": network().state_dict(), SETTINGS_KEY: {name: value}}
     path = written(tmp_path / "net.pt", content)
     with pytest.raises(UltralifError) as caught:
-        load(path)
+        load_checkpoint(path)
     assert str(caught.value) == message
 
 

@@ -16,7 +16,7 @@ from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
@@ -119,7 +119,7 @@ def test_architecture_is_found_from_the_keys(form, tmp_path):
     soft = network(form).float()
     path = tmp_path / "ultratplif_T2_seed0.pt"
     save(path, soft, {}, {})
-    found = load(path, data_side=soft.architecture.side)
+    found = load_checkpoint(path, data_side=soft.architecture.side)
     assert found.network.architecture == soft.architecture
     for key, value in soft.state_dict().items():
         torch.testing.assert_close(found.network.state_dict()[key], value, rtol=0, atol=0)
@@ -150,7 +150,7 @@ def test_state_dicts_that_make_no_network(case, tmp_path):
     path = tmp_path / "bad.pt"
     torch.save({"model_state_dict": change(dict(network(form).float().state_dict()))}, path)
     with pytest.raises(UltralifError, match=message):
-        load(path)
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_image_sides_that_do_not_fit(form, options, message, tmp_path):
     path = tmp_path / "net.pt"
     torch.save(network(form).float().state_dict(), path)
     with pytest.raises(UltralifError, match=message):
-        load(path, **options)
+        load_checkpoint(path, **options)
 
 
 def small_digits(samples):

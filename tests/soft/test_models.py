@@ -9,7 +9,7 @@ from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.checkpoint_names import released_key, released_name
 from ultralif_deploy.soft.hardening import READOUT, harden
@@ -23,7 +23,7 @@ CHECKPOINT = "golden/ultratplif2_bn_T6_seed11.pt"
 @pytest.fixture(params=[False, True], ids=["plain", "skip"])
 def golden(request, shared):
     """The golden network in float64, its inputs, and the expected arrays."""
-    network = load(shared(CHECKPOINT), dtype=torch.float64, skip=request.param).network
+    network = load_checkpoint(shared(CHECKPOINT), dtype=torch.float64, skip=request.param).network
     with np.load(shared("golden/deep_bn_T6.npz"), allow_pickle=False) as file:
         infix = "_skip" if request.param else ""
         expected = {
@@ -115,7 +115,7 @@ def test_save_and_load_back(tmp_path, a):
     network = trained(a)
     path = tmp_path / "net.pt"
     save(path, network, {"epoch": 3}, {"timesteps": 5})
-    back = load(path, dtype=torch.float64)
+    back = load_checkpoint(path, dtype=torch.float64)
     assert back.network.architecture == a
     assert (back.timesteps, back.record["epoch"]) == (5, 3)
     state = back.network.state_dict()

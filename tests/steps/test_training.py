@@ -15,7 +15,7 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import Dense
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.neuron_kinds import RELEASED
 from ultralif_deploy.soft.training import cosine_plan, evaluate
 from ultralif_deploy.sources.opening import open_source
@@ -61,7 +61,7 @@ def test_the_released_dictionary(tmp_path: Path) -> None:
     assert held["best_acc"] == result["test_accuracy"]
     assert held["epoch"] == result["best_epoch"]
     assert held["energy_proxy"] == 2 * held["spike_rate"] == 2 * result["spike_rate"]
-    network = load(tmp_path / "trained.pt").network
+    network = load_checkpoint(tmp_path / "trained.pt").network
     assert held["eps"] == network.epsilon()
     assert held["tau"] == pytest.approx(float(network.neuron.log_tau().detach().exp()), rel=1e-6)
     test, encoder = load_dataset("digits").test, open_untrained(DIGITS, QUICK).encoder
@@ -76,7 +76,8 @@ def test_the_best_epoch_on_held_out_samples_is_kept(tmp_path: Path) -> None:
     reached = [epoch["soft_accuracy"] for epoch in result["epochs"]]
     best = int(np.argmax(reached))
     assert result["best_epoch"] == best + 1 < 6
-    network, source = load(tmp_path / "trained.pt").network, open_untrained(DIGITS, options)
+    network = load_checkpoint(tmp_path / "trained.pt").network
+    source = open_untrained(DIGITS, options)
     _, held = training.hold_out(source.train)
     assert evaluate(network, held, source.encoder, 1.0)[0] == reached[best]
     epsilons = result["epochs"][best]["epsilons"]

@@ -25,7 +25,7 @@ MNIST_RATE = ul.Encoder("rate", 4, normalize="mnist")
 @pytest.mark.parametrize(("bits", "most"), [(8, 0.5), (4, 1.0)])
 def test_digits_keep_their_accuracy(bits: int, most: float) -> None:
     """Rate coding, T = 10: within 0.5 points with 8 bits and 1 point with 4."""
-    digits, soft = ul.load_dataset("digits"), ul.load(DEMO).network
+    digits, soft = ul.load_dataset("digits"), ul.load_checkpoint(DEMO).network
     assert digits.train is not None
     assert digits.test.y is not None
     encoder = ul.Encoder("rate", 10)

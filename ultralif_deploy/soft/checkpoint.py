@@ -67,7 +67,7 @@ class Checkpoint:
         return self.network.architecture.name
 
 
-def load(
+def load_checkpoint(
     path: str | Path,
     *,
     content: dict[str, Any] | None = None,

@@ -14,7 +14,7 @@ from ultralif_deploy.program.fixed import TABLE_MAX
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.readers.second_order import is_second_order, read_second_order
-from ultralif_deploy.soft.checkpoint import Checkpoint, load
+from ultralif_deploy.soft.checkpoint import Checkpoint, load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
@@ -48,7 +48,7 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Deployable:
 def _soft(
     path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
 ) -> Deployable:
-    loaded = load(
+    loaded = load_checkpoint(
         path,
         content=content,
         timesteps=settings.timesteps,

@@ -19,7 +19,7 @@ from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.commands import Trained, TrainingState
 from ultralif_deploy.schema.training import TrainedEpoch
 from ultralif_deploy.soft.anneal import calibration_inputs
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, save
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
@@ -106,7 +106,7 @@ def trained_content(path: Path, source: Untrained, state: TrainingState) -> Trai
         source: what was trained.
         state: by `train_network`.
     """
-    loaded = load(path, data_side=source.architecture.side or None)
+    loaded = load_checkpoint(path, data_side=source.architecture.side or None)
     architecture = loaded.network.architecture
     return {
         "state": state,

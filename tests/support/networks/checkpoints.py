@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.soft.checkpoint import load
+from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 
 
@@ -27,7 +27,7 @@ def written(path, content):
 def refused(path, **options):
     """The message with which a file is refused: one line that begins with its name."""
     with pytest.raises(UltralifError) as caught:
-        load(path, **options)
+        load_checkpoint(path, **options)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
