@@ -263,7 +263,7 @@ def test_what_the_first_timestep_does_not_show_is_found_out_by_the_spikes():
 def plant(monkeypatch, module, name, change):
     """Put a function with a bug where it is used."""
     made = copy_of(f"ultralif_deploy.readers.{module}", change, Signal=Signal)
-    for user in ("snntorch.reading", "snntorch.check", "modules.functions"):
+    for user in ("snntorch.reading", "snntorch.check", "modules.linear"):
         if hasattr(importlib.import_module(f"ultralif_deploy.readers.{user}"), name):
             monkeypatch.setattr(f"ultralif_deploy.readers.{user}.{name}", getattr(made, name))
 
@@ -322,7 +322,7 @@ def test_a_skip_that_is_dropped_is_found(quiet, monkeypatch):
         with torch.no_grad():
             module.fc1.bias.fill_(-9)
     from_snntorch(module, (9,))
-    monkeypatch.setattr("ultralif_deploy.readers.modules.functions.added", drop_terms)
+    monkeypatch.setattr("ultralif_deploy.readers.modules.linear.added", drop_terms)
     with pytest.raises(UltralifError, match=r"lif2|out"):
         from_snntorch(module, (9,))
 

@@ -1,1 +1,1 @@
-"""What the `forward` of a torch module computes, whatever framework its neurons are of."""
+"""Finds out what the `forward` of a torch module computes, for neurons of any framework."""

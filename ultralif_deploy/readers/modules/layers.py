@@ -1,4 +1,4 @@
-"""Linear layers and functions of torch as nodes of NIR, so that one code makes maps of both."""
+"""Linear layers and functions of torch as NIR nodes; the reader of NIR turns these into maps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,23 +10,23 @@ from torch import Tensor, nn
 from ultralif_deploy.errors import UltralifError
 
 LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
-"""Layers that `layer_node` knows."""
+"""Layers for which `layer_node` makes a node."""
 
 INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 """Layers that do nothing in evaluation."""
 
 
 def numbers(value: Tensor) -> np.ndarray:
-    """The values of a tensor, float64."""
+    """The values of a tensor, float64, in its shape."""
     array: np.ndarray = value.detach().cpu().double().numpy()
     return array
 
 
 def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
-    """The node of a layer of `LINEAR`.
+    """The NIR node of a layer of one of the types in `LINEAR`.
 
     Raises:
-        UltralifError: naming an option that has no node.
+        UltralifError: the layer has an option that no NIR node has; the message names it.
     """
     if isinstance(layer, nn.Linear):
         return _affine(layer.weight, layer.bias)
@@ -52,12 +52,12 @@ def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
 
 
 def function_node(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nir.NIRNode:
-    """The node of a function of `FUNCTIONS`, whose first argument is the signal.
+    """The NIR node of a call of one of the functions in `FUNCTIONS`.
 
     Args:
-        name: key of `FUNCTIONS`.
-        args: by position, the signal first.
-        kwargs: those by name; `input` is the signal.
+        name: a key of `FUNCTIONS`.
+        args: the arguments by position; the first is the signal.
+        kwargs: the arguments by name; `input`, if it is there, is the signal.
     """
     return FUNCTIONS[name](*args[1:], **{k: v for k, v in kwargs.items() if k != "input"})
 
@@ -96,4 +96,4 @@ FUNCTIONS: dict[str, Callable[..., nir.NIRNode]] = {
     "__matmul__": _product,
     "mm": _product,
 }
-"""Functions that are layers, by name."""
+"""Functions that do the work of a layer, by name, with what makes their node."""

@@ -11,7 +11,13 @@ from ultralif_deploy.readers.nir.linear import Signal, source_signal
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of a population, its membrane potential or another one, after a timestep."""
+    """A state of a population after one timestep.
+
+    Attributes:
+        population: name of the population.
+        timestep: the timestep, from 0.
+        membrane: whether the state is the membrane potential.
+    """
 
     population: str
     timestep: int
@@ -20,26 +26,34 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Something of a later timestep; `of` names the population whose spikes it is, if it is so."""
+    """A signal of a later timestep than the first.
+
+    Attributes:
+        of: name of the population if the signal is its spikes; otherwise empty.
+    """
 
     of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that no network here has, and why."""
+    """A value that cannot be taken over into a network.
+
+    Attributes:
+        why: the reason, for the error message.
+    """
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One thing at all timesteps.
+    """A signal or state at all timesteps, or the sum of the signal over time.
 
     Attributes:
-        one: the thing at its first timestep.
-        axis: of the timesteps; None where they are summed up.
-        factor: of the sum.
+        one: its meaning at the first timestep.
+        axis: the tensor's axis of timesteps; None for the sum.
+        factor: what the sum is multiplied by, for example 1 / T for a mean.
     """
 
     one: "Signal | State"
@@ -51,9 +65,11 @@ class Recorded:
 class Frames:
     """An input that holds all timesteps, or a part of it.
 
+    The values of the whole input are numbered, so that a part shows where it was taken from.
+
     Attributes:
-        numbers: of its values, int64, in its own shape.
-        frames: the same numbers in order, [time, batch, value].
+        numbers: for each value of this part its number, int64, in the shape of the part.
+        frames: the numbers of the whole input, int64 [time, batch, value].
     """
 
     numbers: Tensor
@@ -61,13 +77,17 @@ class Frames:
 
     @staticmethod
     def whole(given: Tensor, axis: int) -> "Frames":
-        """A whole input whose timesteps lie along an axis, the batch along the other of two."""
+        """The meaning of a whole input whose axes 0 and 1 are time, at `axis`, and batch."""
         ordered = given.movedim(axis, 0)
         numbers = torch.arange(given.numel()).reshape(ordered.shape)
         return Frames(numbers.movedim(0, axis), numbers.flatten(2))
 
     def part(self, numbers: Tensor) -> "Meaning":
-        """What a part means: a timestep where it is one as a whole and in order."""
+        """The meaning of a part of the input.
+
+        A part that is one whole timestep, values in order, is a signal at the first timestep and
+        `Later` at others. Any other part is `Frames` again.
+        """
         _, batch, size = self.frames.shape
         if numbers.ndim < 2 or len(numbers) != batch or numbers.numel() != batch * size:
             return Frames(numbers, self.frames)

@@ -1,8 +1,8 @@
 """Records what the `forward` of a torch module computes while it runs.
 
 A recorder follows real tensors. Every tensor that depends on the input has a meaning
-(`meanings.py`). Layers that a reader knows are leaves; the reader gives their calls a meaning. All
-other functions of torch are handled one by one (`functions.py`).
+(`meanings.py`). For layers that the reader knows, called leaves, the reader says what their results
+mean. For every other function of torch, `functions.py` and `linear.py` do.
 """
 
 import inspect
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.readers.modules.functions import KEEPING, Call, flat, meanings_of
+from ultralif_deploy.readers.modules.calls import KEEPING, Call, flat
+from ultralif_deploy.readers.modules.functions import meanings_of
 from ultralif_deploy.readers.modules.meanings import Meaning, Unknown
 from ultralif_deploy.readers.nir.linear import Signal
 
 Leaf = Callable[["Recorder", str, nn.Module, tuple[Any, ...], Any], None]
-"""Gives a known layer's call its meaning: recorder, name, layer, all arguments, result."""
+"""Gives the result of a leaf its meaning, from recorder, name, layer, arguments and result."""
 
 VALUES = frozenset(
     (
@@ -27,30 +28,31 @@ VALUES = frozenset(
         *("__index__", "__contains__", "equal", "allclose", "is_nonzero"),
     )
 )
-"""Functions that take values out of tensors, where nothing can follow them."""
+"""Functions that return plain values, which the recorder cannot follow."""
 
 CHANGED_IN_PLACE = "a value is changed in place; expected a new one, as y = x + 1"
 
 
 class Float64(TorchFunctionMode):
-    """Whatever a function of torch makes in float32 is made in float64."""
+    """Turns every float32 result of a torch function into float64."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run a function."""
+        """Run a function, and return its result in float64."""
         result = func(*args, **(kwargs or {}))
         return _in_float64(_name(func), args, result)
 
 
 class Recorder(Float64):
-    """Follows tensors through functions of torch and through the leaves of a module in float64.
+    """Follows tensors, in float64, through functions of torch and through the leaves of a module.
 
     Args:
-        module: whose leaves are followed.
-        leaf_of: what gives a layer's calls their meaning; None for layers that are looked into.
+        module: the module; its leaves are followed.
+        leaf_of: for a leaf the function that gives its results their meaning. None for other
+            layers: the functions that they call are followed instead.
 
     Attributes:
-        signals: signals found so far.
-        refusal: the first, even where `forward` itself catches it.
+        signals: number of signals found so far.
+        refusal: the first refusal, kept here because `forward` could catch the exception.
     """
 
     def __init__(self, module: nn.Module, leaf_of: Callable[[nn.Module], Leaf | None]) -> None:
@@ -66,18 +68,18 @@ class Recorder(Float64):
                 self._hooks += self._hooked(name or "layer", layer, leaf)
 
     def close(self) -> None:
-        """Take the hooks off the module."""
+        """Remove the hooks from the module."""
         for handle in self._hooks:
             handle.remove()
 
     def mean(self, tensor: Any, meaning: Meaning) -> None:
-        """Give a tensor its meaning; it is kept alive, so that its identity stays its own."""
+        """Give a tensor its meaning. The tensor is kept, so that no other can get the same `id`."""
         if isinstance(tensor, Tensor):
             self.signals += isinstance(meaning, Signal)
             self._meanings[id(tensor)] = (tensor, tensor._version, meaning)
 
     def meaning(self, value: Any) -> Meaning | None:
-        """What a value means; None for constants."""
+        """The meaning of a value; None for a constant."""
         found = self._meanings.get(id(value)) if isinstance(value, Tensor) else None
         if found is None:
             return None
@@ -85,10 +87,10 @@ class Recorder(Float64):
         return meaning if tensor._version == version else Unknown(CHANGED_IN_PLACE)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run a function, and follow what it gives.
+        """Run a function, and give its results their meanings.
 
         Raises:
-            UltralifError: values are taken out of a tensor that depends on the input.
+            UltralifError: the function turns a tensor that depends on the input into plain numbers.
         """
         kwargs = kwargs or {}
         known = {}
@@ -118,19 +120,19 @@ class Recorder(Float64):
 
             Args:
                 module: the layer.
-                args: of the call, by position.
-                kwargs: those by name.
+                args: arguments by position.
+                kwargs: arguments by name.
             """
             self._depth += 1
 
         def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            """Give the call of the layer its meaning, unless it is inside another layer's.
+            """Give the layer's result its meaning, unless another leaf made the call.
 
             Args:
                 module: the layer.
-                args: of the call, by position.
-                kwargs: those by name.
-                result: what the layer gave.
+                args: arguments by position.
+                kwargs: arguments by name.
+                result: what the layer returned.
             """
             self._depth -= 1
             if self._depth == 0:
@@ -149,9 +151,9 @@ def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
     """All arguments of a layer's call in the order of its `forward`.
 
     Args:
-        layer: that was called.
-        args: of the call, by position.
-        kwargs: those by name.
+        layer: the layer that was called.
+        args: arguments by position.
+        kwargs: arguments by name.
     """
     bound = inspect.signature(layer.forward).bind(*args, **kwargs)
     bound.apply_defaults()
@@ -159,13 +161,13 @@ def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
 
 
 def _name(func: Any) -> str:
-    """A function's name; that of an attribute, as `data`, for the function that reads it."""
+    """The name of a function; for a function that reads an attribute, the attribute's name."""
     parts = (resolve_name(func) or getattr(func, "__name__", str(func))).split(".")
     return parts[-2] if parts[-1] == "__get__" and len(parts) > 1 else parts[-1]
 
 
 def _before(name: str, args: Any, known: dict[int, Meaning]) -> Any:
-    """Arguments as they are before a function that changes a constant in place."""
+    """The arguments, with a copy of a constant that the function is about to change in place."""
     in_place = name.startswith("__i") or (name.endswith("_") and not name.startswith("__"))
     if in_place and isinstance(args[0], Tensor) and id(args[0]) not in known:
         return (args[0].clone(), *args[1:])
@@ -173,7 +175,7 @@ def _before(name: str, args: Any, known: dict[int, Meaning]) -> Any:
 
 
 def _in_float64(name: str, args: Any, result: Any) -> Any:
-    """A result in float64; a change to float32 alone is none."""
+    """A result in float64; a mere conversion to float32 returns the float64 tensor it was given."""
     if isinstance(result, Tensor) and result.dtype == torch.float32:
         given = args[0] if args else None
         unchanged = isinstance(given, Tensor) and given.dtype == torch.float64

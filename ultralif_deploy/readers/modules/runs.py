@@ -1,4 +1,4 @@
-"""Run a module over timesteps, with its states, in the way that its `forward` expects."""
+"""Runs a module over the timesteps of an input, in the layout that its `forward` expects."""
 
 import inspect
 from typing import Any, Protocol
@@ -10,55 +10,56 @@ from torch import Tensor, nn
 from ultralif_deploy.errors import UltralifError
 
 LAYOUTS = (None, 0, 1)
-"""Where `forward` may expect the timesteps: nowhere, because it is one; first; behind the batch."""
+"""Axis of time in the input of `forward`: None if `forward` is one timestep, otherwise 0 or 1."""
 
 
 class Listener(Protocol):
-    """Who follows a run."""
+    """Is told of every call of `forward` in a run, and keeps the states between calls."""
 
     def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
         """`forward` is about to be called with an input.
 
         Args:
-            given: the input, float64: of all timesteps, or [batch, …] of one.
-            axis: where `given` has the timesteps; None where it is one timestep's.
-            timestep: of `given`, from 0; 0 where it holds all.
+            given: the input, float64: all timesteps, or one timestep [batch, …].
+            axis: the axis of time in `given`; None if `given` is one timestep.
+            timestep: the timestep of `given`, from 0; 0 if `given` holds all.
         """
 
     def ends(self, result: Any) -> None:
         """`forward` returned."""
 
     def timesteps(self) -> int:
-        """Timesteps that neurons have run."""
+        """How many timesteps the neurons have run so far."""
 
     def next_states(self, states: list[Tensor]) -> list[Tensor]:
-        """What to give `forward` for the states that it was given."""
+        """The states to pass to the next call of `forward`, for those passed to the last."""
 
 
 class States:
-    """Follows the states that `forward` is given into neurons, and what becomes of them there."""
+    """Finds out which neurons get the states passed to `forward`, and what they return for them."""
 
     def __init__(self) -> None:
         self._given: dict[int, tuple[str, int]] = {}
         self._after: dict[str, tuple[Any, ...]] = {}
 
     def keep(self, population: str, given: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        """Remember which states a population was given; its last outputs follow them in order.
+        """Remember the states before and after a call of a population.
 
         Args:
-            population: that was called.
-            given: the states it was given.
-            outputs: all that it returned, the next states last.
+            population: name of the population that was called.
+            given: the states that it was given.
+            outputs: everything that it returned; the next states come last, in the order of
+                `given`.
         """
         self._after[population] = outputs[len(outputs) - len(given) :]
         for place, state in enumerate(given):
             self._given[id(state)] = (population, place)
 
     def next_states(self, states: list[Tensor]) -> list[Tensor]:
-        """The states to give `forward` next, in the places of those it was given.
+        """The states to pass to the next call of `forward`, in the order of those passed before.
 
         Raises:
-            UltralifError: something that no neuron was given.
+            UltralifError: one of `states` was not passed to any neuron.
         """
         following = []
         for state in states:
@@ -79,13 +80,15 @@ def run_forward(
     """Run `forward` once over all timesteps, or once for each.
 
     Args:
-        module: in float64.
+        module: the module, in float64.
         inputs: float64 [time, batch, …].
-        axis: where `forward` expects the timesteps; None where it is one, or repeats one input.
-        listener: who follows.
+        axis: the axis of time in the input of `forward`; None if `forward` takes the input of one
+            timestep.
+        listener: is told of every call.
 
     Returns:
-        For each timestep that it ran, the one whose input it saw, int64 [time].
+        For each timestep that the neurons ran, the timestep of the input that they saw, int64
+        [time]. All are 0 if `forward` loops over time itself with one input.
     """
     given = torch.from_numpy(inputs)
     if axis is not None:
@@ -97,13 +100,14 @@ def run_forward(
     for t, frame in enumerate(given.clone()):
         listener.begins(frame, None, t)
         listener.ends(module(frame, *states))
-        if t == 0 and (steps := listener.timesteps()) > 1:  # it repeats one input itself
+        if t == 0 and (steps := listener.timesteps()) > 1:  # forward loops with one input
             return np.zeros(steps, dtype=np.int64)
         states = listener.next_states(states)
     return np.arange(len(inputs))
 
 
 def _states_wanted(module: nn.Module) -> list[str]:
+    """Names of the arguments without defaults that follow the input: the states."""
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
     plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [p.name for p in parameters if p.default is p.empty and p.kind is plain]

@@ -13,8 +13,10 @@ from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
 from ultralif_deploy.readers.assembly import Arriving, assembled
-from ultralif_deploy.readers.modules.functions import flat, is_sequence, shaped
+from ultralif_deploy.readers.modules.calls import flat
+from ultralif_deploy.readers.modules.functions import is_sequence
 from ultralif_deploy.readers.modules.layers import INERT, LINEAR, layer_node
+from ultralif_deploy.readers.modules.linear import shaped
 from ultralif_deploy.readers.modules.meanings import (
     Frames,
     Later,
