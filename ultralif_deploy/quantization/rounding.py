@@ -1,8 +1,9 @@
-"""Compare the intended value of every parameter with the stored value.
+"""The rounding error of every parameter: what the network means, and what the program stores.
 
-Rows compare the network that was quantized with the program: real values beside integers times
-their unit. A row shows the entry that errs most, and the bound above which the error is worth a
-warning. That of weights is wide, because the bits that were asked for decide their error.
+Stored integers are multiplied by their unit, so that both are real values. A row of the table
+stands for one parameter of a population or projection. It shows the entry with the largest error,
+and the bound above which a warning is due. The bound for weights is wide, because the user chose
+their bits.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,11 +22,11 @@ from ultralif_deploy.quantization.registers import largest_weights, word_of
 from ultralif_deploy.schema.report import Parameter
 
 BOUND = 1 / 64
-"""Errors above this share of a parameter are warned of."""
+"""A relative error above this bound gives a warning."""
 
 LOST = 0.9
-"""Bound of weights: clipping takes at most three quarters of a neuron's largest weight, so that a
-larger error means a neuron without weights."""
+"""Bound for weights. Clipping changes a weight by at most three quarters of the neuron's largest,
+so a larger error means that the neuron lost its weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,17 @@ class Row:
     """One parameter of a population, or the weights or the delay of a projection.
 
     Attributes:
-        name: of the population, or `source->target`.
-        parameter: in the field's words.
-        meant: real value of the entry that errs most.
-        stored: the real value that the program has in its place.
-        error: |meant − stored|, the largest of all entries.
-        relative: the error as a share of what it is measured by: for weights the neuron's largest
-            weight; for membrane potentials that, the threshold or the value itself, the largest
-            of them; for delays a timestep; for others the value itself.
-        bound: of `relative`, above which a warning is due; None where none is stated.
-        neuron: that has the entry; None for a delay.
+        name: name of the population, or `source->target` for a projection.
+        parameter: name of the parameter, for example "leak per timestep".
+        meant: value in the network, for the entry with the largest relative error.
+        stored: value of this entry in the program.
+        error: largest |meant − stored| of all entries.
+        relative: largest error relative to a measure. The measure of a weight is the largest weight
+            of its neuron. For membrane potentials it is the largest of this weight, the bias, the
+            threshold and the value itself. For coefficients it is 1, for delays a timestep, and for
+            all others the value itself.
+        bound: a `relative` above it gives a warning; None if there is no bound.
+        neuron: index of the neuron with the entry; None for a delay.
     """
 
     name: str
@@ -56,11 +58,11 @@ class Row:
 
     @property
     def exceeds(self) -> bool:
-        """Whether the error passes its bound."""
+        """Whether the relative error is above its bound."""
         return self.bound is not None and self.relative > self.bound
 
     def as_dict(self) -> Parameter:
-        """Plain values for report.json."""
+        """The row as plain values for report.json."""
         return {
             "name": self.name,
             "parameter": self.parameter,
@@ -76,12 +78,12 @@ class Row:
 def rounding_table(
     network: Network, program: integer.Program, delays: tuple[Delay, ...] = ()
 ) -> tuple[Row, ...]:
-    """Meant, stored and error of everything that was rounded.
+    """The rounding errors of all weights, parameters and delays.
 
     Args:
-        network: what was quantized, after the passes.
-        program: what became of it.
-        delays: of connections, as the file means them.
+        network: the network that was quantized, after the passes.
+        program: the program that `quantize` made of it.
+        delays: the delays of connections as the file states them, before rounding to timesteps.
     """
     rows: list[Row] = []
     for before, after in zip(network.populations, program.populations, strict=True):
@@ -98,7 +100,7 @@ def rounding_table(
 
 
 def _weights(before: Projection, after: Projection, target: integer.Population) -> Iterator[Row]:
-    """The weights of one projection; an identity has none."""
+    """The row of the weights of one projection; an identity has none."""
     if not isinstance(after.map, WEIGHTED):
         return
     stored = after.map.weight.astype(np.float64)
@@ -110,7 +112,7 @@ def _weights(before: Projection, after: Projection, target: integer.Population) 
     meant = (
         before.map.weight.reshape(stored.shape)
         if isinstance(before.map, WEIGHTED)
-        else (stored != 0).astype(np.float64)  # an identity beside other weights
+        else (stored != 0).astype(np.float64)  # an identity, stored as weights
     )
     largest = np.abs(meant).max(axis=1, keepdims=True)
     by = np.broadcast_to(largest, meant.shape)
@@ -120,7 +122,7 @@ def _weights(before: Projection, after: Projection, target: integer.Population) 
 def _parameters(
     before: Population, after: integer.Population, largest: np.ndarray
 ) -> Iterator[Row]:
-    """The parameters of a population whose largest weights are given, [neuron]."""
+    """The rows of a population's parameters; `largest` holds its largest weights [neuron]."""
     neuron, made = before.neuron, after.neuron
     by = np.maximum(largest, np.abs(getattr(neuron, "threshold", np.zeros(before.size))))
     if before.bias.any():
@@ -130,8 +132,8 @@ def _parameters(
         found = _FIELDS.get((type(made), field)) or _FIELDS.get((object, field))
         if found is not None:
             parameter, entries = found
-            # The number of entries that was asked for decides a table's error, and a threshold
-            # between two whole currents divides them exactly.
+            # No bound for a table, because the user chose its entries. None for a threshold on
+            # whole currents, which separates them exactly after rounding too.
             exact = field in ("threshold", "thresholds") and made.COUNTS_CURRENTS
             free = field == "table" or exact
             bound = None if free else BOUND
@@ -142,7 +144,7 @@ def _parameters(
 
 
 Entries = Callable[[Population, integer.Population], tuple[Any, Any, Any]]
-"""Meant, stored, and what the error is measured by, each [neuron]."""
+"""Makes the values meant, the values stored, and the measure of their error, each [neuron]."""
 
 
 POTENTIALS = (
@@ -152,12 +154,12 @@ POTENTIALS = (
 
 
 def _model(population: Population | integer.Population) -> Any:
-    """Its neuron model, whose fields the table below knows."""
+    """The neuron model; untyped, because each kind in `_FIELDS` has other fields."""
     return population.neuron
 
 
 def _potential(source: str, field: str) -> Entries:
-    """A membrane potential, measured by itself, the threshold or a weight, the largest of them."""
+    """A field in units of the membrane; its measure is itself, or a larger one by `_parameters`."""
 
     def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = getattr(before.neuron, source)
@@ -168,7 +170,12 @@ def _potential(source: str, field: str) -> Entries:
 
 
 def _threshold(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
-    """The least membrane potential that fires at equality, or the largest that does not."""
+    """The threshold as a real value.
+
+    The program fires above its integer threshold. If the network fires at equality, the stored
+    value is the least that fires, one unit above. A threshold that the membrane's register cannot
+    reach counts as meant.
+    """
     neuron, made = _model(before), _model(after)
     inclusive = getattr(neuron, "inclusive", False)
     stored = (made.threshold + (1.0 if inclusive else 0.0)) * after.membrane_unit
@@ -178,7 +185,7 @@ def _threshold(before: Population, after: integer.Population) -> tuple[Any, Any,
 
 
 def _floor(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
-    """The lower bound of the membrane; one that no membrane can reach is none."""
+    """The lower bound of the membrane; a bound that the register cannot reach counts as meant."""
     was, made = _model(before), _model(after)
     meant, floor = was.floor, made.floor
     stored = np.where(floor <= -_held(after), meant, floor * after.membrane_unit)
@@ -186,12 +193,12 @@ def _floor(before: Population, after: integer.Population) -> tuple[Any, Any, Any
 
 
 def _held(population: integer.Population) -> int:
-    """Largest membrane that the register of a leaky population holds."""
+    """The largest membrane potential that the register of a leaky population holds."""
     return largest_held(word_of(population).bits)
 
 
 def _leak(source: str, field: str) -> Entries:
-    """The share of a membrane that a timestep takes away, measured by itself."""
+    """The leak per timestep, 1 − decay; its measure is itself."""
 
     def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = 1 - getattr(before.neuron, source)
@@ -202,7 +209,7 @@ def _leak(source: str, field: str) -> Entries:
 
 
 def _coefficient(source: str, field: str) -> Entries:
-    """A factor of second-order models, measured by 1."""
+    """A coefficient of a second-order model; its measure is 1."""
 
     def entries(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
         meant = getattr(before.neuron, source)
@@ -215,7 +222,10 @@ def _coefficient(source: str, field: str) -> Entries:
 def _level_thresholds(
     before: Population, after: integer.Population
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The least that passes each level, [neuron, level]; what decides nothing is as meant."""
+    """The least membrane potential that passes each level, [neuron, level].
+
+    A threshold outside the range of integers decides nothing, and counts as meant.
+    """
     meant = _model(before).thresholds.T
     stored = _model(after).thresholds.reshape(meant.shape[::-1]).T
     unit = after.membrane_unit[:, None]
@@ -228,14 +238,14 @@ def _level_thresholds(
 def _share(
     before: Population, after: integer.Population
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The share of the membrane that each level takes, [level], measured by itself."""
+    """The share of the membrane that each level of spike takes, [level]; its measure is itself."""
     levels = len(_model(before).thresholds)
     meant = np.arange(1, levels + 1) / levels
     return meant, _model(after).reset / DECAY_ONE, meant
 
 
 def _correction(before: Population, after: integer.Population) -> tuple[Any, Any, Any]:
-    """The soft maximum's largest correction, ε·log 2, measured by itself."""
+    """The largest correction of the soft maximum, ε·log 2; its measure is itself."""
     was, made = _model(before), _model(after)
     meant = np.full(before.size, was.epsilon * np.log(2))
     return meant, made.table[0] * after.membrane_unit, meant
@@ -272,11 +282,20 @@ _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {
     ),
     (object, "jump"): ("jump of the threshold", _potential("jump", "jump")),
 }
-"""By integer model and array: the parameter's name and its entries; `object` stands for any."""
+"""For each integer model and field, the parameter's name and values; `object` is any model."""
 
 
 def _row(name: str, parameter: str, meant: Any, stored: Any, by: Any, bound: float | None) -> Row:
-    """The row of the entry with the largest error; the first axis of the entries is the neuron."""
+    """The row of one parameter.
+
+    Args:
+        name: name of the population or projection.
+        parameter: name of the parameter.
+        meant: values in the network [neuron, …].
+        stored: values in the program, of a shape that broadcasts to that of `meant`.
+        by: the measure of the error, of such a shape too.
+        bound: bound of the relative error; None if there is none.
+    """
     error = np.abs(np.asarray(meant) - stored)
     measure = np.broadcast_to(np.asarray(by), error.shape)
     relative = np.divide(error, measure, out=np.where(error > 0, np.inf, 0.0), where=measure > 0)

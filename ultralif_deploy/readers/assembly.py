@@ -12,17 +12,17 @@ from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Linear
 from ultralif_deploy.readers.nir.order import update_order
 
 BELOW_A_SPIKE = 0.5
-"""Threshold of a unit that repeats its input spikes."""
+"""Threshold of a neuron that repeats its input spikes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
-    """A population by its neuron and what arrives there.
+    """A population before the network is assembled: its neuron and its inputs.
 
     Attributes:
-        neuron: model.
-        terms: linear map by (source, delay in timesteps).
-        bias: added at every timestep, float64 [neuron].
+        neuron: the neuron model.
+        terms: for each pair of source and delay in timesteps, the linear map of its spikes.
+        bias: what is added at every timestep, float64 [neuron].
     """
 
     neuron: FloatNeuron
@@ -30,7 +30,12 @@ class Arriving:
     bias: np.ndarray
 
     def renamed(self, names: Mapping[str, str], otherwise: Callable[[str], str]) -> "Arriving":
-        """The same with other names for the sources."""
+        """The same population with other names for its sources.
+
+        Args:
+            names: new names by old name.
+            otherwise: makes the new name of a source that `names` does not have.
+        """
         terms = {(names.get(s) or otherwise(s), d): one for (s, d), one in self.terms.items()}
         return replace(self, terms=terms)
 
@@ -42,20 +47,21 @@ def assembled(
     timesteps: int,
     read: Input,
 ) -> Network:
-    """The network of populations that project to each other.
+    """The network of the given populations.
 
-    A delay of d timesteps is a chain of d populations that repeat their input, each updated before
-    its source, so that it gets the spikes of the timestep before. An edge back has a delay of one.
+    The populations are put in an order of updates. A projection to an earlier population acts one
+    timestep later. A delay of d timesteps becomes a chain of d populations that repeat their input.
+    Each of them is updated before its source, so that it gets the spikes of the timestep before.
 
     Args:
         arriving: populations by name.
-        readout: name of the one that is read.
-        inputs: size of the input.
+        readout: name of the population that is read out.
+        inputs: number of inputs.
         timesteps: T of one inference.
-        read: how integer inputs are read; its size is replaced.
+        read: range and scale of integer inputs; its size is replaced by `inputs`.
 
     Raises:
-        UltralifError: naming a population that cannot be expressed.
+        UltralifError: a population cannot be expressed; the message names it.
     """
     silent = {n for n, a in arriving.items() if not a.neuron.FIRES}
     for name, one in arriving.items():
@@ -102,13 +108,14 @@ def assembled(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A delay line: populations in the order of their updates, and what leads to each."""
+    """The populations of a delay line, in the order of their updates, and their projections."""
 
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
 
 
 def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: Input) -> list[_Line]:
+    """A delay line for each source that is heard late; it is as long as the longest delay."""
     longest: dict[str, int] = {}
     for one in arriving.values():
         for source, delay in one.terms:
@@ -119,7 +126,7 @@ def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: Input) -> 
             continue
         first = 1
         if source == INPUT:
-            first = 0  # the input is never heard late, so a population repeats it
+            first = 0  # inputs act at once, so a population has to repeat them first
             if read.maximum > 1 or not read.plain:
                 raise UltralifError(
                     "a Delay on inputs other than spikes; expected spikes, or the Delay behind "
@@ -143,7 +150,16 @@ def _line_name(source: str, delay: int) -> str:
 
 
 def _projection(source: str, target: str, linear: LinearMap, *, plain: bool) -> Projection:
-    """A projection; an identity stays one only where its unit scale costs no precision."""
+    """A projection with a map; an identity is kept only if `plain`.
+
+    Otherwise it becomes a convolution with weights of 1, which can be scaled with other weights.
+
+    Args:
+        source: name of the population or input that sends.
+        target: name of the population that gets it.
+        linear: the map.
+        plain: whether an identity costs the target no precision.
+    """
     if isinstance(linear, Identity) and not plain:
         size = linear.size
         linear = Conv2d(np.ones((size, 1, 1, 1)), (size, 1, 1), groups=size)

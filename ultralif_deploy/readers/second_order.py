@@ -1,8 +1,9 @@
-"""State dicts of SiLIF, C-SiLIF, adLIF and constrained adLIF networks, as their authors save them.
+"""Reads state dicts of SiLIF, C-SiLIF, adLIF and constrained adLIF networks, as released.
 
-Keys: `snn.<layer>.W.weight`, `snn.<layer>.norm.*` and one parameter per neuron each. Source:
-"Structured State Space Model Dynamics and Parametrization for Spiking Neural Networks", arXiv
-2506.06374, and the code SSM-inspired-LIF. The neurons spike hard already: nothing is annealed.
+Keys are `snn.<layer>.W.weight`, `snn.<layer>.norm.*`, and parameters with one value per neuron.
+Source: "Structured State Space Model Dynamics and Parametrization for Spiking Neural Networks",
+arXiv 2506.06374, and the code SSM-inspired-LIF. The neurons have hard spikes in training already,
+so nothing is annealed.
 """
 
 import re
@@ -31,10 +32,10 @@ READOUT = "readout"
 """Name of the read-out population."""
 
 BATCH_NORM_EPSILON = 1e-5
-"""torch's default; a state dict does not hold it."""
+"""ε in the variance of batch norm: torch's default, because a state dict does not hold it."""
 
 TIMESTEPS = 250
-"""One second in steps of 4 ms, as the published networks were trained."""
+"""Default T: one second in steps of 4 ms, as in the published training."""
 
 _PUBLISHED = (
     Chosen("theta", 1.0, "published code"),
@@ -42,7 +43,7 @@ _PUBLISHED = (
     Chosen("batch_norm_epsilon", BATCH_NORM_EPSILON, DEFAULT),
     Chosen("readout", "sum of the membrane (trained: sum of its softmax)", DEFAULT),
 )
-"""What the file does not hold and no option changes."""
+"""Settings that the file does not hold and no option changes."""
 
 _NORM = {"norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"}
 _PARAMETERS = {
@@ -54,21 +55,21 @@ _PARAMETERS = {
 _NAMES = {"silif": "SiLIF", "csilif": "C-SiLIF", "adlif": "adLIF", "cadlif": "constrained adLIF"}
 
 NEURONS = tuple(_PARAMETERS)
-"""Neuron kinds, as options name them."""
+"""Names of the neuron kinds in options."""
 
 _Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class HardCheckpoint:
-    """A network whose neurons are hard as trained, and where every setting came from.
+    """A network that was trained with hard spikes, and all settings with their origins.
 
     Attributes:
-        network: as published, with one spike as the largest input; nothing folded.
+        network: the network as published. Its largest input is one spike; batch norm is not folded.
         neuron: one of `NEURONS`.
-        learned: per population, the parameters in the file by name, float64 [neuron].
-        steps: T.
-        assumptions: settings with their origins.
+        learned: for each population the parameters in the file by name, float64 [neuron].
+        steps: T, with its origin.
+        assumptions: all settings with their origins.
     """
 
     network: Network
@@ -84,28 +85,28 @@ class HardCheckpoint:
 
     @property
     def architecture_name(self) -> str:
-        """In words."""
+        """The architecture in words, for example "3-layer SiLIF network"."""
         return f"{len(self.network.populations)}-layer {_NAMES[self.neuron]} network"
 
 
 def is_second_order(content: dict[str, Any]) -> bool:
-    """Whether the keys of a .pt file are those of such a network."""
+    """Whether the keys in the content of a .pt file are those of a second-order network."""
     return any(isinstance(key, str) and KEY.match(key) for key in state_keys(content))
 
 
 def read_second_order(
     path: Path, content: dict[str, Any], *, neuron: str | None, timesteps: int | None
 ) -> HardCheckpoint:
-    """The network of a state dict.
+    """Build the network of a state dict.
 
     Args:
-        path: for messages.
-        content: of the file.
-        neuron: one of `NEURONS`, where the keys leave a choice (adlif or cadlif).
-        timesteps: T.
+        path: the file, for error messages.
+        content: the content of the file, as `read_tensors` returns it.
+        neuron: one of `NEURONS`; adlif and cadlif have the same keys, and the default is adlif.
+        timesteps: T; by default 250.
 
     Raises:
-        UltralifError: keys, shapes or values that make no such network, or an option that
+        UltralifError: keys, shapes or values do not make a second-order network, or an option
             contradicts them.
     """
     state, _ = split_state(path, content)
@@ -145,7 +146,7 @@ def read_second_order(
 
 
 def _layers(path: Path, state: dict[str, Tensor]) -> list[_Arrays]:
-    """Arrays float64 of each layer by their names in it."""
+    """For each layer its arrays by name, float64; keys, types and values are checked."""
     found: dict[int, _Arrays] = {}
     for key, value in state.items():
         match = KEY.match(key)
@@ -171,6 +172,7 @@ def _layers(path: Path, state: dict[str, Tensor]) -> list[_Arrays]:
 
 
 def _kind(path: Path, layer: _Arrays, option: str | None) -> Chosen[str]:
+    """The neuron kind, from the names of the parameters in a layer, and from the option."""
     names = set(layer) - {"W.weight"} - _NORM
     possible = [kind for kind, parameters in _PARAMETERS.items() if parameters == names]
     if not possible:
@@ -190,7 +192,14 @@ def _kind(path: Path, layer: _Arrays, option: str | None) -> Chosen[str]:
 
 
 def _check_layer(prefix: str, layer: _Arrays, parameters: set[str], width: int) -> int:
-    """Check names and shapes of a layer; returns its neurons."""
+    """Check names and shapes of the arrays in a layer, and return its number of neurons.
+
+    Args:
+        prefix: begins the error message.
+        layer: arrays by name.
+        parameters: names of the parameters that the neuron kind has.
+        width: number of neurons in the layer before.
+    """
     norm = _NORM if set(layer) & _NORM else set()
     expected = {"W.weight"} | norm | parameters
     missing, unknown = sorted(expected - set(layer)), sorted(set(layer) - expected)
@@ -215,7 +224,7 @@ def _check_layer(prefix: str, layer: _Arrays, parameters: set[str], width: int) 
 
 
 def _linear_map(layer: _Arrays) -> tuple[AnyMap, np.ndarray]:
-    """Weights with the batch norm's gain behind them, and what it adds [neuron]."""
+    """The map of weights and batch norm's gain, and the bias that batch norm adds [neuron]."""
     weights = Dense(layer["W.weight"])
     if "norm.weight" not in layer:
         return weights, np.zeros(weights.target_size)
@@ -258,7 +267,7 @@ def _csilif(p: _Arrays) -> CSiLIF:
 
 
 def _readout(p: _Arrays) -> LeakySum:
-    """α clamped to [e^(−1/5), e^(−1/25)]."""
+    """A leaky sum, its α clamped to [e^(−1/5), e^(−1/25)]."""
     alpha = p["alpha"].clip(np.exp(-1 / 5), np.exp(-1 / 25))
     return LeakySum(1 - alpha, alpha)
 

@@ -1,1 +1,1 @@
-"""snnTorch modules -> Network, compared with the module before it is returned."""
+"""Reads snnTorch modules as a Network, and compares the two before the Network is returned."""

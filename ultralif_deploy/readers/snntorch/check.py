@@ -1,8 +1,11 @@
-"""A network read from a module against the module itself, before anyone trusts it.
+"""Compares a network that was read from a module with the module itself.
 
-Three checks, each in float64: every spike and the read-out on random inputs; every current, with
-random spikes in the place of the neurons' own, so that silent neurons hide nothing; and every
-neuron alone, on random currents that make it fire.
+There are three checks, all in float64:
+
+- every spike and the read-out, on random inputs;
+- every current, with random spikes instead of the neurons' own, so that a silent neuron cannot hide
+  a wrong weight behind it;
+- every neuron alone, on random currents that make it fire.
 """
 
 from typing import Any
@@ -25,13 +28,13 @@ from ultralif_deploy.readers.snntorch.neurons import NEURONS, population_of
 from ultralif_deploy.readers.snntorch.reading import Reading
 
 TIMESTEPS, SEED = 12, 0
-"""Of the runs that are compared, where `forward` does not say how many."""
+"""Timesteps of the compared runs, if `forward` does not fix them, and the seed of the inputs."""
 
 RATES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-"""Shares of active inputs, one for each sample, so that quiet and busy networks fire."""
+"""Share of active inputs in each sample; they differ so that quiet and busy networks fire."""
 
 TOLERANCE = 1e-9
-"""Of currents and read-outs, as a share of the largest; float64 loses far less."""
+"""Largest error of currents and read-outs, relative to the largest; float64 errs far less."""
 
 TIED_WITH_THRESHOLD = (
     "it is at the threshold but for rounding, and the spike hangs on the order of a sum; give the "
@@ -42,12 +45,12 @@ NOT_RECORDED = "what forward does is not what was recorded, so the module cannot
 
 
 def random_inputs(shape: tuple[int, ...], timesteps: int, read: Input) -> np.ndarray:
-    """Integer inputs int64 [time, sample, …] of 0 to `read.maximum`.
+    """Random integer inputs from 0 to `read.maximum`, int64 [time, sample, …].
 
     Args:
-        shape: of one input of one timestep.
+        shape: shape of one sample at one timestep.
         timesteps: T of the run.
-        read: the largest input, and whether one input holds for all timesteps.
+        read: the largest input, and whether all timesteps have the same input.
     """
     rng = np.random.default_rng(SEED)
     rates = np.array(RATES).reshape(-1, *(1 for _ in shape))
@@ -57,15 +60,16 @@ def random_inputs(shape: tuple[int, ...], timesteps: int, read: Input) -> np.nda
 
 
 def check_run(network: Network, reading: Reading, inputs: np.ndarray) -> None:
-    """Compare every spike, and the read-out, of one run.
+    """Compare every spike and the read-out of one run.
 
     Args:
-        network: for as many timesteps as there are inputs.
-        reading: of a run on the same inputs.
+        network: the network; its timesteps are those of `inputs`.
+        reading: what was recorded of the module on the same inputs.
         inputs: integers [time, sample, input].
 
     Raises:
-        UltralifError: naming the first population, timestep, sample and neuron that differ.
+        UltralifError: module and network differ; the message names the first population, timestep,
+            sample and neuron where they do.
     """
     trace = run_hard(network, inputs)
     for name, steps in reading.spikes.items():
@@ -83,16 +87,17 @@ def check_run(network: Network, reading: Reading, inputs: np.ndarray) -> None:
 def check_currents(
     reading: Reading, module: nn.Module, axis: int | None, given: np.ndarray
 ) -> None:
-    """Compare what arrives at every population, and the read-out, with random spikes put in.
+    """Compare the currents of every population and the read-out, with random spikes put in.
 
     Args:
         reading: what was read.
-        module: another copy, which has not run.
-        axis: of the timesteps; see `run_forward`.
+        module: a copy of the module that has not run.
+        axis: axis of time in the input of `forward`; see `run_forward`.
         given: inputs as the module gets them, float64 [time, sample, …].
 
     Raises:
-        UltralifError: naming the first population, timestep, sample and neuron that differ.
+        UltralifError: module and network differ; the message names the first population, timestep,
+            sample and neuron where they do.
     """
     driven = _Driven(reading, module)
     try:
@@ -117,14 +122,15 @@ def check_currents(
 
 
 def check_neurons(reading: Reading, module: nn.Module) -> None:
-    """Compare every neuron alone, its recurrent weights included, on currents that make it fire.
+    """Compare every population alone, with its recurrent weights, on currents that make it fire.
 
     Args:
         reading: what was read.
-        module: a copy, whose neurons lose their states.
+        module: a copy of the module; the states of its neurons are reset.
 
     Raises:
-        UltralifError: naming the first population, timestep, sample and neuron that differ.
+        UltralifError: module and network differ; the message names the first population, timestep,
+            sample and neuron where they do.
     """
     for name, layer_name in reading.layers.items():
         layer, shape = module.get_submodule(layer_name), reading.currents[name].shape
@@ -148,7 +154,7 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
 
 
 def _spikes_alone(layer: Any, current: np.ndarray) -> np.ndarray:
-    """Spikes bool [time, sample, neuron] of a layer on its own."""
+    """Spikes of a layer on the given currents, bool [time, sample, neuron]."""
     layer.reset_mem()
     spikes = []
     with torch.no_grad(), Float64():
@@ -160,7 +166,7 @@ def _spikes_alone(layer: Any, current: np.ndarray) -> np.ndarray:
 
 
 class _Driven(States):
-    """Puts random spikes in the place of those of every neuron, and keeps what arrives there."""
+    """Replaces the spikes of every population by random ones, and keeps the currents it gets."""
 
     def __init__(self, reading: Reading, module: nn.Module) -> None:
         super().__init__()
@@ -184,12 +190,12 @@ class _Driven(States):
             handle.remove()
 
     def begins(self, given: Tensor, axis: int | None, timestep: int) -> None:
-        """Nothing is followed here.
+        """Does nothing: inputs are not followed here.
 
         Args:
-            given: the input, float64: of all timesteps, or [sample, …] of one.
-            axis: where `given` has the timesteps; None where it is one timestep's.
-            timestep: of `given`, from 0; 0 where it holds all.
+            given: the input, float64: all timesteps, or one timestep [sample, …].
+            axis: the axis of time in `given`; None if `given` is one timestep.
+            timestep: the timestep of `given`, from 0; 0 if `given` holds all.
         """
 
     def ends(self, result: Any) -> None:
@@ -200,13 +206,13 @@ class _Driven(States):
 
     def _hook(self, name: str) -> Any:
         def replace(layer: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
-            """What a layer gives, with random spikes in the place of its own.
+            """The layer's result, with random spikes instead of its own.
 
             Args:
                 layer: the neurons that were called.
-                args: of the call, by position.
-                kwargs: those by name.
-                result: what the layer gave.
+                args: arguments by position.
+                kwargs: arguments by name.
+                result: what the layer returned.
             """
             if name not in self._reading.layers.values():
                 return result
@@ -229,12 +235,12 @@ class _Driven(States):
 
 
 def _value(signal: Signal, sent: dict[str, np.ndarray]) -> np.ndarray:
-    """A signal's values float64 [time, sample, value], for what its sources send."""
+    """The values of a signal if its sources send `sent`, float64 [time, sample, value]."""
     return sum(one.apply(sent[source]) for (source, _), one in signal.terms.items()) + signal.bias
 
 
 def _check_returned(reading: Reading, returned: list[Any], found: np.ndarray) -> None:
-    """Compare what `forward` returned with the sum over time, or the last membrane, as read."""
+    """Compare what `forward` returned with the read-out of the network."""
     expected = _total(reading, returned).numpy().reshape(len(found), -1)
     if expected.shape != found.shape:
         raise UltralifError(
@@ -252,7 +258,7 @@ def _check_returned(reading: Reading, returned: list[Any], found: np.ndarray) ->
 
 
 def _total(reading: Reading, returned: list[Any]) -> Tensor:
-    """What is read of the values that `forward` returned, [sample, …]."""
+    """The read-out in what `forward` returned: a sum over time or the last membrane [sample, …]."""
     out = reading.output
     if isinstance(out, Recorded) and out.axis is None:
         return returned[0] / out.factor
@@ -263,6 +269,17 @@ def _total(reading: Reading, returned: list[Any]) -> Tensor:
 def _check_spikes(
     name: str, expected: np.ndarray, found: np.ndarray, margins: dict[str, np.ndarray]
 ) -> None:
+    """Compare the spikes of one population.
+
+    Args:
+        name: name of the population.
+        expected: spikes in the module, bool [time, sample, neuron].
+        found: spikes in the network, bool [time, sample, neuron].
+        margins: for each population, membrane potential minus threshold [time, sample, neuron].
+
+    Raises:
+        UltralifError: they differ.
+    """
     differ = expected != found
     if differ.any():
         t, sample, neuron = (int(i) for i in np.argwhere(differ)[0])

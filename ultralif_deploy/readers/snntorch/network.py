@@ -1,6 +1,6 @@
-"""snnTorch modules -> Network, by what their `forward` computes, checked against their own spikes.
+"""Reads a snnTorch module as a Network: records what `forward` computes, then compares the spikes.
 
-torch and snnTorch are imported nowhere else for this.
+snnTorch is imported in this folder alone.
 """
 
 import copy
@@ -28,7 +28,7 @@ from ultralif_deploy.readers.snntorch.neurons import NEURONS, fires_above, step
 from ultralif_deploy.readers.snntorch.reading import SUPPORTED, Reading
 
 DEFAULT_TIMESTEPS = 100
-"""T of one inference where neither the caller nor the module says it."""
+"""T of one inference, if neither the caller nor the module fixes it."""
 
 
 def from_snntorch(
@@ -38,36 +38,41 @@ def from_snntorch(
     timesteps: int | None = None,
     read: Input | None = None,
 ) -> Network:
-    """The hard network of a module of snnTorch neurons and linear layers.
+    """Read a module of snnTorch neurons and linear layers as a hard network.
 
-    What `forward` does is recorded while it runs: the order in which it uses its layers, sums,
-    products with constants, concatenations, branches, and neurons with states of their own. It may
-    be one timestep with hidden states (`init_hidden=True`) or states passed in and out, or a loop
-    over all timesteps of an input with or without an axis for them. Dropout does nothing.
+    `forward` is run, and what it does is recorded: the order of its layers, sums, products with
+    constants, concatenations, branches, and a layer of neurons that is used at several places with
+    separate states. `forward` may compute one timestep, with hidden states (`init_hidden=True`) or
+    with states passed in and out. Or it may loop over all timesteps, of an input that has an axis
+    of time or of one input for all. Dropout does nothing.
 
-    What `forward` returns first is read: the spikes of neurons by their counts, weighted spikes by
-    their sum over time, a membrane potential that is never reset after the last timestep.
+    The read-out is the first value that `forward` returns. For spikes it is their count, for
+    weighted spikes their sum over time, and for a membrane potential that is never reset its value
+    after the last timestep.
 
-    Before it returns, the network is compared with the module, in float64 and evaluation mode:
-    every spike and the read-out on random inputs as `read` says, every current with random spikes
-    in the place of the neurons' own, and every neuron alone on currents that make it fire. So a
-    population that stays silent is checked as well. The module itself is left as it is.
+    Before the network is returned, it is compared with the module in float64 and evaluation mode.
+    Every spike and the read-out are compared on random inputs in the range of `read`. Every current
+    is compared with random spikes in place of the neurons' own. Every population is compared alone
+    on currents that make it fire. So populations that stay silent are checked too. The module
+    itself is not changed.
 
-    Refused by name: layers and functions that are not linear (ReLU, max pooling, BatchNorm),
-    changes of values in place through a view or an index, decisions by values, dropout that stays
-    on, recurrence other than that of RLeaky and RSynaptic, states that are changed or do not start
-    at 0, a membrane potential that is read though spikes reset it, and sums over anything but time.
+    The following is refused by name: layers and functions that are not linear (ReLU, max pooling,
+    BatchNorm); changes in place through a view or an index; decisions that depend on values;
+    dropout that stays on; recurrence other than RLeaky and RSynaptic; states that are changed, or
+    do not start at 0; a returned membrane potential that spikes reset; sums over other axes than
+    time.
 
     Args:
-        module: whose `forward` takes the input first, and then states, if any.
-        input_shape: shape of one input of one timestep; by default what the first layer, a Linear,
-            takes.
+        module: the module; its `forward` takes the input first, and then states, if any.
+        input_shape: shape of one sample at one timestep; by default what the first layer takes if
+            it is Linear.
         timesteps: T of one inference; by default as many as a loop in `forward` runs, or else 100.
-        read: how integer inputs are read, of any size; by default as spikes.
+        read: range and scale of integer inputs; its size is ignored. By default inputs are spikes.
 
     Raises:
-        UltralifError: naming the layer or function that cannot be taken over, and why; or the
-            first spike, current or read-out in which network and module differ.
+        UltralifError: a layer or function cannot be taken over, or network and module differ. The
+            message names the layer and the reason, or the first spike, current or read-out that
+            differs.
     """
     shape = values(input_shape or _input_shape(module), "input")
     trial = _Trial(module, shape, timesteps, read or Input(1))
@@ -82,13 +87,13 @@ def from_snntorch(
                 problems.append((reading.recorder.signals, problem))
                 continue
             return trial.checked(reading, axis, saw)
-    # The layout in which most was understood is the one that was meant.
+    # Report the problem of the layout in which most signals were found: it was probably meant.
     raise max(problems, key=lambda found: found[0])[1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A module and how it is to be read; see `from_snntorch`."""
+    """A module, and the arguments of `from_snntorch` for it."""
 
     module: nn.Module
     shape: tuple[int, ...]
@@ -96,26 +101,29 @@ class _Trial:
     read: Input
 
     def inputs(self, axis: int | None) -> np.ndarray:
-        """Integer inputs [time, sample, …]; a loop in `forward` gets as many as it may want."""
+        """Random integer inputs [time, sample, …], T timesteps if `forward` loops over an axis."""
         steps = TIMESTEPS if axis is None else self.timesteps or DEFAULT_TIMESTEPS
         return random_inputs(self.shape, steps, self.read)
 
     def given(self, inputs: np.ndarray) -> np.ndarray:
-        """The same as the module gets them, float64."""
+        """The same inputs as the module gets them: scaled and shifted, float64."""
         flat = inputs.reshape(*inputs.shape[:2], -1).astype(np.float64)
         whole: np.ndarray = (self.read.scale * flat + self.read.offset).reshape(inputs.shape)
         return whole
 
     def record(self, reading: Reading, own: nn.Module, axis: int | None) -> np.ndarray:
-        """Run a copy and read it; the timesteps whose inputs it saw.
+        """Run a copy of the module, and record what it computes.
 
         Args:
-            reading: of `own`; takes what the run tells.
+            reading: takes the record of the run.
             own: a copy of the module in float64.
-            axis: where `forward` expects the timesteps; None where it is one, or repeats one input.
+            axis: axis of time in the input of `forward`; None if it takes one timestep.
+
+        Returns:
+            For each timestep that the neurons ran, the timestep of the input that they saw.
 
         Raises:
-            UltralifError: it fails, or something in it cannot be read.
+            UltralifError: `forward` fails, or something in it cannot be taken over.
         """
         given = self.given(self.inputs(axis))
         try:
@@ -124,7 +132,7 @@ class _Trial:
         except UltralifError:
             raise
         except Exception as error:  # whatever the user's own forward raises
-            if reading.recorder.refusal is not None:  # that it made of a refusal
+            if reading.recorder.refusal is not None:  # forward caught it and raised another
                 raise reading.recorder.refusal from error
             raise UltralifError(_failure(error, self.shape, axis, len(given))) from error
         finally:
@@ -135,12 +143,12 @@ class _Trial:
         return saw
 
     def checked(self, reading: Reading, axis: int | None, saw: np.ndarray) -> Network:
-        """The network, after every check.
+        """The network, after all three checks.
 
         Args:
-            reading: of a run that was recorded.
-            axis: where `forward` expects the timesteps; None where it is one, or repeats one input.
-            saw: the timesteps whose inputs the run saw, int64 [time].
+            reading: the record of a run.
+            axis: axis of time in the input of `forward`; None if it takes one timestep.
+            saw: for each timestep of the run, the timestep of the input that it saw, int64 [time].
 
         Raises:
             UltralifError: module and network differ.
@@ -152,13 +160,20 @@ class _Trial:
         with _alone(own):
             check_currents(reading, own, axis, self.given(inputs))
             check_neurons(reading, own)
-        loops = axis is not None or not saw[-1]  # a loop of its own runs as long as it says
+        loops = axis is not None or not saw[-1]  # then forward fixes the number of timesteps
         steps = self.timesteps or (len(saw) if loops else DEFAULT_TIMESTEPS)
         return reading.network(self.shape, steps, self.read)
 
 
 def _failure(error: Exception, shape: tuple[int, ...], axis: int | None, steps: int) -> str:
-    """One line about what the user's own `forward` raised."""
+    """One line about an exception that the user's `forward` raised.
+
+    Args:
+        error: the exception.
+        shape: shape of one sample at one timestep.
+        axis: axis of time in the input; None if there is none.
+        steps: timesteps of the input.
+    """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     sizes = ["batch", *map(str, shape)]
     if axis is not None:
@@ -171,6 +186,7 @@ def _failure(error: Exception, shape: tuple[int, ...], axis: int | None, steps: 
 
 
 def _input_shape(module: nn.Module) -> tuple[int, ...]:
+    """Shape of one sample at one timestep, from the first layer; refused unless it is Linear."""
     layers = [(n, m) for n, m in module.named_modules() if not list(m.children())]
     layers = [(n, m) for n, m in layers if type(m) is not nn.Module and n]
     if not layers:
@@ -182,10 +198,10 @@ def _input_shape(module: nn.Module) -> tuple[int, ...]:
 
 
 def _in_float64(module: nn.Module) -> nn.Module:
-    """A copy in float64 and evaluation mode, its states forgotten, its spikes in float64.
+    """A copy of the module in float64 and evaluation mode, with states reset to 0.
 
     Raises:
-        UltralifError: no copy can be made, or a neuron does not fire exactly where v > θ.
+        UltralifError: the module cannot be copied, or a neuron does not fire exactly where v > θ.
     """
     held = {id(t): t.detach().clone() for m in module.modules() for t in _results(m)}
     try:
@@ -205,14 +221,14 @@ def _in_float64(module: nn.Module) -> nn.Module:
 
 
 def _results(layer: nn.Module) -> list[Tensor]:
-    """Tensors of a layer that are results, which torch would not copy."""
+    """Tensors kept by a layer that have a gradient history; torch refuses to copy them."""
     held = [*layer.__dict__.values(), *layer._buffers.values()]
     return [t for t in held if isinstance(t, Tensor) and t.grad_fn is not None]
 
 
 @contextmanager
 def _alone(own: nn.Module) -> Iterator[None]:
-    """Let `snntorch.utils.reset` find the neurons of a copy alone, and not the caller's."""
+    """Make `snntorch.utils.reset` find only the neurons of the copy, and not the caller's."""
     everyone = snntorch.SpikingNeuron.instances
     snntorch.SpikingNeuron.instances = [m for m in own.modules() if isinstance(m, NEURONS)]
     try:

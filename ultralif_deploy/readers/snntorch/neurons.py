@@ -1,4 +1,4 @@
-"""What the neurons of snnTorch mean; `resets.RESETS` writes their resets out.
+"""Neuron layers of snnTorch as float64 neuron models; `resets.RESETS` defines the resets.
 
 Source: snnTorch 1.0, `_neurons/{leaky,synaptic,rleaky,rsynaptic}.py`.
 """
@@ -23,15 +23,15 @@ NEURONS = (snntorch.Leaky, snntorch.Synaptic, snntorch.RLeaky, snntorch.RSynapti
 
 
 def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
-    """A neuron with what arrives there, its own spikes among them.
+    """A layer of neurons as a population, with its inputs and its recurrent spikes.
 
     Args:
-        name: of the layer, for errors.
-        layer: one of `NEURONS`.
-        signal: what arrives at the layer from elsewhere.
+        name: name of the layer, for the error message.
+        layer: an instance of one of `NEURONS`.
+        signal: the layer's input, without its own spikes.
 
     Raises:
-        UltralifError: naming an option that no model has.
+        UltralifError: the layer has an option that no neuron model has; the message names it.
     """
     for option, plain in (("inhibition", False), ("state_quant", False)):
         if getattr(layer, option):
@@ -52,7 +52,7 @@ def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
 
 
 def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
-    """What a population's own spikes bring it one timestep later."""
+    """The signal that a recurrent population sends itself, which acts one timestep later."""
     own = source_signal(name, shape)
     if layer.all_to_all:
         return transformed(name, layer_node(name, layer.recurrent), own, 1.0)
@@ -60,7 +60,7 @@ def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
 
 
 def fires_above(layer: Any) -> bool:
-    """Whether a layer's spikes are those of the step function, v > θ."""
+    """Whether a layer fires exactly where the step function does, v > θ."""
     probe = torch.linspace(-1, 1, 201)
     return torch.equal(layer.spike_grad(probe).double(), step(probe))
 
@@ -71,7 +71,7 @@ def step(v: Tensor) -> Tensor:
 
 
 def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
-    """The key of `RESETS` for a neuron's reset_mechanism and reset_delay."""
+    """The key of `RESETS` for a layer's `reset_mechanism` and `reset_delay`."""
     mechanism, late = layer.reset_mechanism, getattr(layer, "reset_delay", True)
     if mechanism == "none":
         return "none"
@@ -82,16 +82,16 @@ def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
             f"{name}: a threshold below 0 with reset_delay=False; expected at least 0, or "
             "reset_delay=True"
         )
-    # A Leaky forgets its membrane before the next current comes in, which is a reset at once; the
-    # others lose that current with the membrane.
+    # Leaky sets its membrane to 0 before it adds the next current, which equals an immediate reset.
+    # The other neurons set it to 0 after that, and lose this current.
     return "late-value" if late and not isinstance(layer, snntorch.Leaky) else "value"
 
 
 def _spread(value: Tensor, signal: Signal, what: str) -> np.ndarray:
-    """A parameter as torch spreads it over the neurons of a sample, float64 [neuron].
+    """A parameter broadcast to the neurons of one sample, as torch does it, float64 [neuron].
 
     Raises:
-        UltralifError: it spreads over something else.
+        UltralifError: its shape does not fit the neurons.
     """
     given = numbers(value)
     try:

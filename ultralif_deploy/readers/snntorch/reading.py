@@ -1,4 +1,4 @@
-"""Populations of a snnTorch module, found while its `forward` runs, and the network of them."""
+"""Finds the populations of a snnTorch module while `forward` runs, and makes a network of them."""
 
 import math
 from dataclasses import replace
@@ -35,7 +35,7 @@ SUPPORTED = "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynap
 READOUT = "readout"
 
 STATES = ("syn", "mem")
-"""Where a layer of snnTorch keeps its states."""
+"""Attributes in which a layer of snnTorch keeps its states."""
 
 UNSUITABLE_INPUT = {
     State: "a membrane potential; expected spikes",
@@ -43,21 +43,23 @@ UNSUITABLE_INPUT = {
     Recorded: "all timesteps at once, or of an earlier one; expected values of one timestep, and "
     "RLeaky or RSynaptic where spikes come back",
 }
-"""What a neuron layer may not get as its input, with what is expected instead, by meaning."""
+"""Meanings that are refused as the input of a layer, with words for the error message."""
 
 
 class Reading(States):
-    """What was found so far; listens to one run of a module.
+    """Listens to one run of a module, and holds what was found so far.
+
+    A layer that is used at several places, with a state for each, is a population at each place.
 
     Attributes:
-        recorder: follows its tensors.
+        recorder: follows the tensors of the run.
         arriving: populations by name, in the order in which they fire.
-        layers: the name of the neuron layer of each.
-        currents: what arrives at each from elsewhere.
-        spikes: of each, by timestep, bool [batch, neuron].
-        calls: population of every call of a neuron, in order.
-        output: what `forward` returned first, when it was called first.
-        returned: the values of that, by call.
+        layers: for each population the name of its layer.
+        currents: for each population its input at the first timestep, without its own spikes.
+        spikes: for each population its spikes at every timestep, bool [batch, neuron].
+        calls: for each call of a layer of neurons, in order, the population.
+        output: meaning of the read-out, in the first call of `forward`.
+        returned: the read-out's values in every call of `forward`.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -78,9 +80,9 @@ class Reading(States):
         """Give the input its meaning.
 
         Args:
-            given: the input, float64: of all timesteps, or [batch, …] of one.
-            axis: where `given` has the timesteps; None where it is one timestep's.
-            timestep: of `given`, from 0; 0 where it holds all.
+            given: the input, float64: all timesteps, or one timestep [batch, …].
+            axis: the axis of time in `given`; None if `given` is one timestep.
+            timestep: the timestep of `given`, from 0; 0 if `given` holds all.
         """
         meaning: Meaning = Later()
         if axis is not None:
@@ -90,7 +92,7 @@ class Reading(States):
         self.recorder.mean(given, meaning)
 
     def ends(self, result: Any) -> None:
-        """Keep what `forward` returned first, or in a list for all timesteps."""
+        """Keep the read-out: the first value that `forward` returned, or a list of it over time."""
         if not self.returned:
             part = result
             while isinstance(part, (list, tuple)) and part:
@@ -101,20 +103,20 @@ class Reading(States):
         self.returned.append(self.chosen(result))
 
     def chosen(self, result: Any) -> Any:
-        """The part of what `forward` returned that is read."""
+        """The read-out in the result of `forward`."""
         for sequence in self._sequences:
             result = _chosen(result, sequence)
         return result
 
     def timesteps(self) -> int:
-        """The most that a population has run."""
+        """The number of timesteps that the neurons have run."""
         return max((len(steps) for steps in self.spikes.values()), default=1)
 
     def read_out(self) -> Signal | State:
-        """What `forward` returns, of one timestep.
+        """The meaning of the read-out at one timestep.
 
         Raises:
-            UltralifError: it cannot be read.
+            UltralifError: it cannot be taken over.
         """
         out = self.output.one if isinstance(self.output, Recorded) else self.output
         if isinstance(out, Unknown):
@@ -132,15 +134,15 @@ class Reading(States):
         return out
 
     def network(self, shape: tuple[int, ...], timesteps: int, read: Input) -> Network:
-        """The network of what was found.
+        """The network of the populations that were found.
 
         Args:
-            shape: of one input of one timestep.
+            shape: shape of one sample at one timestep.
             timesteps: T of one inference.
-            read: how integer inputs are read, of any size.
+            read: range and scale of integer inputs; its size is replaced.
 
         Raises:
-            UltralifError: naming what cannot be expressed.
+            UltralifError: a population cannot be expressed; the message names it.
         """
         out, name = self.read_out(), READOUT
         while name in self.arriving:
@@ -153,7 +155,7 @@ class Reading(States):
         return assembled(self.arriving | {name: one}, name, math.prod(shape), timesteps, read)
 
     def _membrane(self, out: State) -> Arriving:
-        """A population that is read by its membrane instead of firing."""
+        """The population with a neuron that does not fire and whose membrane is read."""
         one, name = self.arriving[out.population], out.population
         model: Any = one.neuron
         if not out.membrane:
@@ -166,7 +168,7 @@ class Reading(States):
         return replace(one, neuron=model.unfired())
 
     def _leaf_of(self, layer: nn.Module) -> Leaf | None:
-        """What the recorder does with a layer; None where it looks into it."""
+        """What the recorder does with a layer; None if it follows the functions that it calls."""
         if isinstance(layer, NEURONS):
             return self._neuron
         if type(layer) in LINEAR:  # a subclass may compute something else
@@ -180,6 +182,7 @@ class Reading(States):
     def _neuron(
         self, recorder: Recorder, name: str, layer: Any, args: tuple[Any, ...], result: Any
     ) -> None:
+        """Take down a call of a layer of neurons: one timestep of a new or known population."""
         outputs = result if isinstance(result, tuple) else (result,)
         known = [recorder.meaning(one) for one in args]
         unknown = next((m for m in known if isinstance(m, Unknown)), self._unknown.get(name))
@@ -197,7 +200,7 @@ class Reading(States):
         self._fired(population, layer, outputs)
 
     def _pass_on(self, name: str, unknown: Unknown, outputs: tuple[Tensor, ...]) -> None:
-        """Give what a layer makes of something unknown its meaning; nobody may ever read it."""
+        """Mark a layer's outputs as unknown, like its input; refused for a known population."""
         if name in self._newest:
             raise UltralifError(f"{name}: {unknown.why}")
         self._unknown[name] = unknown
@@ -205,18 +208,18 @@ class Reading(States):
             self.recorder.mean(output, unknown)
 
     def _fired(self, population: str, layer: Any, outputs: tuple[Tensor, ...]) -> None:
-        """Keep the spikes of one timestep, and give what the layer returned its meaning."""
+        """Keep the spikes of one timestep, and give the outputs and states their meanings."""
         t = len(self.spikes[population])
         self.calls.append(population)
         self.spikes[population].append(outputs[0].numpy().reshape(len(outputs[0]), -1) > 0)
         shape = tuple(outputs[0].shape[1:])
         now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
         self.recorder.mean(outputs[0], now)
-        for name in STATES:  # which the layer returns, or keeps, or both
+        for name in STATES:  # a layer may return them, keep them, or both
             self.recorder.mean(getattr(layer, name, None), State(population, t, name == "mem"))
 
     def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
-        """A new population, by its name."""
+        """Add a new population, and return its name."""
         before = self.currents.get(name)
         again = isinstance(current, Signal) and before is not None and _same(current, before)
         if again or isinstance(current, Later):
@@ -239,7 +242,7 @@ class Reading(States):
         return population
 
     def _continued(self, name: str, states: tuple[Any, ...]) -> str | None:
-        """The population whose state a layer goes on from; None from a state of zeros."""
+        """The population whose states a layer continues; None if it starts from zeros."""
         if not states:
             return self._newest.get(name)  # the layer keeps its state itself
         found = {self._owner(name, state) for state in states}
@@ -251,6 +254,7 @@ class Reading(States):
         return population
 
     def _owner(self, name: str, state: Any) -> str | None:
+        """The population that returned a state; None for zeros, and others are refused."""
         meaning = self.recorder.meaning(state)
         if meaning is None:
             if torch.any(torch.as_tensor(state) != 0):
@@ -273,7 +277,7 @@ class Reading(States):
         )
 
     def _check_again(self, population: str, current: Meaning | None) -> None:
-        """Refuse what cannot be another timestep of a population."""
+        """Refuse a current that cannot be the input of a population at a later timestep."""
         if type(current) in UNSUITABLE_INPUT:
             raise UltralifError(f"{population}: gets {UNSUITABLE_INPUT[type(current)]}")
         if isinstance(current, Signal) and not _same(current, self.currents[population]):
@@ -285,13 +289,14 @@ class Reading(States):
 
 
 def _chosen(result: Any, sequence: bool) -> Any:
-    """All timesteps of a list of them, or the first thing of several."""
+    """The values of all timesteps, stacked, if it is a sequence; otherwise the first value."""
     return torch.stack(list(result)) if sequence else result[0]
 
 
 def _linear(
     recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
 ) -> None:
+    """Give the result of a linear layer its meaning."""
     meaning = recorder.meaning(args[0])
     if isinstance(meaning, Signal):
         made = transformed(name, layer_node(name, layer), meaning, 1.0)
@@ -307,6 +312,7 @@ def _linear(
 def _inert(
     recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
 ) -> None:
+    """Give the result of a layer that changes nothing the meaning of its input."""
     del name, layer
     if (meaning := recorder.meaning(args[0])) is not None:
         recorder.mean(result, meaning)
@@ -315,6 +321,7 @@ def _inert(
 def _unsupported(
     recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
 ) -> None:
+    """Make the result of a layer that cannot be taken over unknown, with the reason."""
     if any(recorder.meaning(one) is not None for one in flat(args)):
         for output in flat(result):
             recorder.mean(
@@ -323,14 +330,14 @@ def _unsupported(
 
 
 def _sender(signal: Signal) -> str | None:
-    """The population whose spikes a signal is, as they are."""
+    """The source of a signal that is its unchanged spikes; None for any other signal."""
     ((source, _), one), *more = signal.terms.items()
     plain = isinstance(one, Identity) and not more and not signal.bias.any()
     return source if plain else None
 
 
 def _same(a: Signal, b: Signal) -> bool:
-    """Whether two signals were made alike."""
+    """Whether two signals have the same sources, maps and biases."""
     if a.terms.keys() != b.terms.keys() or not np.array_equal(a.bias, b.bias):
         return False
     return all(_same_map(a.terms[key], b.terms[key]) for key in a.terms)
