@@ -1,1 +1,1 @@
-"""Reports: JSON and terminal."""
+"""Reports: report.json, report.html, the terminal, and the comparison of two reports."""

@@ -1,4 +1,4 @@
-"""Two deployments side by side, from their report.json files, which are untrusted."""
+"""Compares two deployments by their report.json files, which are untrusted."""
 
 import math
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Quantity:
 
     Attributes:
         value: the figure, or None.
-        missing: why there is none.
-        ci95: 95 % interval of the value, where the report has one.
+        missing: the reason if there is none.
+        ci95: 95 % interval of the value, if the report has one.
     """
 
     value: float | None
@@ -38,28 +38,30 @@ Figures = dict[Group, dict[str, Quantity]]
 
 
 def compare_reports(first: str | Path, second: str | Path) -> ComparedReports:
-    """Accuracy, spikes, operations, energy, cores and sizes of two deployments, and differences.
+    """Compare accuracy, spikes, operations, energy, cores and code sizes of two deployments.
 
     Args:
-        first: report.json, or the directory that holds it.
-        second: likewise.
+        first: a report.json, or the directory that holds it.
+        second: the other report.json, or its directory.
 
     Returns:
-        `files` that were read.
+        `files` are the two files that were read.
 
-        `conditions` that differ, as pairs of words by name. These are the settings of the samples
-        (`SAMPLES`): only with equal samples are differences paired. A `device` that both reports
-        have is listed if its constants differ, or if only one program was placed on it.
+        `conditions` are the conditions that differ, as pairs of words by name. Settings of the
+        samples (`SAMPLES`) are among them, because differences are paired only if samples are
+        equal. A `device` in both reports is listed if its constants differ, or if only one of the
+        programs was placed on it.
 
-        For each group and quantity a row: `first`, `second`, `difference` (second minus first)
-        and, except for accuracies, `ratio` (second divided by first). A figure that a report lacks
-        is None, and `missing` gives the reason. A difference needs both figures, and a ratio a
-        first figure that is not 0. `ci95` holds the ends of intervals. Accuracies are fractions,
-        gaps are percentage points, energies are joules per inference without idle power.
+        Every group has a row for each quantity: `first`, `second`, `difference` (second minus
+        first) and, except for accuracies, `ratio` (second divided by first). A figure that a report
+        lacks is None, and `missing` gives the reason. The difference is None unless both figures
+        are there, and the ratio also if the first is 0. `ci95` holds the ends of intervals.
+        Accuracies are fractions, gaps are percentage points, and energies are joules per inference
+        without idle power.
 
     Raises:
-        UltralifError: a file is no report: missing, too large, not JSON, another version, a
-            quantity missing or not a finite number.
+        UltralifError: a file is missing, too large, not JSON, or no report of this version; or a
+            quantity in it is missing or not a finite number.
     """
     a, b = ReportReader(first), ReportReader(second)
     figures_a, figures_b = _figures(a), _figures(b)
@@ -83,7 +85,7 @@ def compare_reports(first: str | Path, second: str | Path) -> ComparedReports:
 
 
 def _row(group: Group, a: Quantity | None, b: Quantity | None) -> ComparedFigure:
-    """Two figures; None where a report has no quantity of that name."""
+    """A row of two figures; a report without a quantity of this name has None."""
     absent = Quantity(None, "no such population" if group == "spike rate" else NOT_MEASURED)
     a, b = a or absent, b or absent
     first, second = a.value, b.value
@@ -107,7 +109,7 @@ def _ratio(first: float, second: float) -> float | None:
 
 
 def _other_samples(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
-    """What was measured on, and how it became spikes, where that differs."""
+    """Settings of the samples and their encoding that differ, by name."""
     first, second = _samples(a), _samples(b)
     return {name: [first[name], second[name]] for name in SAMPLES if first[name] != second[name]}
 
@@ -121,7 +123,7 @@ def _samples(read: ReportReader) -> dict[str, str]:
 
 
 def _other_devices(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
-    """Devices of one name whose joules are not made alike: from users' own files, or unplaced."""
+    """Devices in both reports that turn counts into joules differently, and how each does it."""
     found = {}
     for name in a.table("energy", "devices").keys() & b.table("energy", "devices").keys():
         first, second = _device(a, name), _device(b, name)
@@ -136,7 +138,7 @@ def _other_devices(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
 
 
 def _device(read: ReportReader, device: str) -> dict[str, str]:
-    """What turns counts into joules, in words: a model, constants, whether hops were counted."""
+    """What turns counts into joules, in words: model, constants, and whether hops were counted."""
     path = ("energy", "devices", device)
     found = {"model": shortened(read.text(*path, "model"))}
     found["program"] = "not placed" if read.text(*path, "note") else "placed"
@@ -152,7 +154,7 @@ def _device(read: ReportReader, device: str) -> dict[str, str]:
 
 
 def _figures(read: ReportReader) -> Figures:
-    """What is compared, by group and name; the checks of types and ranges are the reader's."""
+    """The figures of one report, by group and name; the reader checks types and ranges."""
 
     def figure(*path: str) -> Quantity:
         return Quantity(read.figure(*path))
@@ -186,7 +188,7 @@ def _figures(read: ReportReader) -> Figures:
 
 
 def _accuracy(read: ReportReader) -> dict[str, Quantity]:
-    """As trained is soft, or float where neurons are hard as trained."""
+    """Accuracies; `as trained` is the soft network, or the float network without one."""
     return {
         "as trained": Quantity(read.figure("accuracy", "soft")),
         "hard": Quantity(read.figure("accuracy", "hard")),
@@ -198,7 +200,7 @@ def _accuracy(read: ReportReader) -> dict[str, Quantity]:
 
 
 def _spikes(read: ReportReader) -> dict[str, Quantity]:
-    """Values other than 0 in one inference."""
+    """Spikes in one inference, of the input and of all neurons: values other than 0."""
     counts = ("energy", "counts")
     totals = {k: read.number(*counts, "spikes", k) for k in read.table(*counts, "spikes")}
     samples = max(1, read.number(*counts, "samples"))
@@ -216,7 +218,7 @@ def _energy(read: ReportReader, device: str) -> Quantity:
 
 
 def _placed(read: ReportReader, chip: str, key: str) -> Quantity:
-    """Cores or chips in use, as the back end or else the energy model's run placed the program."""
+    """Number of cores or chips, from the back end, or else from the energy model's placed run."""
     chips = read.table("energy", "chips")
     if chip in read.table("backends"):
         return Quantity(read.figure("backends", chip, "facts", "placement", key))
@@ -230,7 +232,7 @@ def _placed(read: ReportReader, chip: str, key: str) -> Quantity:
 
 
 def _compiled(read: ReportReader, key: str) -> Quantity:
-    """A figure of the compiled C; none where no C ran, or without the tool that reads sizes."""
+    """A figure of the compiled C; None if no C ran, or if no tool could read its sizes."""
     facts = ("backends", "c", "facts")
     if "c" not in read.table("backends") or key not in read.table(*facts):
         return Quantity(None)

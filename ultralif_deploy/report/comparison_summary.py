@@ -1,4 +1,4 @@
-"""What the terminal shows of two deployments side by side."""
+"""The comparison of two deployments, for the terminal."""
 
 from typing import get_args
 
@@ -28,7 +28,7 @@ TITLES: dict[schema.Group, str] = {
     "energy": "energy per inference, without idle power",
     "placement": "placement on chips",
 }
-"""Of groups whose names do not say enough."""
+"""Titles of groups whose names do not say enough."""
 
 LONGEST_NAME = 60
 
@@ -42,7 +42,7 @@ def comparison_summary(compared: schema.ComparedReports) -> RenderableType:
 
 
 def _conditions(differing: dict[str, list[str]]) -> list[str]:
-    """What differs beside the deployments, in lines."""
+    """Lines about conditions that differ, apart from the deployments themselves."""
     samples, lines = [], []
     for name, pair in differing.items():
         first, second = map(printable, pair)
@@ -74,7 +74,7 @@ def _table(group: schema.Group, rows: dict[str, schema.ComparedFigure]) -> Table
 
 
 def _formats(group: schema.Group, name: str) -> tuple[Format, Format]:
-    """How a quantity and a difference of it are written."""
+    """The formats of a quantity and of its difference."""
     if group == "accuracy":
         if name.startswith("gap"):
             return points, points
@@ -96,7 +96,7 @@ def _tenths(value: float) -> str:
 
 
 def _figure(row: schema.ComparedFigure, which: schema.Side, written: Format) -> str:
-    """A figure with its interval, or why there is none."""
+    """A figure with its interval, or the reason why there is none."""
     value = row[which]
     if value is None:
         return str(row["missing"][which])

@@ -1,4 +1,4 @@
-"""What `ultralif simulate --exit` prints of samples that stop early."""
+"""The output of `ultralif simulate --exit`: when samples stop early."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text

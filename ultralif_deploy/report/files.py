@@ -1,4 +1,4 @@
-"""The files that a report is written to, all from the same figures."""
+"""Writes the files of a report, all from the same figures."""
 
 from pathlib import Path
 

@@ -32,22 +32,23 @@ def deployment_report(
     command: str | None,
     annealing: str,
 ) -> Report:
-    """Everything that a deployment measured, whatever the program was made from.
+    """The content of report.json, with the same keys for all kinds of sources.
 
-    Accuracies are fractions, gaps percentage points, energies joules, the rest counts.
+    Accuracies are fractions, gaps are percentage points, energies are joules, and the rest are
+    counts.
 
     Args:
         source: what was deployed.
-        doubts: about its settings, the first noticed first.
-        network: what was quantized, after the passes.
-        program: what became of it.
-        measured: by `verify.measuring.measure`.
-        passes: by `passes.savings.pass_savings`.
-        compared: back ends against the reference.
-        energy: by `energy.report.energy_report`.
-        program_sha256: of program.nir.
-        command: that asked for it; None from Python.
-        annealing: how it was annealed, in words; `none` where it was not.
+        doubts: findings about its settings, in the order in which they were noticed.
+        network: the network that was quantized, after the passes.
+        program: the program that was made of it.
+        measured: the result of `verify.measuring.measure`.
+        passes: the result of `passes.savings.pass_savings`.
+        compared: the comparison of every back end with the reference.
+        energy: the result of `energy.report.energy_report`.
+        program_sha256: SHA-256 of program.nir.
+        command: the command line; None if called from Python.
+        annealing: how the network was annealed, in words; `none` if it was not.
     """
     data, encoder = source.data, source.encoder
     return {

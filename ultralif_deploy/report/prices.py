@@ -1,4 +1,4 @@
-"""A device's estimate of one inference, where it has one."""
+"""The energy that a device is estimated to take for one inference."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from ultralif_deploy.schema.energy import Device
 
 
 class Price(NamedTuple):
-    """Joules of one inference, without idle power."""
+    """An estimate with its range, in joules per inference without idle power."""
 
     nominal: float
     low: float
@@ -14,13 +14,13 @@ class Price(NamedTuple):
 
 
 def price(device: Device) -> Price | None:
-    """The estimate with its range; None where a constant is not published or nothing was placed."""
+    """A device's estimate; None if a constant is not published or the program was not placed."""
     nominal = device["per_inference_j"]
     low, high = device["low_per_inference_j"], device["high_per_inference_j"]
     return None if nominal is None or low is None or high is None else Price(nominal, low, high)
 
 
 def prices(devices: dict[str, Device]) -> dict[str, Price]:
-    """The estimates of the devices that have one, by name."""
+    """The estimates by name of the device; devices without one are left out."""
     found = {name: price(device) for name, device in devices.items()}
     return {name: known for name, known in found.items() if known is not None}

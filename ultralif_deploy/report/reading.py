@@ -1,4 +1,4 @@
-"""report.json as untrusted input: found, opened, and its values checked on the way."""
+"""Reads a report.json as untrusted input: every value is checked when it is read."""
 
 import os
 import reprlib
@@ -15,27 +15,27 @@ MAX_BYTES = 64 << 20
 """Largest size of a report; larger files are refused."""
 
 LONGEST_SHOWN = 60
-"""Characters of a name or value in an error line."""
+"""Most characters of a name or value in an error message."""
 
 WRITE_AGAIN = "write it again with `ultralif deploy` or `ultralif verify`"
 
 
 class ReportReader:
-    """Values of a report at paths.
+    """Reads values of a report by their paths, sequences of keys.
 
     Attributes:
-        file: that was read.
+        file: the file that was read.
         report: its content.
 
     Raises:
-        UltralifError: from every method, where a value is missing or of another kind.
+        UltralifError: in every method, if the value is missing or is not of the expected kind.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Open a report.json, or the one in the directory that `deploy` or `verify` wrote.
 
         Raises:
-            UltralifError: no file there, too large, not JSON, no report, or another version.
+            UltralifError: the file is missing, too large, not JSON, or no report of this version.
         """
         self.file = _report_file(Path(path))
         size = readable_file(self.file).stat().st_size
@@ -53,37 +53,37 @@ class ReportReader:
         self.report: dict[str, Any] = report
 
     def table(self, *path: str) -> dict[str, Any]:
-        """An object."""
+        """The object at a path."""
         value = self._at(path)
         if not isinstance(value, dict):
             raise self._refused(path, value, "an object")
         return value
 
     def rows(self, *path: str) -> list[Any]:
-        """A list."""
+        """The list at a path."""
         value = self._at(path)
         if not isinstance(value, list):
             raise self._refused(path, value, "a list")
         return value
 
     def text(self, *path: str) -> str:
-        """A string."""
+        """The string at a path."""
         value = self._at(path)
         if not isinstance(value, str):
             raise self._refused(path, value, "text")
         return value
 
     def figure(self, *path: str) -> float | None:
-        """A finite number, or null."""
+        """The finite number at a path; None for null."""
         value = self._at(path)
         return None if value is None else self._number(path, value, "a number or null")
 
     def number(self, *path: str) -> float:
-        """A finite number."""
+        """The finite number at a path."""
         return self._number(path, self._at(path), "a number")
 
     def interval(self, *path: str) -> tuple[float, float] | None:
-        """Two finite numbers, or null."""
+        """The two finite numbers at a path; None for null."""
         value = self._at(path)
         if value is None:
             return None
@@ -95,7 +95,7 @@ class ReportReader:
     def _number(self, path: tuple[str, ...], value: Any, expected: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._refused(path, value, expected)
-        if not abs(value) < 1e300:  # NaN among them
+        if not abs(value) < 1e300:  # false for NaN too
             raise self._refused(path, value, "a finite number")
         return value
 
@@ -127,7 +127,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 
 def _report_file(path: Path) -> Path:
-    """The path, or report.json in it."""
+    """The path itself, or report.json in it if it is a directory."""
     if not os.path.isdir(path):
         return path
     if not os.path.lexists(path / REPORT_FILE):

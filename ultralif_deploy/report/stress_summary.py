@@ -1,4 +1,4 @@
-"""What `ultralif stress` prints."""
+"""The output of `ultralif stress`."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -10,7 +10,7 @@ from ultralif_deploy.schema.stress import Stress
 
 
 def stress_summary(content: Stress) -> RenderableType:
-    """Accuracy by fault and level, the undisturbed program first."""
+    """A table of accuracy by fault and level; the undisturbed program comes first."""
     data, undisturbed = content["data"], content["undisturbed"]
     title = f"{data['samples']} samples of {data['name']}, {content['repeats']} repeats"
     names = ("fault", "level", "amount", "accuracy", "spread", "95 % interval", "refused")

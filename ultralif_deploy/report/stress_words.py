@@ -1,4 +1,4 @@
-"""What stress.json says, in words: the same in the terminal and on its page."""
+"""Words for the content of stress.json, the same in the terminal and in stress.html."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from ultralif_deploy.schema.stress import Stress, StressFault, StressLevel
 
 
 def amount(fault: StressFault, level: StressLevel) -> str:
-    """How much of a fault a level is."""
+    """What a level of a fault amounts to, in words."""
     unit = fault["unit"]
     if unit.startswith("of "):
         return f"{100 * level['amount']:g} % {unit}"
@@ -25,7 +25,7 @@ def level_words(level: StressLevel) -> str:
 
 
 def kept_up_to(content: Stress) -> str:
-    """Up to which level each fault takes no more than a percentage point of accuracy."""
+    """For each fault the highest level up to which at most one percentage point is lost."""
     kept = (
         f"{name} up to {fault['within_a_point']:g}"
         if fault["within_a_point"] is not None
@@ -36,7 +36,7 @@ def kept_up_to(content: Stress) -> str:
 
 
 def weights(content: Stress) -> str:
-    """How faulty weights are read."""
+    """How stored weights with faulty bits are read, and what stays as it is."""
     program = content["program"]
     bits = program["weight_bits_stored"]
     return (

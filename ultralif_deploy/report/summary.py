@@ -20,7 +20,7 @@ from ultralif_deploy.verify.judging import within_allowed
 
 
 def subject(report: Report) -> str:
-    """The file that was deployed, with its architecture where it is known."""
+    """The name of the file that was deployed, with its architecture if known."""
     file, architecture = report["source"]["file"], report["source"]["architecture"]
     return file if architecture is None else f"{file} ({architecture})"
 
@@ -36,14 +36,14 @@ ANSWERS: dict[Verdict, tuple[str, str]] = {
     "with losses": ("Deploys with losses", "With losses: "),
     "no": ("Does not deploy", "No: "),
 }
-"""Headline and answer by verdict."""
+"""For each verdict its headline, and its answer to the first question of the summary."""
 
 SHOWN_WARNINGS = 6
-"""Most warnings that are shown above the summary; the table of findings shows all."""
+"""Largest number of warnings above the summary; the table of findings shows all."""
 
 
 def summary(report: Report) -> dict[str, Sentence]:
-    """Answers by question: does it deploy, what was lost, what does it cost."""
+    """Answers to the questions whether it deploys, what was lost, and what it costs."""
     return {
         "Does it deploy?": _deployment(report),
         "What was lost?": _loss(report),
@@ -200,7 +200,7 @@ def _price(report: Report, name: str) -> Datum:
 
 
 def training_text(report: Report) -> str:
-    """How the training went, in a sentence; empty where nothing is known of it."""
+    """The course of the training in a sentence; empty if the file does not hold it."""
     epochs = report.get("training")
     if not epochs:
         return ""

@@ -1,4 +1,4 @@
-"""The summary and tables for a terminal, with rich; plain text if there is no terminal."""
+"""The summary and tables of a deployment for a terminal; plain text if there is none."""
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -85,7 +85,7 @@ def passes_table(report: Report) -> RenderableType:
 
 
 def parameters_table(parameters: list[Parameter]) -> Table:
-    """Meant and stored value and error of every parameter; errors beyond the bound in colour."""
+    """Meant value, stored value and error of every parameter; errors above bounds in colour."""
     title = "Parameters: for each, the entry with the largest error (gains folded into weights)"
     columns = ("population", "parameter", "meant", "stored", "error", "relative", "bound")
     table = titled(title, *columns, left=columns[:2])
@@ -115,7 +115,7 @@ def stored_parameters(findings: list[Finding], parameters: list[Parameter]) -> l
 
 
 def titled(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
-    """An empty table with its title to the left; columns are right-aligned but for those named."""
+    """An empty table, its title on the left; columns are right-aligned, except those in `left`."""
     table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right")

@@ -15,8 +15,8 @@ class Datum:
 
     Attributes:
         pointer: its JSON pointer in report.json (RFC 6901).
-        value: as in report.json.
-        text: as printed.
+        value: its value in report.json.
+        text: the text that is printed.
     """
 
     pointer: str
@@ -28,16 +28,16 @@ class Datum:
 
 
 Sentence = tuple[str | Datum, ...]
-"""Words and figures, in the order of reading."""
+"""A sentence as a sequence of words and figures."""
 
 
 def datum(report: Mapping[str, Any], written: Format, *path: str | int) -> Datum:
     """The figure at a path of a report.
 
     Args:
-        report: content of report.json.
-        written: how the figure is written.
-        path: keys and indices that lead to it.
+        report: the content of report.json.
+        written: formats the figure.
+        path: the keys and indices that lead to the figure.
     """
     value: Any = report
     for key in path:
@@ -52,7 +52,7 @@ def plain(sentence: Sentence) -> str:
 
 
 def joule(value: float) -> str:
-    """A figure with an SI prefix: 1.83 µJ."""
+    """Joules with an SI prefix, for example 1.83 µJ."""
     for factor, unit in ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ")):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -85,7 +85,7 @@ def figure(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """About two digits, without exponents where the value is large."""
+    """About two digits; large values have no exponent."""
     return f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.3g}'):,.0f}"
 
 
@@ -100,7 +100,7 @@ def ratio(value: float) -> str:
 
 
 def signed(written: Format) -> Format:
-    """A format with a sign before each figure."""
+    """The same format with a sign before each figure."""
     return lambda value: f"{'−' if value < 0 else '+'}{written(abs(value))}"
 
 
@@ -114,7 +114,7 @@ class Ranged(TypedDict):
 
 
 def constant(entry: Ranged) -> str:
-    """A device's constant with its unit, and its range where sources differ."""
+    """A constant of a device with its unit, and its range if sources differ."""
     if entry["value"] is None:
         return "not published"
     text = f"{entry['value']:.12g} {entry['unit']}"
@@ -123,7 +123,7 @@ def constant(entry: Ranged) -> str:
 
 
 def without_energy(not_published: Sequence[str]) -> str:
-    """Why a device has no joules: constants are `not published`, or the program is `not placed`."""
+    """Why a device has no energy: `not published` for constants, otherwise `not placed`."""
     return "not published" if not_published else "not placed"
 
 

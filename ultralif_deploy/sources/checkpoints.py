@@ -1,4 +1,4 @@
-"""Checkpoints of soft networks, and state dicts of second-order ones, as what is to be deployed."""
+"""Opens checkpoints of soft networks and state dicts of second-order networks as a Deployable."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +30,10 @@ NO_TABLE = "hard membranes need no table; give --membrane soft too"
 
 
 def open_checkpoint(path: str | Path, settings: Settings) -> Deployable:
-    """Load a checkpoint and the data, and settle how samples are encoded.
+    """Open a checkpoint and the data, and choose how samples are encoded.
 
     Raises:
-        UltralifError: a bad file, or settings that contradict each other.
+        UltralifError: the file is bad, or settings contradict the file or each other.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
     dataset = open_data(settings)
@@ -48,6 +48,14 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Deployable:
 def _soft(
     path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
 ) -> Deployable:
+    """Open a checkpoint of a soft network.
+
+    Args:
+        path: the file.
+        content: its content, as `read_tensors` returns it.
+        settings: options as given.
+        dataset: the samples; None without data.
+    """
     loaded = load_checkpoint(
         path,
         content=content,
@@ -97,6 +105,14 @@ def _soft(
 def _second_order(
     path: Path, content: dict[str, Any], settings: Settings, dataset: Dataset | None
 ) -> Deployable:
+    """Open a state dict of a second-order network.
+
+    Args:
+        path: the file.
+        content: its content, as `read_tensors` returns it.
+        settings: options as given.
+        dataset: the samples; None without data.
+    """
     for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane", "spike_bits"):
         value = getattr(settings, name)
         if value is not None:
@@ -130,7 +146,10 @@ def _second_order(
 
 
 def _lengths(settings: Settings, neuron: str) -> tuple[WordLengths, Assumptions]:
-    """Word lengths, recorded where the network has neurons with two state words."""
+    """Word lengths of second-order neurons, and a record of them.
+
+    Without such neurons nothing is recorded, and options for word lengths are refused.
+    """
     default = WordLengths()
     if neuron not in SECOND_ORDER_KINDS:
         for name in ("state_bits", "coefficient_bits"):
@@ -148,7 +167,7 @@ def _lengths(settings: Settings, neuron: str) -> tuple[WordLengths, Assumptions]
 
 
 def image_side(dataset: Dataset) -> int | None:
-    """Height of square images [sample, …, height, width]; None for other samples."""
+    """Height of square images, with channels first, last or none; None for other samples."""
     shape = dataset.test.x.shape
     if channels_come_last(dataset.test.x):
         shape = shape[:-1]
@@ -156,7 +175,10 @@ def image_side(dataset: Dataset) -> int | None:
 
 
 def _table(settings: Settings, loaded: Checkpoint) -> tuple[int, Assumptions]:
-    """Entries of the correction tables, recorded where membranes are soft."""
+    """Number of entries of the correction tables, and a record of it.
+
+    With hard membranes nothing is recorded, and the option is refused.
+    """
     if loaded.network.architecture.membrane == "soft":
         chosen = choose("table", settings.table, loaded.settings, {}, DEFAULT_ENTRIES, kind=int)
         if not 1 <= chosen.value <= TABLE_MAX:

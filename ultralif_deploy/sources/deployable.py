@@ -1,4 +1,4 @@
-"""What is to be deployed, whichever kind of file it came from."""
+"""Deployable: what the user wants to deploy, whichever kind of file it came from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,20 +27,20 @@ class Deployable:
 
     Attributes:
         path: the file.
-        soft: as trained; None where neurons are hard as trained.
-        network: the hard limit of `soft`, or the hard network as read; float64.
-        dataset: None when none was given; its test split cut to the limit.
-        encoder: of the inputs.
-        assumptions: every setting with its origin.
-        input_maximum: largest integer input to provide for.
-        description: what the file holds, as plain values, for `inspect`.
-        architecture: in words; None where the file has no name for it.
-        record: plain values that training stored in the file.
-        lengths: word lengths of second-order neurons.
-        table: entries of the correction tables, where membranes are soft.
-        decay_bits: of leaky models; None is as many as they need.
-        delays: of connections, as the file means them.
-        trajectory: of the training, where the file holds it.
+        soft: the soft network; None if the network was trained with hard spikes.
+        network: the hard limit of `soft`, or the hard network of the file; float64.
+        dataset: the samples, the test split cut to the limit; None without data.
+        encoder: turns samples into inputs.
+        assumptions: all settings with their origins.
+        input_maximum: largest integer input that the program must accept.
+        description: the content of the file as plain values, for `inspect`.
+        architecture: name of the architecture; None if the file does not tell it.
+        record: plain values that the training stored in the file.
+        lengths: word lengths of second-order neurons, in bits.
+        table: number of entries of each correction table of a soft membrane.
+        decay_bits: fraction bits of the decays of leaky models; None is as many as they need.
+        delays: the delays of connections as the file states them.
+        trajectory: figures of every epoch of the training; empty if the file has none.
     """
 
     path: Path
@@ -72,7 +72,7 @@ class Deployable:
         """The soft network.
 
         Raises:
-            UltralifError: neurons are hard as trained.
+            UltralifError: the network was trained with hard spikes.
         """
         if self.soft is None:
             raise UltralifError(

@@ -1,4 +1,4 @@
-"""What files hold, as plain values, for `inspect`."""
+"""Descriptions of files as plain values, for `inspect`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def soft_description(
     path: Path, network: "SoftNetwork", record: Mapping[str, Any]
 ) -> CheckpointContent:
-    """What a checkpoint of a soft network holds, as plain values.
+    """Describe a checkpoint of a soft network.
 
     Args:
-        path: of the file.
-        network: in it.
-        record: plain values that training stored.
+        path: the file.
+        network: the network in it.
+        record: plain values that the training stored in the file.
     """
     architecture = network.architecture
     layers: list[Layer] = []
@@ -59,7 +59,7 @@ def soft_description(
 
 
 def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> CheckpointContent:
-    """The same of a network whose neurons are hard as trained."""
+    """Describe a second-order network, with the same keys as `soft_description`."""
     layers: list[Layer] = []
     parameters = 0
     for population in checkpoint.network.populations:
@@ -94,7 +94,7 @@ def second_order_description(path: Path, checkpoint: "HardCheckpoint") -> Checkp
 
 
 def network_description(path: Path, network: Network) -> NetworkContent:
-    """What a NIR file holds, as plain values."""
+    """Describe a NIR file of another tool."""
     delayed = network.delayed()
     return {
         "file": path.name,
@@ -120,4 +120,5 @@ def network_description(path: Path, network: Network) -> NetworkContent:
 
 
 def _mean(value: "Tensor | float") -> float:
+    """The mean of a tensor, or the number itself."""
     return float(value.detach().double().mean()) if hasattr(value, "detach") else float(value)

@@ -1,4 +1,4 @@
-"""Data and how they are encoded, resolved against what checkpoint, program and data say."""
+"""Opens the data, and chooses their encoding from options, the file and the data themselves."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,10 +22,10 @@ from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_setti
 
 
 def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]:
-    """Data and encoder for a program, which remembers how its inputs were made.
+    """The data and the encoder for a program, which stores how its inputs were made.
 
     Raises:
-        UltralifError: no data given, or data that do not fit the program.
+        UltralifError: no data were given, or they do not fit the program.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
     dataset = required(open_data(settings))
@@ -41,10 +41,10 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
 
 
 def required(dataset: Dataset | None) -> Dataset:
-    """The data set.
+    """The given data set, which must not be None.
 
     Raises:
-        UltralifError: none was given.
+        UltralifError: it is None.
     """
     if dataset is None:
         raise UltralifError("no data; give --data FILE.npz or --data digits")
@@ -52,10 +52,10 @@ def required(dataset: Dataset | None) -> Dataset:
 
 
 def open_data(settings: Settings) -> Dataset | None:
-    """The data set of the settings, if there is one; its test split cut to the limit.
+    """The data set that the settings name, its test split cut to the limit; None without one.
 
     Raises:
-        UltralifError: it cannot be read.
+        UltralifError: the data set cannot be read.
     """
     return None if settings.data is None else _limited(load_dataset(settings.data), settings)
 
@@ -69,25 +69,26 @@ def settle_encoder(
     default: str,
     torch_axes: bool = False,
 ) -> tuple[Encoder, Assumptions]:
-    """How samples are encoded, by option, stored setting, shape of the data, default.
+    """Choose how samples are encoded.
 
-    With `torch_axes` the network was trained by torch on channels first, so that samples with
-    channels last are turned.
+    Each setting is taken from the first of these that has it: the options, the file, the shape of
+    the data, the default.
 
     Args:
         settings: options as given.
         stored: settings that the file holds, by name.
         dataset: the samples; None without data.
         inputs: number of inputs of the network.
-        timesteps: T as chosen before the data were looked at.
-        default: encoding where nothing else tells.
-        torch_axes: whether the network was trained on channels first.
+        timesteps: T, as chosen without the data.
+        default: encoding if nothing else decides it.
+        torch_axes: whether torch trained the network on images with channels first; images with
+            channels last are then transposed.
 
     Returns:
-        The encoder, and what was chosen for it; T is among that where the data told it.
+        The encoder, and its settings with their origins. T is one of them if the data decided it.
 
     Raises:
-        UltralifError: settings and data that contradict each other.
+        UltralifError: settings and data contradict each other.
     """
     told = None if timesteps.is_default else timesteps.value
     encoding = _encoding(settings, stored, dataset, inputs, told, default)
@@ -140,7 +141,16 @@ def _encoding(
     told: int | None,
     default: str,
 ) -> Chosen[str]:
-    """The kind of encoding; `told` is T where an option or the network's file tells it."""
+    """Choose the kind of encoding.
+
+    Args:
+        settings: options as given.
+        stored: settings that the file holds, by name.
+        dataset: the samples; None without data.
+        inputs: number of inputs of the network.
+        told: T, if an option or the file says it; otherwise None.
+        default: encoding if nothing else decides it.
+    """
     if dataset is None:
         return choose("encoding", settings.encoding, stored, {}, default, kind=str)
     shape = dataset.test.x.shape[1:]
@@ -164,7 +174,7 @@ def _encoding(
 
 
 def _refuse_unfit(settings: Settings, kind: str) -> None:
-    """Refuse options that this kind of encoding does not have."""
+    """Refuse options that this encoding does not use."""
     for name, value, fits in (
         ("gain", settings.gain, kind == "rate"),
         ("normalize", settings.normalize, kind != "events"),
@@ -174,6 +184,7 @@ def _refuse_unfit(settings: Settings, kind: str) -> None:
 
 
 def _limited(dataset: Dataset, settings: Settings) -> Dataset:
+    """The data set with at most `limit` test samples."""
     if settings.limit is not None and settings.limit < 1:
         raise UltralifError(f"limit = {settings.limit}; expected at least 1")
     if settings.limit is None:
@@ -182,7 +193,7 @@ def _limited(dataset: Dataset, settings: Settings) -> Dataset:
 
 
 def check_classes(dataset: Dataset, classes: int) -> None:
-    """Refuse labels that a network of so many classes does not have."""
+    """Refuse labels that a network with this number of classes cannot return."""
     for part, split in (("y_train", dataset.train), ("y_test", dataset.test)):
         if split is not None and split.y is not None:
             check_labels(split.y, classes, f"{dataset.name}: {part}")

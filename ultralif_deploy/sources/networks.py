@@ -1,4 +1,4 @@
-"""NIR files of other tools as what is to be deployed."""
+"""Opens NIR files of other tools as a Deployable."""
 
 import math
 from pathlib import Path
@@ -21,17 +21,17 @@ from ultralif_deploy.sources.inputs import check_classes, open_data, settle_enco
 from ultralif_deploy.sources.settings import Settings, refuse_settings
 
 TIMESTEPS = 100
-"""Default T: NIR names none."""
+"""Default T; a NIR file does not hold it."""
 
 NONE_TO_CHOOSE = ("theta", "tau", "neuron", "skip", "stateless", "membrane", "spike_bits")
-"""Settings of soft networks alone."""
+"""Settings that only soft networks have."""
 
 
 def open_network(path: str | Path, settings: Settings) -> Deployable:
-    """Read a NIR file of another tool and the data, and settle what the file does not say.
+    """Open a NIR file of another tool and the data, and choose what the file does not say.
 
     Raises:
-        UltralifError: a bad file, or settings that do not fit it.
+        UltralifError: the file is bad, or settings do not fit it.
     """
     refuse_settings(settings, NONE_TO_CHOOSE, "a NIR file has none to choose")
     how, conventions = _conventions(settings)
@@ -72,7 +72,7 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
 
 
 def _conventions(settings: Settings) -> tuple[Conventions, Assumptions]:
-    """What a NIR file leaves to the frameworks, by option or default."""
+    """What NIR leaves open, by option or default, for example the timestep and the reset."""
     plain = Conventions()
     dt = choose("dt", settings.dt, {}, {}, plain.dt, kind=float)
     discretization = choose(
@@ -106,6 +106,7 @@ def _conventions(settings: Settings) -> tuple[Conventions, Assumptions]:
 
 
 def _input_size(graph: nir.NIRGraph, path: str | Path) -> int:
+    """Number of inputs, from the one Input node."""
     nodes = [(name, n) for name, n in graph.nodes.items() if isinstance(n, nir.Input)]
     if len(nodes) != 1:
         raise UltralifError(f"{path}: {len(nodes)} Input nodes; expected one")

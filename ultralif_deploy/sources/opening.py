@@ -17,10 +17,11 @@ from ultralif_deploy.sources.settings import Settings
 
 
 def open_source(path: str | Path, settings: Settings) -> Deployable:
-    """Open a checkpoint, or a network of another tool.
+    """Open a checkpoint, or a NIR file of another tool.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: the file is bad or is a program already, settings do not fit it, or with
+            `strict` a setting had to be guessed.
     """
     kind = kind_of(path)
     if kind is Kind.PROGRAM:
@@ -41,10 +42,10 @@ def _checkpoint(path: str | Path, settings: Settings) -> Deployable:
 
 
 def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
-    """Refuse defaults that may change the result.
+    """Refuse settings that were guessed and may change the result.
 
     Raises:
-        UltralifError: naming the first, and how many more there are.
+        UltralifError: there is one; the message names the first, and the number of others.
     """
     guessed = [finding for finding in assumptions.findings if finding.kind == AMBIGUOUS]
     if guessed:
@@ -55,15 +56,18 @@ def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
 def open_program(
     path: str | Path, settings: Settings, bits: int | str | None = None
 ) -> tuple[Program, Dataset, Encoder, Assumptions]:
-    """A program with its data; networks of other tools are quantized first, to 8 bits or `bits`.
+    """Open a program with its data; a NIR file of another tool is quantized first.
 
     Args:
         path: a program, or a NIR file of another tool.
         settings: options as given; they name the data set.
-        bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8.
+        bits: bits per weight for a NIR file of another tool, 2 to 8 or `ternary`; None is 8.
+
+    Returns:
+        The program, the data set, the encoder, and the settings with their origins.
 
     Raises:
-        UltralifError: bad input, or bits for a program, whose weights have theirs.
+        UltralifError: the file is bad, the data do not fit, or `bits` are given for a program.
     """
     if kind_of(path) is Kind.NETWORK:
         source = open_network(path, settings)

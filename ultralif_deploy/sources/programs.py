@@ -1,4 +1,4 @@
-"""From what is to be deployed to its integer program."""
+"""Turns a Deployable into its integer program."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,16 +14,18 @@ from ultralif_deploy.sources.deployable import Deployable
 def program_of(
     source: Deployable, network: Network, bits: int | str, skip_passes: Iterable[str] = ()
 ) -> tuple[Network, Program]:
-    """Apply the passes, and quantize on the first training samples, if there are any.
+    """Apply the passes, and quantize.
+
+    The first training samples, if there are any, serve as calibration.
 
     Args:
         source: what is deployed.
-        network: its hard network, or that of its annealed soft network.
-        bits: 2 to 8 or `ternary`.
-        skip_passes: to leave out.
+        network: the hard network to quantize: that of `source`, or of its annealed soft network.
+        bits: bits per weight, 2 to 8 or `ternary`.
+        skip_passes: names of passes to leave out.
 
     Returns:
-        What was quantized, and the program.
+        The network after the passes, and the program.
     """
     passed = apply_passes(network, skip_passes)
     train = None if source.dataset is None else source.dataset.train
@@ -38,7 +40,7 @@ def program_of(
         decay_bits=source.decay_bits,
     )
     if source.encoder.kind == "events" and source.assumptions.is_default("timesteps"):
-        # Nobody said T, so the data that the program will run on may say it.
+        # T is a default, so it is not stored: the frames of later data may decide it.
         encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
         program = replace(program, encoding=encoding)
     return passed, program

@@ -1,4 +1,4 @@
-"""Settings that the user gives."""
+"""The settings that the user gives, as options or from Python."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,15 +79,15 @@ class Settings:
 
 
 def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> None:
-    """Refuse settings that mean nothing for a file.
+    """Refuse settings that have no meaning for a file.
 
     Args:
         settings: options as given.
-        names: fields of `Settings` that mean nothing here.
-        why: ends the message.
+        names: fields of `Settings` without a meaning for the file.
+        why: the reason, at the end of the error message.
 
     Raises:
-        UltralifError: one of them was given.
+        UltralifError: one of these settings was given.
     """
     for name in names:
         value = getattr(settings, name)

@@ -1,4 +1,4 @@
-"""The trajectory that a checkpoint of `train` holds, the figures of every epoch."""
+"""Reads the trajectory in a checkpoint of `train`: the figures of every epoch."""
 
 import math
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.schema.training import TrainedEpoch
 
 KEY = "trajectory"
-"""In the checkpoint's settings."""
+"""Key of the trajectory in the settings of a checkpoint."""
 
 MOST_EPOCHS = 10_000
 SHARES = ("soft_accuracy", "hard_accuracy")
 
 
 def read_trajectory(path: Path, settings: Mapping[str, Any]) -> tuple[TrainedEpoch, ...]:
-    """Epochs of a checkpoint; none where it holds no trajectory.
+    """The epochs in a checkpoint; an empty tuple if it holds no trajectory.
 
     Args:
-        path: of the file, for errors.
-        settings: that it holds beside the released format.
+        path: the file, for error messages.
+        settings: the settings that the file holds besides the released format.
 
     Raises:
-        UltralifError: something else in its place.
+        UltralifError: the trajectory is not a list of epochs with valid figures.
     """
     rows = settings.get(KEY, [])
     if not isinstance(rows, list) or len(rows) > MOST_EPOCHS:
@@ -32,6 +32,7 @@ def read_trajectory(path: Path, settings: Mapping[str, Any]) -> tuple[TrainedEpo
 
 
 def _epoch(path: Path, number: int, row: Any) -> TrainedEpoch:
+    """Check the figures of one epoch."""
     where = f"{path}: {KEY}, epoch {number}"
     if not isinstance(row, dict):
         raise UltralifError(f"{where} is no dictionary")
@@ -56,6 +57,7 @@ def _epoch(path: Path, number: int, row: Any) -> TrainedEpoch:
 
 
 def _number(where: str, value: Any) -> float:
+    """Check a number; it must be finite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise UltralifError(f"{where} is {value!r:.40}; expected a finite number")
     return float(value)

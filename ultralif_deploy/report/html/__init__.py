@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, from the content of report.json alone."""
+"""Makes report.html, one file without external parts, from the content of report.json alone."""
 
 import base64
 import hashlib
@@ -47,7 +47,7 @@ SECTIONS = (
     assumed_section,
     again_section,
 )
-"""In the order of the page; each makes its part from the report, or none."""
+"""Functions that each make a section of the page, in its order, or None to leave it out."""
 
 
 VERDICT_STYLES: dict[Verdict, str] = {
@@ -60,7 +60,7 @@ VERDICT_STYLES: dict[Verdict, str] = {
 
 
 def render_html(report: Report) -> str:
-    """The page of a deployment."""
+    """The content of report.html."""
     page = Page(
         kind="Deployment report",
         subject=subject(report),
@@ -76,9 +76,10 @@ def render_html(report: Report) -> str:
 
 
 def rendered(page: Page) -> str:
-    """A page as one file; all text in it is untrusted and is escaped.
+    """A page as one HTML file; all its text is untrusted and is escaped.
 
-    The page forbids itself every request, and every style and script but its own, by their digests.
+    Its content security policy forbids all requests, and allows only its own style and script, by
+    their digests.
     """
     style, script = _own("report.css"), _own("report.js")
     return _template().render(
@@ -91,10 +92,12 @@ def rendered(page: Page) -> str:
 
 
 def _own(name: str) -> str:
+    """The text of a file in this folder."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
+    """The SHA-256 of a text, base64 as the content security policy has it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

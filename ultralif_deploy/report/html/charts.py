@@ -1,6 +1,6 @@
-"""Figures from figures: rows of bars, ranges on a logarithmic axis, curves, rasters.
+"""Charts as SVG: rows of bars and ranges on an axis, curves, traces and rasters.
 
-Everything horizontal is a percentage, everything vertical a pixel, so that a figure fills any width
+Horizontal positions are percentages and vertical ones are pixels, so that a chart fills any width
 and its text stays readable on a phone. Colours are CSS classes, so that they follow the page.
 """
 
@@ -13,11 +13,11 @@ from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.html.page import Figure, Mark, across, mark, number
 
 LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24
-"""Pixels: a row's label, one track of it, the space after a row, the axis below."""
+"""Heights in pixels: the label of a row, each of its tracks, the gap after it, the axis below."""
 
 
 LEFT, WIDE = 0.17, 0.77
-"""Shares of the width: left of the first point of a curve, and from it to the last."""
+"""Where a curve begins and how wide it is, as shares of the figure's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Axis:
     """A horizontal axis.
 
     Attributes:
-        place: value to share of the width, within 0 and 1.
-        ticks: values with a line.
-        written: how a tick is written.
+        place: maps a value to its position, a share of the width from 0 to 1.
+        ticks: values that get a line and a number.
+        written: formats the number of a tick.
     """
 
     place: Callable[[float], float]
@@ -37,7 +37,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: a label and a figure above tracks of marks, whose y starts at 0."""
+    """A row of a chart.
+
+    Attributes:
+        label: text above the tracks, on the left.
+        value: text above the tracks, on the right.
+        tracks: marks of each track; the y of a mark counts from the top of its track.
+    """
 
     label: str
     value: str
@@ -45,7 +51,7 @@ class Row:
 
 
 def linear_axis(largest: float, written: Callable[[float], str]) -> Axis:
-    """From 0 to the largest value, ticks at 1, 2 or 5 times a power of ten."""
+    """An axis from 0 to `largest`; ticks are 1, 2 or 5 times a power of ten apart."""
     largest = largest if largest > 0 else 1.0
     step = _round_step(largest / 4.5)
     count = int(largest / step + 1e-9)
@@ -63,7 +69,7 @@ def _round_step(least: float) -> float:
 
 
 def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
-    """Decades around the positive values; zero lies at the left end."""
+    """A logarithmic axis over the decades of the positive values; 0 is put at the left end."""
     positive = [value for value in values if value > 0] or [1.0]
     first = math.floor(math.log10(min(positive)))
     last = max(first + 1, math.ceil(math.log10(max(positive))))
@@ -78,13 +84,13 @@ def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
 
 
 def bar(low: float, high: float, style: str, tip: str) -> Mark:
-    """A bar between two shares of the width.
+    """A bar between two positions.
 
     Args:
-        low: left end, 0 to 1.
-        high: right end, 0 to 1.
+        low: left end, a share of the width from 0 to 1.
+        high: right end, a share of the width from 0 to 1.
         style: CSS class.
-        tip: shown when the pointer rests on it.
+        tip: text shown when the pointer rests on the bar.
     """
     width = across(max(0.0, high - low))
     return mark(
@@ -99,7 +105,7 @@ def bar(low: float, high: float, style: str, tip: str) -> Mark:
 
 
 def stacked(parts: Sequence[tuple[str, float, str]], axis: Axis) -> tuple[Mark, ...]:
-    """Bars end to end: class, value and tip of each."""
+    """Bars end to end, for parts given as CSS class, value and tip."""
     marks, start = [], 0.0
     for style, value, tip in parts:
         marks.append(bar(axis.place(start), axis.place(start + value), style, tip))
@@ -108,23 +114,23 @@ def stacked(parts: Sequence[tuple[str, float, str]], axis: Axis) -> tuple[Mark, 
 
 
 def dot(at: float, style: str, tip: str) -> Mark:
-    """A dot at a share of the width.
+    """A dot.
 
     Args:
-        at: its middle, 0 to 1.
+        at: its middle, a share of the width from 0 to 1.
         style: CSS class.
-        tip: shown when the pointer rests on it.
+        tip: text shown when the pointer rests on the dot.
     """
     middle = (TRACK - 2) / 2
     return mark("circle", mark("title", text=tip), cx=across(at), cy=middle, r=4.5, class_=style)
 
 
 def span(low: float, high: float, style: str) -> Mark:
-    """A line between two shares of the width.
+    """A horizontal line between two positions.
 
     Args:
-        low: left end, 0 to 1.
-        high: right end, 0 to 1.
+        low: left end, a share of the width from 0 to 1.
+        high: right end, a share of the width from 0 to 1.
         style: CSS class.
     """
     middle = (TRACK - 2) / 2
@@ -139,20 +145,20 @@ def rows_figure(
     legend: tuple[tuple[str, str], ...] = (),
     note: str = "",
 ) -> Figure:
-    """Rows below each other over one axis.
+    """A chart of rows one below the other, with a common axis.
 
     Args:
-        title: of the `Figure`.
-        description: of the `Figure`.
-        rows: the topmost first.
-        axis: of all rows.
-        legend: of the `Figure`.
-        note: of the `Figure`.
+        title: see `Figure`.
+        description: see `Figure`.
+        rows: the rows, the topmost first.
+        axis: the axis of all rows.
+        legend: see `Figure`.
+        note: see `Figure`.
     """
     marks: list[Mark] = []
     y = 0.0
     for row in rows:
-        marks += [  # a label leaves room for its figure on a phone; the description has the whole
+        marks += [  # shortened, so that the value fits beside it on a phone
             mark("text", text=shortened(row.label), x=0, y=y + 13, class_="label"),
             mark("text", text=row.value, x="100%", y=y + 13, class_="label value"),
         ]
@@ -165,10 +171,10 @@ def rows_figure(
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
-    """Vertical lines at the ticks and their figures below.
+    """Vertical lines at the ticks of an axis, and their numbers below.
 
     Args:
-        axis: whose ticks are drawn.
+        axis: the axis.
         top: upper end of the lines, pixels from the figure's upper edge.
         bottom: lower end of the lines, pixels from the figure's upper edge.
     """
@@ -186,7 +192,13 @@ def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point of a curve: its value, what it is in words; None where there is no figure."""
+    """A point of a curve.
+
+    Attributes:
+        value: its value; None if there is none, and then the point is not drawn.
+        tip: text shown when the pointer rests on the point.
+        style: CSS class.
+    """
 
     value: float | None
     tip: str
@@ -200,16 +212,16 @@ def curve(
     least: float,
     written: Callable[[float], str],
 ) -> tuple[Mark, ...]:
-    """Points at equal distances, joined where their style is the first one's, y by value.
+    """A curve of points at equal distances.
 
-    The vertical axis spans `least` at least, so that noise does not look like a difference.
+    Lines join the points that have the same style as the first one.
 
     Args:
-        points: from left to right, one of them at least with a value.
-        names: written below the points, one each.
-        height: of the figure, pixels.
-        least: in the unit of the values.
-        written: how a figure at the vertical axis is written.
+        points: the points from left to right; at least one has a value.
+        names: text below each point.
+        height: height of the figure in pixels.
+        least: least range of the vertical axis, so that noise does not look like a difference.
+        written: formats the numbers on the vertical axis.
     """
     known = [p.value for p in points if p.value is not None]
     level, marks = _vertical_axis(known, height, least, written)
@@ -236,13 +248,13 @@ def curve(
 def _vertical_axis(
     values: Sequence[float], height: float, least: float, written: Callable[[float], str]
 ) -> tuple[Callable[[float], float], list[Mark]]:
-    """Value to pixels from the figure's upper edge, and the axis with its figures.
+    """A vertical axis: the map of a value to pixels from the upper edge, and lines with numbers.
 
     Args:
-        values: that it holds.
-        height: of the figure, pixels.
-        least: that it spans, in the unit of the values.
-        written: how a figure is written.
+        values: the values that must lie on the axis.
+        height: height of the figure in pixels.
+        least: least range of the axis, in the unit of the values.
+        written: formats the numbers.
     """
     step = _round_step(max(max(values) - min(values), least) / 2)
     first, last = math.floor(min(values) / step), math.ceil(max(values) / step)
@@ -264,7 +276,7 @@ def _vertical_axis(
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values at equal distances, with their name and CSS class."""
+    """Values at equal distances along the horizontal axis, with a name and a CSS class."""
 
     name: str
     values: tuple[float, ...]
@@ -274,13 +286,13 @@ class Series:
 def traces(
     series: Sequence[Series], height: float, least: float, written: Callable[[float], str]
 ) -> tuple[Mark, ...]:
-    """Lines over one horizontal axis, which counts from 1; a dot ends each.
+    """Lines over a horizontal axis that counts from 1; each ends in a dot.
 
     Args:
-        series: all of one length.
-        height: of the figure, pixels.
-        least: that the vertical axis spans, in the unit of the values.
-        written: how a figure at the vertical axis is written.
+        series: the values of each line; all have the same length.
+        height: height of the figure in pixels.
+        least: least range of the vertical axis, in the unit of the values.
+        written: formats the numbers on the vertical axis.
     """
     level, marks = _vertical_axis([v for s in series for v in s.values], height, least, written)
     last = len(series[0].values)
@@ -321,14 +333,13 @@ def grid(
     size: tuple[int, int],
     frame: tuple[float, float, float, float],
 ) -> Mark:
-    """A raster of unit cells: by class the cells (column, row), within a frame x, y, width, height.
-
-    x and width are shares of the figure's width, y and height pixels.
+    """A raster in which some cells are filled.
 
     Args:
-        levels: pairs of a CSS class and its cells, drawn in this order.
-        size: columns and rows of the raster.
-        frame: where the raster lies.
+        levels: pairs of a CSS class and the cells (column, row) that get it, drawn in this order.
+        size: number of columns and rows.
+        frame: x, y, width and height of the raster; x and width are shares of the figure's width,
+            y and height are pixels.
     """
     wide, high = size
     paths = [

@@ -1,4 +1,4 @@
-"""Sections on energy: by layer and cause, by device, sensitivities, networks without spikes."""
+"""Sections on energy: by layer and cause, by device, sensitivity, networks without spikes."""
 
 from ultralif_deploy.report.html.charts import (
     Row,
@@ -17,14 +17,14 @@ from ultralif_deploy.schema.energy import Device
 from ultralif_deploy.schema.report import Report
 
 CAUSES = ("compute", "weight memory", "state memory", "addressing", "network", "neuron", "idle")
-"""In the order of their colours."""
+"""Causes of energy, in the order of their colours."""
 
 PLACES, CONSTANTS = 12, 6
-"""At most so many places and constants are drawn for a device, the largest."""
+"""How many places and constants are drawn for a device at most; the largest are chosen."""
 
 
 def layers_energy(report: Report) -> Section:
-    """Joules of one inference by layer, stacked by cause, for each device."""
+    """For each device the energy of one inference by layer, stacked by cause."""
     devices = report["energy"]["devices"]
     figures, whole_only = [], []
     for name, device in devices.items():
@@ -43,6 +43,7 @@ def layers_energy(report: Report) -> Section:
 
 
 def _by_place(name: str, device: Device, known: Price) -> Figure:
+    """A chart of a device's energy: a row for each place, with bars by cause."""
     places = device["by_place"]
     dynamic = {p: sum(v for c, v in parts.items() if c != "idle") for p, parts in places.items()}
     axis = linear_axis(max(dynamic.values(), default=0.0), joule)
@@ -75,7 +76,7 @@ def _by_place(name: str, device: Device, known: Price) -> Figure:
 
 
 def devices_section(report: Report) -> Section:
-    """Devices and models beside each other, with their ranges."""
+    """Devices and energy models in comparison, with the ranges of their estimates."""
     devices = report["energy"]["devices"]
     priced = prices(devices)
     figures = (_devices(priced, devices),) if priced else ()
@@ -88,6 +89,7 @@ def devices_section(report: Report) -> Section:
 
 
 def _devices(priced: dict[str, Price], devices: dict[str, Device]) -> Figure:
+    """A chart of the estimates of all devices, the smallest first."""
     axis = log_axis([joules for known in priced.values() for joules in known], joule)
     rows = []
     for name, (nominal, low, high) in sorted(priced.items(), key=lambda item: item[1].nominal):
@@ -148,7 +150,7 @@ def _constants(devices: dict[str, Device]) -> Table:
 
 
 def sensitivity_section(report: Report) -> Section:
-    """How far each constant moves a device's estimate."""
+    """How much each constant changes the estimate of a device."""
     devices = report["energy"]["devices"]
     words = (
         "Each constant by itself, from its low to its high published value; where sources give one "
@@ -164,6 +166,7 @@ def sensitivity_section(report: Report) -> Section:
 
 
 def _tornado(name: str, device: Device, known: Price) -> Figure:
+    """A tornado chart: a bar for each constant, over the estimates that its range leads to."""
     bars = device["sensitivity"][:CONSTANTS]
     axis = linear_axis(max(b["high_per_inference_j"] for b in bars), joule)
     nominal = axis.place(known.nominal)
@@ -192,7 +195,7 @@ def _tornado(name: str, device: Device, known: Price) -> Figure:
 
 
 def reference_section(report: Report) -> Section:
-    """The same layers without spikes, and published break-even figures."""
+    """Comparison with the same layers without spikes, and with published break-even figures."""
     energy = report["energy"]
     even = energy["break_even"]
     baselines = [

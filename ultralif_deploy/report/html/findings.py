@@ -1,4 +1,4 @@
-"""Sections on what stands against a deployment: findings, and what rounding did to parameters."""
+"""Sections on the losses of a deployment: the findings, and the rounding of parameters."""
 
 from ultralif_deploy.report.html.page import Cell, Section, Table, cell, columns
 from ultralif_deploy.report.words import figure
@@ -9,7 +9,7 @@ STYLES: dict[Severity, str] = {"failure": "bad", "warning": "doubtful", "note": 
 
 
 def findings_section(report: Report) -> Section:
-    """Everything that a user must know before trusting the program, the most severe first."""
+    """All findings, the most severe first."""
     title = "Findings"
     if not report["findings"]:
         return Section("findings", title, (("Nothing was found that speaks against it.",),))
@@ -29,7 +29,7 @@ def findings_section(report: Report) -> Section:
 
 
 def parameters_section(report: Report) -> Section:
-    """Intended value, stored value and error of every parameter."""
+    """Intended value, stored value and rounding error of every parameter."""
     rows = tuple(_parameter(row) for row in report["parameters"])
     named = columns(
         "population", "parameter", "#meant", "#stored", "#largest error", "#relative", "#bound"

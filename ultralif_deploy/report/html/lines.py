@@ -1,4 +1,4 @@
-"""Lines over a horizontal axis, each with the band of its intervals."""
+"""Line charts of shares, in which a band around each line shows its intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from ultralif_deploy.report.html.charts import AXIS, Axis, axis_marks
 from ultralif_deploy.report.html.page import Mark, across, mark
 
 LEFT, WIDTH, TOP = 0.1, 0.86, 14.0
-"""Where lines begin and how far they reach, as shares of the width; pixels above them."""
+"""Left end and width of the lines, as shares of the figure's width, and pixels above them."""
 
 UNITS = 1000
-"""Horizontal units of a band's own coordinates; they are stretched to the width."""
+"""Width of a band in its own coordinates, which are stretched to the width of the lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinePoint:
-    """A point of a line, all but `x` on the vertical axis.
+    """A point of a line.
 
     Attributes:
-        x: on the horizontal axis.
-        y: its value.
-        low: lower end of its interval.
-        high: upper end of its interval.
-        tip: shown when the pointer rests on it.
+        x: value on the horizontal axis.
+        y: value on the vertical axis.
+        low: lower end of the interval of y.
+        high: upper end of the interval of y.
+        tip: text shown when the pointer rests on the point.
     """
 
     x: float
@@ -36,13 +36,15 @@ class LinePoint:
 def lines(
     drawn: Sequence[Sequence[LinePoint]], axis: Axis, height: float, level: float
 ) -> tuple[Mark, ...]:
-    """Lines of shares, 0 to 1, with bands; number i has the classes `line`, `band` and `dot` i.
+    """Lines of shares from 0 to 1, with bands.
+
+    The CSS classes of line i are `line<i>`, `band<i>` and `dot<i>`.
 
     Args:
         drawn: the points of every line, from left to right.
-        axis: horizontal.
-        height: of the figure, pixels.
-        level: drawn as a dashed line, to compare with.
+        axis: the horizontal axis.
+        height: height of the figure in pixels.
+        level: a share that is drawn as a dashed line, for comparison.
     """
     bottom = height - AXIS
     inner = Axis(lambda x: LEFT + WIDTH * axis.place(x), axis.ticks, axis.written)
@@ -66,7 +68,12 @@ def lines(
 
 
 def _line(number: int, places: Sequence[tuple[float, float, str]]) -> list[Mark]:
-    """Dots at places (share of the width, pixels from above, tip), and lines between them."""
+    """The dots of a line, and straight lines between them.
+
+    Args:
+        number: number of the line.
+        places: for each dot its share of the width, its pixels from the upper edge, and its tip.
+    """
     marks = [
         mark("line", x1=across(x1), x2=across(x2), y1=y1, y2=y2, class_=f"line{number}")
         for (x1, y1, _), (x2, y2, _) in pairwise(places)
@@ -84,7 +91,15 @@ def _band(
     height: float,
     down: Callable[[float], float],
 ) -> Mark:
-    """The intervals of a line's points as one surface, in coordinates of its own."""
+    """The intervals of a line's points as one area.
+
+    Args:
+        number: number of the line.
+        points: its points, from left to right.
+        axis: the horizontal axis.
+        height: height of the figure in pixels.
+        down: maps a share to pixels from the upper edge.
+    """
     upper = [(UNITS * axis.place(p.x), down(p.high)) for p in points]
     lower = [(UNITS * axis.place(p.x), down(p.low)) for p in reversed(points)]
     outline = "L".join(f"{x:.1f} {y:.2f}" for x, y in upper + lower)

@@ -1,4 +1,4 @@
-"""Sections on the network: accuracy over ε, spike rates and margins, one sample's spikes."""
+"""Sections on the network: accuracy over ε, spike rates and margins, spikes of one sample."""
 
 from ultralif_deploy.report.html.charts import (
     Point,
@@ -28,11 +28,11 @@ from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.values import Kind
 
 GREY_LEVELS = 8
-"""Steps in which soft spikes are drawn."""
+"""Number of grey levels in which soft spikes are drawn."""
 
 
 def accuracy_section(report: Report) -> Section:
-    """Accuracy and spike rate over the factor of ε, with the deployed program beside them."""
+    """Accuracy and spike rate while ε falls to 0, compared with the deployed program."""
     data = report["data"]
     where = (
         f"{data['samples']} samples of {data['name']} ({data['test_split']}), {data['encoding']} "
@@ -58,6 +58,7 @@ def accuracy_section(report: Report) -> Section:
 
 
 def _sweep_point(point: EpsilonPoint, value: float | None, text: str) -> Point:
+    """A point of the curve over ε."""
     return Point(value, f"ε = {point['epsilon']:.4g}: {text}", "swept")
 
 
@@ -80,6 +81,7 @@ def _short_percent(fraction: float) -> str:
 
 
 def _mean_rate(report: Report) -> float | None:
+    """Spikes per neuron and timestep in the deployed program; None if no population spikes."""
     populations = report["populations"].values()
     neurons = sum(p["neurons"] for p in populations)
     spikes = sum(p["neurons"] * p["spike_rate_integer"] for p in populations)
@@ -110,7 +112,7 @@ def _accuracies(report: Report) -> Table:
 
 
 def layers_section(report: Report) -> Section:
-    """Spike rates of both forms and how far membranes stay from the threshold."""
+    """Spike rates of network and program, and the distance of membranes from the threshold."""
     populations = report["populations"]
     if not populations:
         return Section("layers", "Layers", (("No population spikes.",),))
@@ -186,7 +188,7 @@ def _layer_table(populations: dict[str, Population], kind: str) -> Table:
 
 
 def raster_section(report: Report) -> Section:
-    """One sample's spikes, both networks beside each other."""
+    """The spikes of one sample, in the network and in the program side by side."""
     raster = report["raster"]
     populations, kind = raster["populations"], raster["compared"]
     if not populations:

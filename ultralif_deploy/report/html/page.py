@@ -1,4 +1,4 @@
-"""What a page is made of: sections of paragraphs, tables and figures. The template draws them."""
+"""The parts of a page: sections of paragraphs, tables and figures, which the template renders."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ class Mark:
     """An SVG element.
 
     Attributes:
-        tag: rect, line, text, g, …
-        attributes: by name; numbers are written with two decimals at most.
+        tag: its name: rect, line, text, g, …
+        attributes: pairs of a name and a value.
         text: its text.
-        inside: elements within it.
+        inside: the elements inside it.
     """
 
     tag: str
@@ -24,34 +24,34 @@ class Mark:
 
 
 def mark(tag: str, *inside: Mark, text: str = "", **attributes: float | str) -> Mark:
-    """An SVG element; `class_` is `class`, underscores in names are hyphens."""
+    """An SVG element; in names of attributes `class_` means `class`, and other `_` mean `-`."""
     named = {name.rstrip("_").replace("_", "-"): v for name, v in attributes.items()}
     return Mark(tag, tuple((k, number(v)) for k, v in named.items()), text, inside)
 
 
 def number(value: float | str) -> str:
-    """An attribute's value: at most two decimals, no trailing zeros."""
+    """The value of an attribute as text: at most two decimals, and no trailing zeros."""
     if isinstance(value, str):
         return value
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def across(fraction: float) -> str:
-    """A horizontal position or length, as a share of the figure's width."""
+    """A horizontal position or length as a percentage, from a share of the figure's width."""
     return f"{number(100 * fraction)}%"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing: as wide as its place, with text that keeps its size.
+    """A drawing that fills the width of its place, while its text keeps its size.
 
     Attributes:
-        title: its accessible name, shown above it.
-        description: what it shows, for those who cannot see it.
-        height: in CSS pixels; horizontal positions are percentages.
-        marks: elements, the lowest first.
-        legend: class of a swatch and its meaning.
-        note: shown below.
+        title: title above the drawing, and its accessible name.
+        description: what the drawing shows, for those who cannot see it.
+        height: height in CSS pixels; horizontal positions are percentages.
+        marks: its elements; later ones lie on top.
+        legend: pairs of a CSS class and its meaning.
+        note: text below the drawing.
     """
 
     title: str
@@ -67,9 +67,9 @@ class Cell:
     """A table's cell.
 
     Attributes:
-        text: as shown.
-        order: what the column is sorted by.
-        style: `badge published`, `good`, `bad`, `code`, or none.
+        text: the text that is shown.
+        order: the value by which the column is sorted.
+        style: CSS classes, for example `badge published`, `good`, `bad` or `code`; may be empty.
     """
 
     text: str
@@ -81,8 +81,8 @@ def cell(value: Any, text: str | None = None, style: str = "") -> Cell:
     """A cell sorted by its value; None is shown as a dash and sorted last.
 
     Args:
-        value: what the column is sorted by.
-        text: shown instead of the value.
+        value: the value by which the column is sorted.
+        text: text that is shown instead of the value.
         style: see `Cell`.
     """
     shown = ("–" if value is None else str(value)) if text is None else text
@@ -91,7 +91,7 @@ def cell(value: Any, text: str | None = None, style: str = "") -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column; figures are aligned to the right and sorted as numbers."""
+    """A column of a table; numeric ones are aligned to the right and sorted as numbers."""
 
     name: str
     numeric: bool = False
@@ -99,7 +99,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its title."""
+    """A table with a title, and an optional note below."""
 
     title: str
     columns: tuple[Column, ...]
@@ -108,7 +108,7 @@ class Table:
 
 
 def columns(*names: str) -> tuple[Column, ...]:
-    """Columns by their names; a # before the name marks figures."""
+    """Columns with these names; a # before the name makes a column numeric."""
     return tuple(Column(name.removeprefix("#"), name.startswith("#")) for name in names)
 
 
@@ -117,11 +117,11 @@ class Section:
     """A part of the page.
 
     Attributes:
-        key: its anchor.
-        title: its heading.
-        paragraphs: words before the rest.
-        figures: shown side by side where there is room.
-        tables: below the figures.
+        key: the anchor for links.
+        title: the heading.
+        paragraphs: text below the heading.
+        figures: drawings below the text, side by side if there is room.
+        tables: tables below the figures.
     """
 
     key: str
@@ -136,15 +136,15 @@ class Page:
     """A whole page.
 
     Attributes:
-        kind: what it is, above its title.
-        subject: its title.
+        kind: kind of the report, above the title.
+        subject: title of the page.
         headline: the result, in a few words.
-        style: of the headline: `good`, `doubtful` or `bad`.
-        warnings: above the summary.
-        summary: question to answer.
-        sections: in their order.
-        version: of the tool.
-        figures_file: the file beside it with the same figures.
+        style: CSS class of the headline: `good`, `doubtful` or `bad`.
+        warnings: warnings above the summary.
+        summary: the answer to each question.
+        sections: the sections from top to bottom.
+        version: version of ultralif-deploy.
+        figures_file: name of the JSON file with the same figures.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Sections of record: placement, back ends, exports, passes, settings, how to do it again."""
+"""Sections on how the result was made: placement, back ends, exports, passes and settings."""
 
 import json
 
@@ -9,7 +9,7 @@ from ultralif_deploy.schema.report import Report
 
 
 def placement_section(report: Report) -> Section:
-    """Where each population lies on the chips."""
+    """Cores of each population on the chips."""
     rows = []
     for result in report["backends"].values():
         placement = result["facts"].get("placement")
@@ -39,7 +39,7 @@ def placement_section(report: Report) -> Section:
 
 
 def back_ends_section(report: Report) -> Section:
-    """Each back end's verdict, and those that did not run."""
+    """The result of each back end, and the back ends that did not run."""
     verdicts = []
     for name, r in report["backends"].items():
         found = "exact" if r["exact"] else f"differs: {r['difference']}"
@@ -62,7 +62,7 @@ def back_ends_section(report: Report) -> Section:
 
 
 def exports_section(report: Report) -> Section:
-    """Every file that was written with its checksum, and the forms that were refused."""
+    """The files that were written, with checksums, and the exports that were refused."""
     exports, program = report["exports"], report["program"]
     files = [("program", program["file"], program["sha256"])]
     for target, form in exports["written"].items():
@@ -76,7 +76,7 @@ def exports_section(report: Report) -> Section:
 
 
 def passes_section(report: Report) -> Section:
-    """What the network costs after each pass."""
+    """Size of the network and its operations after each pass."""
     rows = []
     for row in report["passes"]:
         costs = row["neurons"], row["parameters"], row["dense_operations"]
@@ -88,7 +88,7 @@ def passes_section(report: Report) -> Section:
 
 
 def assumed_section(report: Report) -> Section:
-    """Every setting and where its value came from."""
+    """Every setting with its origin."""
     rows = [
         (cell(name), cell(str(entry["value"])), cell(entry["source"]))
         for name, entry in report["assumed"].items()
@@ -98,7 +98,7 @@ def assumed_section(report: Report) -> Section:
 
 
 def again_section(report: Report) -> Section:
-    """The command, version and seed; the certificate."""
+    """What is needed to repeat the deployment, and to check its certificate."""
     data, program = report["data"], report["program"]
     command = report["command"] or "ultralif_deploy.deploy, called from Python"
     rows = [

@@ -1,4 +1,4 @@
-"""stress.html: one file that needs nothing else, from the content of stress.json alone."""
+"""Makes stress.html, one file without external parts, from the content of stress.json alone."""
 
 from ultralif_deploy.report.html import rendered
 from ultralif_deploy.report.html.charts import log_axis
@@ -9,7 +9,7 @@ from ultralif_deploy.report.words import datum, percent
 from ultralif_deploy.schema.stress import Place, Stress, StressFault, StressLevel
 
 HEIGHT = 260.0
-"""Pixels of a chart."""
+"""Height of a chart in pixels."""
 
 TITLES: dict[Place, str] = {
     "inputs": "Accuracy with disturbed inputs",
@@ -18,7 +18,7 @@ TITLES: dict[Place, str] = {
 
 
 def stress_page(content: Stress) -> str:
-    """The page; names in the content are untrusted text and are escaped."""
+    """The content of stress.html; all text is untrusted and is escaped."""
     page = Page(
         kind="Robustness report",
         subject=content["program"]["file"],
@@ -41,7 +41,7 @@ def stress_page(content: Stress) -> str:
 
 
 def _accuracy(content: Stress) -> Section:
-    """A chart for each place where faults strike, and all figures as a table."""
+    """A chart for faults of inputs and one for faults of weights, and a table of all figures."""
     data = content["data"]
     where = (
         f"Means of {content['repeats']} repeats on {data['samples']} samples, {data['encoding']} "
@@ -57,7 +57,7 @@ def _accuracy(content: Stress) -> Section:
 
 
 def _figure(content: Stress, place: Place, faults: dict[str, StressFault]) -> Figure:
-    """Accuracy over the level, one line a fault."""
+    """Accuracy over the level of a fault, with a line for each fault."""
     levels = [level["level"] for fault in faults.values() for level in fault["levels"]]
     points = [
         [found for level in fault["levels"] if (found := _point(name, fault, level)) is not None]
@@ -74,7 +74,7 @@ def _figure(content: Stress, place: Place, faults: dict[str, StressFault]) -> Fi
 
 
 def _point(name: str, fault: StressFault, level: StressLevel) -> LinePoint | None:
-    """A level's mean with its interval; None where no repeat ran."""
+    """The mean accuracy at a level, with its interval; None if no repeat ran."""
     accuracy, ends = level["accuracy"], level["ci95"]
     if accuracy is None or ends is None:
         return None
@@ -83,7 +83,7 @@ def _point(name: str, fault: StressFault, level: StressLevel) -> LinePoint | Non
 
 
 def _table(content: Stress) -> Table:
-    """Every fault at every level, the undisturbed program first."""
+    """A row for every fault and level; the undisturbed program comes first."""
     undisturbed = content["undisturbed"]
     share = undisturbed["accuracy"]
     named = columns(
@@ -113,7 +113,7 @@ def _table(content: Stress) -> Table:
 
 
 def _meanings(content: Stress) -> Section:
-    """What each fault is, and how faulty weights are read."""
+    """The meaning of each fault, and how faulty weights are read."""
     table = Table(
         "Faults",
         columns("fault", "strikes", "what a level means"),

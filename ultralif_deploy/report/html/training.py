@@ -1,4 +1,4 @@
-"""The section on training: ε of every population and accuracies, epoch by epoch."""
+"""The section on training: ε of every population, and accuracies, over the epochs."""
 
 from ultralif_deploy.report.html.charts import Series, traces
 from ultralif_deploy.report.html.page import Figure, Section
@@ -8,11 +8,11 @@ from ultralif_deploy.schema.report import Report
 
 HEIGHT = 210.0
 COLOURS = 7
-"""Lines that can be told apart; of more populations the mean is drawn."""
+"""Largest number of lines with different colours; for more populations the mean is drawn."""
 
 
 def training_section(report: Report) -> Section | None:
-    """How the network was trained; None where the file does not tell."""
+    """The course of the training; None if the file does not hold it."""
     epochs = report.get("training")
     if not epochs:
         return None
