@@ -162,7 +162,7 @@ def sensitivity_section(report: Report) -> Section:
         for name, known in priced.items()
         if devices[name]["sensitivity"]
     )
-    return Section("sensitivity", "What the estimates hang on", (words,), figures)
+    return Section("sensitivity", "What the estimates depend on", (words,), figures)
 
 
 def _tornado(name: str, device: Device, known: Price) -> Figure:

@@ -53,8 +53,9 @@ def accuracy_section(report: Report) -> Section:
         mean = _mean_rate(report)
         rates.append(Point(mean, "" if mean is None else f"deployed: {rate(mean)}", "deployed"))
         figures.append(_curve("Mean spike rate", rates, names, 0.05, lambda r: f"{r:.2f}"))
-    words = (where,) if sweep else (f"{where} The neurons spike hard as trained: there is no ε.",)
-    return Section("accuracy", "Accuracy", (words,), tuple(figures), (_accuracies(report),))
+    if not sweep:
+        where += " The network was read with hard spikes, so there is no ε."
+    return Section("accuracy", "Accuracy", ((where,),), tuple(figures), (_accuracies(report),))
 
 
 def _sweep_point(point: EpsilonPoint, value: float | None, text: str) -> Point:

@@ -31,7 +31,7 @@ def stress_page(content: Stress) -> str:
                 f" of {content['data']['samples']} samples of {content['data']['name']} "
                 f"({interval(content['undisturbed']['ci95'])}).",
             ),
-            "What does it stand within a point?": (kept_up_to(content),),
+            "Up to which level is at most one point of accuracy lost?": (kept_up_to(content),),
         },
         sections=(_accuracy(content), _meanings(content)),
         version=content["ultralif_deploy"],
