@@ -79,7 +79,7 @@ def _drops(call: Call) -> bool:
 
 
 def _parts(call: Call, frames: Frames, outputs: list[Tensor]) -> Iterator[tuple[Tensor, Meaning]]:
-    """The meanings of what a function makes of an input that holds all timesteps."""
+    """The results of a function of an input that holds all timesteps, with their meanings."""
     if call.name in KEEPING:
         yield from ((o, frames) for o in outputs)
     elif call.name in MOVING:

@@ -182,7 +182,7 @@ class Reading(States):
     def _neuron(
         self, recorder: Recorder, name: str, layer: Any, args: tuple[Any, ...], result: Any
     ) -> None:
-        """Take down a call of a layer of neurons: one timestep of a new or known population."""
+        """Record a call of a layer of neurons: one timestep of a new or known population."""
         outputs = result if isinstance(result, tuple) else (result,)
         known = [recorder.meaning(one) for one in args]
         unknown = next((m for m in known if isinstance(m, Unknown)), self._unknown.get(name))
