@@ -100,11 +100,13 @@ def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, 
     Raises:
         UltralifError: nothing can be written there.
     """
-    context = _context(program)
+    ids = identifiers(program)
+    populations = [_population(program, p, ids) for p in program.populations]
+    context = _context(program, ids, populations)
     texts = {
         HEADER: _render("ultralif_program.h.j2", context),
         C_SOURCE: _render("ultralif_program.c.j2", context),
-        SELFTEST: _render("selftest.c.j2", _selftest(context, vectors)),
+        SELFTEST: _render("selftest.c.j2", _selftest(program, populations, vectors)),
     }
     with directory_written_whole(directory) as temporary:
         for name, text in texts.items():
@@ -155,7 +157,7 @@ def narrowest(values: np.ndarray) -> np.dtype[Any]:
     return np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1))
 
 
-def _render(template: str, context: dict[str, Any]) -> str:
+def _render(template: str, context: dict[str, object]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -164,9 +166,11 @@ def _render(template: str, context: dict[str, Any]) -> str:
     return environment.get_template(template).render(context)
 
 
-def _context(program: Program) -> dict[str, Any]:
-    bits, ids = weight_format(program.weight_format).stored_bits, identifiers(program)
-    populations = [_population(program, p, ids) for p in program.populations]
+def _context(
+    program: Program, ids: dict[str, str], populations: list[dict[str, object]]
+) -> dict[str, object]:
+    """Values for the templates; `populations` holds those of every population."""
+    bits = weight_format(program.weight_format).stored_bits
     arrays = [array for p in program.populations for array in _parameters(p, ids)]
     weight_bytes = 0
     for p in program.projections:
@@ -221,7 +225,7 @@ def _parameters(population: Population, ids: dict[str, str]) -> list[Array]:
     ]
 
 
-def _population(program: Program, population: Population, ids: dict[str, str]) -> dict[str, Any]:
+def _population(program: Program, population: Population, ids: dict[str, str]) -> dict[str, object]:
     parameters = population.parameters()
     plain = population.neuron.structure()
     return {
@@ -305,15 +309,23 @@ def _initializer(values: np.ndarray) -> str:
     return ",\n".join(lines)
 
 
-def _selftest(context: dict[str, Any], vectors: Vectors) -> dict[str, Any]:
+def _selftest(
+    program: Program, described: list[dict[str, object]], vectors: Vectors
+) -> dict[str, object]:
+    """Values for the template of the self-test; `described` holds those of every population."""
+
     def by_sample(values: np.ndarray) -> str:
         return _initializer(values.transpose(1, 0, 2))
 
-    spiking = [p for p in context["populations"] if p["spikes"]]
+    spiking = [
+        {**one, "vectors": by_sample(vectors.spikes[p.name])}
+        for p, one in zip(program.populations, described, strict=True)
+        if p.spikes
+    ]
     return {
         "samples": vectors.inputs.shape[1],
         "timesteps": vectors.inputs.shape[0],
         "inputs": by_sample(vectors.inputs),
         "logits": _initializer(vectors.logits),
-        "spiking": [{**p, "vectors": by_sample(vectors.spikes[p["name"]])} for p in spiking],
+        "spiking": spiking,
     }

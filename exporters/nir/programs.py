@@ -173,7 +173,7 @@ def _bias_carrier(program: Program, name: str) -> Projection:
     )
 
 
-def _json(info: dict[str, Any]) -> str:
+def _json(info: dict[str, object]) -> str:
     try:
         text = json.dumps(info, allow_nan=False, default=operator.index, sort_keys=True)
         same = json.loads(text) == info

@@ -27,6 +27,9 @@ from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 23, 11
+Geometry = dict[str, int | tuple[int, ...]]
+"""Attributes of a convolution by name."""
+
 UINT8, INT64 = TensorProto.UINT8, TensorProto.INT64
 
 
@@ -224,7 +227,7 @@ def _term(graph: Graph, projection: Projection, sent: Value, largest: int) -> Va
     if isinstance(linear, Conv2d):
         rows = graph.constant(np.array([-1, *linear.input_shape]))
         image = graph.op("Reshape", sent, rows)
-        geometry: dict[str, Any] = {
+        geometry: Geometry = {
             "strides": linear.stride,
             "pads": (*linear.padding, *linear.padding),
             "dilations": linear.dilation,
@@ -251,7 +254,7 @@ def _integer_product(
     weight: np.ndarray,
     name: str,
     largest: int,
-    geometry: dict[str, Any],
+    geometry: Geometry,
 ) -> Value:
     values = graph.constant(weight, name)
     if largest <= PAIR_EXACT_INPUT:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -91,10 +91,22 @@ def _tropical(neuron: float_neurons.TropicalLIF, rounding: Rounding) -> NeuronMo
     )
 
 
-def _firing(
-    neuron: float_neurons.LIF | float_neurons.CubaLIF, rounding: Rounding
-) -> dict[str, Any]:
-    """Threshold, decay, reset and floor of a leaky membrane, and what holds it."""
+class _Firing(TypedDict):
+    """The fields that the integer models LIF and CubaLIF share."""
+
+    threshold: np.ndarray
+    decay: np.ndarray
+    reset: np.ndarray
+    reset_mode: str
+    decay_bits: int
+    membrane_bits: int
+    fraction_bits: int
+    most_spikes: int
+    floor: np.ndarray | None
+
+
+def _firing(neuron: float_neurons.LIF | float_neurons.CubaLIF, rounding: Rounding) -> _Firing:
+    """Threshold, decay, reset, floor and word length of a leaky membrane."""
     word, floor = rounding.word, neuron.floor
     top = largest_held(word.bits)
     return {
@@ -190,7 +202,15 @@ def _cuba_li(neuron: float_neurons.CubaLI, rounding: Rounding) -> NeuronModel:
     )
 
 
-def _words(rounding: Rounding, state_bits: int) -> dict[str, Any]:
+class _Words(TypedDict):
+    """Shift and word lengths that all second-order models have, each [neuron]."""
+
+    shift: np.ndarray
+    coefficient_bits: np.ndarray
+    state_bits: np.ndarray
+
+
+def _words(rounding: Rounding, state_bits: int) -> _Words:
     """Shift and word lengths of a second-order model."""
     size = len(rounding.scale)
     return {

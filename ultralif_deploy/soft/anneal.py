@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm,
 from ultralif_deploy.soft.training import (
     Epoch,
     EpochResult,
+    Resumable,
     fit,
     hold_out,
     real_inputs,
@@ -126,10 +126,10 @@ def fine_tune(
     if directory is not None:
         resume = unfinished_run(directory / STATE_FILE, identity, result)
 
-    def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
+    def after_epoch(figures: EpochResult, state: Resumable) -> None:
         if directory is not None:
             settings = encoder.as_dict() | {"encoding": encoder.kind}
-            training = state | {"identity": identity}
+            training = {**state, "identity": identity}
             save(directory / STATE_FILE, result, {"epoch": figures.epoch}, settings, training)
         if on_epoch is not None:
             on_epoch(figures)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import torch
@@ -76,7 +76,19 @@ class EpochResult:
         }
 
 
-OnEpoch = Callable[[EpochResult, dict[str, Any]], None]
+class Resumable(TypedDict):
+    """What a run needs to resume after an epoch, besides the weights.
+
+    Attributes:
+        epochs_done: number of finished epochs.
+        optimizer: the state dict of the optimizer.
+    """
+
+    epochs_done: int
+    optimizer: dict[str, Any]
+
+
+OnEpoch = Callable[[EpochResult, Resumable], None]
 
 
 def constant_plan(epochs: int, learning_rate: float = 1e-3) -> list[Epoch]:

@@ -25,6 +25,7 @@ from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import (
     EpochResult,
+    Resumable,
     cosine_plan,
     fit,
     hold_out,
@@ -71,7 +72,7 @@ def train_network(
     run = _Run(network, source.encoder, state_path, identity, resume)
     with epoch_bar("train", progress, options.epochs, state_path, run.done) as bar:
 
-        def after_epoch(figures: EpochResult, state: dict[str, Any]) -> None:
+        def after_epoch(figures: EpochResult, state: Resumable) -> None:
             run.keep(figures, state)
             bar.epoch(figures)
 
@@ -143,7 +144,7 @@ class _Run:
         """Finished epochs."""
         return len(self.trajectory)
 
-    def keep(self, figures: EpochResult, state: dict[str, Any]) -> None:
+    def keep(self, figures: EpochResult, state: Resumable) -> None:
         """Write the state from which the run can resume after this epoch."""
         epsilons = {
             stage.name: float(torch.as_tensor(stage.neuron.temperature()).detach().double().mean())

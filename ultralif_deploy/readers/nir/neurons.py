@@ -13,7 +13,7 @@ pulses as in Norse's LIFCell and Rockpool.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import nir
 import numpy as np
@@ -236,7 +236,17 @@ def _cuba_lif(n: _Node) -> Model:
     return Model(cuba, gain * synaptic_gain, n.same(0.0))
 
 
-def _firing(n: _Node, rest: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+class _Firing(TypedDict):
+    """Fields of LIF and CubaLIF that say when a neuron fires and what follows."""
+
+    inclusive: bool
+    reset: np.ndarray
+    reset_mode: str
+    most_spikes: int
+    floor: np.ndarray | None
+
+
+def _firing(n: _Node, rest: np.ndarray) -> tuple[np.ndarray, _Firing]:
     """Threshold and reset of a neuron that fires, as seen from its membrane's rest."""
     name, how = n.name, n.how
     threshold, reset = n.parameter("v_threshold"), n.parameter("v_reset")
