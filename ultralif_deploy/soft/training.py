@@ -82,10 +82,12 @@ class Resumable(TypedDict):
     Attributes:
         epochs_done: number of finished epochs.
         optimizer: the state dict of the optimizer.
+        log_scales: of the quantizer, if there is one.
     """
 
     epochs_done: int
     optimizer: dict[str, Any]
+    log_scales: list[Tensor]
 
 
 OnEpoch = Callable[[EpochResult, Resumable], None]
@@ -138,7 +140,7 @@ def fit(
         watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
-        quantizer: rounds the weights as they will be deployed; refreshed every epoch.
+        quantizer: rounds the weights as they will be deployed; its scales are trained too.
         resume: the training state that `on_epoch` was given after the last finished epoch.
         on_epoch: called after each epoch with its figures and the state to resume from; needs
             `watch`.
@@ -148,7 +150,11 @@ def fit(
         UltralifError: the loss is no longer finite.
     """
     assert train.y is not None or teacher is not None
-    optimizer = torch.optim.Adam(network.parameters())
+    parameters = list(network.parameters())
+    if quantizer is not None:
+        quantizer.prepare(network, None if resume is None else resume["log_scales"])
+        parameters += quantizer.parameters()
+    optimizer = torch.optim.Adam(parameters)
     start = 0
     if resume is not None:
         start = int(resume["epochs_done"])
@@ -157,8 +163,6 @@ def fit(
         epoch = plan[index]
         for group in optimizer.param_groups:
             group["lr"] = epoch.learning_rate
-        if quantizer is not None:
-            quantizer.refresh(network)
         order = np.random.default_rng([encoder.seed, SHUFFLE, index]).permutation(len(train.x))
         batches = math.ceil(len(order) / batch_size)
         total = 0.0
@@ -194,7 +198,13 @@ def fit(
             hard, rate = evaluate(network, watch, encoder, 0.0, quantizer)
             epsilon = epoch.factor * network.epsilon()
             result = EpochResult(index + 1, total / len(order), epsilon, soft, hard, rate)
-            on_epoch(result, {"epochs_done": index + 1, "optimizer": optimizer.state_dict()})
+            scales = [] if quantizer is None else quantizer.parameters()
+            state: Resumable = {
+                "epochs_done": index + 1,
+                "optimizer": optimizer.state_dict(),
+                "log_scales": [scale.detach().clone() for scale in scales],
+            }
+            on_epoch(result, state)
     network.eval()
 
 

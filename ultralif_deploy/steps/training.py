@@ -91,6 +91,7 @@ def train_network(
         )
     network.load_state_dict(run.best["weights"])
     if quantizer is not None:
+        quantizer.prepare(network, run.best["log_scales"])
         quantizer.snap(network)
     record = {"epoch": run.best["epoch"], **released_record(network, source.test, source.encoder)}
     settings = stored_settings(source.encoder) | {KEY: run.trajectory, IDENTITY: identity}
@@ -158,6 +159,7 @@ class _Run:
                 "accuracy": figures.soft_accuracy,
                 "epoch": figures.epoch,
                 "weights": weights,
+                "log_scales": state["log_scales"],
             }
         training = {**state, IDENTITY: self.identity, KEY: self.trajectory, "best": self.best}
         record = {"epoch": figures.epoch}
