@@ -16,6 +16,7 @@ from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program.description import describe_program
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.readers.nir.misreadings import deciding_ties
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
@@ -60,7 +61,7 @@ def deploy(
     output: str | Path,
     settings: Settings,
     *,
-    bits: int | str = 8,
+    bits: Bits = 8,
     anneal: "AnnealOptions | None" = None,
     max_gap: float | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
@@ -248,7 +249,7 @@ def quantize_checkpoint(
     checkpoint: str | Path,
     output: str | Path,
     settings: Settings,
-    bits: int | str = 8,
+    bits: Bits = 8,
     skip_passes: Iterable[str] = (),
 ) -> Quantized:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
@@ -282,7 +283,7 @@ def simulate_program(
     on: str,
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str | None = None,
+    bits: Bits | None = None,
     *,
     exit_rule: Rule | None = None,
     confidence: float | None = None,
@@ -345,7 +346,7 @@ def program_energy(
     devices: Iterable[str],
     settings: Settings,
     progress: Progress | None = None,
-    bits: int | str | None = None,
+    bits: Bits | None = None,
 ) -> Energy | NetworkEnergy:
     """Events of a program on the test samples, and joules per device.
 

@@ -18,7 +18,6 @@ from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BI
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
-from ultralif_deploy.program.weight_format import weight_format
 
 HEADER, SELFTEST = "ultralif_program.h", "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -170,13 +169,12 @@ def _context(
     program: Program, ids: dict[str, str], populations: list[dict[str, object]]
 ) -> dict[str, object]:
     """Values for the templates; `populations` holds those of every population."""
-    bits = weight_format(program.weight_format).stored_bits
     arrays = [array for p in program.populations for array in _parameters(p, ids)]
     weight_bytes = 0
     for p in program.projections:
         if not isinstance(p.map, (Dense, Conv2d)):
             continue
-        rows = pack(transposed(p.map), bits)
+        rows = pack(transposed(p.map), program.formats[p.target].stored_bits)
         weight_bytes += rows.nbytes
         arrays.append(Array(ids[p.name], rows, p.name))
         if isinstance(p.map, Conv2d):
@@ -193,10 +191,7 @@ def _context(
         "classes": program.readout.size,
         "timesteps": program.timesteps,
         "format_version": FORMAT_VERSION,
-        "bits": bits,
-        "mask": (1 << bits) - 1,
-        "sign": 1 << (bits - 1),
-        "packed": bits < 8,
+        "formats": [_format(program, bits) for bits in _stored_bits(program)],
         "graded": graded,
         "value_parameter": ", int32_t value" if graded else "",
         "widest": max(p.size for p in program.populations),
@@ -246,17 +241,39 @@ def _population(program: Program, population: Population, ids: dict[str, str]) -
         "most_spikes": population.largest_sent,
         "floor": "floor" in parameters,
         "entries": len(parameters.get("table", ())),
-        "incoming": [_incoming(p, ids) for p in program.incoming(population.name)],
+        "incoming": [_incoming(program, p, ids) for p in program.incoming(population.name)],
     }
 
 
-def _incoming(projection: Projection, ids: dict[str, str]) -> dict[str, object]:
+def _stored_bits(program: Program) -> list[int]:
+    """Bits of the stored weights, each once, the fewest first."""
+    weighted = (p for p in program.projections if isinstance(p.map, (Dense, Conv2d)))
+    return sorted({program.formats[p.target].stored_bits for p in weighted})
+
+
+def _format(program: Program, bits: int) -> dict[str, object]:
+    """What the template needs to read weights of so many bits."""
+    return {
+        "bits": bits,
+        "mask": (1 << bits) - 1,
+        "sign": 1 << (bits - 1),
+        "add_row": _add_row(program, bits),
+    }
+
+
+def _add_row(program: Program, bits: int) -> str:
+    """Name of the C function that adds a row of weights; one for each format."""
+    return "add_row" if len(_stored_bits(program)) == 1 else f"add_row_of_{bits}_bits"
+
+
+def _incoming(program: Program, projection: Projection, ids: dict[str, str]) -> dict[str, object]:
     from_input = projection.source == INPUT
     entry: dict[str, object] = {
         "id": ids[projection.name],
         "name": projection.name,
         "from_input": from_input,
         "sent": "inputs" if from_input else f"state->{ids[projection.source]}_spikes",
+        "add_row": _add_row(program, program.formats[projection.target].stored_bits),
     }
     linear = projection.map
     if isinstance(linear, Identity):

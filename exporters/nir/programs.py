@@ -35,6 +35,7 @@ from ultralif_deploy.io.files import readable_file, written_whole
 from ultralif_deploy.program.graph import INPUT, Conv2d, Identity, Projection, shape_of
 from ultralif_deploy.program.neurons import Integrator
 from ultralif_deploy.program.program import FORMAT_VERSION, Input, Population, Program
+from ultralif_deploy.program.weight_format import named
 
 METADATA_KEY = "ultralif"
 """Name of the JSON text in the graph's metadata."""
@@ -140,9 +141,9 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         edges += [(source, name), (name, target)]
     if not summed:
         edges.append((names[readout.name], OUTPUT))
-    info = {
+    info: dict[str, object] = {
         "format_version": FORMAT_VERSION,
-        "weight_format": program.weight_format,
+        "weight_format": named(program.formats),
         "timesteps": program.timesteps,
         "divisor": program.divisor,
         "encoding": dict(program.encoding),
@@ -257,7 +258,7 @@ def graph_to_program(graph: nir.NIRGraph, info: dict[str, Any]) -> Program:
         ),
         tuple(populations),
         tuple(projections),
-        _value(info, "weight_format", str),
+        _weight_format(info),
         _value(info, "timesteps", int),
         _value(info, "divisor", int),
         _value(info, "encoding", dict),
@@ -352,6 +353,14 @@ def _value(info: dict[str, Any], key: str, kind: type) -> Any:
     if type(value) is not kind:
         raise UltralifError(f"metadata {key} = {_short(value)}; expected {kind.__name__}")
     return value
+
+
+def _weight_format(info: dict[str, Any]) -> str | dict[str, str]:
+    """One format, or that of each population; the Program checks names and formats."""
+    value = info.get("weight_format")
+    if type(value) is dict and all(type(one) is str for one in value.values()):
+        return value
+    return str(_value(info, "weight_format", str))
 
 
 def _short(value: Any) -> str:

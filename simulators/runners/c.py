@@ -20,7 +20,6 @@ from ultralif_deploy.io.artefacts import C_SOURCE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
@@ -96,10 +95,11 @@ class Compiled:
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, read from the compiled library and unpacked."""
         program, arrays = self.program, {}
-        bits = weight_format(program.weight_format).stored_bits
         for i, p in enumerate(program.projections):
             if isinstance(p.map, WEIGHTED):
-                arrays[p.name] = self._weights(f"w{i}", p.map, bits)
+                arrays[p.name] = self._weights(
+                    f"w{i}", p.map, program.formats[p.target].stored_bits
+                )
         for i, population in enumerate(program.populations):
             for name in ("bias", *population.parameters()):
                 arrays[f"{population.name}.{name}"] = self._read(f"p{i}_{name}")

@@ -89,7 +89,7 @@ def test_the_self_test_of_a_trained_network_passes(demo: Path, flags: tuple[str,
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("ultralif_program.c", "> ultralif_p0_threshold[n]", ">= ultralif_p0_threshold[n]"),
+        ("ultralif_program.c", "> ultralif_p0_threshold[n]", "<= ultralif_p0_threshold[n]"),
         ("ultralif_program.c", "*current += ", "*current -= "),
         ("selftest.c", None, None),
     ],
@@ -228,7 +228,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "+ (int64_t)current[n] * {{ p.unit }}",
         "+ (int64_t)current[n] * 64",
     ),
-    "unsigned packed weights": ("ultralif_program.c.j2", " ^ {{ sign }}u) - {{ sign }}", ")"),
+    "unsigned packed weights": ("ultralif_program.c.j2", " ^ {{ f.sign }}u) - {{ f.sign }}", ")"),
     "leak rounds down": (
         "ultralif_program.c.j2",
         "v >= 0 ? (v * (4096 - decay)) >> 12 : -((-v * (4096 - decay)) >> 12)",

@@ -21,7 +21,7 @@ from ultralif_deploy.program import neurons
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.graph import Dense, Identity, Projection
-from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.program.weight_format import formats_of, weight_format
 from ultralif_deploy.quantization.grid import fit_scale, fit_weights, round_to_grid
 from ultralif_deploy.quantization.integers import integer_threshold
 from ultralif_deploy.quantization.moments import PRIOR_ROWS, Moment, second_moment
@@ -176,6 +176,40 @@ def test_formats_and_scales(bits):
         assert (program.timesteps, program.divisor) == (network.timesteps, network.divisor)
 
     holds(check, st.data(), examples=25)
+
+
+def test_every_population_has_a_format_of_its_own():
+    different = []
+
+    def check(data):
+        network = apply_passes(data.draw(networks(KINDS)))
+        bits = {p.name: data.draw(st.sampled_from(FORMATS)) for p in network.populations}
+        program = quantize(network, bits)
+        assert {name: numbers.name for name, numbers in program.formats.items()} == bits
+        for projection in program.projections:
+            matrix, form = projection.map.matrix(), weight_format(bits[projection.target])
+            assert form.low <= matrix.min()
+            assert matrix.max() <= form.high
+            alone = quantize(network, bits[projection.target])
+            (same,) = [p for p in alone.projections if p.name == projection.name]
+            assert_array_equal(matrix, same.map.matrix())
+        different.append(len(set(bits.values())) > 1)
+
+    holds(check, st.data(), examples=25)
+    assert np.mean(different) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected"),
+    [
+        ({"hidden": 8}, "no bits for 'readout'"),
+        ({"hidden": 8, "readout": 4, "other": 2}, "bits of 'other'; expected populations hidden"),
+        ({"hidden": 8, "readout": 9}, "bits = 9; expected 2 to 8 or ternary"),
+    ],
+)
+def test_formats_that_do_not_fit_the_populations_are_refused(bits, expected):
+    with pytest.raises(UltralifError, match=expected):
+        formats_of(bits, ("hidden", "readout"))
 
 
 def test_parameters_are_the_nearest_integers():

@@ -41,8 +41,7 @@ CONTENT: Stress = {
     "program": {
         "file": "<b>&program.nir",
         "sha256": "0" * 64,
-        "weight_format": "ternary",
-        "weight_bits_stored": 2,
+        "weight_formats": {"hidden": "ternary", "readout": "ternary"},
         "weights": 12,
         "largest_input": 1,
     },
@@ -125,6 +124,6 @@ def test_words() -> None:
     assert kept_up_to(content) == "flip up to 0.01, jitter at none of its levels."
     assert "reach −2 to 1" in weights(CONTENT)
     assert "reads −2" in weights(CONTENT)
-    content["program"] |= {"weight_bits_stored": 8, "weight_format": "8"}
+    content["program"] |= {"weight_formats": {"hidden": "8", "readout": "8"}}
     assert "reach −128 to 127" in weights(content)
     assert "never stored" not in weights(content)

@@ -19,7 +19,6 @@ from ultralif_deploy.chips.sparse_rows import sparse_rows
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Population, Program
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema import back_ends as schema
 
 WORD, HEADER, DELAY_BITS = 64, 10, 6
@@ -188,7 +187,7 @@ def pipeline_delays(program: Program, depths: dict[str, int], chip: Chip) -> dic
 
 def _synapses(program: Program, chip: Chip) -> dict[str, sparse.csr_array]:
     counts = {p.name: int(p.map.fan_out().sum()) for p in program.projections}
-    least = weight_format(program.weight_format).stored_bits
+    least = min(numbers.stored_bits for numbers in program.formats.values())
     available = chip.need("chips") * chip.need("cores") * chip.need("synapse_bits")
     if sum(counts.values()) * least > available or sum(counts.values()) > MOST_SYNAPSES:
         worst = max(counts, key=lambda name: counts[name])
@@ -253,7 +252,7 @@ class _Cutter:
         core, cores = self._core(population.name), self.cores[population.name]
         per_core = np.bincount(core, minlength=cores)
         index_bits = max(1, math.ceil(math.log2(max(2, int(per_core.max())))))
-        weight_bits = weight_format(self.program.weight_format).stored_bits
+        weight_bits = self.program.formats[population.name].stored_bits
         bits, axons = np.zeros(cores, dtype=np.int64), np.zeros(cores, dtype=np.int64)
         for p in self.program.incoming(population.name):
             reached = fan_out_by_core(self.synapses[p.name], core, cores)

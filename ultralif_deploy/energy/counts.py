@@ -14,7 +14,6 @@ from ultralif_deploy.energy.chips import ChipEvents, ChipRun
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Projection
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.energy import CountsByPlace, Distribution
 from ultralif_deploy.simulators.fast.synapses import currents, synapses
 
@@ -163,7 +162,6 @@ class EventCounter:
         _, per_projection, active = zip(*self._blocks, strict=True)
         totals = self.totals()
         steps = totals.timesteps
-        bits = weight_format(program.weight_format).stored_bits
         projections = []
         for p in program.projections:
             spikes, stored, once = np.concatenate(
@@ -182,7 +180,7 @@ class EventCounter:
                     once,
                     steps * int(self._stored[p.name].sum()),
                     p.map.weight.size if isinstance(p.map, WEIGHTED) else 0,
-                    bits,
+                    program.formats[p.target].stored_bits,
                 )
             )
         none = np.zeros(totals.samples, dtype=np.int64)

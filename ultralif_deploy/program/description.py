@@ -1,16 +1,24 @@
 """The size of a program, as plain values."""
 
+from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.program.weight_format import named, weight_format
 from ultralif_deploy.schema.report import ProgramSize
 
 
 def describe_program(program: Program) -> ProgramSize:
     """Size of a program, as plain values."""
-    weights = weight_format(program.weight_format)
+    uniform = named(program.formats)
+    stored = _weights(program)
+    information = sum(n * program.formats[name].bits for name, n in stored.items())
+    mean = information / max(1, sum(stored.values()))
     return {
-        "weight_bits": int(weights.name) if weights.name.isdigit() else weights.name,
-        "bits_per_weight": weights.bits,
+        "weight_bits": (
+            {name: _bits(one) for name, one in uniform.items()}
+            if isinstance(uniform, dict)
+            else _bits(uniform)
+        ),
+        "bits_per_weight": mean if isinstance(uniform, dict) else weight_format(uniform).bits,
         "parameters": program.parameters,
         "neurons": sum(p.size for p in program.populations),
         "timesteps": program.timesteps,
@@ -30,3 +38,20 @@ def describe_program(program: Program) -> ProgramSize:
             for p in program.projections
         ],
     }
+
+
+def _weights(program: Program) -> dict[str, int]:
+    """Number of stored weights into each population."""
+    return {
+        population.name: sum(
+            p.map.weight.size
+            for p in program.incoming(population.name)
+            if isinstance(p.map, WEIGHTED)
+        )
+        for population in program.populations
+    }
+
+
+def _bits(name: str) -> int | str:
+    """2 to 8, or `ternary`."""
+    return int(name) if name.isdigit() else name

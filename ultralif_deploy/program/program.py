@@ -22,6 +22,7 @@ from ultralif_deploy.program.graph import (
     largest_sums,
 )
 from ultralif_deploy.program.neurons import NeuronModel
+from ultralif_deploy.program.weight_format import WeightFormat, formats_of
 
 FORMAT_VERSION = 1
 """Version of PROGRAM.md that this code follows; a stored program must carry the same."""
@@ -108,7 +109,8 @@ class Program:
         input: size and range of the inputs.
         populations: in topological order; the last is a read-out, whose final v is the logits.
         projections: int8 weights.
-        weight_format: `8` … `2` or `ternary`.
+        weight_format: `8` … `2` or `ternary` for all weights, or for those into each population by
+            name.
         timesteps: T, the number of timesteps of one inference.
         divisor: real logits = scale · v / divisor.
         encoding: how inputs were made, so that they can be made again; not used in execution.
@@ -117,13 +119,14 @@ class Program:
     input: Input
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
-    weight_format: str
+    weight_format: str | Mapping[str, str]
     timesteps: int
     divisor: int
     encoding: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_structure(self.input.size, self.populations, self.projections)
+        assert self.formats  # formats that do not exist are refused here
         for projection in self.projections:
             if isinstance(projection.map, WEIGHTED):
                 weight = projection.map.weight
@@ -147,6 +150,11 @@ class Program:
                     f"{name}: its current can reach {bound}, beyond 32 bits; use fewer bits"
                 )
         self.check_timesteps(self.timesteps)
+
+    @cached_property
+    def formats(self) -> dict[str, WeightFormat]:
+        """Format of the weights into each population."""
+        return formats_of(self.weight_format, (p.name for p in self.populations))
 
     @cached_property
     def current_bounds(self) -> dict[str, int]:

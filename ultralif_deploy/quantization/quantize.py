@@ -14,7 +14,7 @@ from ultralif_deploy.network.running import total_current
 from ultralif_deploy.program import program as integer
 from ultralif_deploy.program.fixed import DECAY_BITS, MAX_MEMBRANE_BITS
 from ultralif_deploy.program.graph import INPUT, AnyMap, Identity, Projection
-from ultralif_deploy.program.weight_format import WeightFormat, weight_format
+from ultralif_deploy.program.weight_format import Bits, WeightFormat, formats_of, named
 from ultralif_deploy.quantization.channel_blocks import channel_blocks
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.grid import Multiples, fit_weights
@@ -36,7 +36,7 @@ from ultralif_deploy.quantization.second_order import WordLengths
 
 def quantize(
     network: Network,
-    bits: int | str = 8,
+    bits: Bits = 8,
     calibration: np.ndarray | None = None,
     encoder: Encoder | None = None,
     *,
@@ -55,7 +55,7 @@ def quantize(
 
     Args:
         network: with one map per projection and without input scale.
-        bits: 2 to 8 or `ternary`.
+        bits: 2 to 8 or `ternary`, for all weights or for those into each population by name.
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.
         lengths: word lengths of models with two state words; None is the default.
@@ -67,7 +67,7 @@ def quantize(
         UltralifError: composed maps, input scale or gain left, bad bits or table size, a current
             beyond 32 bits, an ε beyond 24.
     """
-    numbers = weight_format(bits)
+    formats = formats_of(bits, (p.name for p in network.populations))
     lengths = lengths or WordLengths()
     if not network.input.plain:
         raise UltralifError("input: scale and offset left; apply fold-input first")
@@ -75,7 +75,7 @@ def quantize(
     populations: list[integer.Population] = []
     projections: list[Projection] = []
     for population in network.populations:
-        incoming = network.incoming(population.name)
+        incoming, numbers = network.incoming(population.name), formats[population.name]
         if any(isinstance(p.map, (Composed, Diagonal)) for p in incoming):
             raise UltralifError(f"{population.name}: composed maps left; apply fold-linear first")
         gain = population.neuron.current_gain
@@ -114,7 +114,7 @@ def quantize(
         integer.Input(network.input.size, network.input.maximum),
         tuple(populations),
         tuple(projections),
-        numbers.name,
+        named(formats),
         network.timesteps,
         network.divisor,
         {} if encoder is None else encoder.as_dict(),

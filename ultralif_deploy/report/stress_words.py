@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ultralif_deploy.program.weight_format import TERNARY, weight_format
 from ultralif_deploy.report.words import percent
 from ultralif_deploy.schema.stress import Stress, StressFault, StressLevel
 
@@ -38,15 +39,17 @@ def kept_up_to(content: Stress) -> str:
 def weights(content: Stress) -> str:
     """How stored weights with faulty bits are read, and what stays as it is."""
     program = content["program"]
-    bits = program["weight_bits_stored"]
+    formats = {weight_format(name) for name in program["weight_formats"].values()}
+    stored = sorted({numbers.stored_bits for numbers in formats})
+    ranges = " and ".join(
+        f"{bits} bits, read as two's complement, so that faults reach −{1 << (bits - 1)} to "
+        f"{(1 << (bits - 1)) - 1}"
+        for bits in stored
+    )
+    ternary = any(numbers.name == TERNARY for numbers in formats)
     return (
-        f"A stored weight takes {bits} bits, read as two's complement, so that faults reach "
-        f"−{1 << (bits - 1)} to {(1 << (bits - 1)) - 1}"
-        + (
-            ": the pattern 10, which is never stored, reads −2"
-            if program["weight_format"] == "ternary"
-            else ""
-        )
+        f"A stored weight takes {ranges}"
+        + (": the pattern 10, which is never stored, reads −2" if ternary else "")
         + ". Biases and neurons' parameters stay as they are. A program whose faulty weights might "
         "pass 32 bits is refused and not run; nothing is clipped."
     )

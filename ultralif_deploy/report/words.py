@@ -128,6 +128,12 @@ def without_energy(not_published: Sequence[str]) -> str:
 
 
 def weights_in_words(program: ProgramSize) -> str:
-    """`8-bit` or `ternary`."""
+    """`8-bit`, `ternary` or `fc1: 4-bit, readout: 8-bit`."""
     bits = program["weight_bits"]
-    return f"{bits}-bit" if isinstance(bits, int) else str(bits)
+    if isinstance(bits, dict):
+        return ", ".join(f"{name}: {_format_in_words(one)}" for name, one in bits.items())
+    return _format_in_words(bits)
+
+
+def _format_in_words(bits: int | str) -> str:
+    return f"{bits}-bit" if isinstance(bits, int) else bits

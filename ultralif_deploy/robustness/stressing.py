@@ -14,7 +14,7 @@ from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.report.files import write_stress
 from ultralif_deploy.robustness.faults import Fault, InputFault, check_levels, chosen
 from ultralif_deploy.robustness.weights import faulted
@@ -67,7 +67,7 @@ def stress(
     faults: Sequence[str] | None = None,
     levels: Sequence[float] | None = None,
     repeats: int = REPEATS,
-    bits: int | str | None = None,
+    bits: Bits | None = None,
     progress: Progress | None = None,
 ) -> Stress:
     """Measure a program's accuracy under faults, and write stress.json and stress.html.
@@ -132,8 +132,11 @@ def _described(path: str | Path, program: Program) -> StressedProgram:
     return {
         "file": Path(path).name,
         "sha256": sha256_file(path),
-        "weight_format": program.weight_format,
-        "weight_bits_stored": weight_format(program.weight_format).stored_bits,
+        "weight_formats": {
+            p.target: program.formats[p.target].name
+            for p in program.projections
+            if isinstance(p.map, WEIGHTED)
+        },
         "weights": sum(weights),
         "largest_input": program.input.maximum,
     }

@@ -13,7 +13,6 @@ import numpy as np
 
 from ultralif_deploy.program.graph import WEIGHTED, Projection
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.robustness.inputs import struck
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -47,11 +46,11 @@ def faulted(program: Program, rule: Rule, probability: float, rng: np.random.Gen
     Raises:
         UltralifError: a sum of the faulty weights may pass 32 bits.
     """
-    bits = weight_format(program.weight_format).stored_bits
 
     def read(projection: Projection) -> Projection:
         if not isinstance(projection.map, WEIGHTED):
             return projection
+        bits = program.formats[projection.target].stored_bits
         weight = projection.map.weight
         hit = struck((bits, *weight.shape), probability, rng)
         faulty = np.packbits(hit, axis=0, bitorder="little")[0]

@@ -95,7 +95,9 @@ class ProgramProjection(TypedDict):
 class ProgramSize(TypedDict):
     """The integer program."""
 
-    weight_bits: Annotated[int | str, "2 to 8, or `ternary`"]
+    weight_bits: Annotated[
+        int | str | dict[str, int | str], "2 to 8 or `ternary`; by population where they differ"
+    ]
     bits_per_weight: Annotated[Bits, "that a weight carries"]
     parameters: Annotated[Count, "weights, biases, thresholds, leaks and resets as stored"]
     neurons: Annotated[Count, "of all populations"]

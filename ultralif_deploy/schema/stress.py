@@ -45,8 +45,7 @@ class StressedProgram(TypedDict):
 
     file: Annotated[str, "its name"]
     sha256: Annotated[Sha256, "of the file"]
-    weight_format: Annotated[str, "2 to 8 bits, or `ternary`"]
-    weight_bits_stored: Annotated[Count, "that a fault may strike, of one weight"]
+    weight_formats: Annotated[dict[str, str], "2 to 8 bits or `ternary`, by target population"]
     weights: Annotated[Count, "stored"]
     largest_input: Annotated[Count, "1 for spikes"]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
-from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
@@ -58,7 +58,7 @@ class AnnealOptions:
     learning_rate: float = 1e-3
     batch_size: int = 128
     sparsity: float = 0.0
-    bits: int | str | None = None
+    bits: Bits | None = None
 
 
 def schedule(options: AnnealOptions, spike_bits: int = 1) -> list[Epoch]:
@@ -119,8 +119,7 @@ def fine_tune(
         return result
     quantizer = None
     if options.bits is not None:
-        weights = weight_format(options.bits)
-        quantizer = LoopQuantizer(weights, calibration_inputs(train, encoder))
+        quantizer = LoopQuantizer(options.bits, calibration_inputs(train, encoder))
     identity = run_identity(network, (train,), encoder, options)
     resume = None
     if directory is not None:

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.program.fixed import FRACTION_BITS
-from ultralif_deploy.program.weight_format import WeightFormat
+from ultralif_deploy.program.weight_format import Bits, WeightFormat, formats_of
 from ultralif_deploy.quantization.grid import fit_weights
 from ultralif_deploy.quantization.moments import Moment, second_moment
 from ultralif_deploy.soft.architectures import BatchNorm
-from ultralif_deploy.soft.hardening import folds_bias, shares_scale
+from ultralif_deploy.soft.hardening import READOUT, folds_bias, shares_scale
 from ultralif_deploy.soft.network import SoftNetwork, added, fire, first_signals, stage_current
 
 MOMENT_ROWS = 20_000
@@ -39,15 +39,16 @@ class LoopQuantizer:
     here.
 
     Args:
-        weights: their format.
+        bits: format of all weights, or of those into each population by name.
         calibration: real inputs [time, batch, input] on which the first scales are chosen.
     """
 
-    def __init__(self, weights: WeightFormat, calibration: Tensor) -> None:
-        self.weights = weights
+    def __init__(self, bits: Bits, calibration: Tensor) -> None:
+        self.bits = bits
         self.calibration = calibration
         self._log_scales: dict[nn.Module, nn.Parameter] = {}
         self._bias_steps: dict[nn.Module, int] = {}
+        self._formats: dict[nn.Module, WeightFormat] = {}
 
     @torch.no_grad()
     def prepare(self, network: SoftNetwork, log_scales: Sequence[Tensor] | None = None) -> None:
@@ -63,12 +64,15 @@ class LoopQuantizer:
         network.eval()
         self._log_scales.clear()
         self._bias_steps.clear()
+        spiking = (stage.name for stage in network.stages() if stage.neuron is not None)
+        formats = formats_of(self.bits, (*spiking, READOUT))
         signals = first_signals(network, self.calibration)
         time = len(self.calibration)
         for stage in network.stages():
             branch, *others = stage.branches
             linear, norm, neuron = branch.linear, branch.norm, stage.neuron
             if linear is not None and not (others or branch.before or branch.after):
+                self._formats[linear] = formats[READOUT if neuron is None else stage.name]
                 if log_scales is None:
                     source = added([signals[name] for name in branch.sources])
                     shared = neuron is None or shares_scale(stage, time)
@@ -95,8 +99,8 @@ class LoopQuantizer:
         if linear not in self._log_scales:
             return linear.weight, linear.bias
         scale, bn_gain = self._log_scales[linear].exp(), gain(norm).detach()[:, None]
-        weight = linear.weight.flatten(1)
-        steps = torch.clamp(weight * bn_gain / scale, self.weights.low, self.weights.high)
+        weight, numbers = linear.weight.flatten(1), self._formats[linear]
+        steps = torch.clamp(weight * bn_gain / scale, numbers.low, numbers.high)
         q = steps + (steps.round() - steps).detach()
         safe = torch.where(bn_gain == 0, torch.ones_like(bn_gain), bn_gain)
         rounded = torch.where(bn_gain == 0, weight, q * scale / safe)
@@ -125,12 +129,13 @@ class LoopQuantizer:
         """First log s of a layer; its weights move towards the integers that belong to s."""
         bn_gain = gain(norm)[:, None].double().numpy()
         folded = linear.weight.flatten(1).double().numpy() * bn_gain
+        numbers = self._formats[linear]
         moment = Moment(second_moment(_inputs(linear, source)))
-        scale, q = fit_weights(folded, self.weights, moment, shared=shared)
+        scale, q = fit_weights(folded, numbers, moment, shared=shared)
         scale = scale[:, None]
         # Weights beyond the range of q are rounded to its ends already.
-        low = np.where(q == self.weights.low, -np.inf, scale * (q - INSIDE))
-        high = np.where(q == self.weights.high, np.inf, scale * (q + INSIDE))
+        low = np.where(q == numbers.low, -np.inf, scale * (q - INSIDE))
+        high = np.where(q == numbers.high, np.inf, scale * (q + INSIDE))
         moved = np.clip(folded, low, high) / np.where(bn_gain == 0, 1.0, bn_gain)
         kept = np.where(bn_gain == 0, linear.weight.flatten(1).double().numpy(), moved)
         linear.weight.copy_(torch.from_numpy(kept).view_as(linear.weight))

@@ -8,6 +8,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.findings.assumptions import AMBIGUOUS, Assumptions
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.inputs import open_inputs
@@ -54,7 +55,7 @@ def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
 
 
 def open_program(
-    path: str | Path, settings: Settings, bits: int | str | None = None
+    path: str | Path, settings: Settings, bits: Bits | None = None
 ) -> tuple[Program, Dataset, Encoder, Assumptions]:
     """Open a program with its data; a NIR file of another tool is quantized first.
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.sources.deployable import Deployable
 
 
 def program_of(
-    source: Deployable, network: Network, bits: int | str, skip_passes: Iterable[str] = ()
+    source: Deployable, network: Network, bits: Bits, skip_passes: Iterable[str] = ()
 ) -> tuple[Network, Program]:
     """Apply the passes, and quantize.
 

@@ -8,6 +8,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.findings.findings import FAILURE, Finding
 from ultralif_deploy.program.description import describe_program
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.quantization.rounding import Row
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
 from ultralif_deploy.schema.commands import (
@@ -26,7 +27,7 @@ from ultralif_deploy.verify.judging import rounding_findings
 Inspected = InspectedCheckpoint | InspectedNetwork | InspectedProgram
 
 
-def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> Inspected:
+def describe(path: str | Path, settings: Settings, bits: Bits = 8) -> Inspected:
     """The content of a checkpoint, a NIR file or a program, as plain values.
 
     For a network, this includes how each parameter would be stored with weights of `bits` bits.
@@ -53,7 +54,7 @@ def describe(path: str | Path, settings: Settings, bits: int | str = 8) -> Inspe
     return cast(Inspected, {**source.description, **would_store(source, bits)})
 
 
-def would_store(source: Deployable, bits: int | str) -> WouldStore:
+def would_store(source: Deployable, bits: Bits) -> WouldStore:
     """Settings, the table of parameters and all findings, as plain values.
 
     If no program can hold the network, the findings give the reason, and there is no table.

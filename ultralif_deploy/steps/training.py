@@ -15,7 +15,6 @@ import torch
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.io.progress import Progress
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.schema.commands import Trained, TrainingState
 from ultralif_deploy.schema.training import TrainedEpoch
 from ultralif_deploy.soft.anneal import calibration_inputs
@@ -67,7 +66,7 @@ def train_network(
     quantizer = None
     if options.bits is not None:
         calibration = calibration_inputs(source.train, source.encoder)
-        quantizer = LoopQuantizer(weight_format(options.bits), calibration)
+        quantizer = LoopQuantizer(options.bits, calibration)
     resume = unfinished_run(state_path, identity, network)
     run = _Run(network, source.encoder, state_path, identity, resume)
     with epoch_bar("train", progress, options.epochs, state_path, run.done) as bar:

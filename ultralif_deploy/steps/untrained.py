@@ -1,7 +1,7 @@
 """The network to be trained: choose architecture and inputs from options and data."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from ultralif_deploy.data.encoders import Encoder, lacks_frames, whole_counts
 from ultralif_deploy.data.samples import DARK_MAXIMUM
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
-from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.program.weight_format import Bits, formats_of
 from ultralif_deploy.soft.architectures import Architecture, build
 from ultralif_deploy.soft.checkpoint import DEFAULT_TAU, MAX_TIMESTEPS
 from ultralif_deploy.soft.checkpoint_file import MAX_PARAMETERS
@@ -69,14 +69,14 @@ class TrainOptions:
     learning_rate: float = 1e-3
     batch_size: int = 128
     sparsity: float = 0.0
-    bits: int | str | None = None
+    bits: Bits | None = None
 
     def __post_init__(self) -> None:
         for what, wrong in self._mistakes():
             if wrong:
                 raise UltralifError(what)
         if self.bits is not None:
-            weight_format(self.bits)
+            formats_of(self.bits, self.bits if isinstance(self.bits, Mapping) else ())
 
     def _mistakes(self) -> Iterator[tuple[str, bool]]:
         """Messages of possible mistakes, and whether each applies here."""

@@ -17,7 +17,6 @@ from ultralif_deploy.findings.findings import FAILURE, NOTE, WARNING, Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.quantization.registers import current_range, largest_weights, needs, word_of
 from ultralif_deploy.quantization.rounding import Row, rounding_table
 from ultralif_deploy.quantization.second_order import WordLengths
@@ -162,21 +161,22 @@ def _too_far(row: Row) -> Finding:
 
 def _fewer_bits(network: Network, program: Program) -> Iterator[Finding]:
     """Populations whose registers leave their weights fewer bits than were asked for."""
-    high, asked_bits = weight_format(program.weight_format).high, program.weight_format
     for before, after in zip(network.populations, program.populations, strict=True):
-        incoming = network.incoming(before.name)
+        incoming, numbers = network.incoming(before.name), program.formats[before.name]
         currents = current_range(before, incoming, network.largest_sent)
         asked, word = needs(before, *currents, network.timesteps, WordLengths()), word_of(after)
         least = asked.held_in(word).least_scale
         largest = largest_weights(incoming, before.size)
-        forced = (least > largest / high * (1 + 1e-6)) & (largest > 0) & (after.scale >= least)
+        forced = (
+            (least > largest / numbers.high * (1 + 1e-6)) & (largest > 0) & (after.scale >= least)
+        )
         if forced.any():
             steps = float((largest / after.scale)[forced].min())
             bits = np.log2(2 * max(steps, 1.0) + 1)
             yield Finding(
                 "fewer-bits",
                 f"{before.name}: {int(forced.sum())} neurons need weights of {bits:.1f} bits "
-                f"instead of {asked_bits}, so that their thresholds, resets and membrane "
+                f"instead of {numbers.name}, so that their thresholds, resets and membrane "
                 f"potentials fit into {word.bits} bits",
                 "",
                 NOTE,

@@ -121,7 +121,7 @@ def recurrent(path: Path) -> Path:
 def assert_same_program(actual: Program, expected: Program) -> None:
     """Two programs are the same to the last integer."""
     assert actual.input == expected.input
-    assert actual.weight_format == expected.weight_format
+    assert actual.formats == expected.formats
     assert (actual.timesteps, actual.divisor) == (expected.timesteps, expected.divisor)
     assert actual.encoding == expected.encoding
     assert [p.name for p in actual.projections] == [p.name for p in expected.projections]

@@ -79,11 +79,18 @@ def programs(
         shape = _wide(shape)
     else:
         form, maximum = draw(st.sampled_from(FORMATS)), draw(st.sampled_from(MAXIMA))
-    rng = np.random.default_rng(draw(seeds))
+    seed = draw(seeds)
+    rng, other = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     # hypothesis draws the first choice most often, so that should not be 1
     timesteps = min(timesteps, draw(st.sampled_from((3, 1, 2, 4, 5, 6, 4, 5, 6))))
+    targets = list(shape.sizes)[1:]
+    formats = dict.fromkeys(targets, form)
+    if fill != "saturating" and other.random() < 0.3:
+        formats = {name: str(other.choice(FORMATS)) for name in targets}
     projections = [
-        Projection(source, target, _integer_map(rng, shape, source, target, kind, form, fill))
+        Projection(
+            source, target, _integer_map(rng, shape, source, target, kind, formats[target], fill)
+        )
         for source, target, kind in shape.projections
     ]
     # What every source sends under the stimulus that sets the thresholds, int64 [time, neuron].
@@ -112,7 +119,7 @@ def programs(
         integer.Input(shape.sizes[INPUT], maximum),
         tuple(made),
         tuple(projections),
-        form,
+        formats,
         timesteps,
         draw(st.integers(1, 6)),
     )
