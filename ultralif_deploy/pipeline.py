@@ -35,9 +35,9 @@ from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
-from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
+from ultralif_deploy.steps.quantizing import opened, quantized
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end
@@ -77,10 +77,11 @@ def deploy(
         checkpoint: trained network, a .pt file.
         output: directory for the results.
         settings: data, encoding and what the checkpoint does not say.
-        bits: 2 to 8 or `ternary`.
+        bits: of the weights, 2 to 8 or `ternary`; for each population by name; or `auto`.
         anneal: fine-tune first, with these options; without training labels the soft network is
             imitated.
-        max_gap: largest accepted gap, soft minus integer accuracy in percentage points.
+        max_gap: largest accepted gap, soft minus integer accuracy in percentage points; `auto`
+            chooses bits within it on training samples, within 0.5 without it.
         certified_samples: samples compared spike for spike on every back end.
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
@@ -100,7 +101,7 @@ def deploy(
     described = [load_device(name) for name in devices]
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
-    source = open_source(checkpoint, settings)
+    source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
     _check_gap(max_gap, source)
     if anneal is not None:
         source.require_soft()
@@ -108,7 +109,7 @@ def deploy(
 
     network, how = _annealed(source, anneal, directory, progress)
     with progress.stage("quantize") as update:
-        passed, program = program_of(source, network, bits, skip_passes)
+        passed, program, weights = quantized(source, network, bits, skip_passes, max_gap, progress)
         write_nir(program, directory / PROGRAM_FILE)
         update(1.0, "")
     counter = EventCounter(program, chips_of(described))
@@ -132,7 +133,18 @@ def deploy(
     energy = energy_report(counter.events(), described)
     digest = sha256_file(directory / PROGRAM_FILE)
     report = deployment_report(
-        source, doubts, passed, program, measured, passes, compared, energy, digest, command, how
+        source,
+        doubts,
+        passed,
+        program,
+        measured,
+        passes,
+        compared,
+        energy,
+        digest,
+        command,
+        how,
+        {**spikes, **weights},
     )
     write_report(directory, report)
     compared.check()
@@ -251,6 +263,9 @@ def quantize_checkpoint(
     settings: Settings,
     bits: Bits = 8,
     skip_passes: Iterable[str] = (),
+    *,
+    max_gap: float | None = None,
+    progress: Progress | None = None,
 ) -> Quantized:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
 
@@ -258,14 +273,19 @@ def quantize_checkpoint(
         checkpoint: trained network, a .pt file, or a NIR file of another tool.
         output: directory for `program.nir`.
         settings: data, encoding and what the file does not say.
-        bits: of the weights, 2 to 8 or `ternary`.
+        bits: as for `deploy`.
         skip_passes: passes to leave out.
+        max_gap: largest loss of bits that `auto` chooses, in percentage points; None is 0.5.
+        progress: shows what `auto` tries.
 
     Raises:
         UltralifError: bad input.
     """
-    source = open_source(checkpoint, settings)
-    passed, program = program_of(source, source.network, bits, skip_passes)
+    progress = progress or Progress()
+    source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
+    passed, program, weights = quantized(
+        source, source.network, bits, skip_passes, max_gap, progress
+    )
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
     rows, rounded = rounding_findings(passed, program, source.delays)
@@ -275,6 +295,8 @@ def quantize_checkpoint(
         "findings": [f.as_dict() for f in (*source.assumptions.findings, *rounded)],
         "assumed": source.assumptions.as_dict(),
         "output": str(path),
+        **spikes,
+        **weights,
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import options, running, simulating, stressing
+from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.training import train
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ main.add_command(train)
 @options.output_option("ultralif-demo")
 @options.json_option
 @options.bits_option
-def demo(output: Path, as_json: bool, bits: str) -> None:
+def demo(output: Path, as_json: bool, bits: Bits) -> None:
     """Deploy the embedded network on the embedded digits.
 
     Example: ultralif demo
@@ -46,7 +47,7 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.data_options
 @options.model_options
 @options.nir_options
-@options.bits_option
+@options.chosen_bits_option
 @options.decay_bits_option
 @options.strict_option
 @click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
@@ -61,7 +62,7 @@ def demo(output: Path, as_json: bool, bits: str) -> None:
 @options.json_option
 def deploy(
     checkpoint: Path,
-    bits: str,
+    bits: Bits,
     anneal: bool,
     epochs: int,
     learning_rate: float,
@@ -106,7 +107,7 @@ def deploy(
 @options.decay_bits_option
 @options.strict_option
 @options.json_option
-def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
+def inspect(checkpoint: Path, bits: Bits, as_json: bool, **given: Any) -> None:
     """Show what a checkpoint, a NIR file or a program holds.
 
     Settings that the file does not hold are marked with their source: option, file name or
@@ -139,7 +140,12 @@ def inspect(checkpoint: Path, bits: str, as_json: bool, **given: Any) -> None:
 @options.model_options
 @options.nir_options
 @options.anneal_options
-@click.option("--bits", type=click.Choice(options.BITS), help="Train with weights of so many bits.")
+@click.option(
+    "--bits",
+    type=BitsType(automatic=False),
+    metavar="N",
+    help="Train with weights of so many bits.",
+)
 @click.option(
     "--unlabelled", is_flag=True, help="Ignore the labels and imitate the soft network instead."
 )
@@ -150,7 +156,7 @@ def anneal(
     epochs: int,
     learning_rate: float,
     sparsity: float,
-    bits: str | None,
+    bits: Bits | None,
     unlabelled: bool,
     output: Path,
     as_json: bool,
@@ -178,15 +184,17 @@ def anneal(
 @options.data_options
 @options.model_options
 @options.nir_options
-@options.bits_option
+@options.chosen_bits_option
 @options.decay_bits_option
 @options.strict_option
+@options.gap_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
 def quantize(
     checkpoint: Path,
-    bits: str,
+    bits: Bits,
+    max_gap: float | None,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -203,7 +211,15 @@ def quantize(
     from ultralif_deploy.pipeline import quantize_checkpoint
     from ultralif_deploy.report.inspection import quantization_summary
 
-    result = quantize_checkpoint(checkpoint, output, running.settings(given), bits, skip_passes)
+    result = quantize_checkpoint(
+        checkpoint,
+        output,
+        running.settings(given),
+        bits,
+        skip_passes,
+        max_gap=max_gap,
+        progress=running.progress(),
+    )
     running.show(result, as_json, quantization_summary)
 
 
@@ -262,7 +278,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
 def verify(
     checkpoint: Path | None,
     certificate: Path | None,
-    bits: str,
+    bits: Bits,
     max_gap: float | None,
     certify: int,
     back_ends: str | None,
@@ -348,7 +364,7 @@ def doctor(as_json: bool) -> None:
 @options.foreign_bits_option
 @options.device_option
 @options.json_option
-def energy(program: Path, bits: str | None, device: str, as_json: bool, **given: Any) -> None:
+def energy(program: Path, bits: Bits | None, device: str, as_json: bool, **given: Any) -> None:
     """Count events on data and estimate the energy.
 
     All constants of devices are published, each with its source. A NIR file of another tool is

@@ -1,6 +1,5 @@
 """Options that several commands share, spelled the same everywhere."""
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +7,19 @@ from typing import Any, TypeVar
 
 import click
 
+from ultralif_deploy.cli.option_types import (
+    BitsType,
+    Directory,
+    Finite,
+    FiniteRange,
+    SpikeBits,
+)
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 MEMBRANES = ("hard", "soft")
 ENCODINGS = ("rate", "constant", "events")
 NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "svhn")
-BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
 # Named here and not imported, so that --help does not wait for NumPy; a test compares them.
 NEURONS = (
     "ultratlif",
@@ -55,55 +61,6 @@ FIRING = ("above", "at")
 SYNAPSES = ("current", "pulse")
 READ_OUTS = ("spikes", "membrane")
 DECAY_BITS = (12, 24)
-
-
-class _BadNumber(click.ClickException):
-    """Ends the command in one line, as bad input does everywhere."""
-
-    exit_code = 2
-
-
-def _finite(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-    number: float = click.FLOAT.convert(value, param, ctx)
-    if not math.isfinite(number):
-        name = "" if param is None else f"{param.opts[0].lstrip('-').replace('-', ' ')} = "
-        raise _BadNumber(f"{name}{number}; expected a finite number")
-    return number
-
-
-class Finite(click.types.FloatParamType):
-    """A number that is neither nan nor infinite."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number, or an error of one line that names the option.
-
-        Args:
-            value: as given.
-            param: the option.
-            ctx: of the command.
-        """
-        return _finite(value, param, ctx)
-
-
-class FiniteRange(click.FloatRange):
-    """The same in a range."""
-
-    name = "float"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number, or an error of one line that names the option.
-
-        Args:
-            value: as given.
-            param: the option.
-            ctx: of the command.
-        """
-        number: float = super().convert(_finite(value, param, ctx), param, ctx)
-        return number
 
 
 FINITE = Finite()
@@ -173,9 +130,10 @@ model_options = _stack(
     ),
     click.option(
         "--spike-bits",
-        type=click.IntRange(1, 4),
-        metavar="N",
-        help="Bits of a hidden neuron's spike: 1 is a step function, more keep levels of it.",
+        type=SpikeBits(1, 4),
+        metavar="N|auto",
+        help="Bits of a hidden neuron's spike: 1 is a step function, more keep levels of it. With "
+        "auto, deploy and quantize take as few as --max-gap allows on training samples.",
     ),
     click.option(
         "--table",
@@ -251,8 +209,23 @@ strict_option = click.option(
     "verdict is yes.",
 )
 
+WEIGHTS = "Bits per weight, 2 to 8 or ternary, or NAME=N,NAME=N by population."
 bits_option = click.option(
-    "--bits", type=click.Choice(BITS), default="8", show_default=True, help="Bits per weight."
+    "--bits",
+    type=BitsType(automatic=False),
+    default="8",
+    show_default=True,
+    metavar="N",
+    help=WEIGHTS,
+)
+chosen_bits_option = click.option(
+    "--bits",
+    type=BitsType(automatic=True),
+    default="8",
+    show_default=True,
+    metavar="N|auto",
+    help=f"{WEIGHTS} With auto, each population gets as few as --max-gap allows on training "
+    "samples.",
 )
 decay_bits_option = click.option(
     "--decay-bits",
@@ -263,7 +236,8 @@ decay_bits_option = click.option(
 )
 foreign_bits_option = click.option(
     "--bits",
-    type=click.Choice(BITS),
+    type=BitsType(automatic=False),
+    metavar="N",
     help="Bits per weight, if the file is another tool's NIR. The default is 8.",
 )
 skip_pass_option = click.option(
@@ -280,7 +254,8 @@ gap_option = click.option(
     "--max-gap",
     type=FINITE,
     metavar="POINTS",
-    help="Exit with 1 if soft accuracy minus integer accuracy is larger, in percentage points.",
+    help="Exit with 1 if soft accuracy minus integer accuracy is larger, in percentage points. "
+    "It is the allowed loss of bits that are chosen with auto too (0.5 if it is not given).",
 )
 certify_option = click.option(
     "--certify",
@@ -351,28 +326,12 @@ anneal_options = _stack(
 )
 
 
-class _Directory(click.Path):
-    """A path that may not be empty. An unset variable of a shell gives an empty one."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the path.
-
-        Args:
-            value: the value on the command line.
-            param: click's option, named in errors.
-            ctx: click's context of the command.
-        """
-        if value == "":
-            self.fail("it is empty; expected a directory, '.' for the current one", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 def output_option(default: str) -> Callable[[Function], Function]:
     """`-o/--output DIR`."""
     return click.option(
         "-o",
         "--output",
-        type=_Directory(path_type=Path),
+        type=Directory(path_type=Path),
         default=default,
         show_default=True,
         metavar="DIR",

@@ -15,6 +15,7 @@ from ultralif_deploy.io.printable import printable, printable_values
 
 if TYPE_CHECKING:
     from ultralif_deploy.io.progress import Progress
+    from ultralif_deploy.program.weight_format import Bits
     from ultralif_deploy.soft.anneal import AnnealOptions
     from ultralif_deploy.sources.settings import Settings
 
@@ -107,7 +108,7 @@ def annealing(
     epochs: int = 20,
     learning_rate: float = 1e-3,
     sparsity: float = 0.0,
-    bits: str | None = "8",
+    bits: "Bits | None" = "8",
 ) -> "AnnealOptions":
     """Options of annealing, with the defaults of the command line.
 
@@ -115,11 +116,14 @@ def annealing(
         epochs: passes over the training samples; 0 re-estimates without training.
         learning_rate: of Adam at the start.
         sparsity: λ of the penalty on the mean spike rate.
-        bits: weight format in the loop, 2 to 8 or `ternary`; None trains float weights.
+        bits: weight format in the loop; None, and `auto`, which chooses later, train float
+            weights.
     """
     from ultralif_deploy.soft.anneal import AnnealOptions
 
-    return AnnealOptions(epochs, learning_rate, sparsity=sparsity, bits=bits)
+    return AnnealOptions(
+        epochs, learning_rate, sparsity=sparsity, bits=None if bits == "auto" else bits
+    )
 
 
 def progress() -> "Progress":

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.option_types import Bits, FiniteRange
 
 EXITS = ("exact", "confidence")
 """Named here for --help; a test compares them."""
@@ -33,7 +34,7 @@ EXITS = ("exact", "confidence")
 )
 @click.option(
     "--confidence",
-    type=options.FiniteRange(0, 1),
+    type=FiniteRange(0, 1),
     metavar="P",
     help="With --exit confidence: the threshold lets the accuracy on training samples fall by "
     "at most 1 − P; 0.99 unless given.",
@@ -43,7 +44,7 @@ EXITS = ("exact", "confidence")
 @options.json_option
 def simulate(
     program: Path,
-    bits: str | None,
+    bits: Bits | None,
     back_end: str,
     exit_rule: Any,
     confidence: float | None,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.option_types import Bits
 from ultralif_deploy.errors import UltralifError
 
 FAULTS = ("noise", "drop", "jitter", "stuck-at-0", "stuck-at-1", "flip")
@@ -50,7 +51,7 @@ def _levels(given: str | None) -> tuple[float, ...] | None:
 @options.json_option
 def stress(
     program: Path,
-    bits: str | None,
+    bits: Bits | None,
     faults: str | None,
     levels: str | None,
     repeats: int,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.option_types import Bits, BitsType
 
 
 @click.command()
@@ -34,7 +35,12 @@ from ultralif_deploy.cli import options, running
 @click.option(
     "--batch-size", type=int, default=128, show_default=True, metavar="N", help="Samples per step."
 )
-@click.option("--bits", type=click.Choice(options.BITS), help="Quantize in the loop to this.")
+@click.option(
+    "--bits",
+    type=BitsType(automatic=False),
+    metavar="N",
+    help="Quantize in the loop to this.",
+)
 @options.output_option("ultralif-out")
 @options.json_option
 def train(
@@ -46,7 +52,7 @@ def train(
     learning_rate: float,
     sparsity: float,
     batch_size: int,
-    bits: str | None,
+    bits: Bits | None,
     output: Path,
     as_json: bool,
     **given: Any,

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ultralif_deploy.report.choices_words import choices_texts
 from ultralif_deploy.report.exits_summary import exits_summary
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import percent, rate, weights_in_words
@@ -106,8 +107,9 @@ def quantization_summary(result: Quantized) -> RenderableType:
     """Stored parameters, populations and settings of a new program, and its file."""
     stored = stored_parameters(result["findings"], result["parameters_stored"])
     settings = assumptions_table(result["assumed"])
+    chosen = [Text(said) for said in choices_texts(result)]
     written = Text(f"Written to {result['output']}")
-    return Group(*stored, _populations(result["program"]), settings, written)
+    return Group(*chosen, *stored, _populations(result["program"]), settings, written)
 
 
 def _populations(program: ProgramSize) -> RenderableType:

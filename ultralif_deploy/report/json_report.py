@@ -8,6 +8,7 @@ from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.report import PassCosts, Report
 from ultralif_deploy.schema.training import Trajectory
@@ -31,6 +32,7 @@ def deployment_report(
     program_sha256: str,
     command: str | None,
     annealing: str,
+    choices: Choices,
 ) -> Report:
     """The content of report.json, with the same keys for all kinds of sources.
 
@@ -49,6 +51,8 @@ def deployment_report(
         program_sha256: SHA-256 of program.nir.
         command: the command line; None if called from Python.
         annealing: how the network was annealed, in words; `none` if it was not.
+        choices: of bits, where `auto` chose them.
+        choices: of bits, where `auto` chose them.
     """
     data, encoder = source.data, source.encoder
     return {
@@ -58,6 +62,8 @@ def deployment_report(
         "source": {"file": source.path.name, "architecture": source.architecture},
         **_trajectory(source),
         "annealing": annealing,
+        **choices,
+        **choices,
         **measured,
         "passes": passes,
         **compared.as_dict(),

@@ -4,6 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ultralif_deploy.report.choices_words import choices_texts
 from ultralif_deploy.report.prices import price
 from ultralif_deploy.report.summary import (
     finding_text,
@@ -51,6 +52,7 @@ def deployment_summary(report: Report, directory: str) -> RenderableType:
         _populations(report),
         _authors(report),
         _training(report),
+        _choices(report),
         parameters_table(report["parameters"]),
         passes_table(report),
         back_ends_table(report),
@@ -248,6 +250,11 @@ def _authors(report: Report) -> Text:
 def _training(report: Report) -> Text:
     text = training_text(report)
     return Text(f"{text}\n") if text else Text("", end="")
+
+
+def _choices(report: Report) -> Text:
+    said = choices_texts(report)
+    return Text("".join(f"{one}\n" for one in said), end="")
 
 
 def back_ends_table(report: Report) -> Table:

@@ -131,9 +131,10 @@ def weights_in_words(program: ProgramSize) -> str:
     """`8-bit`, `ternary` or `fc1: 4-bit, readout: 8-bit`."""
     bits = program["weight_bits"]
     if isinstance(bits, dict):
-        return ", ".join(f"{name}: {_format_in_words(one)}" for name, one in bits.items())
-    return _format_in_words(bits)
+        return ", ".join(f"{name}: {format_in_words(one)}" for name, one in bits.items())
+    return format_in_words(bits)
 
 
-def _format_in_words(bits: int | str) -> str:
+def format_in_words(bits: int | str) -> str:
+    """`4-bit` or `ternary`."""
     return f"{bits}-bit" if isinstance(bits, int) else bits

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
@@ -116,7 +117,7 @@ class Trained(TypedDict):
     output: Annotated[str, "the file"]
 
 
-class Quantized(TypedDict):
+class Quantized(Choices):
     """Of `quantize`."""
 
     program: Annotated[ProgramSize, "its size"]

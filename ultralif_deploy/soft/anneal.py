@@ -135,7 +135,7 @@ def fine_tune(
 
     fitting, held = hold_out(train)
     if held.y is None:
-        held = Split(held.x, _predictions(network, held, encoder))
+        held = Split(held.x, predictions(network, held, encoder))
     fit(
         result,
         fitting,
@@ -165,8 +165,14 @@ def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:
 
 
 @torch.no_grad()
-def _predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
-    """Classes that the soft network predicts for the samples."""
+def predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
+    """Classes that the soft network predicts for the samples.
+
+    Args:
+        network: in evaluation mode.
+        samples: labels are not used.
+        encoder: of the inputs.
+    """
     blocks = encoder.blocks(samples.x)
     logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
     return torch.cat(logits).argmax(1).numpy()

@@ -56,6 +56,10 @@ def _soft(
         settings: options as given.
         dataset: the samples; None without data.
     """
+    if settings.spike_bits == "auto":
+        raise UltralifError(
+            "spike bits auto: deploy and quantize choose them on training samples; expected 1 to 4"
+        )
     loaded = load_checkpoint(
         path,
         content=content,

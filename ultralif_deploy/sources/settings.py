@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ultralif_deploy.errors import UltralifError
 
@@ -30,7 +31,8 @@ class Settings:
         stateless: whether the membrane is reset at every timestep, in convolutional networks.
         input_side: height and width of the images that a convolutional network takes.
         membrane: `soft` or `hard`, for UltraLIF kinds.
-        spike_bits: bits of the spikes of hidden neurons, 1 to 4; 1 is a step function.
+        spike_bits: bits of the spikes of hidden neurons, 1 to 4; 1 is a step function. `auto`
+            chooses on training samples, in `deploy` and `quantize`.
         table: number of entries of the correction table of a soft membrane.
         seed: seed of the random spikes of the inputs.
         limit: use the first N test samples.
@@ -60,7 +62,7 @@ class Settings:
     stateless: bool | None = None
     input_side: int | None = None
     membrane: str | None = None
-    spike_bits: int | None = None
+    spike_bits: int | Literal["auto"] | None = None
     table: int | None = None
     seed: int | None = None
     limit: int | None = None

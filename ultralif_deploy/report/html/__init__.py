@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import jinja2
 
+from ultralif_deploy.report.html.choices import choices_section
 from ultralif_deploy.report.html.energy import (
     devices_section,
     layers_energy,
@@ -32,6 +33,7 @@ from ultralif_deploy.schema.values import Verdict
 SECTIONS = (
     findings_section,
     training_section,
+    choices_section,
     accuracy_section,
     layers_section,
     parameters_section,

@@ -1,0 +1,127 @@
+"""Types of options: numbers that are finite, bits of weights and spikes, directories."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    Parameter = click.ParamType[Any]
+else:  # click's types take no parameter when the program runs
+    Parameter = click.ParamType
+
+BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
+
+Bits = str | dict[str, str]
+"""One weight format for all populations, or one for each by name."""
+
+
+class BitsType(Parameter):
+    """Bits of weights: for all populations alike, or NAME=N,NAME=N for each by name.
+
+    Args:
+        automatic: whether `auto` may choose them.
+    """
+
+    name = "bits"
+
+    def __init__(self, automatic: bool) -> None:
+        self.words = (*BITS, "auto") if automatic else BITS
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Bits:
+        """One format, or the format of each population.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
+        if isinstance(value, dict) or value in self.words:
+            given: Bits = value
+            return given
+        pairs = [one.rpartition("=")[::2] for one in str(value).split(",")]
+        if not all(name and bits in BITS for name, bits in pairs):
+            expected = ", ".join(self.words)
+            self.fail(f"{value!r}; expected {expected}, or NAME=N,NAME=N by population", param, ctx)
+        return dict(pairs)
+
+
+class SpikeBits(click.IntRange):
+    """1 to 4, or `auto`."""
+
+    name = "bits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or `auto`.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
+class _BadNumber(click.ClickException):
+    """Ends the command in one line, as bad input does everywhere."""
+
+    exit_code = 2
+
+
+def _finite(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    number: float = click.FLOAT.convert(value, param, ctx)
+    if not math.isfinite(number):
+        name = "" if param is None else f"{param.opts[0].lstrip('-').replace('-', ' ')} = "
+        raise _BadNumber(f"{name}{number}; expected a finite number")
+    return number
+
+
+class Finite(click.types.FloatParamType):
+    """A number that is neither nan nor infinite."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or an error of one line that names the option.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
+        return _finite(value, param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """The same in a range."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or an error of one line that names the option.
+
+        Args:
+            value: as given.
+            param: the option.
+            ctx: of the command.
+        """
+        number: float = super().convert(_finite(value, param, ctx), param, ctx)
+        return number
+
+
+class Directory(click.Path):
+    """A path that may not be empty. An unset variable of a shell gives an empty one."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path.
+
+        Args:
+            value: the value on the command line.
+            param: click's option, named in errors.
+            ctx: click's context of the command.
+        """
+        if value == "":
+            self.fail("it is empty; expected a directory, '.' for the current one", param, ctx)
+        return super().convert(value, param, ctx)

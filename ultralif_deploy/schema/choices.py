@@ -1,0 +1,38 @@
+"""Bits of weights and spikes that were chosen on training samples, and what was tried for it."""
+
+from typing import Annotated, NotRequired, TypedDict
+
+from ultralif_deploy.schema.values import Count, Fraction, Kind, Mean, Points
+
+
+class Candidate(TypedDict):
+    """A program that was tried."""
+
+    weight_bits: Annotated[
+        int | str | dict[str, int | str], "2 to 8 or `ternary`; by population where they differ"
+    ]
+    spike_bits: Annotated[Count, "of hidden neurons' spikes"]
+    weight_bytes: Annotated[Count, "of the stored weights"]
+    synaptic_operations: Annotated[Mean, "of one sample"]
+    accuracy: Annotated[Fraction | None, "of the integer program; null without labels"]
+    loss: Annotated[Points, "of accuracy, or share of changed predictions without labels"]
+    on_front: Annotated[bool, "no other candidate is as small and loses as little"]
+    chosen: Annotated[bool, "whether it was taken"]
+
+
+class Choice(TypedDict):
+    """What was chosen with `auto`, and on which samples."""
+
+    samples: Annotated[Count, "training samples, the last of the split"]
+    compared: Annotated[Kind, "what the loss is measured against"]
+    accuracy: Annotated[Fraction | None, "of that network on these samples; null without labels"]
+    max_loss: Annotated[Points, "that a candidate may have"]
+    reached: Annotated[bool, "whether the chosen candidate loses no more"]
+    candidates: Annotated[list[Candidate], "in the order in which they were tried"]
+
+
+class Choices(TypedDict):
+    """Choices of a run; a key is missing where bits were given."""
+
+    spike_choice: NotRequired[Annotated[Choice, "of the bits of spikes, with weights of 8 bits"]]
+    weight_choice: NotRequired[Annotated[Choice, "of the bits of weights"]]

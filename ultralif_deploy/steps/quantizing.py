@@ -1,0 +1,88 @@
+"""Open a source and quantize it; with `auto`, bits of spikes and weights are chosen on the way."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import Bits
+from ultralif_deploy.schema.choices import Choices
+from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.opening import open_source
+from ultralif_deploy.sources.programs import program_of
+from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.choosing import (
+    AUTO,
+    MAX_LOSS,
+    Judge,
+    choose_spike_bits,
+    choose_weight_bits,
+)
+
+
+def opened(
+    path: str | Path,
+    settings: Settings,
+    skip_passes: Iterable[str],
+    max_gap: float | None,
+    progress: Progress,
+) -> tuple[Deployable, Choices]:
+    """The source, with bits of spikes that were chosen where `settings.spike_bits` is `auto`.
+
+    Args:
+        path: of the user's file.
+        settings: as given.
+        skip_passes: passes to leave out.
+        max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
+        progress: shows the candidates.
+
+    Raises:
+        UltralifError: bad input; nothing to choose on.
+    """
+    if settings.spike_bits != AUTO:
+        return open_source(path, settings), {}
+    source, choice = choose_spike_bits(
+        lambda bits: open_source(path, replace(settings, spike_bits=bits)),
+        skip_passes,
+        _max_loss(max_gap),
+        progress,
+    )
+    return source, {"spike_choice": choice}
+
+
+def quantized(
+    source: Deployable,
+    network: Network,
+    bits: Bits,
+    skip_passes: Iterable[str],
+    max_gap: float | None,
+    progress: Progress,
+) -> tuple[Network, Program, Choices]:
+    """The network after its passes, its program, and the choice of bits where they are `auto`.
+
+    Args:
+        source: what is quantized.
+        network: its hard network, or that of its annealed soft network.
+        bits: of the weights: 2 to 8 or `ternary` for all or by population, or `auto`.
+        skip_passes: passes to leave out.
+        max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
+        progress: shows the candidates.
+
+    Raises:
+        UltralifError: bad input; nothing to choose on.
+    """
+    passes = tuple(skip_passes)
+    if bits != AUTO:
+        return *program_of(source, network, bits, passes), {}
+    judge = Judge(source, network, passes)
+    best, choice = choose_weight_bits(judge, _max_loss(max_gap), progress)
+    return *program_of(source, network, best, passes), {"weight_choice": choice}
+
+
+def _max_loss(max_gap: float | None) -> float:
+    if max_gap is not None and not max_gap >= 0:
+        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
+    return MAX_LOSS if max_gap is None else max_gap
