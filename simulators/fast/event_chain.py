@@ -6,8 +6,11 @@ cache. Each thread releases the interpreter's lock from its first block to its l
 never wait for each other.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
+from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.row_graph import expressible, limits
@@ -22,6 +25,7 @@ from ultralif_deploy.simulators.fast.spike_rows import (
 )
 from ultralif_deploy.simulators.fast.tally import costs, exact_within, tally
 from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.exits import stays
 from ultralif_deploy.simulators.native.vectors import LANES, Rows, move
 from ultralif_deploy.simulators.native.workers import take, workers
 
@@ -29,6 +33,24 @@ LEAST_SHARED = 1 << 18
 """Fewest input values that are shared among threads; one thread does fewer before others wake."""
 
 _NO_LINES = np.empty(0, dtype=np.uint16)
+
+
+class ChainRun(NamedTuple):
+    """Result of a run.
+
+    Attributes:
+        logits: int64 [batch, class].
+        counts: int64 [layer, 2, batch], spikes into each projection and its operations.
+        highest: the largest input.
+        spikes: uint8 [time, batch, neuron] by population, if recorded.
+        timesteps: that each sample ran, int64 [batch].
+    """
+
+    logits: np.ndarray
+    counts: np.ndarray
+    highest: int
+    spikes: dict[str, np.ndarray] | None
+    timesteps: np.ndarray
 
 
 class EventChain:
@@ -76,39 +98,43 @@ class EventChain:
         return weights, {name: self.limits[at : at + size] for name, at, size in places}
 
     def run(
-        self, inputs: np.ndarray, record: bool, threads: int
-    ) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray] | None]:
+        self, inputs: np.ndarray, record: bool, threads: int, rule: ExitRule | None = None
+    ) -> "ChainRun":
         """Run inputs uint8 [time, batch, input], contiguous.
 
         Args:
             inputs: uint8 [time, batch, input], 0 or 1.
             record: whether to keep the spikes.
             threads: with more than 1, other threads of the process help with large inputs.
-
-        Returns:
-            Logits int64 [batch, class]; counts int64 [layer, 2, batch], spikes into each
-            projection and its operations; the largest input; and the spikes uint8
-            [time, batch, neuron] by population, if recorded.
+            rule: stops samples early; None runs all timesteps.
         """
         time, batch, _ = inputs.shape
         signal = inputs.reshape(-1)
         events = 2 * len(self.names)
         counts = np.zeros((events + self.classes, batch), dtype=np.int64)
-        spikes = np.empty(time * batch * self.sizes[1:].sum() if record else 0, dtype=np.uint8)
+        spikes = np.zeros(time * batch * self.sizes[1:].sum() if record else 0, dtype=np.uint8)
+        ends = np.full(batch, time, dtype=np.int64)
         progress = np.zeros(1, dtype=np.int64)
         highest: list[int] = []
         network = self.sizes, self.widths, self.lines, self.limits, self.cost, self.segment
 
         def work() -> None:
-            highest.append(run_chain(signal, time, *network, progress, counts, spikes))
+            if rule is None:
+                highest.append(run_chain(signal, time, *network, progress, counts, spikes))
+            else:
+                stop = self.readout_bias, rule.margin, rule.gain, ends
+                run = signal, time, *network, progress, counts, spikes
+                highest.append(run_chain_until_exit(*run, *stop))
 
         if threads > 1 and inputs.size > LEAST_SHARED:
             workers().together(work)
         else:
             work()
-        logits = counts[events:].T + time * self.readout_bias
+        logits = counts[events:].T + ends[:, None] * self.readout_bias
         fired = self._split(spikes, time, batch) if record else None
-        return logits, counts[:events].reshape(-1, 2, batch), max(highest), fired
+        return ChainRun(
+            logits, counts[:events].reshape(len(self.names), 2, batch), max(highest), fired, ends
+        )
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
         """The spikes that `run_chain` recorded, by population."""
@@ -185,3 +211,76 @@ def run_chain(  # type: ignore[no-untyped-def]
                         row = (start + r % steps) * batch + sample + r // steps
                         move(fired, r * width, spikes, recorded + row * neurons, neurons)
                     recorded += time * batch * neurons
+
+
+@jit
+def run_chain_until_exit(  # type: ignore[no-untyped-def]
+    signal, time, sizes, widths, lines, limits, cost, segment, progress, counts, spikes,
+    bias, margin, gain, ends,
+):  # fmt: skip
+    """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
+
+    Args:
+        signal: as for `run_chain`, like all arguments that are not named here.
+        time: timesteps.
+        sizes: of the layers.
+        widths: of the layers.
+        lines: weights.
+        limits: of the spiking populations.
+        cost: of the layers.
+        segment: as for `tally`.
+        progress: number of samples that threads have taken.
+        counts: added to.
+        spikes: those after the exits are not written.
+        bias: int64 [class], of the read-out.
+        margin: int64 [time], of the rule.
+        gain: int64 [class, class], of the rule.
+        ends: int64 [batch], gets the timesteps of each sample.
+    """
+    counters, batch = counts.shape
+    size, classes = sizes[0], len(bias)
+    neurons = sizes[1:].sum() if len(spikes) > 0 else 0
+    block = np.empty(ROWS_PER_BLOCK * size, dtype=np.uint8)
+    fired = np.empty(ROWS_PER_BLOCK * neurons, dtype=np.uint8)
+    running = np.empty(ROWS_PER_BLOCK, dtype=np.int64)
+    taken = np.empty(1, dtype=np.int64)
+    v = np.empty(classes, dtype=np.int64)
+    highest = np.uint8(0)
+    while True:
+        first = take(progress, ROWS_PER_BLOCK)
+        if first >= batch:
+            return highest
+        left = min(ROWS_PER_BLOCK, batch - first)
+        for i in range(left):
+            running[i] = first + i
+        t = 0
+        while left > 0 and t < time:
+            for i in range(left):
+                start = (t * batch + running[i]) * size
+                block[i * size : (i + 1) * size] = signal[start : start + size]
+            taken[0] = 0
+            found = np.zeros((counters, left), dtype=np.int64)
+            rows, sent = block[: left * size], fired[: left * neurons]
+            network = sizes, widths, lines, limits, cost, segment
+            highest = max(highest, run_chain(rows, 1, *network, taken, found, sent))
+            if neurons > 0:
+                at, here = t * batch, 0
+                for width in sizes[1:]:
+                    for i in range(left):
+                        there = (here // left * time * batch) + (at + running[i]) * width
+                        spikes[there : there + width] = sent[here + i * width :][:width]
+                    here += left * width
+            t += 1
+            still = 0
+            for i in range(left):
+                sample = running[i]
+                for c in range(counters):
+                    counts[c, sample] += found[c, i]
+                for c in range(classes):
+                    v[c] = counts[counters - classes + c, sample] + t * bias[c]
+                if stays(v, margin[t - 1], time - t, gain):
+                    ends[sample] = t
+                else:
+                    running[still] = sample
+                    still += 1
+            left = still

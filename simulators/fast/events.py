@@ -8,7 +8,10 @@ from ultralif_deploy.program.trace import EventCounts
 
 
 def count_events(
-    program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarray]
+    program: Program,
+    inputs: np.ndarray,
+    spikes: dict[str, np.ndarray],
+    timesteps: np.ndarray | None = None,
 ) -> EventCounts:
     """Count synaptic operations and spikes as PROGRAM.md defines them.
 
@@ -16,16 +19,21 @@ def count_events(
         program: what ran.
         inputs: uint8 [time, batch, input].
         spikes: per spiking population uint8 [time, batch, neuron].
+        timesteps: that each sample ran, int64 [batch]; None is all. Later spikes are 0.
     """
     time, batch, _ = inputs.shape
+    ends = np.full(batch, time) if timesteps is None else timesteps
+    if timesteps is not None:
+        inputs = inputs * (np.arange(time)[:, None] < ends)[..., None].astype(np.uint8)
     sent = {INPUT: inputs, **spikes}
     operations = {}
     for p in program.projections:
         fan_out = p.map.fan_out()
         acting = sent[p.source][: time - 1] if p.name in program.delayed else sent[p.source]
+        first = time - len(acting)
         total = np.zeros(batch, dtype=np.int64)
-        for now in acting:  # one timestep at a time, as 64-bit products are large
-            total += (now != 0) @ fan_out
+        for t, now in enumerate(acting, first):  # one timestep at a time, as products are large
+            total += ((now != 0) @ fan_out) * (t < ends)
         operations[p.name] = total
     fired = {k: np.count_nonzero(v, axis=(0, 2)).astype(np.int64) for k, v in sent.items()}
     return EventCounts(batch, time, operations, fired, program.multiplies)

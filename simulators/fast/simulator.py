@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
@@ -25,6 +26,7 @@ from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.simulators.native.workers import cores, workers
+from ultralif_deploy.simulators.streams import Memory, initial_memory, run_until_exit
 
 CHUNK_VALUES = 1 << 22
 """Values of one population that a thread handles at once. Chunks are long, because threads need the
@@ -114,19 +116,47 @@ class Fast:
         self.program.check_input_shape(inputs)
         return self._run(self._choose(inputs), inputs, record)
 
+    def run_until_exit(self, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        """The same one timestep after the other, without the samples that have stopped.
+
+        Args:
+            inputs: of as many timesteps as the rule has.
+            rule: says when samples stop.
+            record: keep the spikes.
+        """
+        self.program.check_input_shape(inputs)
+        if self.chain is None:
+            return run_until_exit(self.program, self._step, inputs, rule, record)
+        rule.check(self.program, inputs)
+        return self._along_chain(np.ascontiguousarray(inputs), record, rule)
+
+    def _step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
+        """Run one timestep."""
+        return self._in_chunks(
+            inputs,
+            self._chunk(inputs),
+            lambda chunk, samples: self._by_population(chunk, record, memory.of(samples)),
+        )
+
     def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
         """Run one way, in chunks of samples on all cores."""
+        length = inputs.shape[1] if way == self._by_events else self._chunk(inputs)
+        return self._in_chunks(inputs, length, lambda chunk, _: way(chunk, record))
+
+    def _in_chunks(
+        self, inputs: np.ndarray, length: int, run: Callable[[np.ndarray, slice], Trace]
+    ) -> Trace:
+        """Run so many samples at once, on all cores."""
         batch = inputs.shape[1]
-        length = batch if way == self._by_events else self._chunk(inputs)
         if length >= batch:
-            return way(np.ascontiguousarray(inputs), record)
-        chunks = [inputs[:, i : i + length] for i in range(0, batch, length)]
-        traces: list[Trace | None] = [None] * len(chunks)
-        waiting = iter(enumerate(chunks))  # shared by the threads; each takes the next chunk
+            return run(np.ascontiguousarray(inputs), slice(0, batch))
+        places = [slice(i, i + length) for i in range(0, batch, length)]
+        traces: list[Trace | None] = [None] * len(places)
+        waiting = iter(enumerate(places))  # shared by the threads; each takes the next chunk
 
         def work() -> None:
-            for i, chunk in waiting:
-                traces[i] = way(np.ascontiguousarray(chunk), record)
+            for i, samples in waiting:
+                traces[i] = run(np.ascontiguousarray(inputs[:, samples]), samples)
 
         workers().together(work)
         return join_traces([trace for trace in traces if trace is not None])
@@ -152,12 +182,18 @@ class Fast:
 
     def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
         """All layers of a chain at once, event by event; `EventChain` gives samples to threads."""
+        return self._along_chain(inputs, record).trace
+
+    def _along_chain(
+        self, inputs: np.ndarray, record: bool, rule: ExitRule | None = None
+    ) -> Stopped:
         assert self.chain is not None
-        logits, counts, highest, fired = self.chain.run(inputs, record, self.threads)
-        self.program.check_largest_input(highest)
+        run = self.chain.run(inputs, record, self.threads, rule)
+        self.program.check_largest_input(run.highest)
         sources = [INPUT, *self.chain.spiking]
-        counters = {(source, False): row for source, row in zip(sources, counts, strict=True)}
-        return Trace(logits, self._counts(inputs, counters), fired)
+        counters = {(source, False): row for source, row in zip(sources, run.counts, strict=True)}
+        trace = Trace(run.logits, self._counts(inputs, counters), run.spikes)
+        return Stopped(trace, run.timesteps)
 
     def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
         """All layers of a chain at once, as matrix products."""
@@ -168,17 +204,17 @@ class Fast:
             count(spikes, *self.outgoing[name, False][1:], counters[name, False])
         return Trace(logits, self._counts(inputs, counters), fired if record else None)
 
-    def _by_population(self, inputs: np.ndarray, record: bool) -> Trace:
+    def _by_population(
+        self, inputs: np.ndarray, record: bool, memory: Memory | None = None
+    ) -> Trace:
         """One population after the other."""
         program = self.program
         batch = inputs.shape[1]
         spiking = [p for p in program.populations if p.spikes]
         counters = self._counters(inputs)
-        states = {
-            p.name: np.tile(p.neuron.initial_state(p.size), (batch, 1)) for p in program.populations
-        }
+        memory = memory or initial_memory(program, batch)
+        states, last = memory.states, memory.last
         recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
-        last = {p.name: np.zeros((1, batch, p.size), dtype=np.uint8) for p in spiking}
         for values in _blocks(inputs, bool(program.delayed)):
             now = {INPUT: values}
             for population in program.populations:
@@ -195,7 +231,8 @@ class Fast:
                     count(signal, cost, segment, counters[source, delayed])
             for name, parts in recorded.items():
                 parts.append(now[name])
-            last = now
+            for name, sent in last.items():
+                sent[:] = now[name]
         kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
         counts = self._counts(inputs, counters)
         logits = states[program.readout.name][:, : program.readout.size]

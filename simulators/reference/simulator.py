@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Program
@@ -67,6 +68,20 @@ class Reference:
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], one sample after the other."""
+        return self._run(inputs, None, record).trace
+
+    def run_until_exit(self, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        """The same until the rule stops each sample.
+
+        Args:
+            inputs: of as many timesteps as the rule has.
+            rule: says when samples stop.
+            record: keep the spikes.
+        """
+        rule.check(self.program, inputs)
+        return self._run(inputs, rule, record)
+
+    def _run(self, inputs: np.ndarray, rule: ExitRule | None, record: bool) -> Stopped:
         program = self.program
         time, batch = program.check_inputs(inputs).shape[:2]
         spiking = [p for p in program.populations if p.spikes]
@@ -74,6 +89,8 @@ class Reference:
         logits = np.zeros((batch, program.readout.size), dtype=np.int64)
         operations = {p.name: np.zeros(batch, dtype=np.int64) for p in program.projections}
         sent = {n: np.zeros(batch, dtype=np.int64) for n in (INPUT, *spikes)}
+        timesteps = np.full(batch, time, dtype=np.int64)
+        tables = None if rule is None else (time, rule.margin.tolist(), rule.gain.tolist())
         for sample in range(batch):
             state = {p.name: p.neuron.initial_state(p.size).tolist() for p in program.populations}
             last = {p.name: [0] * p.size for p in program.populations}
@@ -100,9 +117,12 @@ class Reference:
                 for name, array in spikes.items():
                     array[t, sample] = now[name]
                 last = now
+                if tables is not None and exits(state[program.readout.name], t + 1, *tables):
+                    timesteps[sample] = t + 1
+                    break
             logits[sample] = state[program.readout.name][: program.readout.size]
         counts = EventCounts(batch, time, operations, sent, program.multiplies)
-        return Trace(logits, counts, spikes if record else None)
+        return Stopped(Trace(logits, counts, spikes if record else None), timesteps)
 
     def _add(self, projection: str, signal: list[int], current: list[int]) -> int:
         """Add a projection's currents in place; returns its synaptic operations."""
@@ -115,6 +135,21 @@ class Reference:
                     current[target] += weight * value
                 operations += len(targets)
         return operations
+
+
+def exits(v: list[int], t: int, timesteps: int, margin: list[int], gain: list[list[int]]) -> bool:
+    """Whether a sample stops after t timesteps.
+
+    Args:
+        v: the read-out's first state words.
+        t: timesteps so far.
+        timesteps: after which every sample stops.
+        margin: of an exit rule.
+        gain: of the same.
+    """
+    left, winner = timesteps - t, v.index(max(v))
+    risen = [v[b] + min(margin[t - 1], left * gain[winner][b]) for b in range(len(v))]
+    return risen.index(max(risen)) == winner
 
 
 class ConvolutionFans:

@@ -9,15 +9,17 @@ from onnx import numpy_helper
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import ONNX_SEQUENCE, ONNX_STEP
-from ultralif_deploy.program.graph import WEIGHTED, Conv2d
+from ultralif_deploy.program.exits import ExitRule, Stopped
+from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.program.trace import EventCounts, Trace
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
+from ultralif_deploy.simulators.streams import Memory, run_until_exit
 
 
 def load(program: Program, directory: Path) -> "OnOnnxruntime":
-    """Make `sequence.onnx` of a directory ready.
+    """Make `sequence.onnx` of a directory ready, and `step.onnx` for samples that stop early.
 
     Raises:
         UltralifError: a file is missing or onnxruntime does not take it.
@@ -26,7 +28,7 @@ def load(program: Program, directory: Path) -> "OnOnnxruntime":
 
 
 class OnOnnxruntime:
-    """`sequence.onnx` in an onnxruntime session on all cores."""
+    """Both graphs in onnxruntime sessions on all cores."""
 
     def __init__(self, program: Program, directory: Path) -> None:
         self.program = program
@@ -34,10 +36,13 @@ class OnOnnxruntime:
             self.models = {name: onnx.load(directory / name) for name in (ONNX_STEP, ONNX_SEQUENCE)}
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
-            self.session = onnxruntime.InferenceSession(
-                self.models[ONNX_SEQUENCE].SerializeToString(),
-                options,
-                providers=["CPUExecutionProvider"],
+            self.step, self.session = (
+                onnxruntime.InferenceSession(
+                    self.models[name].SerializeToString(),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                )
+                for name in (ONNX_STEP, ONNX_SEQUENCE)
             )
         except Exception as error:  # onnxruntime and protobuf raise their own kinds
             line = str(error).splitlines()[0]
@@ -75,6 +80,37 @@ class OnOnnxruntime:
         recorded = dict(zip(self.spiking, spikes, strict=True))
         counts = count_events(self.program, inputs, recorded)
         return Trace(logits, counts, recorded if record else None)
+
+    def run_until_exit(self, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        """The same with `step.onnx`, without the samples that have stopped.
+
+        Args:
+            inputs: of as many timesteps as the rule has.
+            rule: says when samples stop.
+            record: keep the spikes.
+        """
+        inputs = self.program.check_inputs(inputs)
+        found = run_until_exit(self.program, self._step, inputs, rule, record=True)
+        spikes = found.trace.spikes
+        assert spikes is not None
+        counts = count_events(self.program, inputs, spikes, found.timesteps)
+        trace = Trace(found.trace.logits, counts, spikes if record else None)
+        return Stopped(trace, found.timesteps)
+
+    def _step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
+        """One timestep; its events are counted when all is done."""
+        del record
+        held = {f"state/{name}": state for name, state in memory.states.items()}
+        held |= {f"sent/{name}": sent[0] for name, sent in memory.last.items()}
+        held = {i.name: held[i.name] for i in self.step.get_inputs() if i.name != INPUT}
+        names = [output.name for output in self.step.get_outputs()]
+        values = self.step.run(names, {INPUT: np.ascontiguousarray(inputs[0]), **held})
+        found = dict(zip(names, values, strict=True))
+        for name, before in held.items():
+            before[:] = found[f"next_{name}"]
+        counts = EventCounts(inputs.shape[1], 1, {}, {}, self.program.multiplies)
+        spikes = {name: found[f"spikes/{name}"][None] for name in self.spiking}
+        return Trace(found["logits"], counts, spikes)
 
 
 def constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:

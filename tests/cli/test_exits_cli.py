@@ -1,5 +1,6 @@
 """`ultralif simulate --exit`, as a user types it, and the same from Python."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,9 @@ def test_confident_exits(program: Path) -> None:
     assert exits["mean_timesteps"] < exact["exits"]["mean_timesteps"]
     assert 0 < chosen["training_loss"] <= 10
     assert chosen["training_samples"] == 1347
-    assert 0 < chosen["threshold"] < 1
+    assert chosen["threshold"] > 0
+    assert chosen["margin"][:2] == [math.ceil(t * chosen["threshold"] - 1e-9) for t in (1, 2)]
+    assert len(chosen["margin"]) == 10
     assert chosen["loss"] == pytest.approx(100 * (found["accuracy"] - exits["accuracy"]))
     assert chosen["loss_ci95"][0] < chosen["loss"] < chosen["loss_ci95"][1]
     different = np.not_equal(exits["predictions"], found["predictions"])
@@ -141,7 +144,7 @@ def test_confident_exits(program: Path) -> None:
 def test_confident_exits_in_words(program: Path, tmp_path: Path) -> None:
     run = ("simulate", program, "--data", "digits", "--exit", "confidence", "--device", "cmos45")
     words = " ".join(ultralif(*run, "--limit", 20).out.split())
-    assert "Confidence 0.99: threshold 0." in words
+    assert "Confidence 0.99: a lead of " in words
     assert "chosen on 1,347 training samples" in words
     assert "on the test samples it falls by" in words
     data = ul.load_dataset("digits")

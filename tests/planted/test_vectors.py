@@ -8,6 +8,7 @@ import pytest
 from support.planting import copy_of
 from support.vector_comparisons import (
     chains_are_exact,
+    chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
     places_are_found,
@@ -24,6 +25,7 @@ def test_unchanged_copies_pass_the_comparisons():
     event_sums_are_exact(planted("fast.spike_rows"))
     counts_are_exact(planted("fast.tally"))
     chains_are_exact(planted("fast.event_chain"))
+    chains_stop_exactly(planted("fast.event_chain"))
 
 
 PLACES = {
@@ -116,7 +118,7 @@ CHAIN = {
         'limits(p.bias, p.parameters()["threshold"])',
         'limits(0 * p.bias, p.parameters()["threshold"])',
     ),
-    "read-out bias once": ("time * self.readout_bias", "self.readout_bias"),
+    "read-out bias once": ("ends[:, None] * self.readout_bias", "self.readout_bias"),
     "second tile has the first's limits": ("limit + LANES", "limit + 0"),
     "second tile reads the first": ("line + sizes[layer - 1]", "line"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
@@ -134,3 +136,22 @@ CHAIN = {
 def test_bugs_in_the_event_chain_are_found(bug):
     with pytest.raises(AssertionError):
         chains_are_exact(planted("fast.event_chain", CHAIN[bug]))
+
+
+STOPS = {
+    "decided with one timestep too few": ("time - t", "time - t - 1"),
+    "read-out bias forgotten": ("t * bias[c]", "0"),
+    "wrong margin": ("margin[t - 1]", "margin[0]"),
+    "stopped samples go on": ("running[still] = sample", "running[still] = running[0]"),
+    "others are counted": (
+        "counts[c, sample] += found[c, i]",
+        "counts[c, first + i] += found[c, i]",
+    ),
+    "spikes of the first sample": ("(at + running[i]) * width", "(at + first + i) * width"),
+}
+
+
+@pytest.mark.parametrize("bug", STOPS)
+def test_bugs_in_chains_that_stop_are_found(bug):
+    with pytest.raises(AssertionError):
+        chains_stop_exactly(planted("fast.event_chain", STOPS[bug]))

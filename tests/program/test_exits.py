@@ -38,7 +38,7 @@ def decided_predictions_are_final(module: ModuleType = exits, planted: bool = Fa
         assert trace.spikes is not None
         found = module.potentials(program, inputs, trace.spikes)
         assert_array_equal(found[-1], trace.logits)
-        after = module.decided_after(module.smallest_changes(program), found)
+        after = module.exact_rule(program, len(found)).after(found)
         assert np.all((after >= 1) & (after <= program.timesteps))
         samples = np.arange(len(after))
         predicted = found[after - 1, samples].argmax(axis=1)
@@ -64,7 +64,7 @@ def undecided_predictions_can_change(module: ModuleType = exits, planted: bool =
         inputs = rng.integers(0, maximum + 1, (steps, 20, sources), dtype=np.uint8)
         run = fast.load(program)
         found = module.potentials(program, inputs, {})
-        after = module.decided_after(module.smallest_changes(program), found)
+        after = module.exact_rule(program, len(found)).after(found)
         for sample, end in enumerate(after):
             for t in range(1, steps + 1):
                 winner = found[t - 1, sample].argmax()
@@ -110,7 +110,7 @@ def ties_go_to_the_first_class(module: ModuleType = exits, planted: bool = False
         inputs = np.zeros((2, 1, 2), dtype=np.uint8)
         inputs[0, 0, leader] = inputs[1, 0, 1 - leader] = 1
         found = module.potentials(program, inputs, {})
-        assert module.decided_after(module.smallest_changes(program), found).tolist() == [end]
+        assert module.exact_rule(program, 2).after(found).tolist() == [end]
         assert found[-1].argmax() == 0
 
 
@@ -138,21 +138,20 @@ FINAL, EARLIEST, SHORT, TIES = CHECKS
         (("np.minimum(0, row - weight)", "np.minimum(0, row)"), FINAL),
         (("low[a] += sent * np.minimum(0, row - weight).sum(axis=1)",
           "low[a] = sent * np.minimum(0, row - weight).sum(axis=1)"), FINAL),
-        (("bias[:, None] - bias", "bias - bias[:, None]"), FINAL),
+        (("bias[:, None] - bias", "bias - bias[:, None]"), EARLIEST),
         (("program.largest_sent(projection.source)", "1"), FINAL),
-        (("(steps - t) * low[winner]", "(steps - t - 1) * low[winner]"), FINAL),
-        (("low[winner]", "low[:, winner].T"), FINAL),
-        (("np.arange(classes) < winner[:, None]", "np.arange(classes) > winner[:, None]"),
-         EARLIEST),
-        (("left >= earlier", "left >= 0"), TIES),
-        (("np.all(left >= earlier, axis=1)", "np.any(left > earlier, axis=1)"), FINAL),
+        (("self.timesteps - t", "self.timesteps - t - 1"), FINAL),
+        (("self.gain[winner]", "self.gain[:, winner].T"), FINAL),
+        (("risen.argmax(axis=1) == winner", "risen.max(axis=1) == v.max(axis=1)"), TIES),
+        (("risen.argmax(axis=1) == winner", "(risen == risen[:, :1]).any(axis=1)"), FINAL),
         (("current.cumsum(axis=0)", "current"), FINAL),
         (("np.tile(program.readout.bias.astype(np.int64), (*inputs.shape[:2], 1))",
           "np.zeros((*inputs.shape[:2], program.readout.size), np.int64)"), FINAL),
-        (("(steps - t) * low[winner]", "(steps - t + 1) * low[winner]"), EARLIEST),
-        (("left >= earlier", "left > 0"), EARLIEST),
+        (("self.timesteps - t", "self.timesteps - t + 1"), EARLIEST),
+        (("risen.argmax(axis=1) == winner", "(risen.argmax(axis=1) == winner) & (v[:, 0] < 9)"),
+         EARLIEST),
         (("np.minimum(0, row - weight)", "-abs(row - weight)"), EARLIEST),
-        (("range(steps - 1, 0, -1)", "range(steps - 1, 1, -1)"), EARLIEST),
+        (("range(self.timesteps - 1, 0, -1)", "range(self.timesteps - 1, 1, -1)"), EARLIEST),
         (("steps - 1 if p.name in program.delayed else steps", "steps"), SHORT),
         (("found[steps - 1]", "found[-1]"), SHORT),
         (("{name: sent[:steps] for name, sent in trace.spikes.items()}",
@@ -186,4 +185,4 @@ def test_readouts_that_forget_are_refused() -> None:
 
 def test_one_class_is_decided_at_once() -> None:
     found = np.zeros((5, 3, 1), dtype=np.int64)
-    assert exits.decided_after(np.zeros((1, 1), dtype=np.int64), found).tolist() == [1, 1, 1]
+    assert exits.exact_rule(readout(Integrator()), 5).after(found).tolist() == [1, 1, 1]

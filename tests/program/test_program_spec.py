@@ -25,7 +25,7 @@ from ultralif_deploy.simulators.reference import updates
 
 def test_every_neuron_model_has_a_block():
     models = {spec_name(model) for model in MODELS}
-    assert set(spec_functions()) == models | {"run", "convolution", "synaptic_operations"}
+    assert set(spec_functions()) == models | {"run", "convolution", "synaptic_operations", "exits"}
     assert {type(model) for model in MODELS} == set(neurons.MODELS)
 
 

@@ -12,6 +12,7 @@ from support.strategies.programs import programs
 from support.strategies.shapes import KINDS, inputs_for
 from support.vector_comparisons import (
     chains_are_exact,
+    chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
     places_are_found,
@@ -129,6 +130,7 @@ def test_the_largest_fan_out_is_counted_and_a_larger_one_refused():
 
 def test_chains_are_exact_around_tiles_and_blocks():
     chains_are_exact(event_chain)
+    chains_stop_exactly(event_chain)
 
 
 def test_record_changes_nothing_else():

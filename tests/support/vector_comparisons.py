@@ -11,9 +11,11 @@ import numba
 import numpy as np
 from numpy.testing import assert_array_equal
 
+from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
+from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.reference import simulator as reference
 
 
@@ -105,17 +107,41 @@ def chains_are_exact(event_chain: Any) -> None:
             chain = event_chain.EventChain(program)
             for threads in (1, 2):
                 with patch.object(event_chain, "LEAST_SHARED", 0):
-                    logits, counts, highest, fired = chain.run(inputs, True, threads)
-                assert_array_equal(logits, expected.logits)
-                assert_array_equal(counts[:, 0], list(expected.counts.spikes.values()))
-                operations = expected.counts.synaptic_operations
-                assert_array_equal(counts[:, 1], [operations[p.name] for p in program.projections])
-                assert highest == inputs.max(initial=0)
-                assert fired.keys() == expected.spikes.keys()
-                for name, spikes in expected.spikes.items():
-                    assert_array_equal(fired[name], spikes)
+                    run = chain.run(inputs, True, threads)
+                _assert_same(run, expected, program)
+                assert run.highest == inputs.max(initial=0)
             weights, limits = chain.executed()
             for p in program.projections:
                 assert_array_equal(weights[p.name], p.map.weight)
             for p in program.populations[:-1]:
                 assert_array_equal(limits[p.name], p.neuron.threshold - p.bias)
+
+
+def chains_stop_exactly(event_chain: Any) -> None:
+    """Chains whose samples stop early, more of them than a block holds, against the reference."""
+    rng = np.random.default_rng(5)
+    for sizes, time, batch in (((70, 5), 5, 150), ((20, 130, 65, 3), 7, 70)):
+        program = threshold_chain(rng, sizes, time)
+        inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
+        margin = int(128 * sizes[-2] ** 0.5) * np.arange(1, time + 1) // 3
+        rule = ExitRule(margin, exact_rule(program, time).gain)
+        expected = reference.load(program).run_until_exit(inputs, rule, record=True)
+        assert len(np.unique(expected.timesteps)) > 3
+        chain = event_chain.EventChain(program)
+        for threads in (1, 2):
+            with patch.object(event_chain, "LEAST_SHARED", 0):
+                run = chain.run(inputs, True, threads, rule)
+            assert_array_equal(run.timesteps, expected.timesteps)
+            _assert_same(run, expected.trace, program)
+        assert_array_equal(chain.run(inputs, False, 1, rule).logits, expected.trace.logits)
+
+
+def _assert_same(run: Any, expected: Trace, program: Program) -> None:
+    assert expected.spikes is not None
+    assert_array_equal(run.logits, expected.logits)
+    assert_array_equal(run.counts[:, 0], list(expected.counts.spikes.values()))
+    operations = expected.counts.synaptic_operations
+    assert_array_equal(run.counts[:, 1], [operations[p.name] for p in program.projections])
+    assert run.spikes.keys() == expected.spikes.keys()
+    for name, spikes in expected.spikes.items():
+        assert_array_equal(run.spikes[name], spikes)

@@ -30,7 +30,7 @@ EXITS = ("exact", "confidence")
     "exit_rule",
     type=click.Choice(EXITS),
     help="When samples stop. exact: once no remaining timestep can change the prediction; "
-    "confidence: once the softmax of the averaged logits passes a threshold.",
+    "confidence: once the lead of the first class per timestep reaches a threshold.",
 )
 @click.option(
     "--confidence",

@@ -1,26 +1,23 @@
 """Events of samples that stop early, up to the exit of each, beside those of the whole run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
 from ultralif_deploy.energy.counts import EventCounter, Events
 from ultralif_deploy.energy.devices import Device
 from ultralif_deploy.energy.estimate import estimate
-from ultralif_deploy.program.exits import potentials, stopped
+from ultralif_deploy.program.exits import ExitRule, potentials, stopped
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.exits import ExitEnergy, Exits, Rule
-
-ExitTimes = Callable[[np.ndarray], np.ndarray]
-"""Timesteps after which samples stop, int64 [batch], from the read-out's potentials."""
 
 
 class ExitCounter:
     """Counts events block by block, of whole runs and up to the exits."""
 
-    def __init__(self, program: Program, exit_times: ExitTimes, chips: Iterable[str] = ()) -> None:
-        self.program, self.exit_times, self.chips = program, exit_times, tuple(chips)
+    def __init__(self, program: Program, rule: ExitRule, chips: Iterable[str] = ()) -> None:
+        self.program, self.rule, self.chips = program, rule, tuple(chips)
         self.whole = EventCounter(program, self.chips)
         self.stopped: dict[int, EventCounter] = {}
         """By the timesteps after which samples stop: events are those of so many timesteps."""
@@ -38,7 +35,7 @@ class ExitCounter:
         assert trace.spikes is not None
         self.whole.add(inputs, trace)
         found = potentials(self.program, inputs, trace.spikes)
-        times = self.exit_times(found)
+        times = self.rule.after(found)
         for steps in np.unique(times).tolist():
             here = np.flatnonzero(times == steps)
             recorded = {name: sent[:, here] for name, sent in trace.spikes.items()}

@@ -1,6 +1,7 @@
-"""Find when a sample is decided, so that no remaining timestep can change its prediction.
+"""Stop samples before the last timestep: rules in whole numbers, which every back end can follow.
 
-A summing read-out adds its current to v in every timestep. A source sends a number from 0 to m.
+PROGRAM.md defines an `ExitRule` ("Early exit"). The `exact_rule` never changes a prediction. A
+summing read-out adds its current to v in every timestep, and a source sends a number from 0 to m.
 So in one timestep v_a − v_b changes by at least
 
     low[a, b] = bias_a − bias_b + Σ m · min(0, w_a − w_b)   over all sources,
@@ -17,12 +18,107 @@ the largest v, and this is the prediction. After the last timestep the condition
 of a, so every sample is decided in the end.
 """
 
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
-from ultralif_deploy.errors import Refused
+from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts, Trace
+
+NEVER = 1 << 33
+"""More than any difference of two 32-bit numbers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExitRule:
+    """When samples stop, in whole numbers.
+
+    Attributes:
+        margin: int64 [T], a lead that is large enough after 1, 2, … timesteps, at least 0.
+        gain: int64 [class, class], the most that the second can gain on the first in a timestep.
+    """
+
+    margin: np.ndarray
+    gain: np.ndarray
+
+    def __post_init__(self) -> None:
+        for array in (self.margin, self.gain):
+            array.setflags(write=False)
+
+    @property
+    def timesteps(self) -> int:
+        """Number of timesteps after which every sample stops."""
+        return len(self.margin)
+
+    def check(self, program: Program, inputs: np.ndarray) -> None:
+        """Refuse inputs uint8 [time, batch, input] of another length, and read-outs that forget.
+
+        Raises:
+            UltralifError: naming both numbers of timesteps.
+            Refused: naming the read-out.
+        """
+        check_sums(program)
+        if len(inputs) != self.timesteps:
+            raise UltralifError(
+                f"exit: inputs of {len(inputs)} timesteps; the rule is for {self.timesteps}"
+            )
+
+    def stops(self, v: np.ndarray, t: int) -> np.ndarray:
+        """Which samples stop after t timesteps, bool [batch], from their v int64 [batch, class]."""
+        winner = v.argmax(axis=1)
+        risen = v + np.minimum(self.margin[t - 1], (self.timesteps - t) * self.gain[winner])
+        stops: np.ndarray = risen.argmax(axis=1) == winner  # no class gains on itself
+        return stops
+
+    def after(self, found: np.ndarray) -> np.ndarray:
+        """Number of timesteps after which each sample stops, at least 1, int64 [batch].
+
+        `found` has the program's `potentials` over the whole run.
+        """
+        after = np.full(found.shape[1], self.timesteps, dtype=np.int64)
+        for t in range(self.timesteps - 1, 0, -1):
+            after[self.stops(found[t - 1], t)] = t
+        return after
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stopped:
+    """Result of a run in which samples stopped early.
+
+    Attributes:
+        trace: logits at the exits, events up to them; recorded spikes are 0 after them.
+        timesteps: that each sample ran, int64 [batch].
+    """
+
+    trace: Trace
+    timesteps: np.ndarray
+
+
+@runtime_checkable
+class Stopping(Protocol):
+    """An executable that can stop samples early, and then spends no more time on them."""
+
+    def run_until_exit(self, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        """Run inputs uint8 [time, batch, input] until the rule stops each sample.
+
+        Args:
+            inputs: of as many timesteps as the rule has.
+            rule: says when samples stop.
+            record: keep the spikes.
+        """
+
+
+def exact_rule(program: Program, timesteps: int) -> ExitRule:
+    """Samples stop once no remaining timestep can change their prediction.
+
+    Raises:
+        Refused: the read-out does more than sum its currents.
+    """
+    check_sums(program)
+    return ExitRule(np.full(timesteps, NEVER), -smallest_changes(program))
 
 
 def check_sums(program: Program) -> None:
@@ -70,25 +166,6 @@ def potentials(program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarra
             current[t] += (values @ weight).astype(np.int64)
     total: np.ndarray = current.cumsum(axis=0)
     return total
-
-
-def decided_after(low: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Number of timesteps after which each sample is decided, at least 1, int64 [batch].
-
-    Args:
-        low: the program's `smallest_changes`.
-        found: the program's `potentials` over the whole run.
-    """
-    steps, batch, classes = found.shape
-    after = np.full(batch, steps, dtype=np.int64)
-    for t in range(steps - 1, 0, -1):
-        v = found[t - 1]
-        winner = v.argmax(axis=1)
-        left = v.max(axis=1, keepdims=True) - v + (steps - t) * low[winner]
-        earlier = np.arange(classes) < winner[:, None]  # classes that win where v is equal
-        left[np.arange(batch), winner] = 0
-        after[np.all(left >= earlier, axis=1)] = t
-    return after
 
 
 def stopped(

@@ -36,7 +36,11 @@ def exits_summary(found: Exits) -> RenderableType:
 def _threshold(found: ByConfidence) -> str:
     """The threshold, and what it costs."""
     threshold, loss, ends = found["threshold"], found["loss"], found["loss_ci95"]
-    where = "no sample may stop early" if threshold is None else f"threshold {threshold:.4f}"
+    where = (
+        "no sample may stop early"
+        if threshold is None
+        else f"a lead of {threshold:.4g} per timestep"
+    )
     text = (
         f"Confidence {found['confidence']:g}: {where}, chosen on {found['training_samples']:,} "
         f"training samples, whose accuracy falls by {_fall(found['training_loss'])} points"

@@ -18,7 +18,10 @@ class ByConfidence(TypedDict):
     """A threshold of the confidence, chosen on training samples, and what it costs on others."""
 
     confidence: Annotated[Fraction, "1 − what accuracy on training samples may fall by"]
-    threshold: Annotated[Fraction | None, "null: no sample may stop early"]
+    threshold: Annotated[
+        Mean | None, "lead per timestep, in units of the read-out; null: no sample may stop early"
+    ]
+    margin: Annotated[list[Count], "lead at which samples stop after 1, 2, … timesteps"]
     training_samples: Annotated[Count, "that it was chosen on"]
     training_loss: Annotated[Points, "accuracy of their whole runs minus that at the exits"]
     loss: Annotated[Points | None, "the same on the test samples; null without labels"]

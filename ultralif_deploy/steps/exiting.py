@@ -1,30 +1,23 @@
 """Run a program with early exit: a rule may stop a sample before the last timestep."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.devices import Device
-from ultralif_deploy.energy.exits import ExitCounter, ExitTimes, exits_report
+from ultralif_deploy.energy.exits import ExitCounter, exits_report
 from ultralif_deploy.energy.report import chips_of
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
-from ultralif_deploy.program.exits import check_sums, decided_after, smallest_changes
+from ultralif_deploy.program.exits import ExitRule, check_sums, exact_rule
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.exits import ByConfidence, Exits, Rule
-from ultralif_deploy.steps.simulating import run_on
-from ultralif_deploy.verify.confidence import (
-    Calibration,
-    ConfidenceCounter,
-    confidences,
-    confident_after,
-)
+from ultralif_deploy.steps.simulating import run_on, timesteps_of
+from ultralif_deploy.verify.confidence import Calibration, ConfidenceCounter
 from ultralif_deploy.verify.paired import paired_gap
 
 KEPT = 0.99
@@ -54,13 +47,18 @@ class Case:
         """The confidence, `KEPT` unless given."""
         return KEPT if self.confidence is None else self.confidence
 
+    @property
+    def timesteps(self) -> int:
+        """Timesteps of a whole run."""
+        return timesteps_of(self.program, self.encoder)
 
-def exact(case: Case) -> tuple[ExitTimes, None]:
+
+def exact(case: Case) -> tuple[ExitRule, None]:
     """Samples stop as soon as no remaining timestep can change their prediction."""
-    return partial(decided_after, smallest_changes(case.program)), None
+    return exact_rule(case.program, case.timesteps), None
 
 
-def confident(case: Case) -> tuple[ExitTimes, Calibration]:
+def confident(case: Case) -> tuple[ExitRule, Calibration]:
     """Samples stop when their confidence passes a threshold chosen on the training samples."""
     train, program = case.dataset.train, case.program
     if train is None or train.y is None:
@@ -71,14 +69,10 @@ def confident(case: Case) -> tuple[ExitTimes, Calibration]:
     counter = ConfidenceCounter(program)
     run_on("fast", program, train, case.encoder, case.progress, counter)
     chosen = counter.calibrated(train.y, case.kept)
-
-    def times(found: np.ndarray) -> np.ndarray:
-        return confident_after(confidences(program, found), chosen.threshold)
-
-    return times, chosen
+    return chosen.rule(program, case.timesteps), chosen
 
 
-RULES: dict[Rule, Callable[[Case], tuple[ExitTimes, Calibration | None]]] = {
+RULES: dict[Rule, Callable[[Case], tuple[ExitRule, Calibration | None]]] = {
     "exact": exact,
     "confidence": confident,
 }
@@ -103,8 +97,8 @@ def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tu
     if not 0 <= case.kept <= 1:
         raise UltralifError(f"confidence = {case.kept:g}; expected 0 to 1")
     check_sums(case.program)
-    exit_times, calibration = RULES[rule](case)
-    counter = ExitCounter(case.program, exit_times, chips_of(devices))
+    made, calibration = RULES[rule](case)
+    counter = ExitCounter(case.program, made, chips_of(devices))
     test = case.dataset.test
     trace = run_on(on, case.program, test, case.encoder, case.progress, counter)
     exits = exits_report(counter, rule, devices, test.y)
@@ -117,13 +111,13 @@ def _by_confidence(
     counter: ExitCounter, calibration: Calibration, kept: float, labels: np.ndarray | None
 ) -> ByConfidence:
     """The threshold, and its effect on the samples that were not used to choose it."""
-    finite = math.isfinite(calibration.threshold)
-    loss = None
+    threshold, loss = calibration.threshold, None
     if labels is not None:
         loss = paired_gap(counter.whole_predictions() == labels, counter.predictions() == labels)
     return {
         "confidence": kept,
-        "threshold": calibration.threshold if finite else None,
+        "threshold": None if threshold is None else float(threshold),
+        "margin": counter.rule.margin.tolist(),
         "training_samples": calibration.samples,
         "training_loss": 100 * (calibration.whole - calibration.stopped),
         "loss": None if loss is None else loss.gap,
