@@ -1,7 +1,8 @@
 """A program as C99: one header, one source file and a self-test with golden vectors.
 
 The code implements PROGRAM.md. It has no heap, no floating point and no recursion; for networks of
-threshold units on spikes it has no multiplication either. Weights below 8 bits are packed.
+threshold units on spikes it has no multiplication either, but where samples stop early. Weights
+below 8 bits are packed.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 from ultralif_deploy.io.artefacts import C_SOURCE
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
+from ultralif_deploy.program.exits import NEVER, ExitRule
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
@@ -51,11 +53,13 @@ class Vectors:
         inputs: uint8 [time, sample, input].
         spikes: by population, uint8 [time, sample, neuron].
         logits: int64 [sample, class].
+        exits: int64 [sample, 2], timesteps and prediction of samples that stop early; or None.
     """
 
     inputs: np.ndarray
     spikes: dict[str, np.ndarray]
     logits: np.ndarray
+    exits: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +92,23 @@ class Array:
         return _initializer(self.values)
 
 
-def write_c(program: Program, directory: Path, vectors: Vectors) -> tuple[Path, ...]:
+def write_c(
+    program: Program, directory: Path, vectors: Vectors, rule: ExitRule | None = None
+) -> tuple[Path, ...]:
     """Write the program and a self-test on `vectors`.
 
     Args:
         program: any whose models are in `BRANCHES`.
         directory: where the files go; made if it is missing.
         vectors: inputs with the spikes and logits of `program`, for the self-test.
+        rule: adds functions that stop samples early; the vectors then have exits.
 
     Raises:
         UltralifError: nothing can be written there.
     """
     ids = identifiers(program)
     populations = [_population(program, p, ids) for p in program.populations]
-    context = _context(program, ids, populations)
+    context = _context(program, rule, ids, populations)
     texts = {
         HEADER: _render("ultralif_program.h.j2", context),
         C_SOURCE: _render("ultralif_program.c.j2", context),
@@ -166,7 +173,10 @@ def _render(template: str, context: dict[str, object]) -> str:
 
 
 def _context(
-    program: Program, ids: dict[str, str], populations: list[dict[str, object]]
+    program: Program,
+    rule: ExitRule | None,
+    ids: dict[str, str],
+    populations: list[dict[str, object]],
 ) -> dict[str, object]:
     """Values for the templates; `populations` holds those of every population."""
     arrays = [array for p in program.populations for array in _parameters(p, ids)]
@@ -179,6 +189,7 @@ def _context(
         arrays.append(Array(ids[p.name], rows, p.name))
         if isinstance(p.map, Conv2d):
             arrays += _taps(ids[p.name], p.map)
+    arrays += [] if rule is None else exit_tables(rule)
     spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
     models = {type(p.neuron).__name__ for p in program.populations}
     structures = [p.neuron.structure() for p in program.populations]
@@ -190,6 +201,8 @@ def _context(
         "maximum": program.input.maximum,
         "classes": program.readout.size,
         "timesteps": program.timesteps,
+        "exit_timesteps": None if rule is None else rule.timesteps,
+        "exit_margin": rule is not None and bool(np.any(rule.margin < NEVER)),
         "format_version": FORMAT_VERSION,
         "formats": [_format(program, bits) for bits in _stored_bits(program)],
         "graded": graded,
@@ -207,6 +220,15 @@ def _context(
             "clip": leaks or rounded or models & {"LogMaxLIF", "GradedLogMaxLIF"},
         },
     }
+
+
+def exit_tables(rule: ExitRule) -> list[Array]:
+    """Tables of an exit rule; margins that no class can gain are left out."""
+    tables = {"gain": rule.gain} | ({"margin": rule.margin} if np.any(rule.margin < NEVER) else {})
+    return [
+        Array(f"exit_{name}", values.astype(narrowest(values)), f"early exit: {name}")
+        for name, values in tables.items()
+    ]
 
 
 def _parameters(population: Population, ids: dict[str, str]) -> list[Array]:
@@ -340,6 +362,7 @@ def _selftest(
         if p.spikes
     ]
     return {
+        "exits": None if vectors.exits is None else _initializer(vectors.exits),
         "samples": vectors.inputs.shape[1],
         "timesteps": vectors.inputs.shape[0],
         "inputs": by_sample(vectors.inputs),

@@ -17,6 +17,7 @@ import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.io.artefacts import C_SOURCE
+from ultralif_deploy.program.exits import NEVER, ExitRule, Stopped
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
@@ -114,10 +115,36 @@ class Compiled:
 
         Several threads may run one library: the state is each call's own.
         """
+        return self._run(inputs, None, record).trace
+
+    def run_until_exit(self, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        """The same until the rule stops each sample.
+
+        Args:
+            inputs: of as many timesteps as the rule has.
+            rule: that the program was exported with.
+            record: keep the spikes.
+
+        Raises:
+            UltralifError: it was exported with another rule, or with none.
+        """
+        rule.check(self.program, inputs)
+        tables = {"gain": rule.gain}
+        if np.any(rule.margin < NEVER):
+            tables["margin"] = rule.margin
+        held = {name.removeprefix("exit_") for name in self.arrays if name.startswith("exit_")}
+        if held != set(tables) or not all(
+            np.array_equal(self._read(f"exit_{name}"), table) for name, table in tables.items()
+        ):
+            raise UltralifError("c: the program was not exported with this exit rule")
+        return self._run(inputs, rule, record)
+
+    def _run(self, inputs: np.ndarray, rule: ExitRule | None, record: bool) -> Stopped:
         inputs = np.ascontiguousarray(self.program.check_inputs(inputs))
         time, batch, _ = inputs.shape
         logits = np.zeros((batch, self.program.readout.size), dtype=np.int32)
-        spikes = {p.name: np.empty((time, batch, p.size), dtype=np.uint8) for p in self.spiking}
+        spikes = {p.name: np.zeros((time, batch, p.size), dtype=np.uint8) for p in self.spiking}
+        timesteps = np.full(batch, time, dtype=np.uint32)
         pointers = (ctypes.c_void_p * max(1, len(spikes)))(
             *(a.ctypes.data for a in spikes.values())
         )
@@ -133,9 +160,12 @@ class Compiled:
             ctypes.c_void_p(self.offsets.ctypes.data),
             ctypes.c_void_p(self.sizes.ctypes.data),
             pointers,
+            ctypes.c_void_p(None if rule is None else timesteps.ctypes.data),
         )
-        counts = count_events(self.program, inputs, spikes)
-        return Trace(logits.astype(np.int64), counts, spikes if record else None)
+        ends = None if rule is None else timesteps
+        counts = count_events(self.program, inputs, spikes, ends)
+        trace = Trace(logits.astype(np.int64), counts, spikes if record else None)
+        return Stopped(trace, timesteps.astype(np.int64))
 
     def _read(self, name: str) -> np.ndarray:
         """An array in the type and the shape that the source declares."""

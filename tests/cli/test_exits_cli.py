@@ -9,9 +9,13 @@ import pytest
 import ultralif_deploy as ul
 from support.commands import DEMO, refused, ultralif
 from support.networks.second_order import saved, state_dict
+from support.requirements import requires
 from ultralif_deploy.cli.simulating import EXITS
 from ultralif_deploy.energy.estimate import estimate
+from ultralif_deploy.errors import CheckFailed
 from ultralif_deploy.exporters.nir.programs import read_nir
+from ultralif_deploy.program.exits import ExitRule, Stopped
+from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.steps.exiting import RULES
 
@@ -29,13 +33,14 @@ def test_help_names_every_rule() -> None:
     assert tuple(RULES) == EXITS
 
 
-@pytest.mark.parametrize("on", ["fast", "reference"])
+@pytest.mark.parametrize("on", ["fast", "reference", "onnx", "c"])
 def test_exact_exits(program: Path, on: str) -> None:
     run = ("simulate", program, "--data", "digits", "--limit", 40, "--on", on, "--json")
     whole = ultralif(*run).json()
     found = ultralif(*run, "--exit", "exact", "--device", "cmos45,loihi1").json()
     exits = found.pop("exits")
     assert found == whole
+    assert set(exits["executed"]) == {"whole_s", "stopped_s"}
     assert exits["predictions"] == whole["predictions"]
     assert exits["changed"] == 0
     assert exits["accuracy"] == whole["accuracy"]
@@ -175,3 +180,43 @@ def test_confidence_is_a_share_and_for_its_rule_alone(program: Path) -> None:
 def test_unknown_rules_are_refused(program: Path) -> None:
     with pytest.raises(ul.UltralifError, match="exit 'soon'; expected one of exact"):
         ul.simulate_program(program, "fast", SETTINGS, exit_rule="soon")  # type: ignore[arg-type]
+
+
+def test_back_ends_that_cannot_stop_count(program: Path) -> None:
+    run = (
+        "simulate",
+        program,
+        "--data",
+        "digits",
+        "--limit",
+        5,
+        "--on",
+        "loihi2",
+        "--exit",
+        "exact",
+    )
+    assert "executed" not in ultralif(*run, "--json").json()["exits"]
+    assert "Counted from whole runs" in ultralif(*run).out
+
+
+def test_results_that_differ_from_the_count_fail(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fast.Fast.run_until_exit
+
+    def late(self: fast.Fast, inputs: np.ndarray, rule: ExitRule, record: bool = False) -> Stopped:
+        found = run(self, inputs, rule, record)
+        return Stopped(found.trace, found.timesteps + 1)
+
+    monkeypatch.setattr(fast.Fast, "run_until_exit", late)
+    with pytest.raises(CheckFailed, match="fast stops samples elsewhere"):
+        ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=())
+
+
+@requires("c")
+def test_exported_c_stops(program: Path, tmp_path: Path) -> None:
+    assert ultralif("export", program, "--to", "c", "--exit", "exact", "-o", tmp_path).code == 0
+    header = (tmp_path / "c" / "ultralif_program.h").read_text("utf-8")
+    assert "#define ULTRALIF_EXIT_TIMESTEPS 10" in header
+    line = refused("export", program, "--to", "c,onnx", "--exit", "exact", "-o", tmp_path, code=1)
+    assert "onnx: holds no exit rule; c does" in line

@@ -146,7 +146,7 @@ def on(name: str) -> Run:
     """A back end of a name."""
 
     def run(program: Program, inputs: np.ndarray, rule: ExitRule, record: bool) -> Stopped:
-        executable = load_on(name, program)
+        executable = load_on(name, program, rule)
         assert isinstance(executable, Stopping)
         return executable.run_until_exit(inputs, rule, record)
 
@@ -161,7 +161,7 @@ def test_the_reference_stops_where_it_is_counted() -> None:
     the_reference_stops_where_it_is_counted()
 
 
-@pytest.mark.parametrize(("name", "examples"), [("fast", 150), ("onnx", 40)])
+@pytest.mark.parametrize(("name", "examples"), [("fast", 150), ("onnx", 40), ("c", 25)])
 def test_back_ends_stop_as_the_reference(name: str, examples: int) -> None:
     stops_as_the_reference(on(name), examples=examples)
 

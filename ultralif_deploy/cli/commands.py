@@ -240,9 +240,23 @@ def quantize(
     show_default=True,
     help="NIR node that stands for a threshold unit.",
 )
+@click.option(
+    "--exit",
+    "exit_rule",
+    type=click.Choice(("exact",)),
+    help="The C code gets functions that stop a sample once no remaining timestep can change the "
+    "prediction.",
+)
 @options.output_option("ultralif-out")
 @options.json_option
-def export(program: Path, targets: str, flavour: str, output: Path, as_json: bool) -> None:
+def export(
+    program: Path,
+    targets: str,
+    flavour: str,
+    exit_rule: str | None,
+    output: Path,
+    as_json: bool,
+) -> None:
     """Write a program in formats that other tools read.
 
     Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
@@ -250,7 +264,7 @@ def export(program: Path, targets: str, flavour: str, output: Path, as_json: boo
     from ultralif_deploy.report.inspection import exports_summary
     from ultralif_deploy.steps.exporting import export_program
 
-    result = export_program(program, running.names(targets), output, flavour)
+    result = export_program(program, running.names(targets), output, flavour, exit_rule)
     running.show(result, as_json, exports_summary)
 
 

@@ -55,7 +55,8 @@ def simulate(
     """Run a program on data.
 
     Shows logits, accuracy and event counts. A NIR file of another tool is quantized first. With
-    --exit, it also counts what samples need that stop before the last timestep.
+    --exit, it also counts what samples need that stop before the last timestep; reference, fast,
+    onnx and c then really stop them, and the time is measured.
 
     Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
     """

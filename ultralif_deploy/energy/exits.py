@@ -60,6 +60,20 @@ class ExitCounter:
         """Of every sample after all timesteps, int64 [sample]."""
         return np.concatenate(self._whole_predictions)
 
+    def totals(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Spikes by population and operations by projection, of all samples up to their exits."""
+        spikes: dict[str, int] = {}
+        operations: dict[str, int] = {}
+        for part in self.stopped.values():
+            counts = part.events().totals.as_dict()
+            for total, found in (
+                (spikes, counts["spikes"]),
+                (operations, counts["synaptic_operations"]),
+            ):
+                for name, value in found.items():
+                    total[name] = total.get(name, 0) + value
+        return spikes, operations
+
 
 def exits_report(
     counter: ExitCounter, rule: Rule, devices: list[Device], labels: np.ndarray | None
@@ -75,16 +89,7 @@ def exits_report(
     times, predictions = counter.times(), counter.predictions()
     whole = counter.whole.events()
     parts = [part.events() for _, part in sorted(counter.stopped.items())]
-    spikes: dict[str, int] = {}
-    operations: dict[str, int] = {}
-    for events in parts:
-        counts = events.totals.as_dict()
-        for total, found in (
-            (spikes, counts["spikes"]),
-            (operations, counts["synaptic_operations"]),
-        ):
-            for name, value in found.items():
-                total[name] = total.get(name, 0) + value
+    spikes, operations = counter.totals()
     before, after = int(whole.operations.sum()), sum(operations.values())
     return {
         "rule": rule,

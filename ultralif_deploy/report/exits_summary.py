@@ -28,6 +28,11 @@ def exits_summary(found: Exits) -> RenderableType:
         f"{found['changed']:,} of {samples:,} predictions change; accuracy at the exit "
         f"{percent(found['accuracy'])}."
     )
+    if "executed" in found:
+        whole, stopped = found["executed"]["whole_s"], found["executed"]["stopped_s"]
+        text += f"\nMeasured: {stopped:.3g} s until the exits, {whole:.3g} s for whole runs."
+    else:
+        text += "\nCounted from whole runs: this back end cannot stop samples."
     if "by_confidence" in found:
         text += f"\n{_threshold(found['by_confidence'])}"
     return Group(when, costs, Text(text))

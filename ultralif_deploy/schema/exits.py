@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from ultralif_deploy.schema.values import Count, Fraction, Interval, Joules, Mean, Points
+from ultralif_deploy.schema.values import Count, Fraction, Interval, Joules, Mean, Points, Seconds
 
 Rule = Literal["exact", "confidence"]
 
@@ -28,10 +28,20 @@ class ByConfidence(TypedDict):
     loss_ci95: Annotated[Interval | None, "of that, from paired samples"]
 
 
+class Executed(TypedDict):
+    """Wall time of a back end on all samples, without the time to compile; one run each."""
+
+    whole_s: Annotated[Seconds, "of runs to the last timestep"]
+    stopped_s: Annotated[Seconds, "of runs in which samples really stop at their exits"]
+
+
 class Exits(TypedDict):
-    """Samples that stop before the last timestep; counted, in a run that goes on to the end."""
+    """Samples that stop before the last timestep, counted in a run that goes on to the end."""
 
     rule: Annotated[Rule, "exact: no remaining timestep can change the prediction"]
+    executed: NotRequired[
+        Annotated[Executed, "by back ends that stop samples; timesteps and events are the same"]
+    ]
     by_confidence: NotRequired[Annotated[ByConfidence, "of the rule `confidence`"]]
     timesteps: Annotated[list[Count], "after which each sample stops"]
     mean_timesteps: Annotated[Mean, "their mean"]

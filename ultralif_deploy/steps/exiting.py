@@ -17,6 +17,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.exits import ByConfidence, Exits, Rule
 from ultralif_deploy.steps.simulating import run_on, timesteps_of
+from ultralif_deploy.steps.stopping import run_until_exits
 from ultralif_deploy.verify.confidence import Calibration, ConfidenceCounter
 from ultralif_deploy.verify.paired import paired_gap
 
@@ -82,6 +83,8 @@ RULES: dict[Rule, Callable[[Case], tuple[ExitRule, Calibration | None]]] = {
 def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tuple[Trace, Exits]:
     """Run all test samples to the end, and count what each needs until its exit.
 
+    Back ends that can stop samples then do so, and must find what was counted.
+
     Args:
         on: name of a back end.
         rule: key of `RULES`.
@@ -91,6 +94,7 @@ def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tu
     Raises:
         UltralifError: the rule is unknown, or data that it needs are missing.
         Refused: the read-out does more than sum its currents.
+        CheckFailed: samples really stop elsewhere than was counted.
     """
     if rule not in RULES:
         raise UltralifError(f"exit {rule!r}; expected one of {', '.join(RULES)}")
@@ -104,6 +108,9 @@ def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tu
     exits = exits_report(counter, rule, devices, test.y)
     if calibration is not None:
         exits["by_confidence"] = _by_confidence(counter, calibration, case.kept, test.y)
+    executed = run_until_exits(on, counter, test, case.encoder, case.progress)
+    if executed is not None:
+        exits["executed"] = executed
     return trace, exits
 
 

@@ -3,15 +3,20 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.io.files import output_directory, sha256_file
+from ultralif_deploy.program.exits import exact_rule
 from ultralif_deploy.schema.commands import Export, Exported
-from ultralif_deploy.verify.backends import EXPORTERS
+from ultralif_deploy.verify.backends import EXPORTERS, EXPORTERS_WITH_EXITS, write_form
 
 
 def export_program(
-    program: str | Path, targets: Iterable[str], output: str | Path, flavour: str = "lif"
+    program: str | Path,
+    targets: Iterable[str],
+    output: str | Path,
+    flavour: str = "lif",
+    exit_rule: str | None = None,
 ) -> Exported:
     """Write a program in other forms.
 
@@ -20,17 +25,26 @@ def export_program(
         targets: `nir` or keys of `EXPORTERS`; each is written once.
         output: directory for the exported files.
         flavour: key of `exporters.nir.nodes.FLAVOURS`; used only for the target `nir`.
+        exit_rule: `exact` lets the form stop samples once no remaining timestep of the program can
+            change their prediction; None runs all timesteps.
 
     Raises:
-        UltralifError: unknown target or flavour.
-        Refused: a program that the target cannot express exactly.
+        UltralifError: unknown target, flavour or rule.
+        Refused: a rule for a target that holds none, or a program that a target cannot express
+            exactly.
     """
     targets = list(dict.fromkeys(targets))
     available = ("nir", *EXPORTERS)
     unknown = [target for target in targets if target not in available]
     if unknown:
         raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
+    if exit_rule not in (None, "exact"):
+        raise UltralifError(f"exit {exit_rule!r}; expected exact")
+    for target in targets if exit_rule else ():
+        if target not in EXPORTERS_WITH_EXITS:
+            raise Refused(f"{target}: holds no exit rule; {', '.join(EXPORTERS_WITH_EXITS)} does")
     loaded = read_nir(program)
+    rule = exact_rule(loaded, loaded.timesteps) if exit_rule else None
     directory = output_directory(output)
     exports: list[Export] = []
     for target in targets:
@@ -39,6 +53,6 @@ def export_program(
             write_nir(loaded, path, flavour)
             written: tuple[Path, ...] = (path,)
         else:
-            written = EXPORTERS[target](loaded, directory / target)
+            written = write_form(target, loaded, directory / target, rule)
         exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}

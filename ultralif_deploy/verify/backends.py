@@ -20,6 +20,7 @@ from ultralif_deploy.exporters.lava.writer import (
 )
 from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
+from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
 from ultralif_deploy.simulators.fast import simulator as fast
@@ -63,16 +64,21 @@ GOLDEN_SAMPLES, GOLDEN_TIMESTEPS = 2, 8
 """Of the self-test in exported C: enough that a changed weight shows, short enough to read."""
 
 
-def _write_c(program: Program, directory: Path) -> tuple[Path, ...]:
+def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) -> tuple[Path, ...]:
     """C with golden vectors of seeded inputs, half of them 0."""
-    steps = min(GOLDEN_TIMESTEPS, program.timesteps)
+    steps = min(GOLDEN_TIMESTEPS, program.timesteps) if rule is None else rule.timesteps
     rng = np.random.default_rng(0)
     shape = (steps, GOLDEN_SAMPLES, program.input.size)
     values = rng.integers(1, program.input.maximum + 1, shape) * rng.integers(0, 2, shape)
     inputs = values.astype(np.uint8)
-    trace = fast.load(program).run(inputs, record=True)
+    executable = fast.load(program)
+    trace = executable.run(inputs, record=True)
     assert trace.spikes is not None
-    return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits))
+    exits = None
+    if rule is not None:
+        stopped = executable.run_until_exit(inputs, rule)
+        exits = np.stack([stopped.timesteps, stopped.trace.predictions()], axis=1)
+    return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits, exits), rule)
 
 
 EXPORTERS: dict[str, Write] = {
@@ -84,6 +90,11 @@ EXPORTERS: dict[str, Write] = {
     "netx": write_netx,
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
+
+EXPORTERS_WITH_EXITS: dict[str, Callable[[Program, Path, ExitRule], tuple[Path, ...]]] = {
+    "c": _write_c,
+}
+"""Forms that hold an exit rule themselves; other forms are run by what knows it."""
 
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
@@ -114,19 +125,41 @@ def back_end(name: str) -> BackEnd:
     return BACK_ENDS[name]
 
 
-def write_artefact(name: str, program: Program, directory: Path) -> tuple[Path, ...]:
+def write_form(
+    target: str, program: Program, directory: Path, rule: ExitRule | None = None
+) -> tuple[Path, ...]:
+    """Write a program in one form.
+
+    Args:
+        target: key of `EXPORTERS`.
+        program: to be written.
+        directory: where the files go.
+        rule: for forms that hold one.
+
+    Raises:
+        Refused: the target cannot express the program exactly.
+    """
+    if rule is not None and target in EXPORTERS_WITH_EXITS:
+        return EXPORTERS_WITH_EXITS[target](program, directory, rule)
+    return EXPORTERS[target](program, directory)
+
+
+def write_artefact(
+    name: str, program: Program, directory: Path, rule: ExitRule | None = None
+) -> tuple[Path, ...]:
     """Write what a back end executes below a directory; nothing for one that has no artefact.
 
     Args:
         name: of the back end.
         program: to be run.
         directory: below which the artefact gets a directory of its own.
+        rule: by which samples may stop early.
 
     Raises:
         Refused: the target cannot express the program exactly.
     """
     artefact = back_end(name).artefact
-    return () if artefact is None else EXPORTERS[artefact](program, directory / artefact)
+    return () if artefact is None else write_form(artefact, program, directory / artefact, rule)
 
 
 def load_written(name: str, program: Program, directory: Path) -> Executable:
@@ -146,8 +179,13 @@ def load_written(name: str, program: Program, directory: Path) -> Executable:
     return chosen.load(program, directory / (chosen.artefact or ""))
 
 
-def load_on(name: str, program: Program) -> Executable:
+def load_on(name: str, program: Program, rule: ExitRule | None = None) -> Executable:
     """Make a program ready on a back end; its artefact lives as long as the result.
+
+    Args:
+        name: of the back end.
+        program: to be run.
+        rule: by which samples may stop early.
 
     Raises:
         UltralifError: unknown back end.
@@ -158,7 +196,7 @@ def load_on(name: str, program: Program) -> Executable:
         return load_written(name, program, Path())
     directory = Path(tempfile.mkdtemp(prefix="ultralif-"))
     try:
-        write_artefact(name, program, directory)
+        write_artefact(name, program, directory, rule)
         executable = load_written(name, program, directory)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
