@@ -97,7 +97,7 @@ def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
 
 FAST = {
     "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
-    "delayed projections act late once": ("last = now", "pass"),
+    "delayed projections act late once": ("sent[:] = now[name]", "pass"),
     "read-out bias once a block": ("len(current) * bias", "bias"),
     "initial value ignored": (
         "p.neuron.initial_state(p.size)",
@@ -115,6 +115,10 @@ def test_bugs_in_the_fast_simulator_are_found(bug):
     if applies("ultralif_deploy.simulators.fast.updates", FAST[bug]):
         updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
         module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+    elif applies("ultralif_deploy.simulators.streams", FAST[bug]):
+        streams = copy_of("ultralif_deploy.simulators.streams", FAST[bug])
+        memory = streams.initial_memory
+        module = copy_of("ultralif_deploy.simulators.fast.simulator", initial_memory=memory)
     else:
         module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
     with pytest.raises((AssertionError, ValueError)):
