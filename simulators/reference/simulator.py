@@ -3,7 +3,7 @@
 import numpy as np
 
 from ultralif_deploy.program.exits import ExitRule, Stopped
-from ultralif_deploy.program.graph import INPUT, Conv2d, Dense
+from ultralif_deploy.program.graph import INPUT, AnyMap, Conv2d, Dense
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts, Trace
@@ -26,14 +26,8 @@ class Reference:
     def __init__(self, program: Program) -> None:
         self.program = program
         # Per projection and source neuron: (target neuron, weight) of every non-zero weight.
-        self.synapses: dict[str, list[Fan] | ConvolutionFans] = {
-            p.name: ConvolutionFans(p.map)
-            if isinstance(p.map, Conv2d)
-            else [
-                [(target, weight) for target, weight in enumerate(column) if weight != 0]
-                for column in p.map.matrix().T.tolist()
-            ]
-            for p in program.projections
+        self.synapses: dict[str, Columns | list[Fan] | ConvolutionFans] = {
+            p.name: _synapses(p.map) for p in program.projections
         }
         self.updates = {
             p.name: entry_for(UPDATES, p.neuron, p.name, "reference") for p in program.populations
@@ -50,12 +44,8 @@ class Reference:
             fans = self.synapses[p.name]
             if isinstance(fans, ConvolutionFans):
                 arrays[p.name] = np.array(fans.weight, dtype=np.int32)
-            elif isinstance(p.map, Dense):
-                matrix = np.zeros((p.map.target_size, p.map.source_size), dtype=np.int32)
-                for source, targets in enumerate(fans):
-                    for target, weight in targets:
-                        matrix[target, source] = weight
-                arrays[p.name] = matrix
+            elif isinstance(fans, Columns):
+                arrays[p.name] = np.array(fans.weights, dtype=np.int32).T
         for name, bias in self.bias.items():
             arrays[f"{name}.bias"] = np.array(bias)
         for name, parameters in self.parameters.items():
@@ -126,14 +116,16 @@ class Reference:
 
     def _add(self, projection: str, signal: list[int], current: list[int]) -> int:
         """Add a projection's currents in place; returns its synaptic operations."""
-        operations = 0
         fans = self.synapses[projection]
-        for source, value in enumerate(signal):
-            if value != 0:
-                targets = fans[source]
-                for target, weight in targets:
-                    current[target] += weight * value
-                operations += len(targets)
+        sent = [(source, value) for source, value in enumerate(signal) if value != 0]
+        if isinstance(fans, Columns):
+            return fans.add(sent, current)
+        operations = 0
+        for source, value in sent:
+            targets = fans[source]
+            for target, weight in targets:
+                current[target] += weight * value
+            operations += len(targets)
         return operations
 
 
@@ -150,6 +142,40 @@ def exits(v: list[int], t: int, timesteps: int, margin: list[int], gain: list[li
     left, winner = timesteps - t, v.index(max(v))
     risen = [v[b] + min(margin[t - 1], left * gain[winner][b]) for b in range(len(v))]
     return risen.index(max(risen)) == winner
+
+
+def _synapses(linear: AnyMap) -> "Columns | list[Fan] | ConvolutionFans":
+    """The weights of a map as lists of integers."""
+    if isinstance(linear, Conv2d):
+        return ConvolutionFans(linear)
+    if isinstance(linear, Dense):
+        return Columns(linear)
+    return [[(neuron, 1)] for neuron in range(linear.source_size)]
+
+
+class Columns:
+    """The weights of each source neuron of a dense map, zeros among them.
+
+    Python adds whole columns several times faster than one weight after the other.
+    """
+
+    def __init__(self, dense: Dense) -> None:
+        self.weights: list[list[int]] = dense.weight.T.tolist()
+        self.reached = [sum(weight != 0 for weight in column) for column in self.weights]
+
+    def add(self, sent: list[tuple[int, int]], current: list[int]) -> int:
+        """Add weight times value of every source that sends; returns the synaptic operations.
+
+        Args:
+            sent: pairs of a source neuron and its value, which is not 0.
+            current: of the target neurons, changed in place.
+        """
+        columns = [
+            self.weights[source] if value == 1 else [w * value for w in self.weights[source]]
+            for source, value in sent
+        ]
+        current[:] = map(sum, zip(current, *columns, strict=True))
+        return sum(self.reached[source] for source, _ in sent)
 
 
 class ConvolutionFans:
