@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ultralif_deploy.cli.commands import main as ultralif
+from ultralif_deploy.cli.grouped_help import ALL
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
@@ -23,6 +24,7 @@ def reference() -> str:
     sections = [f"```\n{ultralif.get_help(parent)}\n```\n"]
     for name, command in sorted(ultralif.commands.items()):
         context = click.Context(command, parent, info_name=name, **shape)
+        context.meta[ALL] = True
         sections.append(f"### ultralif {name}\n```\n{command.get_help(context)}\n```\n")
     return "".join(sections)
 

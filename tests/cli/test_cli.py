@@ -1,5 +1,6 @@
 """Every command, as a user types it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from support.commands import DEMO, refused, ultralif
 from support.requirements import available
 from ultralif_deploy.cli import options as cli_options
 from ultralif_deploy.cli.commands import main
+from ultralif_deploy.cli.grouped_help import COMMON, FEW, TOPICS
 from ultralif_deploy.data.encoders import ENCODINGS
 from ultralif_deploy.data.normalization import NORMALIZATIONS
 from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
@@ -184,6 +186,33 @@ def test_help_has_an_example(command: str) -> None:
     outcome = ultralif(command, "--help")
     assert outcome.code == 0
     assert f"ultralif {command}" in outcome.out.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_option_is_in_the_help(command: str) -> None:
+    whole = [o for one in main.commands[command].params if one.opts[0][0] == "-" for o in one.opts]
+    long = len([one for one in main.commands[command].params if one.opts[0][0] == "-"]) >= FEW
+    shown = ultralif(command, "--help-all" if long else "--help").out
+    assert [name for name in whole if name not in shown] == []
+    if long:
+        short = ultralif(command, "--help").out
+        (more,) = re.findall(r"(\d+) more options, by topic", short)
+        common = re.findall(r"^  (-[-a-z, ]+)", short, re.MULTILINE)
+        assert int(more) + len(common) == len(re.findall(r"^  (-[-a-z, ]+)", shown, re.MULTILINE))
+        assert "--data" in short
+        assert "--max-spikes" not in short
+
+
+def test_topics_name_options_that_exist() -> None:
+    named = {one.name for command in main.commands.values() for one in command.params}
+    assert {name for names in TOPICS.values() for name in names} <= named
+    assert set(COMMON) <= named
+
+
+def test_the_package_is_a_command_too() -> None:
+    run = [sys.executable, "-m", "ultralif_deploy", "--version"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ultralif, version ")
 
 
 def test_summaries_of_the_commands_are_whole() -> None:

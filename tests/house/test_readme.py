@@ -20,7 +20,8 @@ def test_every_option_in_the_examples_exists() -> None:
     lines = re.findall(r"^(?:.*/)?ultralif (\w+)(.*)$", blocks, re.MULTILINE)
     assert len(lines) >= 3
     for command, rest in lines:
-        text = ultralif(command, "--help").out
+        short = ultralif(command, "--help").out
+        text = ultralif(command, "--help-all").out if "--help-all" in short else short
         for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest):
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), (command, option)
 

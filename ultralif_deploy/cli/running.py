@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import options
+from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.io.printable import printable, printable_values
 
@@ -36,6 +37,8 @@ class Refusal(click.ClickException):
 
 class Commands(click.Group):
     """A group of commands. Every error ends it with one line and an exit code."""
+
+    command_class = GroupedCommand
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line, and print `?` for characters that the terminal cannot show."""

@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 
 EXITS = ("exact", "confidence")
 """Named here for --help; a test compares them."""
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @options.program_argument
 @options.data_options
 @options.nir_options

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits
 from ultralif_deploy.errors import UltralifError
 
@@ -23,7 +24,7 @@ def _levels(given: str | None) -> tuple[float, ...] | None:
         raise UltralifError(f"levels {given!r}; expected numbers from 0 to 1") from None
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @options.program_argument
 @options.data_options
 @options.nir_options

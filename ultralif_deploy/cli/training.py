@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, BitsType
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @options.data_options
 @options.network_options
 @click.option(
