@@ -143,13 +143,18 @@ def main() -> None:
                     arguments.anneal_epochs,
                 )
                 hard = apply_passes(harden(annealed, encoder))
+                calibration = calibration_values(train, encoder, hard)
                 if bits is None:
                     accuracy = hard_accuracy(hard, dataset.test, encoder)
                     row(timesteps, f"hard, annealed{spikes}", accuracy)
                     continue
-                calibration = calibration_values(train, encoder)
-                program = quantize(hard, bits, calibration, encoder)
                 name = "ternary" if bits == "ternary" else f"{bits}-bit"
+                untrained = quantize(
+                    apply_passes(harden(graded, encoder)), bits, calibration, encoder
+                )
+                accuracy = integer_accuracy(untrained, dataset.test, encoder)
+                row(timesteps, f"integer, {name}, nothing trained{spikes}", accuracy)
+                program = quantize(hard, bits, calibration, encoder)
                 accuracy = integer_accuracy(program, dataset.test, encoder)
                 row(timesteps, f"integer, {name}{spikes}", accuracy)
 
