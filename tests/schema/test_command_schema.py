@@ -12,6 +12,8 @@ from support.networks.nir_files import recurrent
 from support.networks.second_order import saved, state_dict
 from support.schemas import errors, validator
 from ultralif_deploy.cli.commands import main
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.readers.nir.network import import_nir
 from ultralif_deploy.schema.commands import Commands
 
 SCHEMA = validator("commands")
@@ -28,7 +30,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recurrent(path / "model.nir")
     saved(path / "silif.pth", state_dict("silif"))
     rng = np.random.default_rng(1)
-    np.savez(path / "data.npz", x_test=(rng.random((4, 12, 6)) < 0.4).astype(np.uint8))
+    x = (rng.random((4, 12, 6)) < 0.4).astype(np.uint8)
+    np.savez(path / "data.npz", x_test=x)
+    trace = run_hard(import_nir(path / "model.nir", timesteps=12), np.swapaxes(x, 0, 1))
+    np.savez(path / "expected.npz", **trace.spikes)  # type: ignore[arg-type]
     return path
 
 
@@ -44,6 +49,7 @@ RUNS: dict[str, tuple[object, ...]] = {
     "inspect a network": ("inspect", "model.nir"),
     "inspect a program": ("inspect", PROGRAM),
     "inspect a state dict": ("inspect", "silif.pth"),
+    "match": ("match", "model.nir", "--data", "data.npz", "--expect", "expected.npz"),
     "quantize": ("quantize", DEMO, "-o", "quantized"),
     "simulate a program": ("simulate", PROGRAM, *DIGITS),
     "simulate a network": ("simulate", "model.nir", "--data", "data.npz"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import options, running, simulating, stressing
+from ultralif_deploy.cli import matching, options, running, simulating, stressing
 from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.training import train
 
@@ -395,6 +395,7 @@ def energy(program: Path, bits: Bits | None, device: str, as_json: bool, **given
     running.show(result, as_json, energy_tables)
 
 
+main.add_command(matching.match)
 main.add_command(simulating.simulate)
 main.add_command(stressing.stress)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
+from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.stress import Stress
 from ultralif_deploy.schema.training import EpochFigures, TrainedEpoch
@@ -246,6 +247,7 @@ class Commands(TypedDict, total=False):
     inspect: Annotated[
         InspectedCheckpoint | InspectedNetwork | InspectedProgram, "what the file holds"
     ]
+    match: Annotated[Matched, "the readings that are exact, or the nearest"]
     quantize: Annotated[Quantized, "the program"]
     simulate: Annotated[Simulated, "logits, predictions and counts"]
     train: Annotated[Trained, "the epochs and the network that was kept"]

@@ -1,14 +1,16 @@
 """Opens NIR files of other tools as a Deployable."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import nir
 
-from ultralif_deploy.data.encoders import largest_input
+from ultralif_deploy.data import Dataset
+from ultralif_deploy.data.encoders import Encoder, largest_input
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, choose, joined
-from ultralif_deploy.network.network import Input
+from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.nir.delays import meant_delays
 from ultralif_deploy.readers.nir.graph import read_graph
 from ultralif_deploy.readers.nir.linear import values
@@ -27,45 +29,84 @@ NONE_TO_CHOOSE = ("theta", "tau", "neuron", "skip", "stateless", "membrane", "sp
 """Settings that only soft networks have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A NIR file with its data, before it is settled how the file is read.
+
+    Attributes:
+        path: the file.
+        graph: in it.
+        dataset: None when none was given; its test split cut to the limit.
+        encoder: of the inputs.
+        read: how the network reads integer inputs.
+        encoding: what was chosen for the encoder, with its origins.
+    """
+
+    path: Path
+    graph: nir.NIRGraph
+    dataset: Dataset | None
+    encoder: Encoder
+    read: Input
+    encoding: Assumptions
+
+    def network(self, how: Conventions) -> Network:
+        """The hard network by one reading.
+
+        Raises:
+            UltralifError: naming the file and the node that cannot be read so.
+        """
+        steps = self.encoder.timesteps
+        try:
+            return import_nir(self.graph, how, timesteps=steps, read=self.read)
+        except UltralifError as error:
+            raise UltralifError(f"{self.path}: {error}") from error
+
+
+def open_unread(path: str | Path, settings: Settings) -> Unread:
+    """Read a NIR file of another tool and the data, and settle the encoding.
+
+    Raises:
+        UltralifError: a bad file, or settings that do not fit it.
+    """
+    refuse_settings(settings, NONE_TO_CHOOSE, "a NIR file has none to choose")
+    graph = read_graph(path)
+    steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
+    inputs = _input_size(graph, path)
+    dataset = open_data(settings)
+    encoder, encoding = settle_encoder(settings, {}, dataset, inputs, steps, default="rate")
+    maximum = largest_input(encoder, dataset)
+    read = Input(inputs, maximum, *encoder.reading(inputs), encoder.kind == "constant")
+    told = joined(steps.recorded(), encoding)
+    return Unread(Path(path), graph, dataset, encoder, read, told)
+
+
 def open_network(path: str | Path, settings: Settings) -> Deployable:
     """Open a NIR file of another tool and the data, and choose what the file does not say.
 
     Raises:
         UltralifError: the file is bad, or settings do not fit it.
     """
-    refuse_settings(settings, NONE_TO_CHOOSE, "a NIR file has none to choose")
     how, conventions = _conventions(settings)
-    steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
-    graph = read_graph(path)
+    file = open_unread(path, settings)
     misread = misreadings(
-        graph,
+        file.graph,
         how,
         dt_is_default=conventions.is_default("dt"),
         synapse_is_default=conventions.is_default("synapse"),
     )
-    told = joined(conventions, steps.recorded(misread))
-    inputs = _input_size(graph, path)
-    dataset = open_data(settings)
-    encoder, encoding = settle_encoder(settings, {}, dataset, inputs, steps, default="rate")
-    maximum = largest_input(encoder, dataset)
-    constant = encoder.kind == "constant"
-    read = Input(inputs, maximum, *encoder.reading(inputs), constant)
-    try:
-        network = import_nir(graph, how, timesteps=encoder.timesteps, read=read)
-    except UltralifError as error:
-        raise UltralifError(f"{path}: {error}") from error
-    if dataset is not None:
-        check_classes(dataset, network.populations[-1].size)
-    delays = meant_delays(graph, how.dt, network.populations[-1].name)
+    network = file.network(how)
+    if file.dataset is not None:
+        check_classes(file.dataset, network.populations[-1].size)
+    delays = meant_delays(file.graph, how.dt, network.populations[-1].name)
     return Deployable(
-        Path(path),
+        file.path,
         None,
         network,
-        dataset,
-        encoder,
-        joined(told, encoding),
-        maximum,
-        network_description(Path(path), network),
+        file.dataset,
+        file.encoder,
+        joined(conventions, Assumptions((), tuple(misread)), file.encoding),
+        file.read.maximum,
+        network_description(file.path, network),
         decay_bits=settings.decay_bits,
         delays=delays,
     )
