@@ -289,8 +289,8 @@ BUGS = {
         '{"value": reset, "late-value": reset - rest, "none": n.same(0.0)}',
     ),
     "synaptic gain lost": (
-        'n.parameter("w_in") if n.how.synapse == "pulse" else gain',
-        'n.parameter("w_in") if n.how.synapse == "pulse" else 1.0',
+        'if n.how.synapse == "current":\n        return synaptic, gain',
+        'if n.how.synapse == "current":\n        return synaptic, n.same(1.0)',
     ),
     "gain without the timestep": ("self.parameter(factor) * gone", "self.parameter(factor)"),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),

@@ -58,7 +58,8 @@ RESETS = (
 )
 DISCRETIZATIONS = ("euler", "exponential")
 FIRING = ("above", "at")
-SYNAPSES = ("current", "pulse")
+SYNAPSES = ("current", "pulse", "decaying-pulse")
+FRAMEWORKS = ("norse", "snntorch", "spikingjelly", "sinabs", "rockpool", "lava")
 READ_OUTS = ("spikes", "membrane")
 DECAY_BITS = (12, 24)
 
@@ -157,6 +158,13 @@ model_options = _stack(
 
 nir_options = _stack(
     click.option(
+        "--like",
+        type=click.Choice(FRAMEWORKS),
+        metavar="NAME",
+        help=f"Read a NIR file as its framework computes by default: {', '.join(FRAMEWORKS)}. The "
+        "options below override single answers.",
+    ),
+    click.option(
         "--dt", type=FINITE, metavar="SECONDS", help="Timestep of another tool's NIR file."
     ),
     click.option(
@@ -179,8 +187,8 @@ nir_options = _stack(
     click.option(
         "--synapse",
         type=click.Choice(SYNAPSES),
-        help="Whether the inputs of synapses in a NIR file are currents, or pulses as in Norse and "
-        "Rockpool.",
+        help="Whether the inputs of synapses in a NIR file are currents, pulses as in Norse, or "
+        "decaying pulses as in Rockpool.",
     ),
     click.option(
         "--read-out",

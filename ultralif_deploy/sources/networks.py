@@ -9,9 +9,10 @@ import nir
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import Encoder, largest_input
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, choose, joined
+from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, T, choose, joined
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.nir.delays import meant_delays
+from ultralif_deploy.readers.nir.frameworks import framework_reading
 from ultralif_deploy.readers.nir.graph import read_graph
 from ultralif_deploy.readers.nir.linear import values
 from ultralif_deploy.readers.nir.misreadings import misreadings
@@ -86,8 +87,8 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
     Raises:
         UltralifError: the file is bad, or settings do not fit it.
     """
-    how, conventions = _conventions(settings)
     file = open_unread(path, settings)
+    how, conventions = _conventions(settings, file.graph)
     misread = misreadings(
         file.graph,
         how,
@@ -112,18 +113,24 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
     )
 
 
-def _conventions(settings: Settings) -> tuple[Conventions, Assumptions]:
-    """What NIR leaves open, by option or default, for example the timestep and the reset."""
-    plain = Conventions()
-    dt = choose("dt", settings.dt, {}, {}, plain.dt, kind=float)
-    discretization = choose(
-        "discretization", settings.discretization, {}, {}, plain.discretization, kind=str
+def _conventions(settings: Settings, graph: nir.NIRGraph) -> tuple[Conventions, Assumptions]:
+    """What NIR leaves open, by option, framework or default: timestep, reset and others."""
+    plain, like = Conventions(), settings.like
+    named = {} if like is None else framework_reading(like, graph)
+
+    def answer(name: str, option: T | None, default: T, *, kind: type[T]) -> Chosen[T]:
+        hints = {name: named.get("reset_mode" if name == "reset" else name)}
+        return choose(name, option, {}, hints, default, kind=kind, hint_origin=f"like {like}")
+
+    dt = answer("dt", settings.dt, plain.dt, kind=float)
+    discretization = answer(
+        "discretization", settings.discretization, plain.discretization, kind=str
     )
-    reset = choose("reset", settings.reset, {}, {}, plain.reset_mode, kind=str)
-    fires = choose("fires", settings.fires, {}, {}, plain.fires, kind=str)
-    synapse = choose("synapse", settings.synapse, {}, {}, plain.synapse, kind=str)
-    read_out = choose("read_out", settings.read_out, {}, {}, plain.read_out, kind=str)
-    spikes = choose("max_spikes", settings.max_spikes, {}, {}, plain.max_spikes, kind=int)
+    reset = answer("reset", settings.reset, plain.reset_mode, kind=str)
+    fires = answer("fires", settings.fires, plain.fires, kind=str)
+    synapse = answer("synapse", settings.synapse, plain.synapse, kind=str)
+    read_out = answer("read_out", settings.read_out, plain.read_out, kind=str)
+    spikes = answer("max_spikes", settings.max_spikes, plain.max_spikes, kind=int)
     how = Conventions(
         dt.value,
         discretization.value,

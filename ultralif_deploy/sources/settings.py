@@ -8,7 +8,7 @@ from ultralif_deploy.errors import UltralifError
 
 CONVENTIONS = (
     *("dt", "reset", "discretization", "fires", "synapse", "read_out"),
-    *("max_spikes", "min_membrane"),
+    *("max_spikes", "min_membrane", "like"),
 )
 """Settings that only NIR files of other tools need."""
 
@@ -42,10 +42,12 @@ class Settings:
         reset: a key of `resets.RESETS`, for NIR files of other tools.
         discretization: euler or exponential, for NIR files of other tools.
         fires: above or at the threshold, for NIR files of other tools.
-        synapse: current or pulse, for NIR files of other tools.
+        synapse: current, pulse or decaying-pulse, for NIR files of other tools.
         read_out: spikes or membrane, for NIR files of other tools.
         max_spikes: most spikes of a neuron in one timestep, for NIR files of other tools.
         min_membrane: lower bound of membranes, for NIR files of other tools.
+        like: the framework whose defaults answer what they leave open, for NIR files of other
+            tools.
         decay_bits: fraction bits of leaky models' decays; None is as many as they need.
         strict: refuse to guess what changes the result.
     """
@@ -76,6 +78,7 @@ class Settings:
     read_out: str | None = None
     max_spikes: int | None = None
     min_membrane: float | None = None
+    like: str | None = None
     decay_bits: int | None = None
     strict: bool = False
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.readers.nir.frameworks import framework_reading
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.readers.nir.readings import (
@@ -58,7 +60,7 @@ def match(
             f"{dataset.name}: images, and spikes drawn for them cannot be those of a framework; "
             "expected its input spikes as event frames [sample, time, …], or --encoding constant"
         )
-    given = answers_given(settings)
+    given = answers_given(settings, file.graph)
     network = _some_network(file, given)
     expected = read_expected(expect, shapes_of(network, file, settings))
     answers = open_answers(file.graph, given, _told(network, expected))
@@ -82,10 +84,16 @@ def match(
     }
 
 
-def answers_given(settings: Settings) -> dict[str, Answer]:
-    """Answers of the user, by question."""
-    found = {q: getattr(settings, OPTIONS.get(q, q)) for q in QUESTIONS}
-    return {question: answer for question, answer in found.items() if answer is not None}
+def answers_given(settings: Settings, graph: nir.NIRGraph) -> dict[str, Answer]:
+    """Answers of the user, by question: single ones, and those of a framework.
+
+    Args:
+        settings: options as given.
+        graph: of the file.
+    """
+    named = {} if settings.like is None else framework_reading(settings.like, graph)
+    single = {q: getattr(settings, OPTIONS.get(q, q)) for q in QUESTIONS}
+    return named | {question: answer for question, answer in single.items() if answer is not None}
 
 
 def shapes_of(network: Network, file: Unread, settings: Settings) -> Shapes:

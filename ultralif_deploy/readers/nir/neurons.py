@@ -5,7 +5,9 @@ v ← k·v + (1 − k)·v_leak + g·I with k = 1 − Δt/τ and g = r·Δt/τ; t
 k = e^(−Δt/τ) and g = r·(1 − k) instead. A spiking neuron is written in u = v − v_leak, so that it
 decays to 0; its gain g goes into the weights before it. A synaptic current is a second such
 equation in front, updated first: what comes in acts on the membrane in the same timestep. As a
-pulse, what comes in raises the synaptic current by w_in at once, and not by w_in·Δt/τ_syn.
+pulse, what comes in raises the synaptic current by w_in at once, and not by w_in·Δt/τ_syn. A
+decaying pulse decays in its own timestep too, and the membrane takes the synaptic current as it is,
+as Rockpool means by r = τ·e^(−Δt/τ)/Δt.
 
 Source: Pedersen et al., Nature Communications 15, 8122 (2024); Euler as in Norse and snnTorch;
 pulses as in Norse's LIFCell and Rockpool.
@@ -37,7 +39,7 @@ FLOAT32_ERROR = 1e-6
 
 DISCRETIZATIONS = ("euler", "exponential")
 FIRING = ("above", "at")
-SYNAPSES = ("current", "pulse")
+SYNAPSES = ("current", "pulse", "decaying-pulse")
 READ_OUTS = ("spikes", "membrane")
 
 
@@ -50,7 +52,8 @@ class Conventions:
         discretization: `euler` or `exponential`.
         reset_mode: a key of `RESETS`; NIR itself says `value`.
         fires: `above` the threshold (v > θ, as NIR says) or `at` it (v ≥ θ, as in SpikingJelly).
-        synapse: an input is a `current` into the synapse, as NIR's equation says, or a `pulse`.
+        synapse: an input is a `current` into the synapse, as NIR's equation says, a `pulse`, or a
+            `decaying-pulse`.
         read_out: neurons at the output are read by their `spikes`, or by their `membrane`, in which
             case they never fire.
         max_spikes: most spikes of a neuron in one timestep; NIR says 1, Sinabs and Rockpool fire
@@ -202,7 +205,7 @@ def _leaky_integrator(n: _Node) -> Model:
 
 
 def _cuba_li(n: _Node) -> Model:
-    keep, gain = n.passed("tau_mem", "r")
+    keep, gain = _membrane(n)
     synaptic, synaptic_gain = _synapse(n)
     bias = _behind_synapse(n.name, (1 - keep) * n.parameter("v_leak"))
     return Model(CubaLI(keep, synaptic), gain * synaptic_gain, bias)
@@ -211,7 +214,23 @@ def _cuba_li(n: _Node) -> Model:
 def _synapse(n: _Node) -> tuple[np.ndarray, np.ndarray]:
     """What a timestep keeps of the synaptic current, and the gain of what comes in."""
     synaptic, gain = n.passed("tau_syn", "w_in")
-    return synaptic, n.parameter("w_in") if n.how.synapse == "pulse" else gain
+    if n.how.synapse == "current":
+        return synaptic, gain
+    raised = n.parameter("w_in")
+    return synaptic, raised if n.how.synapse == "pulse" else raised * synaptic
+
+
+def _membrane(n: _Node) -> tuple[np.ndarray, np.ndarray]:
+    """What a timestep keeps of the membrane, and the gain of the synaptic current into it."""
+    keep, gain = n.passed("tau_mem", "r")
+    if n.how.synapse != "decaying-pulse":
+        return keep, gain
+    if np.any(keep <= 0):
+        raise UltralifError(
+            f"{n.name}: a decaying pulse into a membrane that keeps nothing; expected a shorter "
+            "--dt, or another --synapse"
+        )
+    return keep, n.parameter("r") * n.how.dt / (n.parameter("tau_mem") * keep)
 
 
 def _if(n: _Node) -> Model:
@@ -229,7 +248,7 @@ def _lif(n: _Node) -> Model:
 
 
 def _cuba_lif(n: _Node) -> Model:
-    keep, gain = n.passed("tau_mem", "r")
+    keep, gain = _membrane(n)
     synaptic, synaptic_gain = _synapse(n)
     threshold, firing = _firing(n, n.parameter("v_leak"))
     cuba = CubaLIF(threshold=threshold, tau=keep, synaptic_tau=synaptic, **firing)
