@@ -30,6 +30,7 @@ from ultralif_deploy.schema.commands import (
 )
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.exits import Exits, Rule
+from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.measured import Accuracy, Measured
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.training import EpochFigures
@@ -37,11 +38,16 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program, open_source
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
+<<<<<<< HEAD
 from ultralif_deploy.steps.quantizing import opened, quantized
+=======
+from ultralif_deploy.steps.expecting import beside_expected, counter_of, open_expected
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end
 from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, check_certificate
+from ultralif_deploy.verify.expectations import Claim, Sides, claim_of, expected_findings
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
 from ultralif_deploy.verify.measuring import Chain, measure
 
@@ -105,6 +111,7 @@ def deploy(
     _check_gap(max_gap, source)
     if anneal is not None:
         source.require_soft()
+    expected = open_expected(source, settings)
     directory = output_directory(output)
 
     network, how = _annealed(source, anneal, directory, progress)
@@ -121,14 +128,22 @@ def deploy(
     accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
     measured = {**measured, "accuracy": accuracy}
     passes = pass_savings(network, skip_passes)
-    doubts = (*source.assumptions.findings, *_measured_doubts(source, measured))
+    doubts = [*source.assumptions.findings, *_measured_doubts(source, measured)]
+    claim: Claim | None = None
+    beside: Beside = {}
+    inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
+    if expected is not None:
+        sides = Sides(network, passed, program)
+        beside = {"expected": beside_expected(expected, sides, source, progress)}
+        doubts += expected_findings(beside["expected"])
+        claim = claim_of(expected, sides, inputs)
     with progress.stage("compare back ends") as update:
-        inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
         compared = certify(
             directory,
             inputs,
             back_ends,
             lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
+            claim,
         )
     energy = energy_report(counter.events(), described)
     digest = sha256_file(directory / PROGRAM_FILE)
@@ -144,7 +159,11 @@ def deploy(
         digest,
         command,
         how,
+<<<<<<< HEAD
         {**spikes, **weights},
+=======
+        beside,
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     )
     write_report(directory, report)
     compared.check()
@@ -341,8 +360,11 @@ def simulate_program(
     exits: Exits | None = None
     if confidence is not None and exit_rule != "confidence":
         raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
+    counter = counter_of(loaded, dataset, encoder, settings)
+    if counter is not None and exit_rule is not None:
+        raise UltralifError("--expect: it compares whole runs; expected no --exit beside it")
     if exit_rule is None:
-        trace = run_on(on, loaded, dataset.test, encoder, progress or Progress())
+        trace = run_on(on, loaded, dataset.test, encoder, progress or Progress(), counter)
     else:
         trace, exits = run_with_exits(
             on,
@@ -360,6 +382,8 @@ def simulate_program(
     }
     if exits is not None:
         result["exits"] = exits
+    if counter is not None:
+        result["expected"] = counter.content()
     return result
 
 

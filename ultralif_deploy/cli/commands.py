@@ -47,7 +47,12 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.data_options
 @options.model_options
 @options.nir_options
+<<<<<<< HEAD
 @options.chosen_bits_option
+=======
+@options.expect_option
+@options.bits_option
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
 @options.decay_bits_option
 @options.strict_option
 @click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
@@ -279,6 +284,7 @@ def export(
 @options.data_options
 @options.model_options
 @options.nir_options
+@options.expect_option
 @options.bits_option
 @options.decay_bits_option
 @options.strict_option

@@ -210,6 +210,13 @@ nir_options = _stack(
         help="Lower bound of the membrane potentials of a NIR file after the reset (Sinabs).",
     ),
 )
+expect_option = click.option(
+    "--expect",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="What your framework computed for the samples: spikes [time, sample, neuron] under the "
+    "names of their populations, or logits [sample, class]. Counts what differs.",
+)
 strict_option = click.option(
     "--strict",
     is_flag=True,

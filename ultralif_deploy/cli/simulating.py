@@ -17,6 +17,7 @@ EXITS = ("exact", "confidence")
 @options.program_argument
 @options.data_options
 @options.nir_options
+@options.expect_option
 @options.foreign_bits_option
 @click.option(
     "--on",

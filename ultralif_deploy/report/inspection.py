@@ -9,7 +9,7 @@ from rich.text import Text
 from ultralif_deploy.report.choices_words import choices_texts
 from ultralif_deploy.report.exits_summary import exits_summary
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
-from ultralif_deploy.report.words import percent, rate, weights_in_words
+from ultralif_deploy.report.words import expected_words, percent, rate, weights_in_words
 from ultralif_deploy.schema.commands import (
     Annealed,
     Diagnosis,
@@ -138,8 +138,9 @@ def simulation_summary(result: Simulated) -> RenderableType:
     first = ", ".join(map(str, result["predictions"][:20]))
     text = Text(f"Accuracy {percent(result['accuracy'])}; first predictions: {first}")
     assumed = [assumptions_table(result["assumed"])] if result["assumed"] else []
+    expected = [Text(expected_words(result["expected"]))] if "expected" in result else []
     stopped = [exits_summary(result["exits"])] if "exits" in result else []
-    return Group(table, *assumed, text, *stopped)
+    return Group(*expected, table, *assumed, text, *stopped)
 
 
 def diagnosis_summary(found: Diagnosis) -> RenderableType:

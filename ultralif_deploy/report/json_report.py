@@ -10,6 +10,7 @@ from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.report import PassCosts, Report
 from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.sources.deployable import Deployable
@@ -32,7 +33,11 @@ def deployment_report(
     program_sha256: str,
     command: str | None,
     annealing: str,
+<<<<<<< HEAD
     choices: Choices,
+=======
+    beside: Beside,
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
 ) -> Report:
     """The content of report.json, with the same keys for all kinds of sources.
 
@@ -41,6 +46,7 @@ def deployment_report(
 
     Args:
         source: what was deployed.
+<<<<<<< HEAD
         doubts: findings about its settings, in the order in which they were noticed.
         network: the network that was quantized, after the passes.
         program: the program that was made of it.
@@ -53,6 +59,19 @@ def deployment_report(
         annealing: how the network was annealed, in words; `none` if it was not.
         choices: of bits, where `auto` chose them.
         choices: of bits, where `auto` chose them.
+=======
+        doubts: about its settings, the first noticed first.
+        network: what was quantized, after the passes.
+        program: what became of it.
+        measured: by `verify.measuring.measure`.
+        passes: by `passes.savings.pass_savings`.
+        compared: back ends against the reference.
+        energy: by `energy.report.energy_report`.
+        program_sha256: of program.nir.
+        command: that asked for it; None from Python.
+        annealing: how it was annealed, in words; `none` where it was not.
+        beside: what the user's framework computed, with --expect.
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     """
     data, encoder = source.data, source.encoder
     return {
@@ -61,6 +80,7 @@ def deployment_report(
         "command": command,
         "source": {"file": source.path.name, "architecture": source.architecture},
         **_trajectory(source),
+        **beside,
         "annealing": annealing,
         **choices,
         **choices,

@@ -14,6 +14,7 @@ from ultralif_deploy.report.summary import (
     warnings,
 )
 from ultralif_deploy.report.words import (
+    expected_words,
     figure,
     joule,
     percent,
@@ -66,6 +67,8 @@ def deployment_summary(report: Report, directory: str) -> RenderableType:
 def summary_text(report: Report) -> Text:
     """Warnings, in colour, and the summary in words, as in report.html."""
     text = Text()
+    if "expected" in report:
+        text.append(f"{expected_words(report['expected'])}\n")
     for warning in warnings(report):
         text.append(f"! {warning}.\n", COLOURS[report["verdict"]])
     for question, answer in summary(report).items():

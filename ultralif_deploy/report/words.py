@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from ultralif_deploy.schema.expected import ExpectedSpikes
 from ultralif_deploy.schema.report import ProgramSize
 
 Format = Callable[[Any], str]
@@ -49,6 +50,21 @@ def datum(report: Mapping[str, Any], written: Format, *path: str | int) -> Datum
 def plain(sentence: Sentence) -> str:
     """A sentence as text, without the JSON pointers of its figures."""
     return "".join(str(part) for part in sentence)
+
+
+def expected_words(found: ExpectedSpikes) -> str:
+    """How a deployment compares with what the user's framework computed, in one sentence."""
+    populations = found["populations"].values()
+    spikes = sum(one["spikes"] for one in populations)
+    floats = [one["float"] for one in populations if one["float"] is not None]
+    parts = [f"{sum(floats):,} values differ in the float network"] if floats else []
+    if populations:
+        integer = sum(one["integer"] for one in populations)
+        parts.append(f"{integer:,} values differ in the integer program")
+    if found["float_logits"] is not None:
+        parts.append(f"{found['float_logits']:,} logits differ in the float network")
+    expects = f"{spikes:,} spikes" if populations else "logits"
+    return f"{found['file']} expects {expects}: {', '.join(parts)}."
 
 
 def joule(value: float) -> str:

@@ -1,8 +1,9 @@
 """certificate.json, version 1."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from ultralif_deploy.schema.back_ends import NotRun
+from ultralif_deploy.schema.expected import CertifiedSpikes
 from ultralif_deploy.schema.values import Count, Sha256
 
 
@@ -39,4 +40,7 @@ class Certificate(TypedDict):
     program: Annotated[CertifiedProgram, "what was executed"]
     vectors: Annotated[Vectors, "on which inputs"]
     backends: Annotated[dict[str, Record], "those that ran, by name"]
+    expected: NotRequired[
+        Annotated[CertifiedSpikes, "with --expect, what the user's framework computed"]
+    ]
     not_run: Annotated[dict[str, NotRun], "the others, by name"]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
+from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.stress import Stress
@@ -142,7 +143,7 @@ class Exported(TypedDict):
     exports: Annotated[list[Export], "every file"]
 
 
-class Simulated(TypedDict):
+class Simulated(Beside):
     """Of `simulate`."""
 
     logits: Annotated[list[list[int]], "by sample and class"]

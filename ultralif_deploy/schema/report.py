@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypedDict
 from ultralif_deploy.schema.back_ends import Compared
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.schema.values import Bits, Count, Error, Severity, Sha256, Verdict
@@ -116,7 +117,11 @@ class Program(ProgramSize):
     sha256: Annotated[Sha256, "of the file"]
 
 
+<<<<<<< HEAD
 class Report(Measured, Compared, Judgement, Trajectory, Choices):
+=======
+class Report(Measured, Compared, Judgement, Trajectory, Beside):
+>>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     """Everything that `ultralif deploy`, `verify` or `demo` found out."""
 
     version: Annotated[Literal[2], "of this format"]

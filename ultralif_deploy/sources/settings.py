@@ -48,6 +48,7 @@ class Settings:
         min_membrane: lower bound of membranes, for NIR files of other tools.
         like: the framework whose defaults answer what they leave open, for NIR files of other
             tools.
+        expect: .npz of spikes and logits that the user's framework computed for the data.
         decay_bits: fraction bits of leaky models' decays; None is as many as they need.
         strict: refuse to guess what changes the result.
     """
@@ -79,6 +80,7 @@ class Settings:
     max_spikes: int | None = None
     min_membrane: float | None = None
     like: str | None = None
+    expect: Path | None = None
     decay_bits: int | None = None
     strict: bool = False
 

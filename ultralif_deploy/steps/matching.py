@@ -30,7 +30,8 @@ from ultralif_deploy.sources.inputs import required
 from ultralif_deploy.sources.networks import Unread, open_unread
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.sieves import Compared, Sieves
-from ultralif_deploy.verify.expected import Expected, Shapes, read_expected
+from ultralif_deploy.verify.expectations import expected_of_network
+from ultralif_deploy.verify.expected import Expected
 
 SHOWN = 3
 """Readings that are shown where none is exact."""
@@ -62,7 +63,9 @@ def match(
         )
     given = answers_given(settings, file.graph)
     network = _some_network(file, given)
-    expected = read_expected(expect, shapes_of(network, file, settings))
+    samples, steps = len(dataset.test.x), file.encoder.timesteps
+    limited = settings.limit is not None
+    expected = expected_of_network(expect, network, samples, steps, limited=limited)
     answers = open_answers(file.graph, given, _told(network, expected))
     every = list(readings(answers))
     found = Sieves(file, expected, dataset.test.x).run(every, progress or Progress())
@@ -73,8 +76,8 @@ def match(
         "file": Path(model).name,
         "expected": Path(expect).name,
         "expected_sha256": expected.sha256,
-        "samples": len(dataset.test.x),
-        "timesteps": file.encoder.timesteps,
+        "samples": samples,
+        "timesteps": steps,
         "compared": {name: int(s.sum(dtype=np.int64)) for name, s in expected.spikes.items()},
         "logits": expected.logits is not None,
         "open": {q: list(tried) for q, tried in answers.items() if len(tried) > 1},
@@ -85,30 +88,10 @@ def match(
 
 
 def answers_given(settings: Settings, graph: nir.NIRGraph) -> dict[str, Answer]:
-    """Answers of the user, by question: single ones, and those of a framework.
-
-    Args:
-        settings: options as given.
-        graph: of the file.
-    """
+    """Answers of the user, by question: single ones, and those of a framework."""
     named = {} if settings.like is None else framework_reading(settings.like, graph)
     single = {q: getattr(settings, OPTIONS.get(q, q)) for q in QUESTIONS}
     return named | {question: answer for question, answer in single.items() if answer is not None}
-
-
-def shapes_of(network: Network, file: Unread, settings: Settings) -> Shapes:
-    """What expected spikes of a network must fit.
-
-    Args:
-        network: of the file, by any reading.
-        file: with the data.
-        settings: options as given.
-    """
-    neurons = {p.name: p.size for p in network.populations if p.neuron.FIRES}
-    samples = len(required(file.dataset).test.x)
-    limited = settings.limit is not None
-    classes = network.populations[-1].size
-    return Shapes(neurons, classes, samples, file.encoder.timesteps, limited)
 
 
 def _some_network(file: Unread, given: Mapping[str, Answer]) -> Network:

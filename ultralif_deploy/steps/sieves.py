@@ -16,12 +16,11 @@ import numpy as np
 from ultralif_deploy.data.encoders import BLOCK
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress, Update
-from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard, total_current
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.sources.networks import Unread
-from ultralif_deploy.verify.differences import Differences, logits_differ
+from ultralif_deploy.verify.differences import Differences, blocks_of, logits_differ
 from ultralif_deploy.verify.expected import Expected
 
 NEAREST = 8
@@ -29,9 +28,6 @@ NEAREST = 8
 
 FEW = 4
 """Samples of the first sieves."""
-
-BLOCK_VALUES = 1 << 24
-"""Neurons times timesteps times samples that run at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,28 +170,10 @@ class Sieves:
 
     def _whole(self, how: Conventions) -> Differences:
         """Differences on all samples."""
-        network = self.file.network(how)
-        return differences(network, self.file, self.x, self.expected)
-
-
-def differences(network: Network, file: Unread, x: np.ndarray, expected: Expected) -> Differences:
-    """Where a network's spikes and logits differ from those expected of all samples.
-
-    Args:
-        network: by one reading.
-        file: whose encoder turns samples into inputs.
-        x: the samples.
-        expected: of them.
-    """
-    found = Differences()
-    values = sum(p.size for p in network.populations) * file.encoder.timesteps
-    step = max(1, BLOCK_VALUES // values)
-    for where, inputs in file.encoder.blocks(x):
-        for start in range(0, inputs.shape[1], step):
-            part = inputs[:, start : start + step]
-            block = slice(where.start + start, where.start + start + part.shape[1])
-            found.add(network, run_hard(network, part), expected, block)
-    return found
+        network, found = self.file.network(how), Differences()
+        for block, inputs in blocks_of(network, self.file.encoder, self.x):
+            found.add(network, run_hard(network, inputs), self.expected, block)
+        return found
 
 
 def _itself(how: Conventions) -> Hashable:

@@ -29,11 +29,14 @@ from ultralif_deploy.program.trace import Trace, array_digest, run_in_steps
 from ultralif_deploy.schema import back_ends as schema
 from ultralif_deploy.schema.certificate import Certificate, Record
 from ultralif_deploy.verify.backends import back_end, load_written, write_artefact
+from ultralif_deploy.verify.expectations import Claim, spikes_record
 from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
 VERSION: Final = 1
 PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
 REFERENCE = "reference"
+EXPECTED = "expected."
+"""Begins the names of expected spikes in the vectors."""
 
 RECORD = {
     "artefacts_sha256": dict,
@@ -115,6 +118,7 @@ def certify(
     inputs: np.ndarray,
     back_ends: Iterable[str],
     on_samples: OnSamples | None = None,
+    claim: Claim | None = None,
 ) -> Comparison:
     """Export `program.nir` of a directory, run it on every back end, write the certificate there.
 
@@ -126,6 +130,7 @@ def certify(
         inputs: uint8 [time, sample, input].
         back_ends: names; the reference is always run first.
         on_samples: progress.
+        claim: spikes that the user's framework computed for these samples.
 
     Returns:
         One result per back end; the certificate is written only when all are exact.
@@ -166,7 +171,7 @@ def certify(
         }
     assert reference is not None
     if all(result.exact for result in results.values()):
-        _write_vectors(directory / VECTORS_FILE, inputs, reference)
+        _write_vectors(directory / VECTORS_FILE, inputs, reference, claim)
         certificate: Certificate = {
             "version": VERSION,
             "program": {
@@ -178,6 +183,8 @@ def certify(
             "backends": records,
             "not_run": not_run,
         }
+        if claim is not None:
+            certificate["expected"] = claim.record(reference)
         write_json(directory / CERTIFICATE_FILE, certificate)
     return Comparison(results, not_run, exports)
 
@@ -222,7 +229,7 @@ def check_certificate(
     program = read_nir(program_path)
     stored_weights = weights_digest(executed_arrays(program))
     compare("weights in program.nir", claim["program"]["weights_sha256"], stored_weights)
-    inputs, vectors = _read_vectors(directory / VECTORS_FILE, program)
+    inputs, vectors, expected = _read_vectors(directory / VECTORS_FILE, program)
     compare("inputs in vectors.npz", claim["vectors"]["inputs_sha256"], array_digest(inputs))
     if not claim["backends"] or REFERENCE not in claim["backends"]:
         failures.append("no reference back end in the certificate")
@@ -258,6 +265,8 @@ def check_certificate(
                     digests.get(trace_name),
                 )
             if name == REFERENCE:
+                found_spikes = None if not expected else spikes_record(expected, trace)
+                compare("expected spikes", _spikes_claimed(claim), found_spikes)
                 for trace_name in sorted({*digests, *vectors}):
                     compare(
                         f"vectors.npz: {trace_name}",
@@ -268,6 +277,14 @@ def check_certificate(
     if failures:
         raise CheckFailed(f"{path}: does not hold: {'; '.join(failures)}")
     return samples, not_checked
+
+
+def _spikes_claimed(claim: Certificate) -> dict[str, Any] | None:
+    """What a certificate says about expected spikes that vectors and program tell again."""
+    if "expected" not in claim:
+        return None
+    found = _of_kind(claim["expected"], dict, "expected")
+    return {key: found.get(key) for key in ("spikes_sha256", "integer")}
 
 
 def first_difference(expected: Trace, found: Trace) -> str | None:
@@ -328,16 +345,20 @@ def _run(
     return weights_digest(executable.executed()), trace, executable.describe()
 
 
-def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace) -> None:
+def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace, claim: Claim | None) -> None:
     assert trace.spikes is not None
     arrays: dict[str, Any] = {"inputs": inputs, "logits": trace.logits}
     arrays |= {f"spikes.{name}": spikes for name, spikes in trace.spikes.items()}
+    if claim is not None:
+        arrays |= {f"{EXPECTED}{name}": spikes for name, spikes in claim.spikes.items()}
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _read_vectors(path: Path, program: Program) -> tuple[np.ndarray, dict[str, str]]:
-    """Inputs, and the digests of the stored traces by name."""
+def _read_vectors(
+    path: Path, program: Program
+) -> tuple[np.ndarray, dict[str, str], dict[str, np.ndarray]]:
+    """Inputs, the digests of the stored traces by name, and expected spikes by population."""
     arrays = read_npz(path)
     if missing := {"inputs", "logits"} - set(arrays):
         raise UltralifError(f"{path}: no array {min(missing)!r}; expected a certificate's vectors")
@@ -345,7 +366,9 @@ def _read_vectors(path: Path, program: Program) -> tuple[np.ndarray, dict[str, s
         inputs = program.check_inputs(arrays.pop("inputs"))
     except UltralifError as error:
         raise UltralifError(f"{path}: {error}") from error
-    return inputs, {n.removeprefix("spikes."): array_digest(a) for n, a in arrays.items()}
+    expected = {n: arrays.pop(n) for n in sorted(arrays) if n.startswith(EXPECTED)}
+    digests = {n.removeprefix("spikes."): array_digest(a) for n, a in arrays.items()}
+    return inputs, digests, {n.removeprefix(EXPECTED): a for n, a in expected.items()}
 
 
 def _claims(path: Path) -> Certificate:

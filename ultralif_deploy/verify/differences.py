@@ -1,13 +1,18 @@
 """Where the spikes and logits of a network differ from those that its framework computed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import HardTrace
 from ultralif_deploy.schema.matching import FirstDifference
 from ultralif_deploy.verify.expected import Expected
+
+BLOCK_VALUES = 1 << 24
+"""Neurons times timesteps times samples that run at once."""
 
 LOGIT_TOLERANCE = 1e-4
 """Share of the largest expected logit by which logits may differ: frameworks add in float32."""
@@ -58,6 +63,25 @@ class Differences:
             self.first = found
 
 
+def blocks_of(
+    network: Network, encoder: Encoder, x: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """All samples as inputs [time, sample, input], in blocks that a float network can run at once.
+
+    Args:
+        network: to be run.
+        encoder: of the inputs.
+        x: the samples.
+    """
+    values = sum(p.size for p in network.populations) * encoder.timesteps
+    step = max(1, BLOCK_VALUES // values)
+    for where, inputs in encoder.blocks(x):
+        for start in range(0, inputs.shape[1], step):
+            part = inputs[:, start : start + step]
+            first = where.start + start
+            yield slice(first, first + part.shape[1]), part
+
+
 def logits_differ(found: np.ndarray, wanted: np.ndarray, every: np.ndarray) -> np.ndarray:
     """Which logits are not those expected.
 
@@ -87,7 +111,7 @@ def _first_spike(
     """The earliest spike that differs in a population; the first sample of a block is `start`."""
     t, sample, neuron = (int(i) for i in np.unravel_index(int(np.argmax(differ)), differ.shape))
     (population,) = (p for p in network.populations if p.name == name)
-    threshold = float(population.neuron.threshold[neuron])
+    threshold = float(np.ravel(population.neuron.threshold[..., neuron])[0])
     return {
         "population": name,
         "sample": start + sample,

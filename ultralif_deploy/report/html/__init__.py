@@ -27,6 +27,7 @@ from ultralif_deploy.report.html.record import (
 )
 from ultralif_deploy.report.html.training import training_section
 from ultralif_deploy.report.summary import ANSWERS, subject, summary, warnings
+from ultralif_deploy.report.words import expected_words
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.values import Verdict
 
@@ -73,6 +74,7 @@ def render_html(report: Report) -> str:
         sections=tuple(made for section in SECTIONS if (made := section(report)) is not None),
         version=report["ultralif_deploy"],
         figures_file="report.json",
+        opening=expected_words(report["expected"]) if "expected" in report else "",
     )
     return rendered(page)
 

@@ -1,0 +1,196 @@
+"""Expected spikes beside those of the float network and of the integer program.
+
+Passes remove neurons only where every spike stays, so a neuron that the program does not hold
+counts with the spikes of the float network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.findings.assumptions import AMBIGUOUS
+from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.network.network import Network
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace, array_digest
+from ultralif_deploy.schema.expected import CertifiedSpikes, ExpectedSpikes
+from ultralif_deploy.verify.backends import load_on
+from ultralif_deploy.verify.differences import Differences, blocks_of
+from ultralif_deploy.verify.expected import Expected, Shapes, read_expected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Claim:
+    """What a certificate says about expected spikes of its samples.
+
+    Attributes:
+        sha256: of the user's file.
+        spikes: expected of the neurons that the program holds, uint8 [time, sample, neuron].
+        float: values of the float network that differ from them, by population.
+    """
+
+    sha256: str
+    spikes: dict[str, np.ndarray]
+    float: dict[str, int]
+
+    def record(self, trace: Trace) -> CertifiedSpikes:
+        """For the certificate, with what differs in a trace of the program."""
+        found = spikes_record(self.spikes, trace)
+        digests, integer = found["spikes_sha256"], found["integer"]
+        return {
+            "file_sha256": self.sha256,
+            "spikes_sha256": digests,
+            "float": self.float,
+            "integer": integer,
+        }
+
+
+class SpikesRecord(TypedDict):
+    """The part of a certificate's claim that vectors and program tell again."""
+
+    spikes_sha256: dict[str, str]
+    integer: dict[str, int]
+
+
+def spikes_record(expected: dict[str, np.ndarray], trace: Trace) -> SpikesRecord:
+    """Digests of expected spikes, and how many values of a trace differ, by population."""
+    assert trace.spikes is not None
+    differ = {}
+    for name, wanted in expected.items():
+        found = trace.spikes.get(name)
+        same = found is not None and found.shape == wanted.shape
+        differ[name] = int(np.count_nonzero(found != wanted)) if same else wanted.size
+    return {
+        "spikes_sha256": {name: array_digest(spikes) for name, spikes in expected.items()},
+        "integer": differ,
+    }
+
+
+def expected_of_network(
+    path: str | Path, network: Network, samples: int, timesteps: int, *, limited: bool
+) -> Expected:
+    """Read expected spikes and logits of a network.
+
+    Args:
+        path: of the user's file.
+        network: whose populations they are.
+        samples: of the data.
+        timesteps: T.
+        limited: whether the data were cut, so that the file may hold more samples.
+
+    Raises:
+        UltralifError: as for `read_expected`.
+    """
+    neurons = {p.name: p.size for p in network.populations if p.neuron.FIRES}
+    classes = network.populations[-1].size
+    return read_expected(path, Shapes(neurons, classes, samples, timesteps, limited))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """The networks that are compared with what is expected.
+
+    Attributes:
+        network: float, before the passes.
+        passed: after them; it says which neurons the program holds.
+        program: in integers.
+    """
+
+    network: Network
+    passed: Network
+    program: Program
+
+    def held(self) -> dict[str, np.ndarray]:
+        """The neurons that the program holds, as indices among those before the passes."""
+        sizes = {p.name: p.size for p in self.network.populations}
+        return {
+            p.name: np.arange(sizes[p.name]) if p.kept is None else p.kept
+            for p in self.passed.populations
+            if p.neuron.FIRES and p.name in sizes
+        }
+
+
+def compare_expected(
+    expected: Expected,
+    sides: Sides,
+    x: np.ndarray,
+    encoder: Encoder,
+    on_progress: Callable[[float], None],
+) -> ExpectedSpikes:
+    """Count what differs from the expected spikes, in float and in integers.
+
+    Args:
+        expected: of all samples.
+        sides: the networks.
+        x: the samples.
+        encoder: of the inputs.
+        on_progress: called with the share done.
+    """
+    executable, held = load_on("fast", sides.program), sides.held()
+    steps = sides.program.timesteps
+    found, integer = Differences(), dict.fromkeys(expected.spikes, 0)
+    for block, inputs in blocks_of(sides.network, encoder, x):
+        trace = run_hard(sides.network, inputs)
+        found.add(sides.network, trace, expected, block)
+        spikes = executable.run(inputs[:steps], record=True).spikes
+        assert spikes is not None
+        for name, wanted in expected.spikes.items():
+            meant = trace.spikes[name].astype(np.uint8)
+            if name in spikes:
+                meant[:steps, :, held[name]] = spikes[name]
+            integer[name] += int(np.count_nonzero(meant != wanted[:, block]))
+        on_progress(block.stop / len(x))
+    return {
+        "file": expected.path.name,
+        "sha256": expected.sha256,
+        "samples": len(x),
+        "populations": {
+            name: {
+                "spikes": int(spikes.sum(dtype=np.int64)),
+                "float": found.spikes[name],
+                "integer": integer[name],
+            }
+            for name, spikes in expected.spikes.items()
+        },
+        "float_logits": None if expected.logits is None else found.logits,
+        "first": found.first,
+    }
+
+
+def claim_of(expected: Expected, sides: Sides, inputs: np.ndarray) -> Claim:
+    """What a certificate says of its samples, the first of the data.
+
+    Args:
+        expected: of all samples.
+        sides: the networks.
+        inputs: of the certified samples, uint8 [time, sample, input].
+    """
+    trace, spikes, differ = run_hard(sides.network, inputs), {}, {}
+    steps, samples = inputs.shape[:2]
+    for name, held in sides.held().items():
+        if name in expected.spikes:
+            wanted = expected.spikes[name][:steps, :samples, held]
+            spikes[name] = np.ascontiguousarray(wanted)
+            differ[name] = int(np.count_nonzero(trace.spikes[name][:, :, held] != wanted))
+    return Claim(expected.sha256, spikes, differ)
+
+
+def expected_findings(compared: ExpectedSpikes) -> tuple[Finding, ...]:
+    """A warning where the float network is not what the framework computed."""
+    differ = sum(one["float"] or 0 for one in compared["populations"].values())
+    differ += compared["float_logits"] or 0
+    if not differ:
+        return ()
+    return (
+        Finding(
+            AMBIGUOUS,
+            f"{differ:,} values of the float network are not those of {compared['file']}, so it is "
+            "not read as its framework means it",
+            "`ultralif match` finds the options that give every spike",
+        ),
+    )
