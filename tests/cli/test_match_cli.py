@@ -10,6 +10,8 @@ from support.networks.cases import CASES
 from support.networks.readings import data, meant, written
 from support.paths import shared_file
 from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.report.match_summary import difference
+from ultralif_deploy.schema.matching import FirstDifference
 
 OPTIONS = {
     "norse-default-export": "--dt 1e-06",
@@ -68,6 +70,15 @@ def test_no_reading_ends_with_the_nearest_and_their_first_difference(folder: Pat
     assert printed.code == 1
     first = printed.json()["nearest"][0]["first"]
     assert (first["population"], first["timestep"], first["sample"]) == ("hidden", 4, 2)
+
+
+@pytest.mark.parametrize(("membrane", "near"), [(0.5000001, True), (0.51, False), (None, False)])
+def test_a_difference_that_rounding_may_make_is_named(membrane: float | None, near: bool) -> None:
+    first: FirstDifference = {
+        **{"population": None if membrane is None else "hidden", "timestep": 3, "sample": 0},
+        **{"neuron": 1, "expected": 0, "found": 1, "membrane": membrane, "threshold": 0.5},
+    }
+    assert ("rounding in float32" in difference(first)) == near
 
 
 def test_only_the_output_of_a_limited_set(folder: Path) -> None:

@@ -110,6 +110,13 @@ def test_a_population_named_logits_has_spikes(tmp_path: Path) -> None:
     assert list(read(tmp_path, {"logits": HIDDEN}, shapes).spikes) == ["logits"]
 
 
+def test_a_line_stays_short_however_many_arrays_there_are(tmp_path: Path) -> None:
+    many = {f"a{i}": np.zeros(2) for i in range(500)}
+    with pytest.raises(UltralifError, match="and 488 more; expected spikes") as caught:
+        read(tmp_path, many)
+    assert len(str(caught.value)) < 600
+
+
 def test_files_that_hold_more_than_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UltralifError, match="Python objects"):
         read(tmp_path, {"hidden": np.array([{}], dtype=object)})

@@ -7,6 +7,9 @@ from ultralif_deploy.readers.nir.readings import option_name
 from ultralif_deploy.report.terminal import titled
 from ultralif_deploy.schema.matching import FirstDifference, Matched, Reading
 
+FLOAT32_ERROR = 1e-5
+"""Relative error that a membrane potential may gather over many timesteps in float32."""
+
 
 def match_summary(found: Matched) -> RenderableType:
     """The options to copy first, then what was compared."""
@@ -29,8 +32,17 @@ def difference(first: FirstDifference) -> str:
     return (
         f"{first['population']}, sample {first['sample']}, timestep {first['timestep']}, neuron "
         f"{first['neuron']}: {expected} expected, {found} found; membrane {first['membrane']:.6g}, "
-        f"threshold {first['threshold']:.6g}"
+        f"threshold {first['threshold']:.6g}{_near(first)}"
     )
+
+
+def _near(first: FirstDifference) -> str:
+    """A remark where both are so close that a framework in float32 may round to either side."""
+    membrane, threshold = first["membrane"], first["threshold"]
+    if membrane is None or threshold is None:
+        return ""
+    close = abs(membrane - threshold) <= FLOAT32_ERROR * max(abs(membrane), abs(threshold))
+    return ", which rounding in float32 may exchange" if close else ""
 
 
 def _exact(found: Matched) -> str:

@@ -20,6 +20,9 @@ from ultralif_deploy.program.fixed import MAX_SPIKES
 
 LOGITS = "logits"
 PREFIX = "spikes_"
+SHOWN = 12
+"""Most arrays and populations that an error names."""
+
 ORDERS = ("time", "sample")
 
 
@@ -101,13 +104,13 @@ class _Reader:
 
     def refusal(self, what: str) -> UltralifError:
         """An error of one line: what is wrong, the keys found and the shapes expected."""
-        found = ", ".join(f"{key} {shape}" for key, shape in self.held.items()) or "nothing"
+        found = _listed(f"{key} {shape}" for key, shape in self.held.items())
         s = self.shapes
         axes = f"[{s.timesteps} timesteps, {s.samples} samples, neurons]"
-        sizes = ", ".join(f"{name} {size}" for name, size in s.neurons.items())
+        sizes = _listed(f"{name} {size}" for name, size in s.neurons.items())
         return UltralifError(
             f"{self.path}: {what}; found {found}; expected spikes {axes} or with samples first, "
-            f"keys and neurons: {sizes or 'none'}; or {LOGITS} ({s.samples}, {s.classes})"
+            f"keys and neurons: {sizes}; or {LOGITS} ({s.samples}, {s.classes})"
         )
 
     def owners(self) -> dict[str, str]:
@@ -206,6 +209,13 @@ class _Reader:
         whole = array.reshape(*self._leading(array.shape, order), -1)
         ordered = whole if order == "time" else np.swapaxes(whole, 0, 1)
         return ordered[:, : self.shapes.samples]
+
+
+def _listed(words: Iterable[str]) -> str:
+    """The first words, and how many more there are."""
+    every = list(words)
+    more = [f"and {len(every) - SHOWN} more"] if len(every) > SHOWN else []
+    return ", ".join(every[:SHOWN] + more) or "nothing"
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
