@@ -1,7 +1,6 @@
 """The whole road as functions, which the commands call."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from ultralif_deploy.readers.nir.misreadings import deciding_ties
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
-    Annealed,
     NetworkEnergy,
     Quantized,
     Rechecked,
@@ -33,16 +31,12 @@ from ultralif_deploy.schema.exits import Exits, Rule
 from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.measured import Accuracy, Measured
 from ultralif_deploy.schema.report import Report
-from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.sources.deployable import Deployable
-from ultralif_deploy.sources.opening import open_program, open_source
+from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
-<<<<<<< HEAD
-from ultralif_deploy.steps.quantizing import opened, quantized
-=======
 from ultralif_deploy.steps.expecting import beside_expected, counter_of, open_expected
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
+from ultralif_deploy.steps.quantizing import opened, quantized
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end
@@ -159,11 +153,8 @@ def deploy(
         digest,
         command,
         how,
-<<<<<<< HEAD
         {**spikes, **weights},
-=======
         beside,
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     )
     write_report(directory, report)
     compared.check()
@@ -231,49 +222,6 @@ def train(
     directory = output_directory(output)
     state = train_network(source, options, directory, progress or Progress())
     return trained_content(directory / TRAINED_FILE, source, state)
-
-
-def anneal_checkpoint(
-    checkpoint: str | Path,
-    output: str | Path,
-    settings: Settings,
-    options: "AnnealOptions",
-    progress: Progress | None = None,
-    *,
-    use_labels: bool = True,
-) -> Annealed:
-    """Anneal a checkpoint and write `annealed.pt`; labels are left unused on request.
-
-    Args:
-        checkpoint: trained network, a .pt file.
-        output: directory for `annealed.pt`.
-        settings: data, encoding and what the checkpoint does not say.
-        options: epochs, learning rate, sparsity and weight bits of the annealing.
-        progress: shows long work.
-        use_labels: False imitates the soft network, as without training labels.
-
-    Returns:
-        How it was annealed, the figures of every epoch run now, and the file.
-
-    Raises:
-        UltralifError: bad input.
-    """
-    from ultralif_deploy.soft import checkpoint_file as checkpoints
-    from ultralif_deploy.steps.annealing import ANNEALED_FILE, anneal_network, training_settings
-
-    source = open_source(checkpoint, settings)
-    source.require_soft()
-    if not use_labels and source.dataset is not None and source.dataset.train is not None:
-        train = replace(source.dataset.train, y=None)
-        source = replace(source, dataset=replace(source.dataset, train=train))
-    directory = output_directory(output)
-    epochs: list[EpochFigures] = []
-    annealed, how = anneal_network(
-        source, options, directory, progress or Progress(), lambda r: epochs.append(r.as_dict())
-    )
-    path = directory / ANNEALED_FILE
-    checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))
-    return {"annealing": how, "epochs": epochs, "output": str(path)}
 
 
 def quantize_checkpoint(

@@ -47,12 +47,8 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.data_options
 @options.model_options
 @options.nir_options
-<<<<<<< HEAD
-@options.chosen_bits_option
-=======
 @options.expect_option
-@options.bits_option
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
+@options.chosen_bits_option
 @options.decay_bits_option
 @options.strict_option
 @click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
@@ -173,8 +169,8 @@ def anneal(
 
     Example: ultralif anneal checkpoint.pt --data digits --epochs 20 --bits 4 -o out
     """
-    from ultralif_deploy.pipeline import anneal_checkpoint
     from ultralif_deploy.report.inspection import anneal_summary
+    from ultralif_deploy.steps.annealing import anneal_checkpoint
 
     annealing = running.annealing(epochs, learning_rate, sparsity, bits)
     settings = running.settings(given)

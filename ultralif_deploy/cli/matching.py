@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.errors import CheckFailed
 
 

@@ -33,11 +33,8 @@ def deployment_report(
     program_sha256: str,
     command: str | None,
     annealing: str,
-<<<<<<< HEAD
     choices: Choices,
-=======
     beside: Beside,
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
 ) -> Report:
     """The content of report.json, with the same keys for all kinds of sources.
 
@@ -46,7 +43,6 @@ def deployment_report(
 
     Args:
         source: what was deployed.
-<<<<<<< HEAD
         doubts: findings about its settings, in the order in which they were noticed.
         network: the network that was quantized, after the passes.
         program: the program that was made of it.
@@ -58,20 +54,7 @@ def deployment_report(
         command: the command line; None if called from Python.
         annealing: how the network was annealed, in words; `none` if it was not.
         choices: of bits, where `auto` chose them.
-        choices: of bits, where `auto` chose them.
-=======
-        doubts: about its settings, the first noticed first.
-        network: what was quantized, after the passes.
-        program: what became of it.
-        measured: by `verify.measuring.measure`.
-        passes: by `passes.savings.pass_savings`.
-        compared: back ends against the reference.
-        energy: by `energy.report.energy_report`.
-        program_sha256: of program.nir.
-        command: that asked for it; None from Python.
-        annealing: how it was annealed, in words; `none` where it was not.
         beside: what the user's framework computed, with --expect.
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     """
     data, encoder = source.data, source.encoder
     return {
@@ -82,7 +65,6 @@ def deployment_report(
         **_trajectory(source),
         **beside,
         "annealing": annealing,
-        **choices,
         **choices,
         **measured,
         "passes": passes,

@@ -117,11 +117,7 @@ class Program(ProgramSize):
     sha256: Annotated[Sha256, "of the file"]
 
 
-<<<<<<< HEAD
-class Report(Measured, Compared, Judgement, Trajectory, Choices):
-=======
-class Report(Measured, Compared, Judgement, Trajectory, Beside):
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
+class Report(Measured, Compared, Judgement, Trajectory, Choices, Beside):
     """Everything that `ultralif deploy`, `verify` or `demo` found out."""
 
     version: Annotated[Literal[2], "of this format"]

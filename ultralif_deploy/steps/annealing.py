@@ -1,17 +1,23 @@
 """Anneal the network to be deployed, and show progress."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.files import output_directory
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.schema.commands import Annealed
+from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.soft import checkpoint_file as checkpoints
 from ultralif_deploy.soft.anneal import STATE_FILE, AnnealOptions, fine_tune
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import EpochResult
 from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.opening import open_source
+from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.epochs import epoch_bar
 from ultralif_deploy.steps.training import stored_settings
 
@@ -96,3 +102,43 @@ def training_settings(source: Deployable) -> dict[str, str | int | float]:
         | ({"table": source.table} if soft else {})
         | ({"spike_bits": bits} if bits > 1 else {})
     )
+
+
+def anneal_checkpoint(
+    checkpoint: str | Path,
+    output: str | Path,
+    settings: Settings,
+    options: AnnealOptions,
+    progress: Progress | None = None,
+    *,
+    use_labels: bool = True,
+) -> Annealed:
+    """Anneal a checkpoint and write `annealed.pt`; labels are left unused on request.
+
+    Args:
+        checkpoint: trained network, a .pt file.
+        output: directory for `annealed.pt`.
+        settings: data, encoding and what the checkpoint does not say.
+        options: epochs, learning rate, sparsity and weight bits of the annealing.
+        progress: shows long work.
+        use_labels: False imitates the soft network, as without training labels.
+
+    Returns:
+        How it was annealed, the figures of every epoch run now, and the file.
+
+    Raises:
+        UltralifError: bad input.
+    """
+    source = open_source(checkpoint, settings)
+    source.require_soft()
+    if not use_labels and source.dataset is not None and source.dataset.train is not None:
+        train = replace(source.dataset.train, y=None)
+        source = replace(source, dataset=replace(source.dataset, train=train))
+    directory = output_directory(output)
+    epochs: list[EpochFigures] = []
+    annealed, how = anneal_network(
+        source, options, directory, progress or Progress(), lambda r: epochs.append(r.as_dict())
+    )
+    path = directory / ANNEALED_FILE
+    checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))
+    return {"annealing": how, "epochs": epochs, "output": str(path)}

@@ -139,22 +139,13 @@ class Page:
         kind: kind of the report, above the title.
         subject: title of the page.
         headline: the result, in a few words.
-<<<<<<< HEAD
         style: CSS class of the headline: `good`, `doubtful` or `bad`.
         warnings: warnings above the summary.
         summary: the answer to each question.
         sections: the sections from top to bottom.
         version: version of ultralif-deploy.
         figures_file: name of the JSON file with the same figures.
-=======
-        style: of the headline: `good`, `doubtful` or `bad`.
-        warnings: above the summary.
-        summary: question to answer.
-        sections: in their order.
-        version: of the tool.
-        figures_file: the file beside it with the same figures.
         opening: a line below the headline, before everything else.
->>>>>>> eee9f3d (Compare a deployment with the spikes that the user's framework computed)
     """
 
     kind: str
