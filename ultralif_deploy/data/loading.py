@@ -1,97 +1,80 @@
-"""Reading data sets from .npz files, which are never trusted."""
+"""Loading data sets, whichever way they come: by name, from a file or folder, or from Python."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.data.arrays import (
+    beside,
+    dataset_of_names,
+    dataset_of_table,
+    no_samples,
+    one_set,
+    read_npy,
+    read_table,
+)
+from ultralif_deploy.data.binning import Binning
+from ultralif_deploy.data.splits import Dataset, Named
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
-from ultralif_deploy.io.npz import read_npz
+from ultralif_deploy.io.npz import npz_names, read_npz
 
 EMBEDDED = {"digits": Path(__file__).parent / "digits.npz"}
 """Data sets inside the package. digits: 1797 handwritten 8×8 digits, see README.md beside it."""
 
 
-LARGEST_COUNT = 65_535
-"""Largest count of events in one frame."""
+def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
+    """Load an embedded data set by name, a file or a folder by path.
 
+    README.md beside this module says which files are read, and how. Files of one set of samples
+    give the test split.
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Samples and their labels.
-
-    Attributes:
-        x: images [sample, …] uint8, float in [0, 1] or bool (True is a full pixel), or spikes
-            [sample, time, …]; uint16 where counts of events pass 255.
-        y: labels [sample] int64, or None.
-    """
-
-    x: np.ndarray
-    y: np.ndarray | None
-
-    def cut(self, count: int) -> tuple["Split", "Split"]:
-        """The first `count` samples and the rest."""
-        if self.y is None:
-            return Split(self.x[:count], None), Split(self.x[count:], None)
-        return Split(self.x[:count], self.y[:count]), Split(self.x[count:], self.y[count:])
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set.
-
-    Attributes:
-        name: `digits` or the file's name.
-        train: training split, or None.
-        test: test split.
-        test_from: where the test split came from, when not from the file's own x_test.
-    """
-
-    name: str
-    train: Split | None
-    test: Split
-    test_from: str = "x_test"
-
-
-def load_dataset(source: str | Path) -> Dataset:
-    """Load an embedded data set by name, or a .npz file by path.
-
-    The file holds x_test and y_test, x_train and y_train, or both; labels may be missing. Without
-    x_test the last sixth of the training samples is held out as the test split.
+    Args:
+        source: `digits` or a path.
+        binning: how recordings of events become frames; other data need none.
 
     Raises:
         UltralifError: no such file or data set, damaged file, missing arrays, splits of
             different sample shapes, labels or pixel values that cannot be used.
     """
-    path = EMBEDDED.get(str(source)) or Path(source)
-    if str(source) not in EMBEDDED and path.suffix != ".npz":
+    how = binning or Binning()
+    if str(source) in EMBEDDED:
+        return replace(_npz(EMBEDDED[str(source)], how), name=str(source))
+    path = Path(source)
+    read = FILES.get(path.suffix.lower())
+    if read is None:
         raise UltralifError(
-            f"{source}: unknown data; expected a .npz file or one of {', '.join(EMBEDDED)}"
+            f"{source}: unknown data; expected a file {', '.join(FILES)}, or {', '.join(EMBEDDED)}"
         )
-    path = readable_file(path)
-    arrays = read_npz(path, ("x_train", "y_train", "x_test", "y_test"))
-    train = _split(path, "train", arrays)
-    test = _split(path, "test", arrays)
-    if train is not None and test is not None and train.x.shape[1:] != test.x.shape[1:]:
-        raise UltralifError(
-            f"{path}: samples of x_train have shape {train.x.shape[1:]}, of x_test "
-            f"{test.x.shape[1:]}; expected one shape"
-        )
-    name = str(source) if str(source) in EMBEDDED else path.name
-    if test is not None:
-        return Dataset(name, train, test)
-    if train is None:
-        raise UltralifError(
-            f"{path}: neither x_test nor x_train; expected x_train, y_train, x_test, y_test"
-        )
-    held_out = len(train.x) // 6
-    if held_out == 0:
-        raise UltralifError(
-            f"{path}: {len(train.x)} training samples and no x_test; at least 6 are needed to "
-            "hold a sixth of them out"
-        )
-    return Dataset(name, *train.cut(len(train.x) - held_out), f"last {held_out} of x_train")
+    return read(readable_file(path), how)
+
+
+def _npz(path: Path, how: Binning) -> Dataset:
+    names = npz_names(path)
+    found = dataset_of_names(str(path), names, lambda name: read_npz(path, (name,))[name])
+    if found is None:
+        raise no_samples(str(path), names)
+    return found
+
+
+def _npy(path: Path, how: Binning) -> Dataset:
+    """An array, with the labels and the other split that lie beside it under names that tell so."""
+    files = {file.stem: file for file in path.parent.glob("*.npy")}
+    found = dataset_of_names(
+        str(path), beside(path.stem, files), lambda name: read_npy(readable_file(files[name]))
+    )
+    return found or one_set(str(path), Named(read_npy(path), x_name="its array"))
+
+
+def _csv(path: Path, how: Binning) -> Dataset:
+    return dataset_of_table(path, read_table(path))
+
+
+FILES: dict[str, Callable[[Path, Binning], Dataset]] = {".npz": _npz, ".npy": _npy, ".csv": _csv}
+"""Readers of files by suffix."""
 
 
 def check_labels(labels: np.ndarray, classes: int, what: str) -> np.ndarray:
@@ -113,33 +96,3 @@ def check_labels(labels: np.ndarray, classes: int, what: str) -> np.ndarray:
             f"classes, expected 0 to {classes - 1}"
         )
     return labels
-
-
-def _split(path: Path, part: str, arrays: dict[str, np.ndarray]) -> Split | None:
-    x, y = arrays.get(f"x_{part}"), arrays.get(f"y_{part}")
-    if x is None:
-        return None
-    name = f"{path}: x_{part}"
-    if x.ndim < 2 or 0 in x.shape:
-        raise UltralifError(f"{name} has shape {x.shape}; expected [sample, …]")
-    if x.dtype not in (np.uint8, bool):
-        if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
-            raise UltralifError(f"{name} is {x.dtype}; expected uint8, integers or floats")
-        if not np.isfinite(x).all():
-            raise UltralifError(f"{name} has values that are NaN or infinite")
-        if np.issubdtype(x.dtype, np.integer):
-            if x.min() < 0 or x.max() > LARGEST_COUNT:
-                raise UltralifError(
-                    f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255 for images, and "
-                    f"at most {LARGEST_COUNT} for counts of events"
-                )
-            x = x.astype(np.uint8 if x.max() <= 255 else np.uint16)
-        else:
-            x = x.astype(np.float32)
-    if y is None:
-        return Split(x, None)
-    if y.ndim != 1 or len(y) != len(x):
-        raise UltralifError(f"{path}: y_{part} has shape {y.shape}; expected ({len(x)},)")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise UltralifError(f"{path}: y_{part} is {y.dtype}; expected integer labels")
-    return Split(x, y.astype(np.int64))

@@ -1,9 +1,11 @@
 """Checks of samples: what they look like, and what is likely to be a mistake."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from ultralif_deploy.data import Dataset
-from ultralif_deploy.data.encoders import MOST_EVENTS, Encoder, whole_counts
+from ultralif_deploy.data import Dataset, Split
+from ultralif_deploy.data.encoders import MOST_EVENTS, Encoder, fitting_encodings, whole_counts
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import AMBIGUOUS
 from ultralif_deploy.findings.findings import Finding
@@ -121,6 +123,30 @@ def _confirming(kind: str, counts: bool) -> str:
         return "--encoding events confirms it, --encoding rate or constant reads images"
     others = "--encoding events --timesteps 1 reads events"
     return f"--encoding {kind} confirms it, {others}{'' if counts else ' stored as whole counts'}"
+
+
+def with_sample_axis(
+    dataset: Dataset, inputs: int, encoding: str | None, timesteps: int | None
+) -> Dataset:
+    """The data set, with an axis of samples before its only sample where that has none.
+
+    Samples with labels have such an axis. Where samples fit the network with it and without, it is
+    there, unless event frames are told and only the one sample can be some.
+
+    Args:
+        dataset: as loaded.
+        inputs: number of inputs of the network.
+        encoding: as an option or the network's file tells it; otherwise None.
+        timesteps: T, told likewise.
+    """
+    x = dataset.test.x
+    if dataset.train is not None or dataset.test.y is not None or dataset.recorded:
+        return dataset
+    many = fitting_encodings(x, inputs, timesteps)
+    one = fitting_encodings(x[None], inputs, timesteps)
+    told = encoding == "events" and "events" in one
+    frames = told and ("events" not in many or timesteps not in (None, 1))
+    return replace(dataset, test=Split(x[None], None)) if one and (frames or not many) else dataset
 
 
 def channels_come_last(x: np.ndarray) -> bool:

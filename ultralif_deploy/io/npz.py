@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -26,7 +26,9 @@ def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
             if names is not None:
                 present &= set(names)
             for name in sorted(present):
-                _check_header(path, archive, f"{name}.npy")
+                entry = f"{name}.npy"
+                with archive.open(entry) as file:
+                    check_npy_header(path, entry, file, archive.getinfo(entry).file_size)
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in sorted(present)}
     except UltralifError:
@@ -35,21 +37,42 @@ def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
         raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
 
 
-def _check_header(path: Path, archive: zipfile.ZipFile, name: str) -> None:
-    """Compare the size that an array's header declares with what the archive holds."""
-    with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read: Any = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
+def npz_names(path: str | Path) -> tuple[str, ...]:
+    """Names of the arrays in a .npz file.
+
+    Raises:
+        UltralifError: no such file, or a damaged one.
+    """
+    path = readable_file(path)
+    check_zip_archive(path, "a .npz file")
+    with zipfile.ZipFile(path) as archive:
+        return tuple(n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy"))
+
+
+def check_npy_header(path: Path, name: str, file: IO[bytes], held_bytes: int) -> None:
+    """Compare the size that an array's header declares with what there is.
+
+    Args:
+        path: of the file, for errors.
+        name: of the array.
+        file: opened at the beginning of the array's header.
+        held_bytes: length of the array with its header.
+
+    Raises:
+        UltralifError: Python objects, or more declared than there is or than is ever read.
+    """
+    version = np.lib.format.read_magic(file)
+    read: Any = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read(file)
     if dtype.hasobject:
         raise UltralifError(f"{path}: {name} holds Python objects; expected numbers")
     count = 1
     for length in shape:
         count *= int(length)
     check_unpacked_size(path, count * dtype.itemsize)
-    if count * dtype.itemsize > archive.getinfo(name).file_size:
+    if count * dtype.itemsize > held_bytes:
         raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")

@@ -19,7 +19,7 @@ from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import second_order_description, soft_description
-from ultralif_deploy.sources.inputs import check_classes, open_data, settle_encoder
+from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
 from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
 from ultralif_deploy.sources.trajectories import read_trajectory
 
@@ -74,6 +74,8 @@ def _soft(
         membrane=settings.membrane,
         spike_bits=settings.spike_bits,
     )
+    if dataset is not None:
+        dataset = fitted(dataset, settings, loaded.settings, loaded.widths[0], loaded.steps)
     network, architecture = loaded.network, loaded.network.architecture
     constant = architecture.spiking_output or architecture.channels
     encoder, encoding = settle_encoder(
@@ -126,6 +128,8 @@ def _second_order(
             )
     loaded = read_second_order(path, content, neuron=settings.neuron, timesteps=settings.timesteps)
     inputs = loaded.widths[0]
+    if dataset is not None:
+        dataset = fitted(dataset, settings, {"encoding": "events"}, inputs, loaded.steps)
     encoder, encoding = settle_encoder(
         settings, {}, dataset, inputs, loaded.steps, default="events", torch_axes=True
     )

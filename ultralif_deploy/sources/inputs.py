@@ -13,6 +13,7 @@ from ultralif_deploy.data.samples import (
     images_or_polarities,
     rounded_pixels,
     saturated_counts,
+    with_sample_axis,
 )
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose
@@ -28,11 +29,12 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
         UltralifError: no data were given, or they do not fit the program.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
-    dataset = required(open_data(settings))
+    opened = required(open_data(settings))
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]
     steps = choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
+    dataset = fitted(opened, settings, stored, program.input.size, steps)
     encoder, _ = settle_encoder(
         settings, stored, dataset, program.input.size, steps, default="rate"
     )
@@ -52,12 +54,36 @@ def required(dataset: Dataset | None) -> Dataset:
 
 
 def open_data(settings: Settings) -> Dataset | None:
-    """The data set that the settings name, its test split cut to the limit; None without one.
+    """The data set that the settings name; None without one.
 
     Raises:
         UltralifError: the data set cannot be read.
     """
-    return None if settings.data is None else _limited(load_dataset(settings.data), settings)
+    return None if settings.data is None else load_dataset(settings.data)
+
+
+def fitted(
+    dataset: Dataset,
+    settings: Settings,
+    stored: Mapping[str, Any],
+    inputs: int,
+    timesteps: Chosen[int],
+) -> Dataset:
+    """The data set with an axis of samples, and at most as many test samples as the limit says.
+
+    Args:
+        dataset: as opened.
+        settings: options as given.
+        stored: settings that the network's file holds, by name.
+        inputs: number of inputs of the network.
+        timesteps: T, as chosen without the data.
+
+    Raises:
+        UltralifError: a limit below 1.
+    """
+    encoding = settings.encoding or stored.get("encoding")
+    told = None if timesteps.is_default else timesteps.value
+    return limited(with_sample_axis(dataset, inputs, encoding, told), settings)
 
 
 def settle_encoder(
@@ -183,8 +209,12 @@ def _refuse_unfit(settings: Settings, kind: str) -> None:
             raise UltralifError(f"--{name} {value}: {kind} encoding has no such setting")
 
 
-def _limited(dataset: Dataset, settings: Settings) -> Dataset:
-    """The data set with at most `limit` test samples."""
+def limited(dataset: Dataset, settings: Settings) -> Dataset:
+    """The data set with at most `limit` test samples.
+
+    Raises:
+        UltralifError: a limit below 1.
+    """
     if settings.limit is not None and settings.limit < 1:
         raise UltralifError(f"limit = {settings.limit}; expected at least 1")
     if settings.limit is None:

@@ -20,7 +20,7 @@ from ultralif_deploy.readers.nir.network import import_nir
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import network_description
-from ultralif_deploy.sources.inputs import check_classes, open_data, settle_encoder
+from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
 from ultralif_deploy.sources.settings import Settings, refuse_settings
 
 TIMESTEPS = 100
@@ -74,6 +74,8 @@ def open_unread(path: str | Path, settings: Settings) -> Unread:
     steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
     inputs = _input_size(graph, path)
     dataset = open_data(settings)
+    if dataset is not None:
+        dataset = fitted(dataset, settings, {}, inputs, steps)
     encoder, encoding = settle_encoder(settings, {}, dataset, inputs, steps, default="rate")
     maximum = largest_input(encoder, dataset)
     read = Input(inputs, maximum, *encoder.reading(inputs), encoder.kind == "constant")

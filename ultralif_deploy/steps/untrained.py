@@ -19,7 +19,13 @@ from ultralif_deploy.soft.checkpoint_file import MAX_PARAMETERS
 from ultralif_deploy.soft.neuron_kinds import default_theta
 from ultralif_deploy.soft.shapes import MAX_SIDE
 from ultralif_deploy.sources.checkpoints import image_side
-from ultralif_deploy.sources.inputs import check_classes, open_data, required, settle_encoder
+from ultralif_deploy.sources.inputs import (
+    check_classes,
+    limited,
+    open_data,
+    required,
+    settle_encoder,
+)
 from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
 from ultralif_deploy.sources.trajectories import MOST_EPOCHS
 
@@ -145,7 +151,7 @@ def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
     refuse_settings(settings, AFTERWARDS, "training has no such setting")
-    dataset = required(open_data(settings))
+    dataset = limited(required(open_data(settings)), settings)
     train = dataset.train
     if train is None or train.y is None:
         raise UltralifError(

@@ -1,0 +1,146 @@
+"""Samples with their labels, checked: what every reader of data returns."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ultralif_deploy.data.binning import Binning
+from ultralif_deploy.errors import UltralifError
+
+LARGEST_COUNT = 65_535
+"""Largest count of events in one frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Samples and their labels.
+
+    Attributes:
+        x: images [sample, …] uint8, float in [0, 1] or bool (True is a full pixel), or spikes
+            [sample, time, …]; uint16 where counts of events pass 255.
+        y: labels [sample] int64, or None.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+
+    def cut(self, count: int) -> tuple["Split", "Split"]:
+        """The first `count` samples and the rest."""
+        if self.y is None:
+            return Split(self.x[:count], None), Split(self.x[count:], None)
+        return Split(self.x[:count], self.y[:count]), Split(self.x[count:], self.y[count:])
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: `digits` or the file's name.
+        train: training split, or None.
+        test: test split.
+        test_from: where the test split came from, when not from the file's own x_test.
+        binning: how recordings of events became frames; without values for all other data.
+    """
+
+    name: str
+    train: Split | None
+    test: Split
+    test_from: str = "x_test"
+    binning: Binning = field(default_factory=Binning)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the samples were recordings of events, so that they are frames for sure."""
+        return self.binning != Binning()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Arrays of one split before they are checked, with the names that errors give them.
+
+    Attributes:
+        x: samples, or one sample.
+        y: labels, one label, or None.
+        x_name: of the samples, for example `x_test`.
+        y_name: of the labels.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+    x_name: str = "x"
+    y_name: str = "y"
+
+
+def checked_split(where: str, given: Named) -> Split:
+    """Check samples and labels, and bring them to the types of `Split`.
+
+    Args:
+        where: names the file, for errors.
+        given: the arrays.
+
+    Raises:
+        UltralifError: samples or labels that cannot be used.
+    """
+    x, y = _samples(f"{where}: {given.x_name}", given.x), given.y
+    if y is None:
+        return Split(x, None)
+    if y.shape == (len(x), 1):  # as MedMNIST and CIFAR files have it
+        y = y[:, 0]
+    if y.ndim != 1 or len(y) != len(x):
+        raise UltralifError(f"{where}: {given.y_name} has shape {y.shape}; expected ({len(x)},)")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise UltralifError(f"{where}: {given.y_name} is {y.dtype}; expected integer labels")
+    return Split(x, y.astype(np.int64))
+
+
+def _samples(name: str, x: np.ndarray) -> np.ndarray:
+    if x.ndim < 2 or 0 in x.shape:
+        raise UltralifError(f"{name} has shape {x.shape}; expected [sample, …]")
+    if x.dtype in (np.uint8, bool):
+        return x
+    if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
+        raise UltralifError(f"{name} is {x.dtype}; expected uint8, integers or floats")
+    if not np.isfinite(x).all():
+        raise UltralifError(f"{name} has values that are NaN or infinite")
+    if not np.issubdtype(x.dtype, np.integer):
+        return x.astype(np.float32)
+    if x.min() < 0 or x.max() > LARGEST_COUNT:
+        raise UltralifError(
+            f"{name} runs from {x.min()} to {x.max()}; expected 0 to 255 for images, and "
+            f"at most {LARGEST_COUNT} for counts of events"
+        )
+    return x.astype(np.uint8 if x.max() <= 255 else np.uint16)
+
+
+def assembled(
+    where: str, train: Split | None, test: Split | None, names: tuple[str, str]
+) -> Dataset:
+    """A data set of the splits that there are; without a test split, a sixth is held out.
+
+    Args:
+        where: names the file, for errors.
+        train: training split, or None.
+        test: test split, or None; one of both must be there.
+        names: of the training and the test samples, for errors and the record.
+
+    Raises:
+        UltralifError: samples of different shapes, or too few to hold some out.
+    """
+    name = where.replace("\\", "/").rstrip("/").rpartition("/")[2] or where
+    in_train, in_test = names
+    if train is not None and test is not None and train.x.shape[1:] != test.x.shape[1:]:
+        raise UltralifError(
+            f"{where}: samples of {in_train} have shape {train.x.shape[1:]}, of {in_test} "
+            f"{test.x.shape[1:]}; expected one shape"
+        )
+    if test is not None:
+        return Dataset(name, train, test, in_test)
+    assert train is not None
+    held_out = len(train.x) // 6
+    if held_out == 0:
+        raise UltralifError(
+            f"{where}: {len(train.x)} training samples and no {in_test}; at least 6 are needed to "
+            "hold a sixth of them out"
+        )
+    return Dataset(name, *train.cut(len(train.x) - held_out), f"last {held_out} of {in_train}")
