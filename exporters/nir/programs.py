@@ -21,7 +21,6 @@ import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir.file import Texts, check_hdf5
 from ultralif_deploy.exporters.nir.maps import VECTOR_MAPS, WEIGHTS, read_map, write_map
 from ultralif_deploy.exporters.nir.neurons import (
     neuron_count,
@@ -32,6 +31,7 @@ from ultralif_deploy.exporters.nir.neurons import (
 from ultralif_deploy.exporters.nir.nodes import FLAVOURS, NEURONS, NODE_TYPES, READOUTS
 from ultralif_deploy.exporters.nir.values import whole, whole_float
 from ultralif_deploy.io.files import readable_file, written_whole
+from ultralif_deploy.io.hdf5 import Texts, check_hdf5
 from ultralif_deploy.program.graph import INPUT, Conv2d, Identity, Projection, shape_of
 from ultralif_deploy.program.neurons import Integrator
 from ultralif_deploy.program.program import FORMAT_VERSION, Input, Population, Program

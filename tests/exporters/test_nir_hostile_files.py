@@ -11,8 +11,8 @@ import pytest
 
 from support.networks.nir_changes import refusal, scalar
 from support.networks.nir_files import NODES, Edit, changed, every_kind, put
-from ultralif_deploy.exporters.nir import file as nir_file
 from ultralif_deploy.exporters.nir.programs import write_nir
+from ultralif_deploy.io import hdf5
 from ultralif_deploy.io.files import MAX_UNPACKED_BYTES
 
 
@@ -62,7 +62,7 @@ def loop(file: h5py.File) -> None:
 def bomb(file: h5py.File) -> None:
     """16 values whose one stored chunk could inflate to more than is allowed."""
     data = file.create_dataset("bomb", (16,), "f4", chunks=(16,), compression="gzip")
-    data.id.write_direct_chunk((0,), bytes(MAX_UNPACKED_BYTES // nir_file.DEFLATE_RATIO + 1))
+    data.id.write_direct_chunk((0,), bytes(MAX_UNPACKED_BYTES // hdf5.DEFLATE_RATIO + 1))
 
 
 def long_texts(file: h5py.File) -> None:

@@ -193,7 +193,7 @@ def test_every_released_architecture(form: str, tmp_path: Path) -> None:
     options = ul.TrainOptions(epochs=1, **how)
     with pytest.MonkeyPatch.context() as patch:
         few = replace(load_dataset("digits"), train=load_dataset("digits").train.cut(80)[0])
-        patch.setattr("ultralif_deploy.sources.inputs.load_dataset", lambda _: few)
+        patch.setattr("ultralif_deploy.sources.inputs.load_dataset", lambda *_: few)
         ul.train(tmp_path, settings, options)
         expected = open_untrained(settings, options).architecture
     source = open_source(tmp_path / "trained.pt", ul.Settings(data="digits", strict=True))

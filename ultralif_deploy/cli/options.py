@@ -20,6 +20,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 MEMBRANES = ("hard", "soft")
 ENCODINGS = ("rate", "constant", "events")
 NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "svhn")
+POLARITIES = ("both", "merged", "on", "off")
 # Named here and not imported, so that --help does not wait for NumPy; a test compares them.
 NEURONS = (
     "ultratlif",
@@ -81,7 +82,25 @@ program_argument = click.argument("program", type=click.Path(path_type=Path))
 
 data_options = _stack(
     click.option(
-        "--data", metavar="FILE.npz|digits", help="Data set: an .npz file, or the embedded digits."
+        "--data",
+        metavar="PATH|digits",
+        help="Data set: the embedded digits, a file (.npz, .npy, .csv, .h5, .bin, .aedat4, .png), "
+        "or a folder of images or recordings.",
+    ),
+    click.option(
+        "--bin",
+        type=FINITE,
+        metavar="MS",
+        help="Milliseconds of a frame, for recordings of events. Without it, --timesteps cuts each "
+        "recording into equal parts.",
+    ),
+    click.option(
+        "--sensor", metavar="WxH", help="Width and height of the sensor of recorded events."
+    ),
+    click.option(
+        "--polarity",
+        type=click.Choice(POLARITIES),
+        help="Polarities of recorded events: a channel for each, one for both, or one alone.",
     ),
     click.option(
         "--normalize",

@@ -63,12 +63,19 @@ def beside(name: str, present: Iterable[str]) -> set[str]:
     return set()
 
 
-def no_samples(where: str, present: Iterable[str]) -> UltralifError:
-    """The error where no array has a name that means samples."""
+def no_samples(where: str, present: Iterable[str], more: str = "") -> UltralifError:
+    """The error where no array has a name that means samples.
+
+    Args:
+        where: names the file.
+        present: names of all arrays.
+        more: what else could be read.
+    """
     found = ", ".join(sorted(present)[:20]) or "none"
     return UltralifError(
         f"{where}: no array of samples; it holds {found}; expected x_train, y_train, x_test, "
         f"y_test, or one set: {', '.join(SAMPLES[:-1])}, with {', '.join(LABELS[:-1])}"
+        f"{more}"
     )
 
 

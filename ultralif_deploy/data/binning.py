@@ -36,8 +36,6 @@ class Binning:
     polarity: str | None = None
 
     def __post_init__(self) -> None:
-        if self.timesteps is not None and not 1 <= self.timesteps <= MOST_FRAMES:
-            raise UltralifError(f"timesteps = {self.timesteps}; expected 1 to {MOST_FRAMES}")
         if self.bin_ms is not None and not (math.isfinite(self.bin_ms) and self.bin_ms >= 1e-3):
             raise UltralifError(f"--bin {self.bin_ms}; expected milliseconds, at least 0.001")
         if self.sensor is not None:
@@ -163,6 +161,8 @@ def resolved(given: Binning, parts: list[Recordings]) -> Binning:
             f"{name}: recordings of events; give --timesteps T for T frames of each, or --bin MS "
             "for frames of so many milliseconds"
         )
+    if given.timesteps is not None and not 1 <= given.timesteps <= MOST_FRAMES:
+        raise UltralifError(f"timesteps = {given.timesteps}; expected 1 to {MOST_FRAMES}")
     first = parts[0].read(0)
     sensor = given.sensor or parts[0].sensor
     if sensor is None:
@@ -217,7 +217,8 @@ def _windows(part: Recordings, number: int, bin_ms: float) -> int:
 def binned(part: Recordings, how: Binning) -> tuple[np.ndarray, np.ndarray | None]:
     """Counts of events [recording, frame, …], and the labels int64 [recording] if there are any.
 
-    Counts are uint8, or uint16 where they pass 255. A frame is [polarity, height, width], or [channel] where there is one row and one polarity.
+    Counts are uint8, or uint16 where they pass 255. A frame is [polarity, height, width], or
+    [channel] where there is one row and one polarity.
 
     Args:
         part: the recordings.

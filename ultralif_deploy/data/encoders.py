@@ -39,6 +39,10 @@ class Encoder:
         channels_last: samples are [height, width, channel], or frames of that; the inputs are
             numbered channel first, as torch and NIR do.
         one_frame: samples are one frame of events each, without an axis of time.
+        bin: milliseconds of the frames in which recordings of events were counted; None where
+            their number alone says it, or where there were no recordings.
+        sensor: width and height of the sensor that recorded them.
+        polarity: which of their polarities are kept, one of `binning.POLARITIES`.
     """
 
     kind: str
@@ -48,6 +52,9 @@ class Encoder:
     seed: int = 0
     channels_last: bool = False
     one_frame: bool = False
+    bin: float | None = None
+    sensor: str | None = None
+    polarity: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:
@@ -76,7 +83,8 @@ class Encoder:
 
     def as_dict(self) -> dict[str, str | int | float | bool]:
         """Plain values, in the order of the attributes; of those that may be so, what is so."""
-        return {name: value for name, value in asdict(self).items() if value is not False}
+        values = asdict(self).items()
+        return {name: value for name, value in values if value is not False and value is not None}
 
     def largest(self, x: np.ndarray) -> int:
         """Largest input value to provide for: 1 for spikes, else 255."""

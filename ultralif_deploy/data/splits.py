@@ -30,6 +30,14 @@ class Split:
             return Split(self.x[:count], None), Split(self.x[count:], None)
         return Split(self.x[:count], self.y[:count]), Split(self.x[count:], self.y[count:])
 
+    def shuffled(self) -> "Split":
+        """The samples in another order, always the same.
+
+        Files in folders are sorted by class, so that the last samples would be of one class.
+        """
+        order = np.random.default_rng(0).permutation(len(self.x))
+        return Split(self.x[order], None if self.y is None else self.y[order])
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

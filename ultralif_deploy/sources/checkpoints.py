@@ -15,7 +15,8 @@ from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.readers.second_order import is_second_order, read_second_order
 from ultralif_deploy.soft.checkpoint import Checkpoint, load_checkpoint
-from ultralif_deploy.soft.checkpoint_file import read_tensors
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors
+from ultralif_deploy.soft.checkpoint_names import ablation_hints, released_name
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import second_order_description, soft_description
@@ -36,13 +37,21 @@ def open_checkpoint(path: str | Path, settings: Settings) -> Deployable:
         UltralifError: the file is bad, or settings contradict the file or each other.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
-    dataset = open_data(settings)
     content = read_tensors(Path(path))
+    dataset = open_data(settings, _stored(Path(path), content))
     read = _second_order if is_second_order(content) else _soft
     found = read(Path(path), content, settings, dataset)
     if dataset is not None:
         check_classes(dataset, found.network.populations[-1].size)
     return found
+
+
+def _stored(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint and its name tell about the binning of recordings of events."""
+    stored = content.get(SETTINGS_KEY)
+    name = released_name(path.stem)
+    hints = ablation_hints(path.stem) if name is None else name.hints()
+    return hints | (stored if isinstance(stored, dict) else {})
 
 
 def _soft(

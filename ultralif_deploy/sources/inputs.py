@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ultralif_deploy.data import Dataset, load_dataset
+from ultralif_deploy.data.binning import Binning
 from ultralif_deploy.data.encoders import Encoder, fitting_encodings, lacks_frames
 from ultralif_deploy.data.loading import check_labels
 from ultralif_deploy.data.samples import (
@@ -19,7 +20,9 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
+from ultralif_deploy.sources.settings import BINNING, CONVENTIONS, Settings, refuse_settings
+
+T = TypeVar("T", int, float, str)
 
 
 def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]:
@@ -29,10 +32,10 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
         UltralifError: no data were given, or they do not fit the program.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
-    opened = required(open_data(settings))
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]
+    opened = required(open_data(settings, stored))
     steps = choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
     dataset = fitted(opened, settings, stored, program.input.size, steps)
     encoder, _ = settle_encoder(
@@ -49,17 +52,46 @@ def required(dataset: Dataset | None) -> Dataset:
         UltralifError: it is None.
     """
     if dataset is None:
-        raise UltralifError("no data; give --data FILE.npz or --data digits")
+        raise UltralifError("no data; give --data with a file or folder, or --data digits")
     return dataset
 
 
-def open_data(settings: Settings) -> Dataset | None:
+def open_data(settings: Settings, stored: Mapping[str, Any] | None = None) -> Dataset | None:
     """The data set that the settings name; None without one.
 
+    Args:
+        settings: options as given.
+        stored: settings that the network's file or its name holds, by name; recordings of events
+            are binned as they say where no option does.
+
     Raises:
-        UltralifError: the data set cannot be read.
+        UltralifError: the data set cannot be read, or options for recordings are given for other
+            data.
     """
-    return None if settings.data is None else load_dataset(settings.data)
+    dataset = None
+    if settings.data is not None:
+        dataset = load_dataset(settings.data, _binning(settings, stored or {}))
+    if dataset is None or not dataset.recorded:
+        what = "no data are given" if dataset is None else f"{dataset.name} holds no recordings"
+        refuse_settings(settings, BINNING, f"{what}; it is for recordings of events")
+    return dataset
+
+
+def _binning(settings: Settings, stored: Mapping[str, Any]) -> Binning:
+    """How recordings of events become frames, by option or as the network's file says."""
+    return Binning(
+        _told("timesteps", settings.timesteps, stored, int),
+        _told("bin", settings.bin, stored, float),
+        _told("sensor", settings.sensor, stored, str),
+        _told("polarity", settings.polarity, stored, str),
+    )
+
+
+def _told(name: str, option: T | None, stored: Mapping[str, Any], kind: type[T]) -> T | None:
+    """A setting, from an option or a file; None where neither has it."""
+    if option is None and stored.get(name) is None:
+        return None
+    return choose(name, option, stored, {}, kind(), kind=kind).value
 
 
 def fitted(
@@ -123,7 +155,7 @@ def settle_encoder(
     findings: list[Finding] = []
     one_frame = False
     if dataset is not None:
-        one_frame = lacks_frames(dataset.test.x, inputs)
+        one_frame = lacks_frames(dataset.test.x, inputs) and not dataset.recorded
         if one_frame and encoding.origin in ("data", "default"):
             findings += images_or_polarities(dataset, kind, told)
         if kind != "events":
@@ -132,6 +164,8 @@ def settle_encoder(
             frames = 1 if one_frame else dataset.test.x.shape[1]
             timesteps = Chosen("timesteps", frames, "data")
             chosen.append(timesteps)
+        elif timesteps.origin == "file name" and not one_frame:
+            _refuse_unasked(dataset, timesteps.value)
     _refuse_unfit(settings, kind)
     encoder = Encoder(kind, timesteps.value, one_frame=one_frame and kind == "events")
     if kind == "rate":
@@ -156,7 +190,44 @@ def settle_encoder(
     )
     if kind == "events" and dataset is not None:
         findings += saturated_counts(encoder, dataset)
-    return replace(encoder, seed=seed.value), Assumptions(tuple(chosen), tuple(findings))
+    encoder = replace(encoder, seed=seed.value)
+    if kind == "events":
+        encoder, recorded = _recorded(encoder, settings, stored, dataset)
+        chosen += recorded
+    return encoder, Assumptions(tuple(chosen), tuple(findings))
+
+
+def _recorded(
+    encoder: Encoder, settings: Settings, stored: Mapping[str, Any], dataset: Dataset | None
+) -> tuple[Encoder, list[Chosen[str | float]]]:
+    """How recordings of events became frames, kept with the encoder, and where that came from.
+
+    Args:
+        encoder: without it.
+        settings: options as given.
+        stored: settings that the file holds, by name.
+        dataset: the samples; None without data, where what is stored stays as it is.
+    """
+    how = _binning(settings, stored) if dataset is None else dataset.binning
+    chosen: list[Chosen[str | float]] = []
+    for name, value in (("bin", how.bin_ms), ("sensor", how.sensor), ("polarity", how.polarity)):
+        if value is not None:
+            given, held = getattr(settings, name) is not None, stored.get(name) is not None
+            origin = "option" if given else "checkpoint" if held else "data"
+            chosen.append(Chosen(name, value, origin))
+    return replace(encoder, bin=how.bin_ms, sensor=how.sensor, polarity=how.polarity), chosen
+
+
+def _refuse_unasked(dataset: Dataset, timesteps: int) -> None:
+    """Refuse to add up frames because a file's name tells T: nobody asked for it."""
+    frames = dataset.test.x.shape[1]
+    if frames == timesteps:
+        return
+    adding = f"--timesteps {timesteps} adds up {frames // timesteps} frames each, "
+    raise UltralifError(
+        f"{dataset.name}: {frames} frames, and the network's file name says T = {timesteps}; "
+        f"{'' if frames % timesteps else adding}--timesteps {frames} takes them as they are"
+    )
 
 
 def _encoding(
@@ -186,7 +257,7 @@ def _encoding(
             f"{dataset.name}: samples of shape {shape}; the network takes {inputs} inputs, "
             f"expected images of {inputs} values or frames of {inputs} events"
         )
-    shaped = {"encoding": "events"} if fitting[0] == "events" else {}
+    shaped = {"encoding": "events"} if fitting[0] == "events" or dataset.recorded else {}
     chosen = choose(
         "encoding", settings.encoding, stored, shaped, default, kind=str, hint_origin="data"
     )

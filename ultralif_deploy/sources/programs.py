@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ultralif_deploy.findings.assumptions import DEFAULT
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
@@ -40,8 +41,23 @@ def program_of(
         table=source.table,
         decay_bits=source.decay_bits,
     )
-    if source.encoder.kind == "events" and source.assumptions.is_default("timesteps"):
-        # T is a default, so it is not stored: the frames of later data may decide it.
-        encoding = {k: v for k, v in program.encoding.items() if k != "timesteps"}
-        program = replace(program, encoding=encoding)
-    return passed, program
+    guessed = _guessed(source)
+    encoding = {name: value for name, value in program.encoding.items() if name not in guessed}
+    return passed, replace(program, encoding=encoding)
+
+
+def _guessed(source: Deployable) -> set[str]:
+    """Entries of the encoding that nobody told. They are not stored: later data may decide them.
+
+    A stored T would add up the frames of later data, which nobody asked for.
+    """
+    origins = {one.name: one.origin for one in source.assumptions.chosen}
+    steps, encoding = origins.get("timesteps"), origins.get("encoding")
+    guessed = set()
+    framed = source.encoder.kind == "events" and not (source.dataset and source.dataset.recorded)
+    untold = source.dataset is None and source.encoder.kind == "rate" and encoding == DEFAULT
+    if untold:
+        guessed.add("kind")
+    if (framed and steps in (DEFAULT, "data")) or (untold and steps == DEFAULT):
+        guessed.add("timesteps")
+    return guessed

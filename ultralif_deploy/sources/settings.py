@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ultralif_deploy.errors import UltralifError
 
@@ -12,13 +12,19 @@ CONVENTIONS = (
 )
 """Settings that only NIR files of other tools need."""
 
+BINNING = ("bin", "sensor", "polarity")
+"""Settings that only recordings of events need."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options as given; None takes the value from the file, the file's name or the default.
 
     Attributes:
-        data: `digits` or a .npz file.
+        data: `digits`, a file, a folder, or what else `load_dataset` takes.
+        bin: milliseconds of a frame, for recordings of events.
+        sensor: width and height of the sensor, as `34x34`, for recordings of events.
+        polarity: both, merged, on or off, for recordings of events.
         normalize: one of `NORMALIZATIONS` in `cli/options.py`, or numbers: the means of all
             channels, then their standard deviations.
         encoding: rate, constant or events.
@@ -53,7 +59,10 @@ class Settings:
         strict: refuse to guess what changes the result.
     """
 
-    data: str | Path | None = None
+    data: Any = None
+    bin: float | None = None
+    sensor: str | None = None
+    polarity: str | None = None
     normalize: str | None = None
     encoding: str | None = None
     gain: float | None = None

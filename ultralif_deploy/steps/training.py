@@ -176,12 +176,9 @@ def _interned(value: Any) -> Any:
 
 def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
     """Input settings that our checkpoints store in addition to the released format."""
-    return {
-        "encoding": encoder.kind,
-        "timesteps": encoder.timesteps,
-        "gain": encoder.gain,
-        "normalize": encoder.normalize,
-    }
+    told = encoder.as_dict()
+    names = ("timesteps", "gain", "normalize", "bin", "sensor", "polarity")
+    return {"encoding": encoder.kind} | {name: told[name] for name in names if name in told}
 
 
 @torch.no_grad()

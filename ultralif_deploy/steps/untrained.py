@@ -177,10 +177,10 @@ def _inputs(dataset: Dataset, settings: Settings) -> int:
     """Number of input values per timestep: of an event frame or of an image."""
     x = dataset.test.x
     whole = int(np.prod(x.shape[1:]))
-    told = settings.encoding == "events"
+    told = settings.encoding == "events" or dataset.recorded
     if x.ndim < 3 or not (told or (settings.encoding is None and _look_like_frames(x))):
         return whole
-    one_frame = lacks_frames(x, whole) and settings.timesteps in (None, 1)
+    one_frame = lacks_frames(x, whole) and settings.timesteps in (None, 1) and not dataset.recorded
     return whole if one_frame else int(np.prod(x.shape[2:]))
 
 

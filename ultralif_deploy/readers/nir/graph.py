@@ -10,9 +10,9 @@ import numpy as np
 from nir import serialization
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.exporters.nir.file import check_hdf5
 from ultralif_deploy.exporters.nir.programs import METADATA_KEY
 from ultralif_deploy.io.files import readable_file
+from ultralif_deploy.io.hdf5 import check_hdf5
 from ultralif_deploy.readers.nir.linear import LINEAR
 from ultralif_deploy.readers.nir.neurons import POPULATIONS
 

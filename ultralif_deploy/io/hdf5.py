@@ -9,6 +9,7 @@ import math
 import mmap
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -22,6 +23,9 @@ MAX_DEPTH = 32
 
 MAX_OBJECTS = 20_000
 MAX_TEXTS = 100_000
+MAX_LISTS = 2_000_000
+"""Most lists of numbers, where a file may hold some; SSC has 150 thousand."""
+
 MAX_TEXT_BYTES = 16 << 20
 
 WIDEST_VALUE_BYTES = 8
@@ -38,11 +42,39 @@ _HEAP = b"GCOL\x01\0\0\0"
 Texts = dict[tuple[str, ...], str]
 
 
-def check_hdf5(path: Path) -> Texts:
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a file is read for.
+
+    Attributes:
+        name: what the file is, for errors.
+        instead_of_zip: how the error about a zip archive goes on.
+        lists: whether it may hold lists of numbers of any length, as recordings of events are.
+    """
+
+    name: str
+    instead_of_zip: str
+    lists: bool = False
+
+    @property
+    def most_entries(self) -> int:
+        """Most texts and lists."""
+        return MAX_LISTS if self.lists else MAX_TEXTS
+
+
+NIR = Purpose(
+    "NIR",
+    ", as checkpoints are; expected a NIR file: quantize or deploy a checkpoint first",
+)
+DATA = Purpose("data set", "; unpack it first", lists=True)
+
+
+def check_hdf5(path: Path, purpose: Purpose = NIR) -> Texts:
     """Refuse a file that is not HDF5, that reaches outside itself, or that unpacks to too much.
 
     Args:
         path: a regular file.
+        purpose: what it is read for.
 
     Returns:
         Every text in the file by its path, so that node types can be checked before reading.
@@ -52,24 +84,21 @@ def check_hdf5(path: Path) -> Texts:
     """
     check_unpacked_size(path, path.stat().st_size)
     try:
-        _check_heaps(path)
+        _check_heaps(path, purpose)
         with h5py.File(path, "r") as file:
-            return _check_objects(path, file)
+            return _check_objects(path, file, purpose)
     except UltralifError:
         raise
     except Exception as error:
         if zipfile.is_zipfile(path):
-            raise UltralifError(
-                f"{path}: a zip archive, as checkpoints are; expected a NIR file: quantize or "
-                "deploy a checkpoint first"
-            ) from error
+            raise UltralifError(f"{path}: a zip archive{purpose.instead_of_zip}") from error
         # Damaged content makes h5py raise many kinds of errors, from HDF5 or NumPy.
         raise UltralifError(
             f"{path}: not an HDF5 file, or truncated or damaged ({error}); write it again"
         ) from error
 
 
-def _check_heaps(path: Path) -> None:
+def _check_heaps(path: Path, purpose: Purpose) -> None:
     """Refuse text heaps in which an entry does not lead forward: HDF5 would loop for ever.
 
     A heap begins with GCOL, version 1, 3 zeros and its size as uint64. Then come entries: index
@@ -86,7 +115,7 @@ def _check_heaps(path: Path) -> None:
                 index, size = data[position : position + 2], _uint64(data, position + 8)
                 step = 16 + -(-size // 8) * 8 if any(index) else size
                 entries += 1
-                if step == 0 or position + step > end or entries > MAX_TEXTS:
+                if step == 0 or position + step > end or entries > purpose.most_entries:
                     raise UltralifError(
                         f"{path}: a damaged heap of texts at byte {start}; write the file again"
                     )
@@ -98,14 +127,14 @@ def _uint64(data: mmap.mmap, position: int) -> int:
     return int.from_bytes(data[position : position + 8], "little")
 
 
-def _check_objects(path: Path, file: h5py.File) -> Texts:
+def _check_objects(path: Path, file: h5py.File, purpose: Purpose) -> Texts:
     texts: Texts = {}
     total = largest_chunk = text_count = text_bytes = 0
     for name, dataset in _datasets(path, file):
         where = f"{path}: {'/'.join(name)!r}"
         if dataset.shape is None:
             raise UltralifError(f"{where} is an empty dataset; expected values")
-        _check_storage(where, dataset)
+        _check_storage(where, dataset, purpose)
         chunk = math.prod(dataset.chunks or (0,))
         values = max(math.prod(dataset.shape), chunk)
         total += values * max(WIDEST_VALUE_BYTES, dataset.dtype.itemsize)
@@ -115,17 +144,23 @@ def _check_objects(path: Path, file: h5py.File) -> Texts:
         check_unpacked_size(path, total + DEFLATE_RATIO * largest_chunk)
         if dataset.dtype.kind == "S" and dataset.shape == ():
             texts[name] = dataset[()].decode("utf-8")
-        if dataset.dtype.kind == "O":
+        if _lists(dataset):
+            if values > MAX_LISTS:
+                raise UltralifError(f"{where}: more than {MAX_LISTS:,} lists; give fewer samples")
+        elif dataset.dtype.kind == "O" and not purpose.lists:  # a data set's texts are never read
             text_count += values
             if text_count > MAX_TEXTS:
-                raise UltralifError(f"{where}: more than {MAX_TEXTS:,} texts; too many for a NIR")
+                raise UltralifError(
+                    f"{where}: more than {MAX_TEXTS:,} texts; too many for a {purpose.name}"
+                )
             # One at a time, because many entries may share one long text.
             for index in np.ndindex(dataset.shape):
                 text = dataset[index]
                 text_bytes += len(text)
                 if text_bytes > MAX_TEXT_BYTES:
                     raise UltralifError(
-                        f"{where}: texts of more than {MAX_TEXT_BYTES:,} bytes; too long for a NIR"
+                        f"{where}: texts of more than {MAX_TEXT_BYTES:,} bytes; too long for a "
+                        f"{purpose.name}"
                     )
                 if dataset.shape == ():
                     texts[name] = text.decode("utf-8")
@@ -162,13 +197,20 @@ def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5
                 raise UltralifError(f"{where} is a {type(item).__name__}; expected a dataset")
 
 
-def _check_storage(where: str, dataset: h5py.Dataset) -> None:
-    """Refuse data stored in other files, types that NIR does not use, and double compression."""
+def _lists(dataset: h5py.Dataset) -> bool:
+    """Whether every entry is a list of numbers."""
+    inner = h5py.check_vlen_dtype(dataset.dtype)
+    return inner is not None and np.dtype(inner).kind in "biuf"
+
+
+def _check_storage(where: str, dataset: h5py.Dataset, purpose: Purpose) -> None:
+    """Refuse data stored in other files, types of no use, and double compression."""
     properties = dataset.id.get_create_plist()
     if dataset.is_virtual or properties.get_external_count():
         raise UltralifError(f"{where} takes its values from another file; expected them inside")
     text = h5py.check_string_dtype(dataset.dtype) is not None
-    if not text and dataset.dtype.kind not in "biuf":
+    numbers = dataset.dtype.kind in "biuf" or (purpose.lists and _lists(dataset))
+    if not text and not numbers:
         raise UltralifError(f"{where} holds {dataset.dtype}; expected numbers or text")
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
     if any(f not in FILTERS for f in filters) or sum(f in COMPRESSION for f in filters) > 1:
