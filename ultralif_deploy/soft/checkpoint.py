@@ -16,7 +16,12 @@ from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, jo
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.program.fixed import MAX_LEVELS
 from ultralif_deploy.soft.architectures import Architecture
-from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, split_state
+from ultralif_deploy.soft.checkpoint_file import (
+    SETTINGS_KEY,
+    hyper_parameters,
+    read_tensors,
+    split_state,
+)
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
@@ -112,7 +117,7 @@ def load_checkpoint(
     content = read_tensors(path) if content is None else content
     state, record = split_state(path, content)
     given = content.get(SETTINGS_KEY)
-    stored = dict(given) if isinstance(given, dict) else {}
+    stored = hyper_parameters(content) | (given if isinstance(given, dict) else {})
     ablation = "lif1._log_eps" in state or "lif1._fixed_eps" in state
     found = shapes(path, state)
     batch_norm = "bn1.running_mean" in state or "stem_bn.running_mean" in state

@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,31 @@ from ultralif_deploy.soft.network import SoftNetwork
 SETTINGS_KEY = "ultralif_deploy"
 """Our own entry of the checkpoint dictionary: settings that the released format does not hold."""
 
-MAX_PARAMETERS = 200_000_000
+LIGHTNING = "pytorch-lightning_version"
+"""Key by which a checkpoint of Lightning is known; its networks are attributes of a module."""
 
-WRAPPERS = re.compile(r"^(?:_orig_mod\.|module\.)+")
-"""Prefixes that torch.compile and DataParallel add to every key."""
+AVERAGED = "n_averaged"
+"""Key of the counter in torch's AveragedModel, which SWA and EMA use."""
+
+PREFIX = re.compile(r"^(?:(?:_orig_mod|module|model|net|network|ema_model)\.)+")
+"""Attributes under which a network is kept by torch.compile, DataParallel, Lightning and users."""
+
+HYPER_PARAMETERS = (
+    "timesteps",
+    "theta",
+    "neuron",
+    "skip",
+    "stateless",
+    "encoding",
+    "gain",
+    "normalize",
+)
+"""Hyper-parameters that Lightning stores and that mean the same here."""
+
+_SNNTORCH = ("graded_spikes_factor", "reset_mechanism_val")
+_NUMBERED = re.compile(r"(?:.*\.)?\d+\.weight$")
+
+MAX_PARAMETERS = 200_000_000
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
@@ -38,6 +60,12 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
             f"torch.save(torch.load({path.name!r}, weights_only=True), 'new.pt')"
         )
     check_zip_archive(path, "a checkpoint that torch.save wrote")
+    with zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise UltralifError(
+                f"{path}: a TorchScript archive, which holds code; "
+                "torch.save(model.state_dict(), 'new.pt') writes a file that is read"
+            )
     try:
         with warnings.catch_warnings():  # torch warns about some contents
             warnings.simplefilter("ignore")
@@ -47,7 +75,8 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
         what = f"calls {found.group(1)}" if found else "holds more than tensors"
         raise UltralifError(
             f"{path}: refused, the pickle {what}; a checkpoint must hold tensors and plain "
-            "values only (save model.state_dict(), not the model)"
+            "values only (save model.state_dict(), not the model: "
+            "torch.save(model.state_dict(), 'new.pt'))"
         ) from error
     except Exception as error:  # torch raises many kinds on damaged files
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -117,17 +146,22 @@ def save(
 def state_keys(content: dict[str, Any]) -> dict[Any, Any]:
     """The state dict in a checkpoint, without the key prefixes of wrapped modules.
 
-    This is `model_state_dict` if present, else the only dictionary of tensors in the file, else the
-    whole file.
+    This is `model_state_dict` if present, else `state_dict` of Lightning, else the only dictionary
+    of tensors in the file, else the whole file.
     """
-    inner = content.get("model_state_dict")
+    lightning = LIGHTNING in content
+    inner = content.get("state_dict" if lightning else "model_state_dict")
     if inner is None:
-        dicts = [v for v in content.values() if isinstance(v, dict) and _all_tensors(v)]
-        bare = any(isinstance(value, Tensor) for value in content.values())
-        inner = dicts[0] if len(dicts) == 1 and not bare else content
-    if not isinstance(inner, dict):
-        return {}
-    return {WRAPPERS.sub("", k) if isinstance(k, str) else k: v for k, v in inner.items()}
+        dicts = _state_dicts(content)
+        inner = content[dicts[0]] if len(dicts) == 1 else content
+    return _unwrapped(inner, lightning) if isinstance(inner, dict) else {}
+
+
+def _state_dicts(content: dict[Any, Any]) -> list[Any]:
+    """Names of the dictionaries of tensors in a checkpoint; none where tensors lie beside them."""
+    if any(isinstance(value, Tensor) for value in content.values()):
+        return []
+    return [k for k, v in content.items() if isinstance(v, dict) and _all_tensors(v)]
 
 
 def _all_tensors(entries: dict[Any, Any]) -> bool:
@@ -138,8 +172,15 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
     """Split a checkpoint into its state dict and its plain values.
 
     Raises:
-        UltralifError: an entry is not a dense tensor, or there are too many parameters.
+        UltralifError: an entry is not a dense tensor, there are too many parameters or several
+            state dicts, or they are of another library.
     """
+    several = _state_dicts(content)
+    if len(several) > 1 and "model_state_dict" not in content and LIGHTNING not in content:
+        raise UltralifError(
+            f"{path}: holds the state dicts {', '.join(map(str, several))}; expected one: "
+            f"torch.save(torch.load({path.name!r}, weights_only=True)[{several[0]!r}], 'new.pt')"
+        )
     inner = state_keys(content)
     if not inner:
         raise UltralifError(f"{path}: no model_state_dict and no tensors; expected a checkpoint")
@@ -153,6 +194,9 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
                 "a dense one with its values"
             )
         state[key] = value
+    other = _other_library(state)
+    if other is not None:
+        raise UltralifError(f"{path}: {other}")
     total = sum(tensor.numel() for tensor in state.values())
     if total > MAX_PARAMETERS:
         raise UltralifError(f"{path}: declares {total:,} parameters; at most {MAX_PARAMETERS:,}")
@@ -162,3 +206,53 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
         if isinstance(key, str) and isinstance(value, (int, float, str, bool))
     }
     return state, record
+
+
+def _unwrapped(state: Mapping[Any, Any], with_others: bool) -> dict[Any, Any]:
+    """A state dict without the prefixes of wrapping tools.
+
+    Args:
+        state: as stored.
+        with_others: whether entries without a prefix, beside others that have one, belong to other
+            modules, as metrics and losses in a module of Lightning.
+    """
+    texts = [key for key in state if isinstance(key, str)]
+    prefixed = [key for key in texts if PREFIX.match(key)]
+    averaged = AVERAGED in state and len(prefixed) == len(texts) - 1
+    left = {key for key in texts if key not in prefixed} if with_others and prefixed else set()
+    if averaged:
+        left.add(AVERAGED)
+    return {
+        PREFIX.sub("", key) if isinstance(key, str) else key: value
+        for key, value in state.items()
+        if key not in left
+    }
+
+
+def hyper_parameters(content: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """The hyper-parameters of a Lightning checkpoint that are settings here."""
+    given = content.get("hyper_parameters")
+    if LIGHTNING not in content or not isinstance(given, dict):
+        return {}
+    plain = {name: value for name, value in given.items() if name in HYPER_PARAMETERS}
+    return {n: value for n, value in plain.items() if isinstance(value, (str, int, float))}
+
+
+def _other_library(state: Mapping[str, Tensor]) -> str | None:
+    """Whose layers the keys of a state dict name, and what reads them; None where they do not tell.
+
+    Neither library stores in it how layers are connected.
+    """
+    if any(key.rpartition(".")[2] in _SNNTORCH for key in state):
+        return (
+            "a state dict of snnTorch, which does not say how layers are connected; build the "
+            "module, module.load_state_dict(…), and ultralif_deploy.from_snntorch reads it"
+        )
+    learned = any(key.endswith(".w") and value.ndim == 0 for key, value in state.items())
+    if learned or any(map(_NUMBERED.match, state)):
+        return (
+            "a state dict of numbered layers, as of SpikingJelly, which does not say what neurons "
+            "lie between them; build the network, net.load_state_dict(…), write a NIR file with "
+            "spikingjelly.activation_based.nir_exchange.export_to_nir, and give that"
+        )
+    return None

@@ -15,7 +15,7 @@ from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.readers.second_order import is_second_order, read_second_order
 from ultralif_deploy.soft.checkpoint import Checkpoint, load_checkpoint
-from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors
+from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, hyper_parameters, read_tensors
 from ultralif_deploy.soft.checkpoint_names import ablation_hints, released_name
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
@@ -51,7 +51,7 @@ def _stored(path: Path, content: dict[str, Any]) -> dict[str, Any]:
     stored = content.get(SETTINGS_KEY)
     name = released_name(path.stem)
     hints = ablation_hints(path.stem) if name is None else name.hints()
-    return hints | (stored if isinstance(stored, dict) else {})
+    return hints | hyper_parameters(content) | (stored if isinstance(stored, dict) else {})
 
 
 def _soft(
