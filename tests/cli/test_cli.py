@@ -13,6 +13,7 @@ from support.requirements import available
 from ultralif_deploy.cli import options as cli_options
 from ultralif_deploy.cli.commands import main
 from ultralif_deploy.cli.grouped_help import COMMON, FEW, TOPICS
+from ultralif_deploy.data.binning import POLARITIES
 from ultralif_deploy.data.encoders import ENCODINGS
 from ultralif_deploy.data.normalization import NORMALIZATIONS
 from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
@@ -222,6 +223,7 @@ def test_summaries_of_the_commands_are_whole() -> None:
 def test_option_lists_are_those_of_the_code() -> None:
     assert list(cli_options.NEURONS) == [*RELEASED, *SECOND_ORDER]
     assert cli_options.ENCODINGS == ENCODINGS
+    assert cli_options.POLARITIES == POLARITIES
     assert list(cli_options.ARCHITECTURES) == list(ARCHITECTURES)
     assert list(cli_options.NORMALIZATIONS) == list(NORMALIZATIONS)
     assert list(cli_options.BACK_ENDS) == list(BACK_ENDS)

@@ -56,9 +56,21 @@ def test_frames_that_were_to_be_added_up_are(tmp_path: Path, model: Path) -> Non
     told = ("quantize", model, "--dt", 1e-4, "--timesteps", 10, "--data", t20)
     assert ultralif(*told, "-o", tmp_path / "out").code == 0
     run = ("--data", t20, *RUN)
-    stored = ultralif("simulate", tmp_path / "out" / "program.nir", *run).json()
+    program = tmp_path / "out" / "program.nir"
+    stored = ultralif("simulate", program, *run).json()
     expected = ultralif("simulate", model, "--dt", 1e-4, "--timesteps", 10, *run).json()
     assert stored["predictions"] == expected["predictions"]
+    line = refused("simulate", program, "--data", frames(tmp_path / "t40.npz", 40))
+    assert "40 frames, and the network's file or its name tells T = 10; --timesteps 10 adds" in line
+
+
+def test_timesteps_alone_do_not_ask_to_add_up(tmp_path: Path, model: Path) -> None:
+    told = ("quantize", model, "--dt", 1e-4, "--timesteps", 10, "-o", tmp_path / "out")
+    assert ultralif(*told).code == 0
+    given = ("simulate", tmp_path / "out" / "program.nir", "--data", frames(tmp_path / "x.npz", 20))
+    assert "--timesteps 20 takes them as they are" in refused(*given)
+    line = refused(*given, "--timesteps", 10)
+    assert "inputs reach 2; the program takes at most 1, so quantize it again with --data" in line
 
 
 def test_a_file_name_adds_up_no_frames(tmp_path: Path) -> None:
@@ -66,8 +78,8 @@ def test_a_file_name_adds_up_no_frames(tmp_path: Path) -> None:
     path = written(tmp_path / "ultratlif_T5_seed0.pt", state)
     given = ("inspect", path, "--data", frames(tmp_path / "t20.npz", 20))
     assert refused(*given) == (
-        "Error: t20.npz: 20 frames, and the network's file name says T = 5; --timesteps 5 adds up "
-        "4 frames each, --timesteps 20 takes them as they are"
+        "Error: t20.npz: 20 frames, and the network's file or its name tells T = 5; "
+        "--timesteps 5 adds up 4 frames each, --timesteps 20 takes them as they are"
     )
     for timesteps in (5, 20):
         assert ultralif(*given, "--timesteps", timesteps).code == 0

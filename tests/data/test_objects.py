@@ -1,5 +1,6 @@
 """Image folders and data set objects, made by torchvision, Pillow and torch."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ def test_images_that_cannot_be_used(tmp_path: Path) -> None:
     assert "9.png: not a readable image (" in refused(tmp_path)
     odd.write_bytes((tmp_path / "0" / "0.png").read_bytes()[:60])
     assert "9.png: not a readable image (" in refused(tmp_path)
+
+
+def test_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(tmp_path, 1)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert refused(tmp_path).endswith("is not installed; to install it: pip install pillow")
 
 
 def test_folders_without_samples(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class Encoder:
             their number alone says it, or where there were no recordings.
         sensor: width and height of the sensor that recorded them.
         polarity: which of their polarities are kept, one of `binning.POLARITIES`.
+        frames: number of frames that each timestep adds up, where it is more than one.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Encoder:
     bin: float | None = None
     sensor: str | None = None
     polarity: str | None = None
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:

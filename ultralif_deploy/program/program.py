@@ -244,7 +244,8 @@ class Program:
         """Refuse a largest value above `input.maximum`."""
         if largest > self.input.maximum:
             raise UltralifError(
-                f"inputs reach {largest}; the program takes at most {self.input.maximum}"
+                f"inputs reach {largest}; the program takes at most {self.input.maximum}, so "
+                "quantize it again with --data that reach as far"
             )
 
     def real_logits(self, logits: np.ndarray) -> np.ndarray:

@@ -39,6 +39,9 @@ HYPER_PARAMETERS = (
 )
 """Hyper-parameters that Lightning stores and that mean the same here."""
 
+FIRST_LAYERS = ("fc1.weight", "conv1.weight", "stem_conv.weight")
+"""First layers of the released networks, one of which each of them has."""
+
 _SNNTORCH = ("graded_spikes_factor", "reset_mechanism_val")
 _NUMBERED = re.compile(r"(?:.*\.)?\d+\.weight$")
 
@@ -249,7 +252,8 @@ def _other_library(state: Mapping[str, Tensor]) -> str | None:
             "module, module.load_state_dict(…), and ultralif_deploy.from_snntorch reads it"
         )
     learned = any(key.endswith(".w") and value.ndim == 0 for key, value in state.items())
-    if learned or any(map(_NUMBERED.match, state)):
+    released = any(name in state for name in FIRST_LAYERS)
+    if not released and (learned or any(map(_NUMBERED.match, state))):
         return (
             "a state dict of numbered layers, as of SpikingJelly, which does not say what neurons "
             "lie between them; build the network, net.load_state_dict(…), write a NIR file with "

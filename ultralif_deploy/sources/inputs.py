@@ -164,8 +164,8 @@ def settle_encoder(
             frames = 1 if one_frame else dataset.test.x.shape[1]
             timesteps = Chosen("timesteps", frames, "data")
             chosen.append(timesteps)
-        elif timesteps.origin == "file name" and not one_frame:
-            _refuse_unasked(dataset, timesteps.value)
+        elif not one_frame and timesteps.origin != "option":
+            _refuse_unasked(dataset, timesteps.value, _told("frames", None, stored, int))
     _refuse_unfit(settings, kind)
     encoder = Encoder(kind, timesteps.value, one_frame=one_frame and kind == "events")
     if kind == "rate":
@@ -209,24 +209,35 @@ def _recorded(
         dataset: the samples; None without data, where what is stored stays as it is.
     """
     how = _binning(settings, stored) if dataset is None else dataset.binning
+    frames = _told("frames", None, stored, int)
+    if dataset is not None:
+        frames = 1 if encoder.one_frame else dataset.test.x.shape[1] // encoder.timesteps
     chosen: list[Chosen[str | float]] = []
     for name, value in (("bin", how.bin_ms), ("sensor", how.sensor), ("polarity", how.polarity)):
         if value is not None:
             given, held = getattr(settings, name) is not None, stored.get(name) is not None
             origin = "option" if given else "checkpoint" if held else "data"
             chosen.append(Chosen(name, value, origin))
-    return replace(encoder, bin=how.bin_ms, sensor=how.sensor, polarity=how.polarity), chosen
+    encoder = replace(encoder, bin=how.bin_ms, sensor=how.sensor, polarity=how.polarity)
+    return replace(encoder, frames=frames if frames and frames > 1 else None), chosen
 
 
-def _refuse_unasked(dataset: Dataset, timesteps: int) -> None:
-    """Refuse to add up frames because a file's name tells T: nobody asked for it."""
+def _refuse_unasked(dataset: Dataset, timesteps: int, stored: int | None) -> None:
+    """Refuse to add up frames where neither an option nor an earlier command asked for it.
+
+    Args:
+        dataset: event frames.
+        timesteps: T, as the network's file or its name tells it.
+        stored: number of frames in each timestep, if the file tells it.
+    """
     frames = dataset.test.x.shape[1]
-    if frames == timesteps:
+    if frames == timesteps * (stored or 1) or frames == timesteps:
         return
     adding = f"--timesteps {timesteps} adds up {frames // timesteps} frames each, "
     raise UltralifError(
-        f"{dataset.name}: {frames} frames, and the network's file name says T = {timesteps}; "
-        f"{'' if frames % timesteps else adding}--timesteps {frames} takes them as they are"
+        f"{dataset.name}: {frames} frames, and the network's file or its name tells T = "
+        f"{timesteps}; {'' if frames % timesteps else adding}--timesteps {frames} takes them as "
+        "they are"
     )
 
 
