@@ -10,7 +10,7 @@ from support.networks.cases import CASES
 from support.networks.readings import data, meant, written
 from support.paths import shared_file
 from ultralif_deploy.readers.nir.neurons import Conventions
-from ultralif_deploy.report.match_summary import difference
+from ultralif_deploy.report.summaries.matching import difference
 from ultralif_deploy.schema.matching import FirstDifference
 
 OPTIONS = {

@@ -350,7 +350,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     Example: ultralif compare eight-bits four-bits
     """
     from ultralif_deploy.report.comparison import compare_reports
-    from ultralif_deploy.report.comparison_summary import comparison_summary
+    from ultralif_deploy.report.summaries.comparison import comparison_summary
 
     compared = compare_reports(first, second)
     running.show(compared, as_json, comparison_summary)

@@ -68,7 +68,7 @@ def stress(
 
     Example: ultralif stress out/program.nir --data digits --faults flip,drop -o out
     """
-    from ultralif_deploy.report.stress_summary import stress_summary
+    from ultralif_deploy.report.summaries.stress import stress_summary
     from ultralif_deploy.robustness.stressing import stress as run
 
     result = run(

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ultralif_deploy.report.choices_words import choices_texts
-from ultralif_deploy.report.exits_summary import exits_summary
+from ultralif_deploy.report.summaries.exits import exits_summary
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
 from ultralif_deploy.report.words import expected_words, percent, rate, weights_in_words
 from ultralif_deploy.schema.commands import (

@@ -1,0 +1,1 @@
+"""Results of single commands for a terminal."""
