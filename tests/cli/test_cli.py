@@ -239,3 +239,13 @@ def test_help_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_first_screen_is_the_answer(deployed: Path) -> None:
+    run = ("verify", DEMO, "--data", "digits", "--certify", 2, "--on", "fast", "-o", deployed / "b")
+    short, long = ultralif(*run).out, ultralif(*run, "-v").out
+    assert len(short.splitlines()) < 30 < 60 < len(long.splitlines())
+    for question in ("Does it deploy?", "What was lost?", "What does it cost?", "What next?"):
+        assert question in short
+    assert "Back ends, compared" not in short
+    assert "Back ends, compared" in long

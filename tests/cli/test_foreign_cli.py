@@ -85,7 +85,7 @@ def test_verify_measures_and_certifies(model: Path, data: Path, tmp_path: Path) 
     assert simulated["accuracy"] == report["accuracy"]["integer"]
     energy = ultralif("energy", model, "--data", data, "--json").json()
     assert energy["counts"] == report["energy"]["counts"]
-    text = ultralif("verify", model, "--data", data, "-o", tmp_path).out
+    text = ultralif("verify", model, "--data", data, "-v", "-o", tmp_path).out
     assert "float, as read" in text
 
 

@@ -35,7 +35,7 @@ def test_train_then_deploy_without_options(tmp_path: Path) -> None:
     out = tmp_path / "deployed"
     trained = tmp_path / "trained.pt"
     run = ("deploy", trained, "--data", "digits", "--limit", 60, "--certify", 2, "--on", "fast")
-    deployed = ultralif(*run, "--strict", "-o", out)
+    deployed = ultralif(*run, "--strict", "-v", "-o", out)
     report = json.loads((out / "report.json").read_text("utf-8"))
     kept = json.loads(ultralif(*RUN, "--epochs", 4, "-o", tmp_path, "--json").out)
     assert kept["state"] == "finished before"

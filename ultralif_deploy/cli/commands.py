@@ -27,6 +27,7 @@ main.add_command(train)
 
 @main.command()
 @options.output_option("ultralif-demo")
+@options.verbose_option
 @options.json_option
 @options.bits_option
 def demo(output: Path, as_json: bool, bits: Bits) -> None:
@@ -60,6 +61,7 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
+@options.verbose_option
 @options.json_option
 def deploy(
     checkpoint: Path,
@@ -290,6 +292,7 @@ def export(
 @options.lava_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
+@options.verbose_option
 @options.json_option
 def verify(
     checkpoint: Path | None,
@@ -406,8 +409,11 @@ def _deploy(
     checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
 ) -> None:
     from ultralif_deploy.pipeline import deploy as run
-    from ultralif_deploy.report.terminal import deployment_summary
+    from ultralif_deploy.report.terminal import deployment_summary, short_summary
 
-    typed = click.get_current_context().meta[running.COMMAND]
+    meta = click.get_current_context().meta
+    typed, summary = meta[running.COMMAND], short_summary
+    if meta[options.VERBOSE]:
+        summary = deployment_summary
     report = run(checkpoint, output, settings, progress=running.progress(), command=typed, **how)
-    running.show(report, as_json, lambda found: deployment_summary(found, str(output)))
+    running.show(report, as_json, lambda found: summary(found, str(output)))

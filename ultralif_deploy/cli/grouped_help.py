@@ -7,7 +7,7 @@ FEW = 14
 
 COMMON = (
     *("data", "timesteps", "limit", "bits", "spike_bits", "anneal", "epochs", "targets"),
-    *("max_gap", "back_ends", "certificate", "device", "output", "as_json"),
+    *("max_gap", "back_ends", "certificate", "device", "output", "verbose", "as_json"),
 )
 """Options that `--help` shows, by the name of their parameter."""
 

@@ -281,6 +281,23 @@ skip_pass_option = click.option(
     type=click.Choice(PASSES),
     help="Skip this pass. May be given several times.",
 )
+VERBOSE = "ultralif.verbose"
+"""Key under which click's context says that all tables shall be printed."""
+
+
+def _set_verbose(context: click.Context, option: click.Parameter, value: bool) -> None:
+    del option
+    context.meta[VERBOSE] = value
+
+
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_verbose,
+    help="Print all tables, as in report.html.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )

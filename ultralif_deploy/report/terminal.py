@@ -45,8 +45,33 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(width=110, markup=False, emoji=False)
 
 
+def short_summary(report: Report, directory: str) -> RenderableType:
+    """What a user wants to know first: the summary in words, and what to do next.
+
+    Args:
+        report: of the deployment.
+        directory: that it was written to.
+    """
+    return Group(
+        summary_text(report), _choices(report), written_files(report, directory), _next(directory)
+    )
+
+
+def _next(directory: str) -> Text:
+    return Text(
+        f"What next? Open {directory}/report.html for all figures (--verbose prints them here). "
+        "Anyone can check the proof again: ultralif verify --certificate "
+        f"{directory}/certificate.json"
+    )
+
+
 def deployment_summary(report: Report, directory: str) -> RenderableType:
-    """The summary in words, and all tables of a deployment."""
+    """The summary in words, and all tables of a deployment.
+
+    Args:
+        report: of the deployment.
+        directory: that it was written to.
+    """
     return Group(
         summary_text(report),
         _accuracy(report),
