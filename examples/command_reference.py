@@ -1,6 +1,6 @@
-"""Write the README's command reference from the commands' own help.
+"""Write the page of commands from the commands' own help.
 
-python examples/command_reference.py            # rewrites the section
+python examples/command_reference.py            # rewrites the page
 python examples/command_reference.py --check    # exit 1 where it is out of date
 """
 
@@ -13,7 +13,7 @@ import click
 from ultralif_deploy.cli.commands import main as ultralif
 from ultralif_deploy.cli.grouped_help import ALL
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "ultralif_deploy" / "docs" / "commands.md"
 START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
 
 
@@ -25,13 +25,13 @@ def reference() -> str:
     for name, command in sorted(ultralif.commands.items()):
         context = click.Context(command, parent, info_name=name, **shape)
         context.meta[ALL] = True
-        sections.append(f"### ultralif {name}\n```\n{command.get_help(context)}\n```\n")
+        sections.append(f"## ultralif {name}\n```\n{command.get_help(context)}\n```\n")
     return "".join(sections)
 
 
-def with_reference(readme: str) -> str:
-    """The README with its reference section replaced."""
-    before, rest = readme.split(START)
+def with_reference(page: str) -> str:
+    """The page with its reference replaced."""
+    before, rest = page.split(START)
     return before + START + reference() + END + rest.split(END)[1]
 
 
@@ -39,11 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    current = README.read_text(encoding="utf-8")
+    current = PAGE.read_text(encoding="utf-8")
     wanted = with_reference(current)
     if arguments.check:
-        sys.exit(0 if current == wanted else "README.md: command reference is out of date")
-    README.write_text(wanted, encoding="utf-8")
+        sys.exit(0 if current == wanted else "docs/commands.md: command reference is out of date")
+    PAGE.write_text(wanted, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Accuracy of one network as soft, hard and integer network; makes tables of the README.
+"""Accuracy of one network as soft, hard and integer network; makes tables of docs/accuracy.md.
 
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/mnist
     python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/batch-norm \

@@ -1,4 +1,4 @@
-"""Accuracy of several neurons on temporal data, soft and hard; makes a table of the README.
+"""Accuracy of several neurons on temporal data, soft and hard; makes a table of docs/temporal.md.
 
     python examples/temporal_study.py ../shared/data -o results/temporal
     python examples/temporal_study.py ../shared/data --data fsdd-random --neurons UltraDLIF \

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import matching, options, running, simulating, stressing
+from ultralif_deploy.cli import comparing, matching, options, running, simulating, stressing
+from ultralif_deploy.cli.documentation import docs
 from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.training import train
 
@@ -23,6 +24,8 @@ def main() -> None:
 
 
 main.add_command(train)
+main.add_command(docs)
+main.add_command(comparing.compare)
 
 
 @main.command()
@@ -338,25 +341,6 @@ def verify(
         back_ends=running.back_ends(back_ends),
         skip_passes=skip_passes,
     )
-
-
-@main.command()
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
-@options.json_option
-def compare(first: Path, second: Path, as_json: bool) -> None:
-    """Show two deployments side by side.
-
-    Compares accuracy, spike rates, operations, energy and sizes. FIRST and SECOND are report.json
-    files, or directories that deploy or verify wrote (-o). Differences are second minus first.
-
-    Example: ultralif compare eight-bits four-bits
-    """
-    from ultralif_deploy.report.comparison import compare_reports
-    from ultralif_deploy.report.summaries.comparison import comparison_summary
-
-    compared = compare_reports(first, second)
-    running.show(compared, as_json, comparison_summary)
 
 
 @main.command()
