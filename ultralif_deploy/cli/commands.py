@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating, stressing
+from ultralif_deploy.cli.devices import devices
 from ultralif_deploy.cli.documentation import docs
 from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.training import train
@@ -25,6 +26,7 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(docs)
+main.add_command(devices)
 main.add_command(comparing.compare)
 
 

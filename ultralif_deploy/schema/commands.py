@@ -184,6 +184,35 @@ class Diagnosis(TypedDict):
     backends: Annotated[dict[str, BackEndState], "by name"]
 
 
+class DeviceConstant(TypedDict):
+    """A published figure of a device."""
+
+    value: Annotated[float | None, "in `unit`; null where nothing is published"]
+    low: Annotated[float | None, "smallest figure that sources give"]
+    high: Annotated[float | None, "largest figure that sources give"]
+    unit: Annotated[str, "pJ, nJ, mW …"]
+    covers: Annotated[str, "what is in it"]
+    source: Annotated[str, "where it was published"]
+    mark: Annotated[str, "V read in the source, S quoted by another; empty: none found"]
+
+
+class DeviceFacts(TypedDict):
+    """A device whose energy can be estimated."""
+
+    description: Annotated[str, "what it is"]
+    badge: Annotated[str, "how its figures came about"]
+    not_covered: Annotated[str, "what its figures leave out"]
+    published: Annotated[bool, "whether any figure is published"]
+    chip: Annotated[str | None, "whose placed run it counts on; null for none"]
+    constants: Annotated[dict[str, DeviceConstant], "by name"]
+
+
+class Devices(TypedDict):
+    """Of `devices`."""
+
+    devices: Annotated[dict[str, DeviceFacts], "by the name that --device takes"]
+
+
 Side = Literal["first", "second"]
 
 
@@ -242,6 +271,7 @@ class Commands(TypedDict, total=False):
 
     anneal: Annotated[Annealed, "the epochs that ran"]
     compare: Annotated[ComparedReports, "figures of two reports side by side"]
+    devices: Annotated[Devices, "devices and their published figures"]
     doctor: Annotated[Diagnosis, "what can run here"]
     energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]
     export: Annotated[Exported, "the files that were written"]
