@@ -30,7 +30,7 @@ def misreadings(
         dt_is_default: whether nothing told the timestep.
         synapse_is_default: whether nothing told how synapses take their input.
     """
-    nodes, _ = inlined(graph)
+    nodes, sources = inlined(graph)
     neurons = {n: one for n, one in nodes.items() if isinstance(one, POPULATIONS)}
     timed = [n for n, one in neurons.items() if not isinstance(one, nir.Threshold)]
     if dt_is_default and timed:
@@ -46,6 +46,20 @@ def misreadings(
                 "timestep to the next",
                 "give --dt; 0.0001 confirms it",
             )
+    for name in neurons:
+        if not sources[name]:
+            yield Finding(
+                AMBIGUOUS,
+                f"{name}: no edge leads to this node; it gets no current",
+                "add the edge to the file if it is missing",
+            )
+    for name in endless(neurons):
+        yield Finding(
+            AMBIGUOUS,
+            f"{name}: tau and r are infinite; an input value is taken to raise the membrane by "
+            "itself, as exporters mean it that write r = tau/dt",
+            "write an IF node to say it",
+        )
     if synapse_is_default:
         for name in pulsed(neurons, how):
             yield Finding(
@@ -84,6 +98,14 @@ def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[st
         if tau is None or how.discretization != "euler":
             continue
         if np.all(np.abs(np.asarray(tau, dtype=np.float64) / how.dt - 1) <= RELATIVE_TOLERANCE):
+            yield name
+
+
+def endless(neurons: dict[str, nir.NIRNode]) -> Iterator[str]:
+    """Neurons whose membrane neither leaks nor has a finite gain."""
+    for name, node in neurons.items():
+        tau = getattr(node, "tau", getattr(node, "tau_mem", None))
+        if tau is not None and np.any(np.isposinf(np.asarray(tau, dtype=np.float64))):
             yield name
 
 

@@ -7,6 +7,7 @@ by their sum over time, LI, CubaLI and I by their membrane after the last timest
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import nir
@@ -15,7 +16,7 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
-from ultralif_deploy.program.graph import INPUT, Identity
+from ultralif_deploy.program.graph import INPUT, Dense, Identity
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port, read_graph
 from ultralif_deploy.readers.nir.linear import (
@@ -63,6 +64,9 @@ def _network(graph: nir.NIRGraph, how: Conventions, timesteps: int, read: Input)
     if how.read_out == "membrane":
         nodes = _read_by_membrane(nodes, sources)
     signals = _Signals(nodes, sources, how.dt)
+    (start,) = signals.ends(nir.Input)
+    if not any(start in before for before in sources.values()):
+        raise UltralifError(f"{start}: leads to no node; expected an edge from it")
     arriving: dict[str, Arriving] = {}
     for name in signals.populations():
         shape = signals.shape(name)
@@ -75,7 +79,6 @@ def _network(graph: nir.NIRGraph, how: Conventions, timesteps: int, read: Input)
             )
         signal = scaled(name, signal, model.gain)
         arriving[name] = Arriving(model.neuron, signal.terms, signal.bias + model.bias)
-    (start,) = signals.ends(nir.Input)
     (end,) = signals.ends(nir.Output)
     out = signals.arriving(end)
     direct = [
@@ -177,9 +180,19 @@ class _Signals:
         Raises:
             UltralifError: no edge, or signals that do not fit together.
         """
+        if not self.sources[name] and isinstance(self.nodes[name], POPULATIONS):
+            return self._silent(name)
         if not self.sources[name]:
             raise UltralifError(f"{name}: nothing leads to this node; expected an edge to it")
         return added(name, [self.sent(before) for before in self.sources[name]])
+
+    def _silent(self, name: str) -> Signal:
+        """No current, as weights of 0 from the input: a program needs a projection to each."""
+        shape = self.shape(name)
+        size = math.prod(shape)
+        start = next(iter(self.ends(nir.Input)))
+        weights = Dense(np.zeros((size, math.prod(self.shape(start)))))
+        return Signal(shape, {(start, 0): weights}, np.zeros(size))
 
     def sent(self, name: str) -> Signal:
         """What a node sends."""
@@ -197,7 +210,22 @@ class _Signals:
         if isinstance(node, POPULATIONS) or self._is_input(name):
             return source_signal(name, self.shape(name))
         signal = self.arriving(name)
+        if isinstance(node, nir.Flatten) and self._counts_batch(name, signal.shape):
+            return replace(signal, shape=(math.prod(signal.shape),))
         return signal if inner_port(name, node) else transformed(name, node, signal, self.dt)
+
+    def _counts_batch(self, name: str, shape: Shape) -> bool:
+        """Whether a Flatten counts the batch as its first dimension, as torch does.
+
+        NIR's shapes leave the batch out. The weights behind it tell: they take all values at once.
+        """
+        after = (self.nodes[n] for n, sources in self.sources.items() if name in sources)
+        return getattr(self.nodes[name], "start_dim", 0) == 1 and any(
+            isinstance(one, (nir.Affine, nir.Linear))
+            and np.ndim(one.weight) == 2
+            and np.shape(one.weight)[1] == math.prod(shape)
+            for one in after
+        )
 
     def _is_input(self, name: str) -> bool:
         node = self.nodes[name]

@@ -159,7 +159,8 @@ class _Node:
 
     def passed(self, tau: str, factor: str) -> tuple[np.ndarray, np.ndarray]:
         """What a time constant keeps in one timestep, and the gain of what comes in."""
-        how, constant = self.how, self.parameter(tau)
+        how, endless = self.how, self._endless(tau, factor)
+        constant = self._replaced(tau, endless)
         euler = how.discretization == "euler"
         least = how.dt * (1 - FLOAT32_ERROR) if euler else 0.0
         if np.any(constant < least) or np.any(constant <= 0):
@@ -172,7 +173,39 @@ class _Node:
                 "decays by e^(-dt/tau)"
             )
         gone = np.minimum(how.dt / constant, 1.0) if euler else -np.expm1(-how.dt / constant)
-        return 1 - gone, self.parameter(factor) * gone
+        gain = self._replaced(factor, endless) * gone
+        return np.where(endless, 1.0, 1 - gone), np.where(endless, 1.0, gain)
+
+    def _endless(self, tau: str, factor: str) -> np.ndarray:
+        """Where a time constant and its factor are infinite: bool [neuron].
+
+        Exporters write r = tau/dt, which stays r/tau = 1/dt as the leak vanishes: the neuron
+        integrates its input. A finite r would leave nothing of the input.
+
+        Raises:
+            UltralifError: an infinite time constant with a finite factor.
+        """
+        endless, infinite = self._infinite(tau), self._infinite(factor)
+        if np.any(endless & ~infinite):
+            raise UltralifError(
+                f"{self.name}: {tau} is infinite and {factor} is not, so no input would reach the "
+                f"neuron; expected an infinite {factor} too, or an IF node"
+            )
+        return endless
+
+    def _infinite(self, field: str) -> np.ndarray:
+        """Where a parameter is infinite: bool [neuron]."""
+        found = np.isposinf(np.asarray(getattr(self.node, field), dtype=np.float64))
+        infinite: np.ndarray = spread(found.astype(np.uint8), self.shape, self.name) != 0
+        return infinite
+
+    def _replaced(self, field: str, endless: np.ndarray) -> np.ndarray:
+        """A parameter as float64 [neuron], with 1 timestep where it is endless."""
+        values = np.asarray(getattr(self.node, field), dtype=np.float64)
+        if not endless.any():
+            return self.parameter(field)
+        finite = np.where(np.isposinf(values), self.how.dt, values)
+        return spread(finite, self.shape, f"{self.name}: {field}")
 
 
 def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventions) -> Model:
