@@ -292,7 +292,10 @@ BUGS = {
         'if n.how.synapse == "current":\n        return synaptic, gain',
         'if n.how.synapse == "current":\n        return synaptic, n.same(1.0)',
     ),
-    "gain without the timestep": ("self._replaced(factor, endless) * gone", "self.parameter(factor)"),
+    "gain without the timestep": (
+        "self._replaced(factor, endless) * gone",
+        "self.parameter(factor)",
+    ),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),
     "constants exchanged": (
         'n.passed("tau_syn", "w_in")',
