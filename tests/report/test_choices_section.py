@@ -52,5 +52,5 @@ def test_words(report: Any) -> None:
         one["accuracy"] = None
     choice |= {"accuracy": None, "reached": False}
     text = choice_text(choice, "weights")
-    assert "changed predictions" in text
+    assert "% of the predictions change" in text
     assert text.endswith("no candidate loses so little.")

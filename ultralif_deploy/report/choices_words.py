@@ -1,6 +1,6 @@
 """Bits that `auto` chose, in words."""
 
-from ultralif_deploy.report.words import format_in_words, percent, points, whole
+from ultralif_deploy.report.words import format_in_words, percent, whole
 from ultralif_deploy.schema.choices import Candidate, Choice, Choices
 
 
@@ -22,20 +22,25 @@ def choice_text(choice: Choice, what: str) -> str:
         what: `spikes` or `weights`.
     """
     (taken,) = [one for one in choice["candidates"] if one["chosen"]]
-    measured = "changed predictions" if taken["accuracy"] is None else "points of accuracy"
-    allowed = f"{choice['max_loss']:g} were allowed"
-    missed = "" if choice["reached"] else "; no candidate loses so little"
-    against = (
-        ""
-        if choice["accuracy"] is None
-        else f" ({choice['compared']} {percent(choice['accuracy'])}, "
-        f"integer {percent(taken['accuracy'])})"
+    samples, tried = whole(choice["samples"]), len(choice["candidates"])
+    bits = "bit" if taken["spike_bits"] == 1 else "bits"
+    found = (
+        f"spikes of {taken['spike_bits']} {bits}"
+        if what == "spikes"
+        else f"{bits_in_words(taken)}, {whole(taken['weight_bytes'])} bytes of weights"
     )
+    lost = f"{taken['loss']:.2f} points of accuracy".replace("-", "−")
+    if taken["accuracy"] is None:
+        lost = f"{taken['loss']:.2f} % of the predictions change"
+    else:
+        lost = (
+            f"{lost} lost ({choice['compared']} {percent(choice['accuracy'])}, integer "
+            f"{percent(taken['accuracy'])})"
+        )
+    missed = "" if choice["reached"] else "; no candidate loses so little"
     return (
-        f"Bits of {what} chosen on {whole(choice['samples'])} training samples among "
-        f"{len(choice['candidates'])} candidates: {bits_in_words(taken)}, "
-        f"{whole(taken['weight_bytes'])} bytes of weights. It loses {points(taken['loss'])} "
-        f"{measured}{against}; {allowed}{missed}."
+        f"Bits of {what}, chosen on {samples} training samples among {tried} candidates: {found}. "
+        f"There, {lost}; {choice['max_loss']:g} was allowed{missed}."
     )
 
 

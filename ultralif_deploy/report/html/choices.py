@@ -18,7 +18,7 @@ from ultralif_deploy.report.words import percent, points, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.schema.report import Report
 
-LEFT, WIDTH, TOP, HEIGHT = 0.1, 0.86, 14.0, 230.0
+LEFT, WIDTH, TOP, HEIGHT = 0.1, 0.8, 14.0, 230.0
 """Left end and width of the points, as shares of the figure's width, and pixels."""
 
 LEAST_LOSS = 1.0
@@ -68,7 +68,7 @@ def _figure(choice: Choice, what: str) -> Figure:
     limit = down(choice["max_loss"])
     ends = {"x1": across(LEFT), "x2": across(LEFT + WIDTH)}
     marks.append(mark("line", y1=limit, y2=limit, class_="level", **ends))
-    placed = sorted(zip(xs, tried, strict=True), key=lambda pair: pair[0])
+    placed = sorted(zip(xs, tried, strict=True), key=lambda pair: (pair[0], pair[1]["loss"]))
     marks += _front([(axis.place(x), down(one["loss"])) for x, one in placed if one["on_front"]])
     marks += [_dot(axis.place(x), down(one["loss"]), one) for x, one in placed]
     over = "stored bytes of weights" if what == "weights" else "synaptic operations of one sample"
