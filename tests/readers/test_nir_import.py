@@ -296,9 +296,6 @@ BUGS = {
         "self._replaced(factor, endless) * gone",
         "self.parameter(factor)",
     ),
-        "self._replaced(factor, endless) * gone",
-        "self.parameter(factor)",
-    ),
     "exponential form is Euler's": ("-np.expm1(-how.dt / constant)", "how.dt / constant"),
     "constants exchanged": (
         'n.passed("tau_syn", "w_in")',
