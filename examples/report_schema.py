@@ -21,7 +21,7 @@ from ultralif_deploy.schema.values import Value
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILES = {
     "report": (Report, 2, "report.json"),
-    "certificate": (Certificate, 1, "certificate.json"),
+    "certificate": (Certificate, 2, "certificate.json"),
     "stress": (Stress, 1, "stress.json"),
     "commands": (Commands, 1, "what commands print with --json"),
 }

@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.sources.settings import Settings
     from ultralif_deploy.steps.untrained import TrainOptions
     from ultralif_deploy.verify.backends import load_on
-    from ultralif_deploy.verify.certificate import check_certificate
+    from ultralif_deploy.verify.recheck import check_certificate
 
 _PUBLIC = {
     "AnnealOptions": "ultralif_deploy.soft.anneal",
@@ -52,7 +52,7 @@ _PUBLIC = {
     "TrainOptions": "ultralif_deploy.steps.untrained",
     "UltralifError": "ultralif_deploy.errors",
     "apply_passes": "ultralif_deploy.passes",
-    "check_certificate": "ultralif_deploy.verify.certificate",
+    "check_certificate": "ultralif_deploy.verify.recheck",
     "deploy": "ultralif_deploy.pipeline",
     "energy_report": "ultralif_deploy.energy.report",
     "fine_tune": "ultralif_deploy.soft.anneal",

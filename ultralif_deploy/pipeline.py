@@ -22,7 +22,6 @@ from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
     NetworkEnergy,
     Quantized,
-    Rechecked,
     Simulated,
     Trained,
 )
@@ -37,10 +36,11 @@ from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
 from ultralif_deploy.steps.expecting import beside_expected, counter_of, open_expected
 from ultralif_deploy.steps.quantizing import opened, quantized
+from ultralif_deploy.steps.results import results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end
-from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, check_certificate
+from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal
 from ultralif_deploy.verify.expectations import Claim, Sides, claim_of, expected_findings
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
 from ultralif_deploy.verify.measuring import Chain, measure
@@ -106,57 +106,58 @@ def deploy(
     if anneal is not None:
         source.require_soft()
     expected = open_expected(source, settings)
-    directory = output_directory(output)
-
-    network, how = _annealed(source, anneal, directory, progress)
-    with progress.stage("quantize") as update:
-        passed, program, weights = quantized(source, network, bits, skip_passes, max_gap, progress)
-        write_nir(program, directory / PROGRAM_FILE)
-        update(1.0, "")
-    counter = EventCounter(program, chips_of(described))
-    chain = Chain(source.soft, source.network, passed, program)
-    with progress.stage(f"{chain.compared}, hard, integer") as update:
-        test, encoder = source.data.test, source.encoder
-        measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
-    stated = file_accuracy(source.record)
-    accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
-    measured = {**measured, "accuracy": accuracy}
-    passes = pass_savings(network, skip_passes)
-    doubts = [*source.assumptions.findings, *_measured_doubts(source, measured)]
-    claim: Claim | None = None
-    beside: Beside = {}
-    inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
-    if expected is not None:
-        sides = Sides(network, passed, program)
-        beside = {"expected": beside_expected(expected, sides, source, progress)}
-        doubts += expected_findings(beside["expected"])
-        claim = claim_of(expected, sides, inputs)
-    with progress.stage("compare back ends") as update:
-        compared = certify(
-            directory,
-            inputs,
-            back_ends,
-            lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
-            claim,
+    with results(output, (checkpoint, settings.data)) as directory:
+        network, how = _annealed(source, anneal, directory, Path(output), progress)
+        with progress.stage("quantize") as update:
+            made = quantized(source, network, bits, skip_passes, max_gap, progress)
+            passed, program, weights = made
+            write_nir(program, directory / PROGRAM_FILE)
+            update(1.0, "")
+        counter = EventCounter(program, chips_of(described))
+        chain = Chain(source.soft, source.network, passed, program)
+        with progress.stage(f"{chain.compared}, hard, integer") as update:
+            test, encoder = source.data.test, source.encoder
+            measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
+        stated = file_accuracy(source.record)
+        accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
+        measured = {**measured, "accuracy": accuracy}
+        passes = pass_savings(network, skip_passes)
+        doubts = [*source.assumptions.findings, *_measured_doubts(source, measured)]
+        claim: Claim | None = None
+        beside: Beside = {}
+        inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
+        if expected is not None:
+            sides = Sides(network, passed, program)
+            beside = {"expected": beside_expected(expected, sides, source, progress)}
+            doubts += expected_findings(beside["expected"])
+            claim = claim_of(expected, sides, inputs)
+        with progress.stage("compare back ends") as update:
+            compared = certify(
+                directory,
+                inputs,
+                back_ends,
+                lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
+                claim,
+            )
+        energy = energy_report(counter.events(), described)
+        digest = sha256_file(directory / PROGRAM_FILE)
+        report = deployment_report(
+            source,
+            doubts,
+            passed,
+            program,
+            measured,
+            passes,
+            compared,
+            energy,
+            digest,
+            command,
+            how,
+            {**spikes, **weights},
+            beside,
         )
-    energy = energy_report(counter.events(), described)
-    digest = sha256_file(directory / PROGRAM_FILE)
-    report = deployment_report(
-        source,
-        doubts,
-        passed,
-        program,
-        measured,
-        passes,
-        compared,
-        energy,
-        digest,
-        command,
-        how,
-        {**spikes, **weights},
-        beside,
-    )
-    write_report(directory, report)
+        write_report(directory, report)
+        seal(directory, compared)
     compared.check()
     refuse_gap(report)
     refuse_doubts(report, settings.strict)
@@ -182,14 +183,26 @@ def _measured_doubts(source: Deployable, measured: Measured) -> Iterator[Finding
 
 
 def _annealed(
-    source: Deployable, options: "AnnealOptions | None", directory: Path, progress: Progress
+    source: Deployable,
+    options: "AnnealOptions | None",
+    directory: Path,
+    resume: Path,
+    progress: Progress,
 ) -> tuple[Network, str]:
-    """The hard network for the next steps, and how it was annealed, in words."""
+    """The hard network for the next steps, and how it was annealed, in words.
+
+    Args:
+        source: what is deployed.
+        options: how to anneal; None does not.
+        directory: for `annealed.pt`.
+        resume: for the state from which a stopped run resumes.
+        progress: shows every epoch.
+    """
     if options is None:
         return source.network, "none"
     from ultralif_deploy.steps.annealing import annealed_network
 
-    return annealed_network(source, options, directory, progress)
+    return annealed_network(source, options, directory, resume, progress)
 
 
 def train(
@@ -361,22 +374,3 @@ def program_energy(
     report = energy_report(counter.events(), described)
     assumed = assumptions.as_dict()
     return {**report, "assumed": assumed} if assumed else report
-
-
-def recheck(certificate: str | Path, progress: Progress | None = None) -> Rechecked:
-    """Run everything that a certificate claims again.
-
-    Raises:
-        CheckFailed: a claim does not hold.
-        UltralifError: a file cannot be read.
-    """
-    with (progress or Progress()).stage("check certificate") as update:
-        samples, not_checked = check_certificate(
-            certificate, lambda name, done, total: update(done / max(1, total), name)
-        )
-    return {
-        "certificate": str(certificate),
-        "holds": True,
-        "samples": samples,
-        "not_checked": not_checked,
-    }

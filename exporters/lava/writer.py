@@ -23,6 +23,7 @@ from ultralif_deploy.chips.registers import CURRENT_UNIT, LARGEST_GUARDED
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.artefacts import LAVA_NETWORK
 from ultralif_deploy.io.files import copy_modules, directory_written_whole
+from ultralif_deploy.io.npz import npz_bytes
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import DECAY_ONE
 from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense, Projection
@@ -149,7 +150,7 @@ def _write(
         copy_modules(RUNTIME, temporary)
         text = json.dumps(network, indent=1) + "\n"
         (temporary / LAVA_NETWORK).write_text(text, encoding="utf-8")
-        np.savez(temporary / ARRAYS, **arrays)
+        (temporary / ARRAYS).write_bytes(npz_bytes(arrays))
         files = sorted(f.relative_to(temporary) for f in temporary.rglob("*") if f.is_file())
     return tuple(directory / file for file in files)
 

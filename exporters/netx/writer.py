@@ -16,6 +16,7 @@ mode. The loader does not scale convolutions. A read-out is a neuron whose membr
 reaches its threshold; its logits are the membrane potentials. There are no pools, joins or loops.
 """
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +94,7 @@ def write_netx(program: Program, directory: Path) -> tuple[Path, ...]:
             copy_modules(folder, temporary)
         text = json.dumps({"flavour": FLAVOUR, "populations": populations}, indent=1) + "\n"
         (temporary / LAVA_NETWORK).write_text(text, encoding="utf-8")
-        with h5py.File(temporary / FILE, "w") as file:
-            for i, datasets in enumerate(_described(made)):
-                for name, value in datasets.items():
-                    file[f"layer/{i}/{name}"] = value
+        (temporary / FILE).write_bytes(_stored(_described(made)))
         files = sorted(f.relative_to(temporary) for f in temporary.rglob("*") if f.is_file())
     return tuple(directory / file for file in files)
 
@@ -165,6 +163,16 @@ def _described(made: tuple[Layer, ...]) -> list[Datasets]:
         described.append(_synapses(layer) | _neurons(layer))
         shape = layer.shape
     return described
+
+
+def _stored(described: list[Datasets]) -> bytes:
+    """An HDF5 file in memory: on a full disk, HDF5 itself may end the process."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for i, datasets in enumerate(described):
+            for name, value in datasets.items():
+                file[f"layer/{i}/{name}"] = value
+    return buffer.getvalue()
 
 
 def _synapses(layer: Layer) -> Datasets:

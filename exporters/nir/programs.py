@@ -30,7 +30,7 @@ from ultralif_deploy.exporters.nir.neurons import (
 )
 from ultralif_deploy.exporters.nir.nodes import FLAVOURS, NEURONS, NODE_TYPES, READOUTS
 from ultralif_deploy.exporters.nir.values import whole, whole_float
-from ultralif_deploy.io.files import readable_file, written_whole
+from ultralif_deploy.io.files import readable_file, write_bytes
 from ultralif_deploy.io.hdf5 import Texts, check_hdf5
 from ultralif_deploy.program.graph import INPUT, Conv2d, Identity, Projection, shape_of
 from ultralif_deploy.program.neurons import Integrator
@@ -67,8 +67,7 @@ def write_nir(program: Program, path: str | Path, flavour: str = "lif") -> None:
     # First in memory, because HDF5 reports a full disk in many different ways.
     buffer = io.BytesIO()
     nir.write(buffer, graph)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    write_bytes(path, buffer.getbuffer())
 
 
 def read_nir(path: str | Path) -> Program:

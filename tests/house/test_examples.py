@@ -39,6 +39,10 @@ def test_train_digits(tmp_path: Path) -> None:
     assert checkpoint.load_checkpoint(path).network.architecture.widths == (64, 64, 10)
 
 
+def test_attacks_find_nothing() -> None:
+    assert "after a kill" in example("attack.py", "kills", "--points", 4)
+
+
 def test_packaged_checkpoint_is_small() -> None:
     path = DIGITS.parent / "digits_ultraplif.pt"
     assert path.stat().st_size < 100_000

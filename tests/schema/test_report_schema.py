@@ -171,7 +171,7 @@ def test_wrong_values_are_refused(written: Path, edit: Callable[[Any], None]) ->
 @pytest.mark.parametrize(
     "edit",
     [
-        put("version", value=2),
+        put("version", value=1),
         put("spare", value=1),
         put("backends", "fast", "samples", value="2"),
         put("backends", "fast", "traces_sha256", "logits", value="0"),
@@ -198,4 +198,4 @@ def test_every_key_is_explained(schema: Any) -> None:
 
 def test_the_identifier_names_the_version() -> None:
     assert REPORT.schema["$id"] == "urn:ultralif-deploy:report:2"
-    assert CERTIFICATE.schema["$id"] == "urn:ultralif-deploy:certificate:1"
+    assert CERTIFICATE.schema["$id"] == "urn:ultralif-deploy:certificate:2"

@@ -4,6 +4,7 @@ import os
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,11 +185,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     save(path, network(), {}, {})
     before = path.read_bytes()
 
-    def full(_, temporary):
-        temporary.write(b"half")
+    def full(temporary, content):
+        with temporary.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint_file.torch, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UltralifError, match=r"net\.pt: cannot be written \(No space left"):
         save(path, network("ultratplif"), {}, {})
     assert path.read_bytes() == before

@@ -325,8 +325,8 @@ def verify(
     if (checkpoint is None) == (certificate is None):
         raise click.UsageError("give a CHECKPOINT or --certificate FILE")
     if certificate is not None:
-        from ultralif_deploy.pipeline import recheck
         from ultralif_deploy.report.inspection import certificate_summary
+        from ultralif_deploy.steps.rechecking import recheck
 
         result = recheck(certificate, running.progress())
         running.show(result, as_json, certificate_summary)

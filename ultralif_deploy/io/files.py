@@ -1,9 +1,10 @@
 """Files that appear whole or not at all, and limits on what untrusted files may unpack to."""
 
+import errno
 import hashlib
 import json
 import os
-import shutil
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -12,9 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.parts import PART, part, remove, remove_stale_parts, sync
+from ultralif_deploy.io.swap import entries_written_whole, finish_swap
 
 MAX_UNPACKED_BYTES = 4 << 30
 """What one input file may unpack to; larger is taken for an attack or a mistake."""
+
+UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
+    errno.ENAMETOOLONG,
+)
+"""Errors that say that a place takes no files at all."""
+
+BYTECODE = "__pycache__"
+"""Folder in which Python keeps what it compiled."""
 
 
 def readable_file(path: str | Path) -> Path:
@@ -58,7 +70,7 @@ def check_zip_archive(path: Path, what: str) -> None:
 
 
 def output_directory(path: str | Path) -> Path:
-    """Create a directory for outputs and prove that it can be written.
+    """Create a directory for outputs, prove that it can be written, and clear up after dead runs.
 
     Raises:
         UltralifError: the path is a file, or nothing can be written there.
@@ -68,29 +80,11 @@ def output_directory(path: str | Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
+        remove_stale_parts(path)
+        finish_swap(path)
     except OSError as error:
         raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
     return path
-
-
-@contextmanager
-def written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path that is renamed to `path` when the block ends without an error."""
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-    except OSError as error:
-        raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise UltralifError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 CHECKSUMS_FILE = "checksums.sha256"
@@ -107,25 +101,83 @@ def directory_written_whole(path: str | Path) -> Iterator[Path]:
         UltralifError: `path` holds other files, or nothing can be written there.
     """
     path = Path(path)
-    try:
+    with _written_there(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        occupied = path.exists() and not (path.is_dir() and _is_ours(path))
-        if occupied:
-            raise UltralifError(f"{path}: holds files that ultralif did not write; move it away")
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-    except OSError as error:
-        raise UltralifError(f"{path}: cannot write there ({error.strerror})") from error
+        finish_swap(path.parent)
+        refuse_strangers(path)
+        with entries_written_whole(path.parent) as new:
+            temporary = new / path.name
+            temporary.mkdir()
+            yield temporary
+            _write_checksums(temporary)
+
+
+@contextmanager
+def together(path: Path, replaced: tuple[str, ...], seal: str) -> Iterator[Path]:
+    """Yield a temporary directory whose entries appear together in an output directory.
+
+    Args:
+        path: of the output directory, which exists.
+        replaced: names of older entries that go, besides those that the new ones replace.
+        seal: name of the entry that goes first and comes last.
+
+    Raises:
+        UltralifError: nothing can be written there.
+    """
     try:
-        yield temporary
-        _write_checksums(temporary)
-        temporary.chmod(0o777 & ~_umask())
-        if path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        with entries_written_whole(path, replaced, seal) as new:
+            yield new
+    except OSError as error:  # of any file that was written meanwhile
+        where = _shown(error.filename or path, path)
+        raise UltralifError(f"{where}: cannot be written ({error.strerror or error})") from error
+    except UltralifError as error:
+        error.args = (_shown(error, path), *error.args[1:])
+        raise
+
+
+def _shown(text: object, path: Path) -> str:
+    """A message that names files where they were to appear, not in the making."""
+    return re.sub(
+        rf"{re.escape(str(path))}/\.results\.\w+{re.escape(PART)}/\w+", str(path), str(text)
+    )
+
+
+def refuse_strangers(path: Path) -> None:
+    """Refuse to replace a directory that holds more than `directory_written_whole` wrote there.
+
+    Raises:
+        UltralifError: naming a file that it did not write.
+    """
+    if not os.path.lexists(path):
+        return
+    strangers = _strangers(path)
+    if strangers:
+        raise UltralifError(
+            f"{path}: holds files that ultralif did not write ({strangers[0]}); move them away"
+        )
+
+
+def _strangers(path: Path) -> list[str]:
+    """Files below a directory that its checksums do not list, bytecode of Python aside."""
+    if not path.is_dir():
+        return [path.name]
+    checksums = path / CHECKSUMS_FILE
+    listed = {CHECKSUMS_FILE}
+    if checksums.is_file():
+        lines = checksums.read_text(encoding="utf-8", errors="replace").splitlines()
+        listed |= {line.partition("  ")[2] for line in lines}
+    found = (f.relative_to(path) for f in sorted(path.rglob("*")) if f.is_symlink() or f.is_file())
+    return [f.as_posix() for f in found if f.as_posix() not in listed and BYTECODE not in f.parts]
+
+
+@contextmanager
+def _written_there(path: Path) -> Iterator[None]:
+    """Turn the disk's errors into one line about a path."""
+    try:
+        yield
     except OSError as error:
-        raise UltralifError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        what = "cannot write there" if error.errno in UNWRITABLE else "cannot be written"
+        raise UltralifError(f"{path}: {what} ({error.strerror or error})") from error
 
 
 def copy_modules(source: Path, target: Path) -> None:
@@ -138,12 +190,8 @@ def copy_modules(source: Path, target: Path) -> None:
 
 def remove_written_directory(path: Path) -> None:
     """Remove a directory that `directory_written_whole` wrote; any other is left alone."""
-    if (path / CHECKSUMS_FILE).is_file():
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_ours(path: Path) -> bool:
-    return (path / CHECKSUMS_FILE).is_file() or not any(path.iterdir())
+    if (path / CHECKSUMS_FILE).is_file() and not _strangers(path):
+        remove(path)
 
 
 def _write_checksums(directory: Path) -> None:
@@ -159,8 +207,22 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
+    """Write bytes, whole or not at all.
+
+    Raises:
+        UltralifError: the disk is full, or takes no files there.
+    """
+    path = Path(path)
+    with _written_there(path), part(path.parent, path.name) as temporary:
+        temporary.write_bytes(content)
+        temporary.chmod(0o666 & ~_umask())
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
 
 
 def read_json(path: str | Path) -> Any:
@@ -171,9 +233,17 @@ def read_json(path: str | Path) -> Any:
     """
     path = readable_file(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise UltralifError(f"{path}: not JSON ({error})") from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; a key that stands twice is an error, as readers differ on what counts."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("an object holds a key twice")
+    return value
 
 
 def sha256_file(path: str | Path) -> str:

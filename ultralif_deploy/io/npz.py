@@ -1,7 +1,9 @@
-"""Reading .npz files, which are never trusted."""
+"""Writing .npz files, and reading them; what is read is never trusted."""
 
+import io
 import zipfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +24,7 @@ def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
     check_zip_archive(path, "a .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
+            _refuse_second_entries(path, archive.namelist())
             present = {n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")}
             if names is not None:
                 present &= set(names)
@@ -35,6 +38,21 @@ def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
         raise
     except Exception as error:  # zipfile and numpy raise many kinds on damaged files
         raise UltralifError(f"{path}: not a readable .npz file ({error})") from error
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> bytes:
+    """A .npz file in memory: a full disk then cannot stop in the middle of an archive."""
+    buffer = io.BytesIO()
+    save: Any = np.savez_compressed if compressed else np.savez
+    save(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _refuse_second_entries(path: Path, entries: list[str]) -> None:
+    """Refuse two entries for one array: other readers may take the other one."""
+    (name, count), *_ = Counter(e.removesuffix(".npy") for e in entries).most_common(1) or [("", 0)]
+    if count > 1:
+        raise UltralifError(f"{path}: holds {name!r} {count} times; expected every array once")
 
 
 def npz_names(path: str | Path) -> tuple[str, ...]:

@@ -165,4 +165,9 @@ def certificate_summary(result: Rechecked) -> RenderableType:
     text = f"{result['certificate']} holds: {checked}"
     for name, why in result["not_checked"].items():
         text += f"\nNot checked: {name}; {why}"
+    reasons: dict[str, list[str]] = {}
+    for name, why in result["not_covered"].items():
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        text += f"\nNot covered: {', '.join(names)}; {why}"
     return Text(text)

@@ -8,6 +8,7 @@ from typing import Any
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import read_json, readable_file
 from ultralif_deploy.io.printable import shortened
+from ultralif_deploy.io.swap import refuse_unfinished
 from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.report.json_report import VERSION
 
@@ -128,6 +129,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 def _report_file(path: Path) -> Path:
     """The path itself, or report.json in it if it is a directory."""
+    refuse_unfinished(path if os.path.isdir(path) else path.parent)
     if not os.path.isdir(path):
         return path
     if not os.path.lexists(path / REPORT_FILE):

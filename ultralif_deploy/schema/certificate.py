@@ -1,4 +1,4 @@
-"""certificate.json, version 1."""
+"""certificate.json, version 2."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
@@ -10,7 +10,7 @@ from ultralif_deploy.schema.values import Count, Sha256
 class CertifiedProgram(TypedDict):
     """The program as a file."""
 
-    file: Annotated[str, "program.nir"]
+    file: Annotated[Literal["program.nir"], "its name"]
     file_sha256: Annotated[Sha256, "of the file"]
     weights_sha256: Annotated[Sha256, "of the arrays that are executed"]
 
@@ -18,7 +18,7 @@ class CertifiedProgram(TypedDict):
 class Vectors(TypedDict):
     """Golden vectors."""
 
-    file: Annotated[str, "vectors.npz"]
+    file: Annotated[Literal["vectors.npz"], "its name"]
     inputs_sha256: Annotated[Sha256, "of the input spikes"]
 
 
@@ -36,11 +36,13 @@ class Record(TypedDict):
 class Certificate(TypedDict):
     """Proof that every back end executes the same program alike."""
 
-    version: Annotated[Literal[1], "of this format"]
+    version: Annotated[Literal[2], "of this format"]
     program: Annotated[CertifiedProgram, "what was executed"]
     vectors: Annotated[Vectors, "on which inputs"]
     backends: Annotated[dict[str, Record], "those that ran, by name"]
     expected: NotRequired[
         Annotated[CertifiedSpikes, "with --expect, what the user's framework computed"]
     ]
-    not_run: Annotated[dict[str, NotRun], "the others, by name"]
+    not_run: Annotated[dict[str, NotRun], "those that could not run, by name"]
+    not_compared: Annotated[list[str], "names of those that were not asked for"]
+    files: Annotated[dict[str, Sha256], "of all files that the run wrote, by path; not this one"]

@@ -167,6 +167,7 @@ class Rechecked(TypedDict):
     holds: Annotated[bool, "true; a certificate that does not hold ends the command"]
     samples: Annotated[dict[str, Count], "checked, by back end"]
     not_checked: Annotated[dict[str, str], "by back end, what is missing"]
+    not_covered: Annotated[dict[str, str], "files and back ends that it says nothing of, and why"]
 
 
 class BackEndState(TypedDict):

@@ -1,5 +1,6 @@
 """Read and write checkpoint files. No code in a file is run; only this module uses torch.load."""
 
+import io
 import pickle
 import re
 import warnings
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import check_zip_archive, readable_file, written_whole
+from ultralif_deploy.io.files import check_zip_archive, readable_file, write_bytes
 from ultralif_deploy.soft.network import SoftNetwork
 
 SETTINGS_KEY = "ultralif_deploy"
@@ -137,13 +138,9 @@ def save(
     }
     if training is not None:
         content["training"] = dict(training)
-    with written_whole(path) as temporary:
-        try:
-            with temporary.open("wb") as file:  # given a path, torch stores its name
-                torch.save(content, file)
-        except RuntimeError as error:  # torch raises this on a full disk
-            first = str(error).strip().splitlines()[0]
-            raise UltralifError(f"{path}: cannot be written ({first})") from error
+    buffer = io.BytesIO()  # given a path, torch stores its name, and dies on a full disk
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def state_keys(content: dict[str, Any]) -> dict[Any, Any]:

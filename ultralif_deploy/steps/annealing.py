@@ -19,26 +19,26 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.epochs import epoch_bar
+from ultralif_deploy.steps.results import ANNEALED_FILE
 from ultralif_deploy.steps.training import stored_settings
-
-ANNEALED_FILE = "annealed.pt"
 
 
 def annealed_network(
-    source: Deployable, options: AnnealOptions, directory: Path, progress: Progress
+    source: Deployable, options: AnnealOptions, directory: Path, resume: Path, progress: Progress
 ) -> tuple[Network, str]:
     """Anneal, write `annealed.pt`, and harden.
 
     Args:
         source: with a soft network.
         options: how to fine-tune.
-        directory: for `annealed.pt` and the state from which a stopped run resumes.
+        directory: for `annealed.pt`.
+        resume: directory for the state from which a stopped run resumes.
         progress: shows every epoch.
 
     Returns:
         The hard network, and how it was annealed, in words.
     """
-    annealed, how = anneal_network(source, options, directory, progress)
+    annealed, how = anneal_network(source, options, resume, progress)
     checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
     return harden(annealed, source.encoder, source.input_maximum), how
 

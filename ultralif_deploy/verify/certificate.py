@@ -2,51 +2,43 @@
 
 `certificate.json` holds SHA-256 digests of the weights as each back end executed them (read back
 from its executable form), of the exported files that ran, of the inputs and of every trace. It also
-lists the back ends that did not run, with the reason. `vectors.npz` beside it holds the inputs and
-the spikes and logits of the reference: golden vectors for any other implementation.
+lists the back ends that did not run, with the reason, and every file that the run wrote, so it is
+written last. `vectors.npz` beside it holds the inputs and the spikes and logits of the reference:
+golden vectors for any other implementation. `verify/recheck.py` checks it again.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 import numpy as np
 
 from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
-from ultralif_deploy.io.files import (
-    read_json,
-    readable_file,
-    sha256_file,
-    write_json,
-    written_whole,
-)
-from ultralif_deploy.io.npz import read_npz
+from ultralif_deploy.io.files import sha256_file, write_bytes, write_json
+from ultralif_deploy.io.npz import npz_bytes
 from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
 from ultralif_deploy.program.trace import Trace, array_digest, run_in_steps
 from ultralif_deploy.schema import back_ends as schema
-from ultralif_deploy.schema.certificate import Certificate, Record
-from ultralif_deploy.verify.backends import back_end, load_written, write_artefact
-from ultralif_deploy.verify.expectations import Claim, spikes_record
+from ultralif_deploy.schema.certificate import Certificate, CertifiedProgram, Record, Vectors
+from ultralif_deploy.schema.expected import CertifiedSpikes
+from ultralif_deploy.verify.backends import BACK_ENDS, back_end, load_written
+from ultralif_deploy.verify.coverage import digests
+from ultralif_deploy.verify.expectations import Claim
 from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
-VERSION: Final = 1
-PROGRAM_FILE, VECTORS_FILE, CERTIFICATE_FILE = "program.nir", "vectors.npz", "certificate.json"
+VERSION: Final = 2
+PROGRAM_FILE: Final = "program.nir"
+VECTORS_FILE: Final = "vectors.npz"
+CERTIFICATE_FILE: Final = "certificate.json"
 REFERENCE = "reference"
-EXPECTED = "expected."
-"""Begins the names of expected spikes in the vectors."""
 
-RECORD = {
-    "artefacts_sha256": dict,
-    "weights_sha256": str,
-    "inputs_sha256": str,
-    "traces_sha256": dict,
-    "samples": int,
-    "exact": bool,
-}
-"""What a certificate claims of each back end."""
+LOGITS, SPIKES = "logits", "spikes."
+"""Names of arrays in vectors.npz, the second before that of a population."""
+
+EXPECTED = "expected."
+"""Begins the names of expected spikes in vectors.npz."""
 
 BATCH = 20
 """Samples that a back end runs at once, so that progress can be shown."""
@@ -73,6 +65,25 @@ class BackEndResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What a certificate claims, apart from the list of files.
+
+    Attributes:
+        program: the program as a file.
+        vectors: golden vectors.
+        backends: those that ran, by name.
+        not_compared: names of those that nobody asked for.
+        expected: what the user's framework computed for these samples; None if it was not given.
+    """
+
+    program: CertifiedProgram
+    vectors: Vectors
+    backends: dict[str, Record]
+    not_compared: list[str]
+    expected: CertifiedSpikes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """All back ends compared.
 
@@ -80,11 +91,13 @@ class Comparison:
         results: of those that ran.
         not_run: of the others, why: `why` (refused or missing), `message`, `install`.
         exports: forms that were written.
+        claims: what the certificate says of them; None where a back end differs.
     """
 
     results: dict[str, BackEndResult]
     not_run: dict[str, schema.NotRun]
     exports: Exports
+    claims: Claims | None
 
     def check(self) -> None:
         """Refuse back ends that differ.
@@ -120,7 +133,7 @@ def certify(
     on_samples: OnSamples | None = None,
     claim: Claim | None = None,
 ) -> Comparison:
-    """Export `program.nir` of a directory, run it on every back end, write the certificate there.
+    """Export `program.nir` of a directory, run it on every back end, write golden vectors there.
 
     The program is read back from the file, and back ends with an exported form from its files, so
     the digests are those of the artefacts.
@@ -133,11 +146,18 @@ def certify(
         claim: spikes that the user's framework computed for these samples.
 
     Returns:
-        One result per back end; the certificate is written only when all are exact.
+        One result per back end; `seal` writes the certificate where all are exact.
+
+    Raises:
+        UltralifError: no samples, or no timesteps, which certify nothing.
     """
+    if inputs.shape[0] == 0 or inputs.shape[1] == 0:
+        raise UltralifError(
+            f"{inputs.shape[1]} samples of {inputs.shape[0]} timesteps certify nothing; expected "
+            "at least one of each"
+        )
     program = read_nir(directory / PROGRAM_FILE)
     names = [REFERENCE, *(name for name in back_ends if name != REFERENCE)]
-    (directory / CERTIFICATE_FILE).unlink(missing_ok=True)
     exports = write_exports(program, directory)
     results: dict[str, BackEndResult] = {}
     not_run: dict[str, schema.NotRun] = {}
@@ -149,7 +169,7 @@ def certify(
             not_run[name] = _not_run("refused", exports.refused[artefact])
             continue
         try:
-            weights, trace, facts = _run(name, program, directory, inputs, on_samples)
+            weights, trace, facts = run_written(name, program, directory, inputs, on_samples)
         except Refused as refusal:
             not_run[name] = _not_run("refused", str(refusal))
             continue
@@ -170,121 +190,40 @@ def certify(
             "exact": difference is None,
         }
     assert reference is not None
+    claims = None
     if all(result.exact for result in results.values()):
         _write_vectors(directory / VECTORS_FILE, inputs, reference, claim)
-        certificate: Certificate = {
-            "version": VERSION,
-            "program": {
+        claims = Claims(
+            {
                 "file": PROGRAM_FILE,
                 "file_sha256": sha256_file(directory / PROGRAM_FILE),
                 "weights_sha256": weights_digest(executed_arrays(program)),
             },
-            "vectors": {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
-            "backends": records,
-            "not_run": not_run,
-        }
-        if claim is not None:
-            certificate["expected"] = claim.record(reference)
-        write_json(directory / CERTIFICATE_FILE, certificate)
-    return Comparison(results, not_run, exports)
+            {"file": VECTORS_FILE, "inputs_sha256": array_digest(inputs)},
+            records,
+            [name for name in BACK_ENDS if name not in names],
+            None if claim is None else claim.record(reference),
+        )
+    return Comparison(results, not_run, exports, claims)
 
 
-def check_certificate(
-    path: str | Path, on_samples: OnSamples | None = None
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Run everything that a certificate claims again and compare every digest.
-
-    Exported forms are written anew from program.nir and compared with the files beside the
-    certificate; only the new ones run, so that a check never executes code from elsewhere.
-
-    Returns:
-        Samples checked per back end; and of the back ends that cannot run here, what is missing.
-
-    Raises:
-        CheckFailed: naming every claim that does not hold.
-        UltralifError: the certificate or a file beside it cannot be read.
-    """
-    path = readable_file(path)
-    claim = _claims(path)
-    directory = path.parent
-    program_path = directory / PROGRAM_FILE
-    failures: list[str] = []
-
-    def compare(what: str, claimed: Any, found: Any) -> None:
-        """Note a claim that does not hold.
-
-        Args:
-            what: names the claim, for the list of failures.
-            claimed: value in the certificate.
-            found: value of the files or of a new run.
-        """
-        if claimed != found:
-            failures.append(what)
-
-    compare(
-        "program.nir as a file",
-        claim["program"]["file_sha256"],
-        sha256_file(readable_file(program_path)),
-    )
-    program = read_nir(program_path)
-    stored_weights = weights_digest(executed_arrays(program))
-    compare("weights in program.nir", claim["program"]["weights_sha256"], stored_weights)
-    inputs, vectors, expected = _read_vectors(directory / VECTORS_FILE, program)
-    compare("inputs in vectors.npz", claim["vectors"]["inputs_sha256"], array_digest(inputs))
-    if not claim["backends"] or REFERENCE not in claim["backends"]:
-        failures.append("no reference back end in the certificate")
-    samples: dict[str, int] = {}
-    not_checked: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
-        anew = Path(temporary)
-        for name, record in sorted(claim["backends"].items()):
-            artefact = back_end(name).artefact
-            try:
-                write_artefact(name, program, anew)
-                found = {} if artefact is None else checksums(directory, artefact)
-                compare(f"{name}: exported files", record["artefacts_sha256"], found)
-                if artefact is not None:
-                    compare(f"{name}: files as exported anew", found, checksums(anew, artefact))
-                weights, trace, _ = _run(name, program, anew, inputs, on_samples)
-            except Missing as missing:
-                not_checked[name] = str(missing)
-                continue
-            except UltralifError as error:
-                failures.append(f"{name}: {error}")
-                continue
-            compare(f"{name}: weights as executed", record["weights_sha256"], weights)
-            compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))
-            compare(f"{name}: samples", record["samples"], inputs.shape[1])
-            compare(f"{name}: exact", record["exact"], True)
-            digests = trace.digests()
-            claimed = record["traces_sha256"]
-            for trace_name in sorted({*digests, *claimed}):
-                compare(
-                    f"{name}: trace of {trace_name}",
-                    claimed.get(trace_name),
-                    digests.get(trace_name),
-                )
-            if name == REFERENCE:
-                found_spikes = None if not expected else spikes_record(expected, trace)
-                compare("expected spikes", _spikes_claimed(claim), found_spikes)
-                for trace_name in sorted({*digests, *vectors}):
-                    compare(
-                        f"vectors.npz: {trace_name}",
-                        vectors.get(trace_name),
-                        digests.get(trace_name),
-                    )
-            samples[name] = inputs.shape[1]
-    if failures:
-        raise CheckFailed(f"{path}: does not hold: {'; '.join(failures)}")
-    return samples, not_checked
-
-
-def _spikes_claimed(claim: Certificate) -> dict[str, Any] | None:
-    """What a certificate says about expected spikes that vectors and program tell again."""
-    if "expected" not in claim:
-        return None
-    found = _of_kind(claim["expected"], dict, "expected")
-    return {key: found.get(key) for key in ("spikes_sha256", "integer")}
+def seal(directory: Path, compared: Comparison) -> None:
+    """Write the certificate over all files of a directory, if all back ends are exact."""
+    claims = compared.claims
+    if claims is None:
+        return
+    certificate: Certificate = {
+        "version": VERSION,
+        "program": claims.program,
+        "vectors": claims.vectors,
+        "backends": claims.backends,
+        "not_run": compared.not_run,
+        "not_compared": claims.not_compared,
+        "files": digests(directory, without=CERTIFICATE_FILE),
+    }
+    if claims.expected is not None:
+        certificate["expected"] = claims.expected
+    write_json(directory / CERTIFICATE_FILE, certificate)
 
 
 def first_difference(expected: Trace, found: Trace) -> str | None:
@@ -319,14 +258,24 @@ def _not_run(
     return {"why": why, "message": message, "install": install}
 
 
-def _run(
+def run_written(
     name: str,
     program: Program,
     directory: Path,
     inputs: np.ndarray,
     on_samples: OnSamples | None,
 ) -> tuple[str, Trace, schema.Facts]:
-    """Digest of the executed weights, the recorded trace of all samples, and facts.
+    """Run all samples on what was written.
+
+    Args:
+        name: of the back end.
+        program: that was written.
+        directory: as `write_artefact` was given it.
+        inputs: uint8 [time, sample, input].
+        on_samples: progress.
+
+    Returns:
+        Digest of the executed weights, the recorded trace of all samples, and facts.
 
     Raises:
         Refused: the back end cannot execute the program exactly.
@@ -347,54 +296,8 @@ def _run(
 
 def _write_vectors(path: Path, inputs: np.ndarray, trace: Trace, claim: Claim | None) -> None:
     assert trace.spikes is not None
-    arrays: dict[str, Any] = {"inputs": inputs, "logits": trace.logits}
-    arrays |= {f"spikes.{name}": spikes for name, spikes in trace.spikes.items()}
+    arrays = {"inputs": inputs, LOGITS: trace.logits}
+    arrays |= {f"{SPIKES}{name}": spikes for name, spikes in trace.spikes.items()}
     if claim is not None:
         arrays |= {f"{EXPECTED}{name}": spikes for name, spikes in claim.spikes.items()}
-    with written_whole(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
-def _read_vectors(
-    path: Path, program: Program
-) -> tuple[np.ndarray, dict[str, str], dict[str, np.ndarray]]:
-    """Inputs, the digests of the stored traces by name, and expected spikes by population."""
-    arrays = read_npz(path)
-    if missing := {"inputs", "logits"} - set(arrays):
-        raise UltralifError(f"{path}: no array {min(missing)!r}; expected a certificate's vectors")
-    try:
-        inputs = program.check_inputs(arrays.pop("inputs"))
-    except UltralifError as error:
-        raise UltralifError(f"{path}: {error}") from error
-    expected = {n: arrays.pop(n) for n in sorted(arrays) if n.startswith(EXPECTED)}
-    digests = {n.removeprefix("spikes."): array_digest(a) for n, a in arrays.items()}
-    return inputs, digests, {n.removeprefix(EXPECTED): a for n, a in expected.items()}
-
-
-def _claims(path: Path) -> Certificate:
-    """The certificate's content, its form checked."""
-    claim = read_json(path)
-    try:
-        if claim["version"] != VERSION:
-            raise UltralifError(f"{path}: version {claim['version']}; expected {VERSION}")
-        for part, key in (
-            (claim["program"], "file_sha256"),
-            (claim["program"], "weights_sha256"),
-            (claim["vectors"], "inputs_sha256"),
-        ):
-            _of_kind(part[key], str, key)
-        for name, record in _of_kind(claim["backends"], dict, "backends").items():
-            for key, kind in RECORD.items():
-                _of_kind(record[key], kind, f"{key} of {name}")
-    except KeyError as error:
-        raise UltralifError(f"{path}: not a certificate (no entry {error})") from error
-    except TypeError as error:
-        raise UltralifError(f"{path}: not a certificate ({error})") from error
-    return cast(Certificate, claim)  # as far as it is read
-
-
-def _of_kind(value: Any, kind: type, what: str) -> Any:
-    """The value, when it is of a kind; a TypeError else."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{what} is {type(value).__name__}; expected {kind.__name__}")
-    return value
+    write_bytes(path, npz_bytes(arrays, compressed=True))

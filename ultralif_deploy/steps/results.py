@@ -1,0 +1,56 @@
+"""The directory of a deployment, whose results are replaced together."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.files import (
+    output_directory,
+    read_json,
+    refuse_strangers,
+    sha256_file,
+    together,
+)
+from ultralif_deploy.report.files import ENERGY_FILE, PAGE_FILE, REPORT_FILE
+from ultralif_deploy.verify.backends import EXPORTERS
+from ultralif_deploy.verify.certificate import CERTIFICATE_FILE, PROGRAM_FILE, VECTORS_FILE
+
+ANNEALED_FILE = "annealed.pt"
+
+FILES = (PROGRAM_FILE, VECTORS_FILE, REPORT_FILE, PAGE_FILE, ENERGY_FILE, CERTIFICATE_FILE)
+"""Of every deployment, beside a directory for every form."""
+
+
+@contextmanager
+def results(output: str | Path, sources: Iterable[str | Path | None]) -> Iterator[Path]:
+    """Yield a directory for new results, which replace all older ones when the block ends well.
+
+    Files that no deployment wrote stay where they are.
+
+    Args:
+        output: directory for the results.
+        sources: files that the deployment reads, which stay too.
+
+    Raises:
+        UltralifError: nothing can be written there, or a form's directory holds other files.
+    """
+    directory = output_directory(output)
+    for target in EXPORTERS:
+        refuse_strangers(directory / target)
+    kept = {Path(source).resolve() for source in sources if source is not None}
+    older = (*FILES, *EXPORTERS, *_annealed_before(directory))
+    replaced = tuple(name for name in older if (directory / name).resolve() not in kept)
+    with together(directory, replaced, seal=CERTIFICATE_FILE) as made:
+        yield made
+
+
+def _annealed_before(directory: Path) -> list[str]:
+    """`annealed.pt` where the certificate of an earlier run lists the very file."""
+    path = directory / ANNEALED_FILE
+    with suppress(UltralifError, OSError, TypeError, KeyError):
+        claim: Any = read_json(directory / CERTIFICATE_FILE)
+        if claim["files"][ANNEALED_FILE] == sha256_file(path):
+            return [ANNEALED_FILE]
+    return []
