@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from support.comparisons import assert_same_trace
 from support.networks.placed import chain, relays, spikes_in
 from support.planting import copy_of
 from ultralif_deploy.chips import chip
+from ultralif_deploy.chips.placement import place
 from ultralif_deploy.chips.registers import LARGEST_GUARDED, registers
 from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
+from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import Threshold
@@ -132,3 +135,32 @@ def test_sparse_rows_are_the_dense_map() -> None:
         np.testing.assert_array_equal(rows.toarray(), linear.matrix().T)
         if not isinstance(linear, Identity):
             np.testing.assert_array_equal(weight_of(linear, rows), linear.weight)
+
+
+def test_a_population_drives_itself_one_timestep_later() -> None:
+    """Every core sends to itself in time, so a loop makes nothing later and waits for nothing."""
+    made = chain((20, 15, 12, 2))
+    rng = np.random.default_rng(3)
+    loops = tuple(
+        Projection(name, name, Dense(rng.integers(-40, 40, (size, size)).astype(np.int8)))
+        for name, size in (("p0", 15), ("p1", 12))
+    )
+    program = replace(made, projections=(*made.projections, *loops))
+    assert program.delayed == {"p0->p0", "p1->p1"}
+    placed = place(program, chip("loihi2"))
+    assert {name: p.depth for name, p in placed.populations.items()} == {"p0": 1, "p1": 2, "out": 3}
+    assert set(placed.delays.values()) == {0}
+    inputs = spikes_in(program)
+    expected = reference.load(program).run(inputs, record=True)
+    assert expected.spikes is not None
+    assert all(0 < expected.spikes[name].mean() < 1 for name in ("p0", "p1"))
+    assert_same_trace(expected, loihi.load2(program).run(inputs, record=True))
+
+
+def test_a_longer_loop_is_refused() -> None:
+    """Its spikes would be back after two timesteps; the program wants them after one."""
+    made = chain((6, 5, 3, 2))
+    back = Projection("p1", "p0", Dense(np.ones((5, 3), dtype=np.int8)))
+    program = replace(made, projections=(*made.projections, back))
+    with pytest.raises(Refused, match="p1->p0: spikes must come back after one timestep"):
+        place(program, chip("loihi2"))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -286,3 +287,18 @@ def test_report_adds_up() -> None:
         assert sum(device["by_cause_j"].values()) == pytest.approx(whole, rel=1e-12)
         lines = [float(r["joules_per_inference"]) for r in rows if r["device"] == name]
         assert sum(lines) == pytest.approx(whole, rel=1e-12)
+
+
+def test_the_distribution_is_that_of_single_samples() -> None:
+    """Fan-outs of 2 and 1: samples of 0, 1, 2, 3 and 6 operations, the weights to `out` being 0."""
+    dense = Dense(np.array([[3, 0], [1, 1]], dtype=np.int8))
+    last = Dense(np.zeros((1, 2), dtype=np.int8))
+    made = program()
+    first, second = made.projections
+    made = replace(made, projections=(replace(first, map=dense), replace(second, map=last)))
+    inputs = np.zeros((3, 5, 2), dtype=np.uint8)
+    inputs[0, :, 0] = [1, 0, 0, 1, 1]
+    inputs[0, :, 1] = [0, 0, 1, 1, 1]
+    inputs[1, 4] = 1
+    report = energy_report(counted(made, inputs), [])
+    assert report["distribution"] == {"min": 0, "q25": 1, "median": 2, "q75": 3, "max": 6}

@@ -375,3 +375,23 @@ def test_identity_beside_weights():
     made = quantize(network)
     assert [p.map.weight.tolist() for p in made.incoming("b")] == 2 * [[[1, 0], [0, 1]]]
     assert made.population("b").scale.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_thresholds_that_no_current_reaches_end_at_32_bits(sign):
+    """A threshold beyond every current decides nothing; the program holds the nearest int32."""
+    made = made_of(dense("input", "a", np.eye(2)), dense("a", "b", np.eye(2)))
+    far = float_neurons.Threshold(np.array([sign * 1e30, 0.5]), True)
+    first, *others = made.populations
+    found = quantize(replace(made, populations=(replace(first, neuron=far), *others)))
+    edge = 2**31 - 1 if sign > 0 else -(2**31)
+    assert found.population("a").neuron.threshold.tolist()[0] == edge
+
+
+def test_levels_that_no_current_reaches_end_at_32_bits():
+    made = made_of(dense("input", "a", np.eye(2)), dense("a", "b", np.eye(2)))
+    far = float_neurons.MultiThreshold(np.array([[-1e30, 0.5], [1e30, 1.5]]))
+    first, *others = made.populations
+    found = quantize(replace(made, populations=(replace(first, neuron=far), *others)))
+    levels = found.population("a").neuron.thresholds.reshape(2, 2)
+    assert levels[:, 0].tolist() == [-(2**31), 2**31 - 1]

@@ -19,7 +19,7 @@ from support.vector_comparisons import (
 )
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, Threshold, UltraDLIF
+from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold, UltraDLIF
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Reporting, run_in_steps
 from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, tally
@@ -278,6 +278,25 @@ def test_lif_by_hand():
         # n1: 8000000; saturates at 8388607 > 8388606: fires, v = 0; 8000000 + 64·(127·48 + 3).
         assert trace.spikes["h"][:, 0].tolist() == [[1, 0], [1, 1], [0, 1]]
         assert trace.logits.tolist() == [[4 + 6 + 2 - 3]]
+
+
+def test_a_leaky_readout_saturates_on_both_sides():
+    # A decay of 0 adds up: ±64·127·255·100 a timestep pass ±(2^31 − 1) in the eleventh; then back.
+    readout = Population("out", 2, LeakyIntegrator(np.zeros(2)), np.zeros(2), np.ones(2))
+    weight = np.zeros((2, 200), dtype=np.int8)
+    weight[0, :100], weight[0, 100:] = 127, -127
+    weight[1] = -weight[0]
+    projection = Projection("input", "out", Dense(weight))
+    program = Program(Input(200, 255), (readout,), (projection,), "8", 12, 1)
+    inputs = np.zeros((12, 1, 200), dtype=np.uint8)
+    inputs[:11, :, :100] = 255
+    step = 64 * 127 * 255 * 100
+    assert 10 * step < 2**31 - 1 < 11 * step
+    for steps, expected in ((10, 10 * step), (11, 2**31 - 1), (12, 2**31 - 1 - step)):
+        inputs[11, :, 100:] = 255
+        for back_end in COMPLETE:
+            trace = load_on(back_end, program).run(inputs[:steps])
+            assert trace.logits.tolist() == [[expected, -expected]], back_end
 
 
 def test_ultradlif_by_hand():
