@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.parts import PART, part, remove, remove_stale_parts, sync
+from ultralif_deploy.io.parts import part, remove, remove_stale_parts, sync
 from ultralif_deploy.io.swap import entries_written_whole, finish_swap
 
 MAX_UNPACKED_BYTES = 4 << 30
@@ -124,22 +123,16 @@ def together(path: Path, replaced: tuple[str, ...], seal: str) -> Iterator[Path]
     Raises:
         UltralifError: nothing can be written there.
     """
+    new = path
     try:
         with entries_written_whole(path, replaced, seal) as new:
             yield new
     except OSError as error:  # of any file that was written meanwhile
-        where = _shown(error.filename or path, path)
+        where = str(error.filename or path).replace(str(new), str(path))
         raise UltralifError(f"{where}: cannot be written ({error.strerror or error})") from error
-    except UltralifError as error:
-        error.args = (_shown(error, path), *error.args[1:])
+    except UltralifError as error:  # names files where they were to appear, not in the making
+        error.args = (str(error).replace(str(new), str(path)), *error.args[1:])
         raise
-
-
-def _shown(text: object, path: Path) -> str:
-    """A message that names files where they were to appear, not in the making."""
-    return re.sub(
-        rf"{re.escape(str(path))}/\.results\.\w+{re.escape(PART)}/\w+", str(path), str(text)
-    )
 
 
 def refuse_strangers(path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ultralif_deploy.energy.report import energy_csv
-from ultralif_deploy.io.files import write_json, write_text
+from ultralif_deploy.io.files import together, write_json, write_text
 from ultralif_deploy.report.html import render_html
 from ultralif_deploy.report.html.stress import stress_page
 from ultralif_deploy.schema.report import Report
@@ -21,6 +21,7 @@ def write_report(directory: Path, report: Report) -> None:
 
 
 def write_stress(directory: Path, content: Stress) -> None:
-    """Write stress.json and stress.html, each whole or not at all."""
-    write_json(directory / STRESS_FILE, content)
-    write_text(directory / STRESS_PAGE_FILE, stress_page(content))
+    """Write stress.json and stress.html, which replace older ones together."""
+    with together(directory, (), seal=STRESS_FILE) as made:
+        write_json(made / STRESS_FILE, content)
+        write_text(made / STRESS_PAGE_FILE, stress_page(content))
