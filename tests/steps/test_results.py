@@ -8,6 +8,8 @@ import pytest
 from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.io.files import sha256_file
 from ultralif_deploy.io.swap import READY
+from ultralif_deploy.soft.training import EpochResult
+from ultralif_deploy.steps import epochs
 
 RUN = ("--data", "digits", "--limit", 20, "--certify", 2, "--on", "fast")
 ANNEALED = ("deploy", DEMO, *RUN, "--anneal", "--epochs", 0)
@@ -76,3 +78,33 @@ def test_results_that_were_stopped_on_their_way_are_not_read(output: Path) -> No
     (output / READY).mkdir()
     for command in (("compare", output, output), ("verify", "--certificate", output / "c.json")):
         assert "a run was stopped while it put its results there" in refused(*command)
+
+
+def test_a_stopped_annealing_keeps_the_older_results_and_goes_on(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("deploy", DEMO, *RUN, "--anneal", "--epochs", 2)
+    before = {p: p.read_bytes() for p in output.rglob("*") if p.is_file()}
+    seen = []
+
+    def stop_after_one(result: EpochResult, count: int) -> str:
+        seen.append(result.epoch)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return ""
+
+    monkeypatch.setattr(epochs, "describe_epoch", stop_after_one)
+    line = refused(*run, "-o", output, code=130)
+    state = output / "anneal-state.pt"
+    assert f"finished epochs are kept in {state}" in line
+    assert {p: p.read_bytes() for p in output.rglob("*") if p.is_file() and p != state} == before
+    seen[:] = [0, 0]
+    assert ultralif(*run, "-o", output).code == 0
+    assert seen == [0, 0]  # both epochs were done
+    assert not state.exists()
+    assert ultralif(*run, "-o", output.parent / "whole").code == 0
+    assert seen == [0, 0, 1, 2]
+    one, other = (
+        sha256_file(folder / "program.nir") for folder in (output, output.parent / "whole")
+    )
+    assert one == other
