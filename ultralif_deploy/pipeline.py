@@ -34,14 +34,23 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.exiting import Case, run_with_exits
-from ultralif_deploy.steps.expecting import beside_expected, counter_of, open_expected
+from ultralif_deploy.steps.framework_spikes.expecting import (
+    beside_expected,
+    counter_of,
+    open_expected,
+)
 from ultralif_deploy.steps.quantizing import opened, quantized
 from ultralif_deploy.steps.results import results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end
 from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal
-from ultralif_deploy.verify.expectations import Claim, Sides, claim_of, expected_findings
+from ultralif_deploy.verify.expected_spikes.comparing import (
+    Claim,
+    Sides,
+    claim_of,
+    expected_findings,
+)
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
 from ultralif_deploy.verify.measuring import Chain, measure
 

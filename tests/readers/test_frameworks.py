@@ -22,7 +22,7 @@ from ultralif_deploy.readers.nir.neurons import SYNAPSES, Conventions
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.sources.networks import open_network
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.matching import match
+from ultralif_deploy.steps.framework_spikes.search import match
 
 PYTHON = "ULTRALIF_FRAMEWORKS_PYTHON"
 HERE = ("norse", "snntorch", "spikingjelly")

@@ -17,7 +17,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.matching import match
+from ultralif_deploy.steps.framework_spikes.search import match
 
 DT = 1e-3
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.verify.expected import Expected, Shapes, read_expected
+from ultralif_deploy.verify.expected_spikes.reading import Expected, Shapes, read_expected
 
 SHAPES = Shapes({"_1": 6, "hidden": 6, "last": 4}, classes=4, samples=3, timesteps=7)
 RNG = np.random.default_rng(0)

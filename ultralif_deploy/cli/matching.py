@@ -33,7 +33,7 @@ def match(model: Path, expect: Path, as_json: bool, **given: Any) -> None:
     Example: ultralif match model.nir --data inputs.npz --expect expected.npz
     """
     from ultralif_deploy.report.summaries.matching import match_summary
-    from ultralif_deploy.steps.matching import match as run
+    from ultralif_deploy.steps.framework_spikes.search import match as run
 
     result = run(model, expect, running.settings(given), running.progress())
     running.show(result, as_json, match_summary)

@@ -25,7 +25,7 @@ from ultralif_deploy.schema.certificate import Certificate, CertifiedProgram, Re
 from ultralif_deploy.schema.expected import CertifiedSpikes
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end, load_written
 from ultralif_deploy.verify.coverage import digests
-from ultralif_deploy.verify.expectations import Claim
+from ultralif_deploy.verify.expected_spikes.comparing import Claim
 from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
 VERSION: Final = 2

@@ -31,7 +31,7 @@ from ultralif_deploy.verify.certificate import (
     run_written,
 )
 from ultralif_deploy.verify.coverage import covered
-from ultralif_deploy.verify.expectations import spikes_record
+from ultralif_deploy.verify.expected_spikes.comparing import spikes_record
 from ultralif_deploy.verify.exports import checksums
 
 

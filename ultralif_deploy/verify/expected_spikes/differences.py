@@ -9,7 +9,7 @@ from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import HardTrace
 from ultralif_deploy.schema.matching import FirstDifference
-from ultralif_deploy.verify.expected import Expected
+from ultralif_deploy.verify.expected_spikes.reading import Expected
 
 BLOCK_VALUES = 1 << 24
 """Neurons times timesteps times samples that run at once."""

@@ -12,13 +12,13 @@ from ultralif_deploy.schema.expected import ExpectedSpikes
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.simulating import timesteps_of
-from ultralif_deploy.verify.expectations import (
+from ultralif_deploy.verify.expected_spikes.comparing import (
     Sides,
     compare_expected,
     expected_of_network,
     spikes_record,
 )
-from ultralif_deploy.verify.expected import Expected, Shapes, read_expected
+from ultralif_deploy.verify.expected_spikes.reading import Expected, Shapes, read_expected
 
 
 def open_expected(source: Deployable, settings: Settings) -> Expected | None:

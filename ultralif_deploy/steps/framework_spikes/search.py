@@ -29,9 +29,9 @@ from ultralif_deploy.schema.matching import Matched, Reading
 from ultralif_deploy.sources.inputs import required
 from ultralif_deploy.sources.networks import Unread, open_unread
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.sieves import Compared, Sieves
-from ultralif_deploy.verify.expectations import expected_of_network
-from ultralif_deploy.verify.expected import Expected
+from ultralif_deploy.steps.framework_spikes.sieves import Compared, Sieves
+from ultralif_deploy.verify.expected_spikes.comparing import expected_of_network
+from ultralif_deploy.verify.expected_spikes.reading import Expected
 
 SHOWN = 3
 """Readings that are shown where none is exact."""

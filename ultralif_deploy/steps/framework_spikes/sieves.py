@@ -20,8 +20,8 @@ from ultralif_deploy.network.running import run_hard, total_current
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.sources.networks import Unread
-from ultralif_deploy.verify.differences import Differences, blocks_of, logits_differ
-from ultralif_deploy.verify.expected import Expected
+from ultralif_deploy.verify.expected_spikes.differences import Differences, blocks_of, logits_differ
+from ultralif_deploy.verify.expected_spikes.reading import Expected
 
 NEAREST = 8
 """Runs that a sieve keeps at least."""

@@ -20,8 +20,8 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace, array_digest
 from ultralif_deploy.schema.expected import CertifiedSpikes, ExpectedSpikes
 from ultralif_deploy.verify.backends import load_on
-from ultralif_deploy.verify.differences import Differences, blocks_of
-from ultralif_deploy.verify.expected import Expected, Shapes, read_expected
+from ultralif_deploy.verify.expected_spikes.differences import Differences, blocks_of
+from ultralif_deploy.verify.expected_spikes.reading import Expected, Shapes, read_expected
 
 
 @dataclass(frozen=True, slots=True, eq=False)

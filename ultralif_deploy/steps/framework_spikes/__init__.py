@@ -1,0 +1,1 @@
+"""Our reading of a network beside the spikes that its framework computed."""
