@@ -123,7 +123,7 @@ def deploy(
             write_nir(program, directory / PROGRAM_FILE)
             update(1.0, "")
         counter = EventCounter(program, chips_of(described))
-        chain = Chain(source.soft, source.network, passed, program)
+        chain = Chain(source.soft, source.network, passed, program, network is not source.network)
         with progress.stage(f"{chain.compared}, hard, integer") as update:
             test, encoder = source.data.test, source.encoder
             measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))

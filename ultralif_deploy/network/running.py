@@ -49,7 +49,9 @@ def total_current(
     """
     summed = population.bias
     for projection in network.incoming(population.name):
-        summed = summed + projection.map.apply(signals[projection.source].astype(np.float64))
+        summed = summed + projection.map.apply(
+            signals[projection.source].astype(np.float64, copy=False)
+        )
     return summed
 
 

@@ -5,6 +5,7 @@ projections into one population add up. A projection from a population onto itse
 one acts one timestep later; all others act in the same timestep.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -73,8 +74,12 @@ class Dense:
         return int(self.weight.shape[0])
 
     def apply(self, signal: np.ndarray) -> np.ndarray:
-        """Map [..., source] to [..., target]."""
-        return signal @ self.weight.T
+        """Map [..., source] to [..., target].
+
+        One product of all rows is several times faster than one for each timestep.
+        """
+        rows = signal.reshape(math.prod(signal.shape[:-1]), self.source_size)
+        return (rows @ self.weight.T).reshape(*signal.shape[:-1], self.target_size)
 
     def matrix(self) -> np.ndarray:
         """The map as a dense matrix [target, source]."""

@@ -123,9 +123,10 @@ def fit_scale(
     best_scale = np.maximum(largest / numbers.high, floor)
     # Where the registers need larger scales, try scales from that limit upwards.
     coarsest = np.maximum(largest / numbers.high, 2 * floor)
+    product = moment.times(weight)
     for clip in np.geomspace(1.0, 4.0, CLIP_STEPS):
         tried = np.maximum(coarsest / clip, floor)
-        scale, error = _refit(weight, tried, numbers, moment, shared, floor)
+        scale, error = _refit(weight, product, tried, numbers, moment, shared, floor)
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scale = np.where(better, scale, best_scale)
@@ -138,15 +139,20 @@ def fit_scale(
 
 def _refit(
     weight: np.ndarray,
+    product: np.ndarray,
     scale: np.ndarray,
     numbers: WeightFormat,
     moment: Moment,
     shared: bool,
     floor: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Least-squares scale for the integers that `scale` gives, and the error it leaves."""
+    """Least-squares scale for the integers that `scale` gives, and the error it leaves.
+
+    (w − s·q) M (w − s·q) = w M w − 2·s·(w M q) + s²·(q M q), so that wide layers cost one product
+    by M for each scale tried; `product` is w M. The first term is the same for all.
+    """
     q = round_to_grid(weight, scale, numbers).astype(np.float64)
-    cross, square = moment.inner(weight, q), moment.inner(q, q)
+    cross, square = np.einsum("ij,ij->i", product, q), moment.inner(q, q)
     if shared:
         cross, square = (np.full_like(v, v.sum()) for v in (cross, square))
     fitted = np.where((square > 0) & (cross > 0), cross / np.where(square > 0, square, 1.0), scale)
@@ -154,9 +160,7 @@ def _refit(
     fitted = np.maximum(fitted, floor)
     stable = round_to_grid(weight, fitted, numbers) == q
     fitted = np.where(stable.all() if shared else stable.all(axis=1), fitted, scale)
-    rest = weight - fitted[:, None] * round_to_grid(weight, fitted, numbers)
-    error = moment.inner(rest, rest)
-    return fitted, np.full_like(error, error.sum()) if shared else error
+    return fitted, fitted * (fitted * square - 2 * cross)
 
 
 def _existing_grid(

@@ -61,12 +61,14 @@ class Chain:
         naive: the hard limit of `soft`, nothing done; the float network as read.
         hard: the hard network that was quantized (annealed, if it was).
         program: the integer program.
+        annealed: whether `hard` was trained further than `naive`, not only rewritten by passes.
     """
 
     soft: "SoftNetwork | None"
     naive: Network
     hard: Network
     program: Program
+    annealed: bool = True
 
     @property
     def compared(self) -> Kind:
@@ -183,14 +185,14 @@ def _add_hard(
 ) -> None:
     """Add what the hard network gets right, and the one without annealing.
 
-    Passes keep spikes identical, so that a float network as read does what the passed one does.
+    Passes keep spikes identical, so that a network as read does what the passed one does.
     """
     _add_correct(tally, "hard", hard, labels)
+    annealed = chain.soft is not None and chain.annealed
+    naive = run_hard(chain.naive, values).logits if annealed else hard
+    _add_correct(tally, "naive", naive, labels)
     if chain.soft is None:
-        _add_correct(tally, "naive", hard, labels)
         _add_correct(tally, "soft", hard, labels)
-    else:
-        _add_correct(tally, "naive", run_hard(chain.naive, values).logits, labels)
 
 
 def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
@@ -260,7 +262,7 @@ def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) ->
 def _sample(margins: np.ndarray) -> np.ndarray:
     """At most 200 000 margins a block, evenly spaced, so that memory stays bounded."""
     flat = margins.reshape(-1)
-    return flat[:: max(1, flat.size // 200_000)]
+    return flat[:: max(1, flat.size // 200_000)].copy()  # a view would keep the whole block
 
 
 def _summary(
