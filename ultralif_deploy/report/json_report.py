@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.network.network import Network
@@ -16,7 +16,9 @@ from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.verify.certificate import Comparison
 from ultralif_deploy.verify.judging import judgement
-from ultralif_deploy.verify.measuring import Figures
+
+if TYPE_CHECKING:
+    from ultralif_deploy.verify.measuring import Figures
 
 VERSION: Final = 2
 
@@ -26,7 +28,7 @@ def deployment_report(
     doubts: Iterable[Finding],
     network: Network,
     program: Program,
-    measured: Figures,
+    measured: "Figures",
     passes: list[PassCosts],
     compared: Comparison,
     energy: Energy,

@@ -6,7 +6,9 @@ network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN a
 the released names, so `state_dict` is the released format.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +93,7 @@ class SoftNetwork(nn.Module):
         factor: float = 1.0,
         straight_through: bool = False,
         effective: EffectiveParameters | None = None,
+        known: Mapping[str, Tensor] | None = None,
     ) -> SoftTrace:
         """Run all timesteps.
 
@@ -99,17 +102,47 @@ class SoftNetwork(nn.Module):
             factor: multiplies every neuron's temperature; 0 is the hard network.
             straight_through: hard values with the gradient of the soft neurons.
             effective: weight and bias to use in place of each linear layer's own.
+            known: currents of stages by name, where they were computed before.
         """
-        time, batch = inputs.shape[:2]
+        known = known or {}
         signals = first_signals(self, inputs)
+        time, batch = inputs.shape[:2]
         spikes: dict[str, Tensor] = {}
         for stage in self.stages():
-            current = stage_current(stage, signals, effective)
+            current = known.get(stage.name)
+            if current is None:
+                current = stage_current(stage, signals, effective)
             if stage.neuron is None:
                 return SoftTrace(current.view(time, batch, -1).mean(0), spikes)
             signals[stage.name] = fire(stage, current, time, factor, straight_through)
             spikes[stage.name] = signals[stage.name].reshape(time, batch, -1)
         return SoftTrace(spikes[stage.name].mean(0), spikes)
+
+    @torch.no_grad()
+    def at_factors(self, inputs: Tensor, factors: Sequence[float]) -> Iterator[SoftTrace]:
+        """Traces at several factors of the temperature, without gradients.
+
+        What depends on the inputs alone is computed once. Each factor has one thread, because
+        threads that share every operation wait for each other after it; on a busy machine, this
+        takes many times longer than the operation.
+
+        Args:
+            inputs: [time, batch, input], real values.
+            factors: as in `forward`.
+        """
+        threads = torch.get_num_threads()
+        with _one_thread_each():
+            known = _input_currents(self, inputs)
+
+        @torch.no_grad()
+        def run(factor: float) -> SoftTrace:
+            return self.forward(inputs, factor, known=known)
+
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(factors), threads):
+                with _one_thread_each():
+                    traces = list(pool.map(run, factors[start : start + threads]))
+                yield from traces
 
     def epsilon(self) -> float:
         """Mean temperature over the neurons."""
@@ -119,6 +152,27 @@ class SoftNetwork(nn.Module):
             if stage.neuron is not None
         ]
         return float(torch.stack(values).mean())
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Operations of torch use only the thread that calls them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _input_currents(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
+    """Currents of the stages that only the input drives; they do not depend on any ε."""
+    signals = first_signals(network, inputs)
+    return {
+        stage.name: stage_current(stage, signals)
+        for stage in network.stages()
+        if all(set(branch.sources) == {INPUT} for branch in stage.branches)
+    }
 
 
 def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:

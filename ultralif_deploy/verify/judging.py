@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.schema.measured import Accuracy, Measured, Population
 from ultralif_deploy.schema.report import Judgement, Report
 from ultralif_deploy.schema.values import Kind, Verdict
-from ultralif_deploy.verify.measuring import Figures
+
+if TYPE_CHECKING:
+    from ultralif_deploy.verify.measuring import Figures
 
 YES: Final = "yes"
 UNSURE: Final = "unsure"
@@ -44,7 +46,7 @@ def judgement(
     assumed: Iterable[Finding],
     network: Network,
     program: Program,
-    measured: Figures,
+    measured: "Figures",
     *,
     exact: bool,
     annealed: bool = False,

@@ -196,12 +196,10 @@ def _add_hard(
 
 
 def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
-    import torch
-
     from ultralif_deploy.soft.training import real_inputs
 
-    with torch.no_grad():
-        logits: np.ndarray = network(real_inputs(encoder, values)).logits.numpy()
+    (trace,) = network.at_factors(real_inputs(encoder, values), (1.0,))
+    logits: np.ndarray = trace.logits.numpy()
     return logits
 
 
@@ -221,30 +219,26 @@ def _soft(
     spikes: dict[str, np.ndarray] = {}
     if chain.soft is None:
         return spikes
-    import torch
-
     from ultralif_deploy.soft.training import real_inputs
 
     kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
-    inputs = real_inputs(encoder, values)
-    with torch.no_grad():
-        for factor in SWEEP:
-            trace = chain.soft(inputs, factor)
-            _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
-            rate = float(trace.spike_rate()) * values.shape[1]
-            key = f"sweep {factor}"
-            tally.rates[key] = tally.rates.get(key, 0.0) + rate
-            if factor == 1.0:
-                _add_correct(tally, "soft", trace.logits.numpy(), labels)
-                output = float(trace.output_rate(chain.soft.architecture.skip))
-                tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
-                spikes = {
-                    name: s.numpy()[..., kept.get(name, slice(None))]
-                    for name, s in trace.spikes.items()
-                }
-                for name, s in spikes.items():
-                    mean = float(s.mean(dtype=np.float64)) * values.shape[1]
-                    tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
+    traces = chain.soft.at_factors(real_inputs(encoder, values), SWEEP)
+    for factor, trace in zip(SWEEP, traces, strict=True):
+        _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
+        rate = float(trace.spike_rate()) * values.shape[1]
+        key = f"sweep {factor}"
+        tally.rates[key] = tally.rates.get(key, 0.0) + rate
+        if factor == 1.0:
+            _add_correct(tally, "soft", trace.logits.numpy(), labels)
+            output = float(trace.output_rate(chain.soft.architecture.skip))
+            tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
+            spikes = {
+                name: s.numpy()[..., kept.get(name, slice(None))]
+                for name, s in trace.spikes.items()
+            }
+            for name, s in spikes.items():
+                mean = float(s.mean(dtype=np.float64)) * values.shape[1]
+                tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
     return spikes
 
 
