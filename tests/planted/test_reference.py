@@ -140,7 +140,10 @@ REFERENCE = {
         "current[target] += weight * value",
         "current[target] += 2 * weight * value",
     ),
-    "values of dense maps taken for spikes": ("w * value", "w"),
+    "values of dense maps taken for spikes": (
+        "self.columns[source] * value",
+        "self.columns[source]",
+    ),
     "zeros counted in dense maps": ("sum(weight != 0 for weight in column)", "len(column)"),
     "values taken for spikes": ("current[target] += weight * value", "current[target] += weight"),
     "operations of silent sources": ("value != 0", "True", "_add"),
