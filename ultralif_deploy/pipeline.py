@@ -1,8 +1,9 @@
 """The whole road as functions, which the commands call."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
@@ -55,6 +56,8 @@ from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_f
 from ultralif_deploy.verify.measuring import Chain, measure
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ultralif_deploy.soft.anneal import AnnealOptions
     from ultralif_deploy.steps.untrained import TrainOptions
 
@@ -66,10 +69,11 @@ DEVICES = (
 
 
 def deploy(
-    checkpoint: str | Path,
+    checkpoint: "str | Path | Network | nn.Module",
     output: str | Path,
-    settings: Settings,
+    settings: Settings | None = None,
     *,
+    data: Any = None,
     bits: Bits = 8,
     anneal: "AnnealOptions | None" = None,
     max_gap: float | None = None,
@@ -80,12 +84,14 @@ def deploy(
     progress: Progress | None = None,
     command: str | None = None,
 ) -> Report:
-    """From a checkpoint to program.nir, its proof (certificate.json, vectors.npz) and the reports.
+    """From a network to program.nir, its proof (certificate.json, vectors.npz) and the reports.
 
     Args:
-        checkpoint: trained network, a .pt file.
+        checkpoint: trained network: a .pt file, a NIR file of another tool, a hard Network, or a
+            torch module of a framework that has a reader.
         output: directory for the results.
-        settings: data, encoding and what the checkpoint does not say.
+        settings: data, encoding and what the network does not say.
+        data: the data set, where `settings` do not name it.
         bits: of the weights, 2 to 8 or `ternary`; for each population by name; or `auto`.
         anneal: fine-tune first, with these options; without training labels the soft network is
             imitated.
@@ -106,7 +112,7 @@ def deploy(
         CheckFailed: a back end differs, the gap exceeds `max_gap`, or the verdict is not yes under
             `settings.strict`; the report is written.
     """
-    progress = progress or Progress()
+    settings, progress = _with_data(settings, data), progress or Progress()
     described = [load_device(name) for name in devices]
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
@@ -171,6 +177,16 @@ def deploy(
     refuse_gap(report)
     refuse_doubts(report, settings.strict)
     return report
+
+
+def _with_data(settings: Settings | None, data: Any) -> Settings:
+    """The settings with the data set that stands beside them."""
+    settings = settings or Settings()
+    if data is None:
+        return settings
+    if settings.data is not None:
+        raise UltralifError("data: the settings name a data set too; expected it in one place")
+    return replace(settings, data=data)
 
 
 def _check_gap(max_gap: float | None, source: Deployable) -> None:

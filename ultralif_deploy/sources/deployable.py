@@ -1,4 +1,4 @@
-"""Deployable: what the user wants to deploy, whichever kind of file it came from."""
+"""Deployable: what the user wants to deploy, wherever it came from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Deployable:
     """A network with the data and the encoder that belong to it.
 
     Attributes:
-        path: the file.
+        path: the file, or the name of what was given from Python.
         soft: the soft network; None if the network was trained with hard spikes.
         network: the hard limit of `soft`, or the hard network of the file; float64.
         dataset: the samples, the test split cut to the limit; None without data.
@@ -76,7 +76,7 @@ class Deployable:
         """
         if self.soft is None:
             raise UltralifError(
-                f"{self.path}: {self.architecture or 'a network of NIR'} has hard spikes already, "
+                f"{self.path}: {self.architecture or 'the network'} has hard spikes already, "
                 "so there is nothing to anneal; use quantize or verify"
             )
         return self.soft

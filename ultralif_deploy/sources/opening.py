@@ -1,39 +1,69 @@
-"""Opens a file of any kind: a checkpoint, a network of another tool, or a program."""
+"""Opens what the user gives: a checkpoint, a network of another tool, a module, or a program."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.findings.assumptions import AMBIGUOUS, Assumptions
+from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
 from ultralif_deploy.sources.deployable import Deployable
-from ultralif_deploy.sources.inputs import open_inputs
+from ultralif_deploy.sources.given import open_given
+from ultralif_deploy.sources.inputs import open_data, open_inputs
 from ultralif_deploy.sources.networks import open_network
 from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def open_source(path: str | Path, settings: Settings) -> Deployable:
-    """Open a checkpoint, or a NIR file of another tool.
+READY = (
+    "an integer program already; use simulate, energy or export, or check its certificate with "
+    "verify --certificate"
+)
+
+
+def open_source(given: "str | Path | Network | nn.Module", settings: Settings) -> Deployable:
+    """Open a checkpoint or a NIR file of another tool, a hard network, or a torch module.
 
     Raises:
-        UltralifError: the file is bad or is a program already, settings do not fit it, or with
-            `strict` a setting had to be guessed.
+        UltralifError: what was given is bad or is a program already, settings do not fit it, or
+            with `strict` a setting had to be guessed.
     """
-    kind = kind_of(path)
-    if kind is Kind.PROGRAM:
-        raise UltralifError(
-            f"{path}: an integer program already; use simulate, energy or export, or check its "
-            "certificate with verify --certificate"
-        )
-    source = open_network(path, settings) if kind is Kind.NETWORK else _checkpoint(path, settings)
+    source = _opened(given, settings)
     if settings.strict:
-        refuse_guesses(path, source.assumptions)
+        refuse_guesses(source.path, source.assumptions)
     return source
+
+
+def _opened(given: "str | Path | Network | nn.Module", settings: Settings) -> Deployable:
+    if isinstance(given, Network):
+        return open_given(given, "network", settings, open_data(settings))
+    if not isinstance(given, (str, Path)):
+        return _from_python(given, settings)
+    kind = kind_of(given)
+    if kind is Kind.PROGRAM:
+        raise UltralifError(f"{given}: {READY}")
+    return open_network(given, settings) if kind is Kind.NETWORK else _checkpoint(given, settings)
+
+
+def _from_python(given: object, settings: Settings) -> Deployable:
+    if isinstance(given, Program):
+        raise UltralifError(f"a Program: {READY}")
+    from torch import nn
+
+    from ultralif_deploy.sources.modules import open_module
+
+    if not isinstance(given, nn.Module):
+        raise UltralifError(
+            f"a {type(given).__name__}; expected the path of a file, a Network, or a torch module"
+        )
+    return open_module(given, settings)
 
 
 def _checkpoint(path: str | Path, settings: Settings) -> Deployable:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
@@ -22,9 +23,12 @@ from ultralif_deploy.steps.choosing import (
     choose_weight_bits,
 )
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 def opened(
-    path: str | Path,
+    given: "str | Path | Network | nn.Module",
     settings: Settings,
     skip_passes: Iterable[str],
     max_gap: float | None,
@@ -33,7 +37,7 @@ def opened(
     """The source, with bits of spikes that were chosen where `settings.spike_bits` is `auto`.
 
     Args:
-        path: of the user's file.
+        given: the user's file, network or module.
         settings: as given.
         skip_passes: passes to leave out.
         max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
@@ -43,9 +47,9 @@ def opened(
         UltralifError: bad input; nothing to choose on.
     """
     if settings.spike_bits != AUTO:
-        return open_source(path, settings), {}
+        return open_source(given, settings), {}
     source, choice = choose_spike_bits(
-        lambda bits: open_source(path, replace(settings, spike_bits=bits)),
+        lambda bits: open_source(given, replace(settings, spike_bits=bits)),
         skip_passes,
         _max_loss(max_gap),
         progress,

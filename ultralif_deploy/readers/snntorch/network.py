@@ -6,7 +6,7 @@ snnTorch is imported in this folder alone.
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import snntorch
@@ -162,7 +162,8 @@ class _Trial:
             check_neurons(reading, own)
         loops = axis is not None or not saw[-1]  # then forward fixes the number of timesteps
         steps = self.timesteps or (len(saw) if loops else DEFAULT_TIMESTEPS)
-        return reading.network(self.shape, steps, self.read)
+        constant = self.read.constant or (axis is None and loops)  # it shows one input T times
+        return reading.network(self.shape, steps, replace(self.read, constant=constant))
 
 
 def _failure(error: Exception, shape: tuple[int, ...], axis: int | None, steps: int) -> str:
