@@ -137,6 +137,14 @@ def test_torch_load_is_called_in_one_place():
     assert places == [f"{PACKAGE}.soft.checkpoint_file"]
 
 
+def test_code_of_users_is_run_in_one_place():
+    run = {"exec_module", "load_module", "run_path", "run_module"}
+    found = {
+        name for name in FILES for call in calls(name) if dotted(call.func).split(".")[-1] in run
+    }
+    assert found == {f"{PACKAGE}.sources.user_code"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

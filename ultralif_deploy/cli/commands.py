@@ -49,7 +49,8 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 
 
 @main.command()
-@options.checkpoint_argument
+@options.network_argument
+@options.weights_option
 @options.data_options
 @options.model_options
 @options.nir_options
@@ -70,6 +71,7 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.json_option
 def deploy(
     checkpoint: Path,
+    weights: Path | None,
     bits: Bits,
     anneal: bool,
     epochs: int,
@@ -86,13 +88,14 @@ def deploy(
 ) -> None:
     """Make a proved and measured integer program.
 
-    Takes a checkpoint or a NIR file. Writes program.nir, report.html, report.json, energy.csv,
+    Takes a checkpoint, a NIR file, or a function, FILE.py:NAME or package.module:name, which is
+    run and returns a torch module. Writes program.nir, report.html, report.json, energy.csv,
     certificate.json, vectors.npz, the exported formats, and with --anneal also annealed.pt.
 
     Example: ultralif deploy ultratplif_T10_seed0.pt --data digits --anneal -o out
     """
     _deploy(
-        checkpoint,
+        running.network(checkpoint, weights),
         output,
         running.settings(given),
         as_json,
@@ -391,9 +394,7 @@ main.add_command(simulating.simulate)
 main.add_command(stressing.stress)
 
 
-def _deploy(
-    checkpoint: Path, output: Path, settings: "Settings", as_json: bool, **how: Any
-) -> None:
+def _deploy(checkpoint: Any, output: Path, settings: "Settings", as_json: bool, **how: Any) -> None:
     from ultralif_deploy.pipeline import deploy as run
     from ultralif_deploy.report.terminal import deployment_summary, short_summary
 

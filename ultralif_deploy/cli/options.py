@@ -78,6 +78,9 @@ def _stack(*options: Callable[[Function], Function]) -> Callable[[Function], Fun
 
 
 checkpoint_argument = click.argument("checkpoint", type=click.Path(path_type=Path))
+network_argument = click.argument(
+    "checkpoint", metavar="CHECKPOINT|FILE.py:NAME", type=click.Path(path_type=Path)
+)
 program_argument = click.argument("program", type=click.Path(path_type=Path))
 
 data_options = _stack(
@@ -241,6 +244,12 @@ strict_option = click.option(
     is_flag=True,
     help="Stop instead of guessing where a guess changes the result. Exit with 1 unless the "
     "verdict is yes.",
+)
+
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict (.pt) for the module that FILE.py:NAME builds.",
 )
 
 WEIGHTS = "Bits per weight, 2 to 8 or ternary, or NAME=N,NAME=N by population."

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,10 @@ from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.io.printable import printable, printable_values
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ultralif_deploy.io.progress import Progress
+    from ultralif_deploy.network.network import Network
     from ultralif_deploy.program.weight_format import Bits
     from ultralif_deploy.soft.anneal import AnnealOptions
     from ultralif_deploy.sources.settings import Settings
@@ -105,6 +109,26 @@ def settings(given: dict[str, Any]) -> "Settings":
     from ultralif_deploy.sources.settings import Settings
 
     return Settings(**given)
+
+
+def network(given: Path, weights: Path | None) -> "Path | Network | nn.Module":
+    """The argument of a command: a path as it is, or what the function that it names builds.
+
+    Args:
+        given: a path, FILE.py:NAME or package.module:name.
+        weights: a state dict for the module that the function builds.
+
+    Raises:
+        UltralifError: the function cannot be run; weights are given for a file.
+    """
+    from ultralif_deploy.sources.user_code import built, names_function
+
+    if names_function(given):
+        click.echo(f"Running your code: {printable(str(given))}", err=True)
+        return built(given, weights)
+    if weights is not None:
+        raise UltralifError(f"--weights {weights}: it is for a module that FILE.py:NAME builds")
+    return given
 
 
 def annealing(
