@@ -20,8 +20,8 @@ from ultralif_deploy import from_snntorch
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.neurons import LeakyIntegrator
 from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.readers.modules import reading as module_reading
 from ultralif_deploy.readers.nir.linear import Signal, added
-from ultralif_deploy.readers.snntorch import reading as snntorch_reading
 
 
 def leaky(hidden=True, threshold=0.3, **options):
@@ -263,7 +263,7 @@ def test_what_the_first_timestep_does_not_show_is_found_out_by_the_spikes():
 def plant(monkeypatch, module, name, change):
     """Put a function with a bug where it is used."""
     made = copy_of(f"ultralif_deploy.readers.{module}", change, Signal=Signal)
-    for user in ("snntorch.reading", "snntorch.check", "modules.linear"):
+    for user in ("snntorch.network", "modules.reading", "modules.linear"):
         if hasattr(importlib.import_module(f"ultralif_deploy.readers.{user}"), name):
             monkeypatch.setattr(f"ultralif_deploy.readers.{user}.{name}", getattr(made, name))
 
@@ -272,7 +272,7 @@ def test_silent_populations_are_compared_by_driving_them(monkeypatch):
     module = Function(torch.clone, quiet=True)
     from_snntorch(module, (4,))
     change = ("layer.beta", "0.5 * layer.beta")
-    plant(monkeypatch, "snntorch.neurons", "population_of", change)
+    plant(monkeypatch, "snntorch.neurons", "SNNTORCH", change)
     with pytest.raises(UltralifError, match="lif, driven alone: neuron"):
         from_snntorch(module, (4,))
 
@@ -284,14 +284,14 @@ def drop_terms(name, signals):
 
 PLANTED = {
     "reset forgotten": (
-        *("snntorch.neurons", "population_of"),
+        *("snntorch.neurons", "SNNTORCH"),
         (
             '"late-subtract" if late else "immediate-subtract"',
             '"none" if late else "immediate-subtract"',
         ),
     ),
     "decay forgotten": (
-        *("snntorch.neurons", "population_of"),
+        *("snntorch.neurons", "SNNTORCH"),
         ("layer.beta", "0.9 * layer.beta"),
     ),
     "bias forgotten": (
@@ -299,7 +299,7 @@ PLANTED = {
         ("np.broadcast_to(own, (shape[0],))", "0 * np.broadcast_to(own, (shape[0],))"),
     ),
     "alpha forgotten": (
-        *("snntorch.neurons", "population_of"),
+        *("snntorch.neurons", "SNNTORCH"),
         ("layer.alpha", "0.5 * layer.alpha"),
     ),
 }
@@ -330,7 +330,7 @@ def test_a_skip_that_is_dropped_is_found(quiet, monkeypatch):
 def test_one_state_at_two_places_is_found_by_counting_timesteps(monkeypatch):
     lif = leaky()
     module = nn.Sequential(nn.Linear(2, 2), lif, nn.Linear(2, 2), lif)
-    monkeypatch.setattr(snntorch_reading, "_same", lambda a, b: True)
+    monkeypatch.setattr(module_reading, "_same", lambda a, b: True)
     with pytest.raises(UltralifError, match=r"returns|runs it for"):
         from_snntorch(module)
 
@@ -339,13 +339,13 @@ def test_layers_in_another_order_are_found(monkeypatch):
     module = nn.Sequential(nn.Linear(9, 9), leaky(), nn.Linear(9, 9), leaky())
     from_snntorch(module)
     made, weights = [], [module[0], module[2]]
-    original = snntorch_reading.layer_node
+    original = module_reading.layer_node
 
     def swapped(name, layer):
         made.append(name)
         return original(name, weights[len(made) % 2])
 
-    monkeypatch.setattr(snntorch_reading, "layer_node", swapped)
+    monkeypatch.setattr(module_reading, "layer_node", swapped)
     with pytest.raises(UltralifError, match=r"1: neuron \d"):
         from_snntorch(module)
 

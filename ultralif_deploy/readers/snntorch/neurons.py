@@ -3,17 +3,20 @@
 Source: snnTorch 1.0, `_neurons/{leaky,synaptic,rleaky,rsynaptic}.py`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import snntorch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.network.neurons import LIF, CubaLIF, FloatNeuron
 from ultralif_deploy.readers.assembly import Arriving
+from ultralif_deploy.readers.modules.framework import Framework
 from ultralif_deploy.readers.modules.layers import layer_node, numbers
 from ultralif_deploy.readers.nir.linear import Signal, added, scaled, source_signal, transformed
 
@@ -22,7 +25,7 @@ RECURRENT = (snntorch.RLeaky, snntorch.RSynaptic)
 NEURONS = (snntorch.Leaky, snntorch.Synaptic, snntorch.RLeaky, snntorch.RSynaptic)
 
 
-def population_of(name: str, layer: Any, signal: Signal) -> Arriving:
+def _population(name: str, layer: Any, signal: Signal) -> Arriving:
     """A layer of neurons as a population, with its inputs and its recurrent spikes.
 
     Args:
@@ -59,15 +62,51 @@ def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
     return scaled(name, own, _spread(layer.recurrent.V, own, f"{name}: V"))
 
 
-def fires_above(layer: Any) -> bool:
+def _prepare(name: str, layer: Any) -> None:
+    """Let a layer fire float64 spikes, and reset its states to 0.
+
+    Args:
+        name: of the layer, for the error message.
+        layer: in a copy of the module.
+
+    Raises:
+        UltralifError: it does not fire exactly where v > θ.
+    """
+    if not _fires_above(layer):
+        raise UltralifError(
+            f"{name}: its spike_grad does not fire exactly where v > θ; expected one of "
+            "snnTorch's surrogates of the step function"
+        )
+    layer.spike_grad = _step
+    layer.reset_mem()
+
+
+def _fires_above(layer: Any) -> bool:
     """Whether a layer fires exactly where the step function does, v > θ."""
     probe = torch.linspace(-1, 1, 201)
-    return torch.equal(layer.spike_grad(probe).double(), step(probe))
+    return torch.equal(layer.spike_grad(probe).double(), _step(probe))
 
 
-def step(v: Tensor) -> Tensor:
+def _step(v: Tensor) -> Tensor:
     """The step function, float64."""
     return (v > 0).double()
+
+
+def _memory(layer: Any, outputs: tuple[Any, ...]) -> list[tuple[Any, bool]]:
+    """The states that a layer keeps; it may return them too."""
+    del outputs
+    return [(getattr(layer, name, None), name == "mem") for name in ("syn", "mem")]
+
+
+@contextmanager
+def _alone(own: nn.Module) -> Iterator[None]:
+    """Make `snntorch.utils.reset` find only the neurons of the copy, and not the caller's."""
+    everyone = snntorch.SpikingNeuron.instances
+    snntorch.SpikingNeuron.instances = [m for m in own.modules() if isinstance(m, NEURONS)]
+    try:
+        yield
+    finally:
+        snntorch.SpikingNeuron.instances = everyone
 
 
 def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
@@ -102,3 +141,17 @@ def _spread(value: Tensor, signal: Signal, what: str) -> np.ndarray:
             "one for each neuron, or fewer that torch spreads over the neurons alone"
         ) from error
     return per_neuron(whole.reshape(-1), whole.size, what)
+
+
+SNNTORCH = Framework(
+    "snntorch",
+    "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynaptic",
+    "RLeaky or RSynaptic",
+    lambda layer: isinstance(layer, NEURONS),
+    _population,
+    _prepare,
+    _memory,
+    keeps_states=True,
+    alone=_alone,
+)
+"""Neurons of snnTorch."""

@@ -1,4 +1,4 @@
-"""Finds the populations of a snnTorch module while `forward` runs, and makes a network of them."""
+"""Finds the populations of a module while its `forward` runs, and makes a network of them."""
 
 import math
 from dataclasses import replace
@@ -14,6 +14,7 @@ from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.calls import flat
+from ultralif_deploy.readers.modules.framework import Framework, outputs_of, states_of
 from ultralif_deploy.readers.modules.functions import is_sequence
 from ultralif_deploy.readers.modules.layers import INERT, LINEAR, layer_node
 from ultralif_deploy.readers.modules.linear import shaped
@@ -28,20 +29,14 @@ from ultralif_deploy.readers.modules.meanings import (
 from ultralif_deploy.readers.modules.recorder import Leaf, Recorder
 from ultralif_deploy.readers.modules.runs import States
 from ultralif_deploy.readers.nir.linear import Signal, source_signal, transformed
-from ultralif_deploy.readers.snntorch.neurons import NEURONS, population_of
-
-SUPPORTED = "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynaptic"
 
 READOUT = "readout"
-
-STATES = ("syn", "mem")
-"""Attributes in which a layer of snnTorch keeps its states."""
 
 UNSUITABLE_INPUT = {
     State: "a membrane potential; expected spikes",
     Frames: "the whole input; expected one timestep of it, as x[step]",
     Recorded: "all timesteps at once, or of an earlier one; expected values of one timestep, and "
-    "RLeaky or RSynaptic where spikes come back",
+    "{recurrence} where spikes come back",
 }
 """Meanings that are refused as the input of a layer, with words for the error message."""
 
@@ -51,7 +46,12 @@ class Reading(States):
 
     A layer that is used at several places, with a state for each, is a population at each place.
 
+    Args:
+        module: the module; its layers are followed.
+        framework: of its neurons.
+
     Attributes:
+        framework: of the neurons.
         recorder: follows the tensors of the run.
         arriving: populations by name, in the order in which they fire.
         layers: for each population the name of its layer.
@@ -62,8 +62,9 @@ class Reading(States):
         returned: the read-out's values in every call of `forward`.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, framework: Framework) -> None:
         super().__init__()
+        self.framework = framework
         self.recorder = Recorder(module, self._leaf_of)
         self.arriving: dict[str, Arriving] = {}
         self.layers: dict[str, str] = {}
@@ -163,33 +164,34 @@ class Reading(States):
         if model.reset_mode != "none":
             raise UltralifError(
                 f"{name}: its membrane potential is returned, and spikes reset it; return its "
-                "spikes, or give it reset_mechanism='none'"
+                "spikes, or let no spike reset it (reset_mechanism='none' in snnTorch)"
             )
         return replace(one, neuron=model.unfired())
 
     def _leaf_of(self, layer: nn.Module) -> Leaf | None:
         """What the recorder does with a layer; None if it follows the functions that it calls."""
-        if isinstance(layer, NEURONS):
+        if self.framework.is_neuron(layer):
             return self._neuron
-        if type(layer) in LINEAR:  # a subclass may compute something else
-            return _linear
-        if type(layer) in INERT:
+        kind = self.framework.type_of(layer)
+        if kind in LINEAR:  # a subclass may compute something else
+            return self._linear
+        if kind in INERT:
             return _inert
-        package = type(layer).__module__.split(".")[0]
-        looked_into = package not in ("torch", "snntorch") or isinstance(layer, nn.Sequential)
-        return None if looked_into and not isinstance(layer, LINEAR) else _unsupported
+        package = kind.__module__.split(".")[0]
+        foreign = package not in ("torch", self.framework.package)
+        looked_into = foreign or isinstance(layer, nn.Sequential)
+        return None if looked_into and not isinstance(layer, LINEAR) else self._unsupported
 
     def _neuron(
         self, recorder: Recorder, name: str, layer: Any, args: tuple[Any, ...], result: Any
     ) -> None:
         """Record a call of a layer of neurons: one timestep of a new or known population."""
-        outputs = result if isinstance(result, tuple) else (result,)
-        known = [recorder.meaning(one) for one in args]
+        outputs, states = outputs_of(result), states_of(args)
+        known = [recorder.meaning(one) for one in (args[0], *states)]
         unknown = next((m for m in known if isinstance(m, Unknown)), self._unknown.get(name))
         if unknown is not None:
             self._pass_on(name, unknown, outputs)
             return
-        states = tuple(state for state in args[1:] if state is not None)
         population = self._continued(name, states)
         if population is not None:
             self._check_again(population, known[0])
@@ -215,8 +217,8 @@ class Reading(States):
         shape = tuple(outputs[0].shape[1:])
         now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
         self.recorder.mean(outputs[0], now)
-        for name in STATES:  # a layer may return them, keep them, or both
-            self.recorder.mean(getattr(layer, name, None), State(population, t, name == "mem"))
+        for state, membrane in self.framework.memory(layer, outputs):
+            self.recorder.mean(state, State(population, t, membrane))
 
     def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
         """Add a new population, and return its name."""
@@ -231,11 +233,11 @@ class Reading(States):
             what = UNSUITABLE_INPUT.get(
                 type(current), "nothing that depends on the input in its first call"
             )
-            raise UltralifError(f"{name}: gets {what}")
+            raise UltralifError(f"{name}: gets {self._words(what)}")
         population, count = name, 2
         while population in self.arriving or population == INPUT:
             population, count = f"{name}, use {count}", count + 1
-        self.arriving[population] = population_of(population, layer, current)
+        self.arriving[population] = self.framework.population(population, layer, current)
         self.layers[population] = name
         self.currents[population] = current
         self.spikes[population] = []
@@ -244,7 +246,7 @@ class Reading(States):
     def _continued(self, name: str, states: tuple[Any, ...]) -> str | None:
         """The population whose states a layer continues; None if it starts from zeros."""
         if not states:
-            return self._newest.get(name)  # the layer keeps its state itself
+            return self._newest.get(name) if self.framework.keeps_states else None
         found = {self._owner(name, state) for state in states}
         if len(found) > 1:
             raise UltralifError(f"{name}: gets states of several neurons, or one of them anew")
@@ -279,34 +281,48 @@ class Reading(States):
     def _check_again(self, population: str, current: Meaning | None) -> None:
         """Refuse a current that cannot be the input of a population at a later timestep."""
         if type(current) in UNSUITABLE_INPUT:
-            raise UltralifError(f"{population}: gets {UNSUITABLE_INPUT[type(current)]}")
+            raise UltralifError(
+                f"{population}: gets {self._words(UNSUITABLE_INPUT[type(current)])}"
+            )
         if isinstance(current, Signal) and not _same(current, self.currents[population]):
             raise UltralifError(
                 f"{population}: a neuron used twice in a timestep with one state, or one that "
                 "gets spikes of the timestep before; expected one neuron for every place, or a "
-                "state for each; and RLeaky or RSynaptic where spikes come back"
+                f"state for each; and {self.framework.recurrence} where spikes come back"
             )
+
+    def _words(self, what: str) -> str:
+        """A text of `UNSUITABLE_INPUT` with the words of the framework."""
+        return what.format(recurrence=self.framework.recurrence)
+
+    def _linear(
+        self, recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+    ) -> None:
+        """Give the result of a linear layer its meaning."""
+        meaning = recorder.meaning(args[0])
+        if isinstance(meaning, Signal):
+            made = transformed(name, layer_node(name, layer), meaning, 1.0)
+            meaning = shaped(name, made, tuple(result.shape[1:]))
+        elif isinstance(meaning, Later):
+            meaning = Later()
+        elif type(meaning) in UNSUITABLE_INPUT:
+            meaning = Unknown(f"{name}: gets {self._words(UNSUITABLE_INPUT[type(meaning)])}")
+        if meaning is not None:
+            recorder.mean(result, meaning)
+
+    def _unsupported(
+        self, recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+    ) -> None:
+        """Make the result of a layer that cannot be taken over unknown, with the reason."""
+        if any(recorder.meaning(one) is not None for one in flat(args)):
+            why = f"{name}: a {type(layer).__name__}; expected {self.framework.supported}"
+            for output in flat(result):
+                recorder.mean(output, Unknown(why))
 
 
 def _chosen(result: Any, sequence: bool) -> Any:
     """The values of all timesteps, stacked, if it is a sequence; otherwise the first value."""
     return torch.stack(list(result)) if sequence else result[0]
-
-
-def _linear(
-    recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
-) -> None:
-    """Give the result of a linear layer its meaning."""
-    meaning = recorder.meaning(args[0])
-    if isinstance(meaning, Signal):
-        made = transformed(name, layer_node(name, layer), meaning, 1.0)
-        meaning = shaped(name, made, tuple(result.shape[1:]))
-    elif isinstance(meaning, Later):
-        meaning = Later()
-    elif type(meaning) in UNSUITABLE_INPUT:
-        meaning = Unknown(f"{name}: gets {UNSUITABLE_INPUT[type(meaning)]}")
-    if meaning is not None:
-        recorder.mean(result, meaning)
 
 
 def _inert(
@@ -316,17 +332,6 @@ def _inert(
     del name, layer
     if (meaning := recorder.meaning(args[0])) is not None:
         recorder.mean(result, meaning)
-
-
-def _unsupported(
-    recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
-) -> None:
-    """Make the result of a layer that cannot be taken over unknown, with the reason."""
-    if any(recorder.meaning(one) is not None for one in flat(args)):
-        for output in flat(result):
-            recorder.mean(
-                output, Unknown(f"{name}: a {type(layer).__name__}; expected {SUPPORTED}")
-            )
 
 
 def _sender(signal: Signal) -> str | None:

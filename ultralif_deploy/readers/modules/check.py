@@ -1,4 +1,4 @@
-"""Compares a network that was read from a module with the module itself.
+"""Compares a network that was read from a module of any framework with the module itself.
 
 There are three checks, all in float64:
 
@@ -20,12 +20,12 @@ from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.assembly import Arriving, assembled
+from ultralif_deploy.readers.modules.framework import Framework, outputs_of, states_of
 from ultralif_deploy.readers.modules.meanings import Recorded, State
+from ultralif_deploy.readers.modules.reading import Reading
 from ultralif_deploy.readers.modules.recorder import Float64, arguments
 from ultralif_deploy.readers.modules.runs import States, run_forward
 from ultralif_deploy.readers.nir.linear import Signal, source_signal
-from ultralif_deploy.readers.snntorch.neurons import NEURONS, population_of
-from ultralif_deploy.readers.snntorch.reading import Reading
 
 TIMESTEPS, SEED = 12, 0
 """Timesteps of the compared runs, if `forward` does not fix them, and the seed of the inputs."""
@@ -126,7 +126,7 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
 
     Args:
         reading: what was read.
-        module: a copy of the module; the states of its neurons are reset.
+        module: a copy of the module; the states of its neurons are those of the start.
 
     Raises:
         UltralifError: module and network differ; the message names the first population, timestep,
@@ -134,7 +134,7 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
     """
     for name, layer_name in reading.layers.items():
         layer, shape = module.get_submodule(layer_name), reading.currents[name].shape
-        alone = population_of(name, layer, source_signal(INPUT, shape))
+        alone = reading.framework.population(name, layer, source_signal(INPUT, shape))
         neuron: Any = alone.neuron
         reach = np.abs(neuron.threshold) + np.abs(alone.bias) + 0.1
         rng = np.random.default_rng(SEED)
@@ -148,20 +148,29 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
             Input(reach.size),
         )
         trace = run_hard(network, current)
-        expected = _spikes_alone(layer, current.reshape(*current.shape[:2], *shape))
+        given = current.reshape(*current.shape[:2], *shape)
+        expected = _spikes_alone(layer, reading.framework, given)
         what = f"{name}, driven alone"
         _check_spikes(what, expected, trace.spikes[name], {what: trace.margins[name]})
 
 
-def _spikes_alone(layer: Any, current: np.ndarray) -> np.ndarray:
-    """Spikes of a layer on the given currents, bool [time, sample, neuron]."""
-    layer.reset_mem()
+def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.ndarray:
+    """Spikes of a layer on the given currents, bool [time, sample, neuron].
+
+    Args:
+        layer: neurons, which start from their first state.
+        framework: of the neurons.
+        current: float64 [time, sample, …].
+    """
+    framework.prepare("", layer)
     spikes = []
     with torch.no_grad(), Float64():
+        state: tuple[Any, ...] = ()
         for now in torch.from_numpy(current):
-            result = layer(now)
-            fired = result[0] if isinstance(result, tuple) else result
-            spikes.append(fired.numpy().reshape(len(now), -1) > 0)
+            result = layer(now, *state)
+            if not framework.keeps_states:
+                state = result[1:]
+            spikes.append(outputs_of(result)[0].numpy().reshape(len(now), -1) > 0)
     return np.stack(spikes)
 
 
@@ -180,9 +189,8 @@ class _Driven(States):
         self.currents: dict[str, list[np.ndarray]] = {name: [] for name in self.sent}
         self.returned: list[Any] = []
         self._hooks = [
-            layer.register_forward_hook(self._hook(name or "layer"), with_kwargs=True)
-            for name, layer in module.named_modules()
-            if isinstance(layer, NEURONS)
+            layer.register_forward_hook(self._hook(name), with_kwargs=True)
+            for name, layer in reading.framework.neurons(module)
         ]
 
     def close(self) -> None:
@@ -223,13 +231,12 @@ class _Driven(States):
                     "expected the same calls whatever the spikes are"
                 )
             given = arguments(layer, args, kwargs)
-            outputs = result if isinstance(result, tuple) else (result,)
+            outputs = outputs_of(result)
             t = len(self.currents[population])
             self.currents[population].append(given[0].numpy().reshape(len(given[0]), -1).copy())
             spikes = torch.from_numpy(self.sent[population][t]).reshape(outputs[0].shape)
-            outputs = (spikes, *outputs[1:])
-            self.keep(population, tuple(s for s in given[1:] if s is not None), outputs)
-            return outputs if isinstance(result, tuple) else spikes
+            self.keep(population, states_of(given), (spikes, *outputs[1:]))
+            return (spikes, *result[1:]) if isinstance(result, tuple) else spikes
 
         return replace
 

@@ -1,0 +1,62 @@
+"""What a reader of modules must know about the neurons of its framework."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from ultralif_deploy.readers.assembly import Arriving
+from ultralif_deploy.readers.modules.calls import flat
+from ultralif_deploy.readers.nir.linear import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """The neurons of a framework, and how they are called.
+
+    Attributes:
+        package: the framework's package; its layers that are not known here are refused.
+        supported: the layers that are taken over, for error messages.
+        recurrence: what is expected where spikes come back, for error messages.
+        is_neuron: whether a layer is one of neurons.
+        population: a layer of neurons, by name and with its input, as a population.
+        prepare: makes a layer of neurons in a copy of the module compute in float64 and start from
+            its first state; refused if it has an option that no run can compare.
+        memory: a layer's states, each with whether it is the membrane, after a call; given the
+            layer and its outputs.
+        keeps_states: whether a layer continues where it stopped when it is given no state.
+        layers: the framework's own layers, each with the layer of torch that computes the same.
+        alone: a context in which nothing but a copy of the module is reset or changed.
+    """
+
+    package: str
+    supported: str
+    recurrence: str
+    is_neuron: Callable[[nn.Module], bool]
+    population: Callable[[str, Any, Signal], Arriving]
+    prepare: Callable[[str, Any], None]
+    memory: Callable[[Any, tuple[Any, ...]], list[tuple[Any, bool]]]
+    keeps_states: bool
+    layers: Mapping[type[nn.Module], type[nn.Module]] = field(default_factory=dict)
+    alone: Callable[[nn.Module], AbstractContextManager[Any]] = nullcontext
+
+    def type_of(self, layer: nn.Module) -> type[nn.Module]:
+        """The type of a layer, or the type of torch's layer that computes the same."""
+        return self.layers.get(type(layer), type(layer))
+
+    def neurons(self, module: nn.Module) -> list[tuple[str, nn.Module]]:
+        """The layers of neurons of a module, by name."""
+        found = [(name, layer) for name, layer in module.named_modules() if self.is_neuron(layer)]
+        return [(name or "layer", layer) for name, layer in found]
+
+
+def outputs_of(result: Any) -> tuple[Any, ...]:
+    """What a layer of neurons returned: its spikes, then its states."""
+    return tuple(flat(result))
+
+
+def states_of(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The states among the arguments of a layer of neurons, which follow its input."""
+    return tuple(state for state in flat(given[1:]) if state is not None)
