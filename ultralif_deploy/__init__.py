@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.quantization.quantize import quantize
     from ultralif_deploy.readers.nir.network import import_nir
     from ultralif_deploy.readers.nir.neurons import Conventions
+    from ultralif_deploy.readers.norse.network import from_norse
     from ultralif_deploy.readers.snntorch.network import from_snntorch
+    from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
     from ultralif_deploy.robustness.stressing import stress
     from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
     from ultralif_deploy.soft.checkpoint import load_checkpoint
@@ -56,7 +58,9 @@ _PUBLIC = {
     "deploy": "ultralif_deploy.pipeline",
     "energy_report": "ultralif_deploy.energy.report",
     "fine_tune": "ultralif_deploy.soft.anneal",
+    "from_norse": "ultralif_deploy.readers.norse.network",
     "from_snntorch": "ultralif_deploy.readers.snntorch.network",
+    "from_spikingjelly": "ultralif_deploy.readers.spikingjelly.network",
     "harden": "ultralif_deploy.soft.hardening",
     "import_nir": "ultralif_deploy.readers.nir.network",
     "load_checkpoint": "ultralif_deploy.soft.checkpoint",
@@ -93,7 +97,9 @@ __all__ = [
     "deploy",
     "energy_report",
     "fine_tune",
+    "from_norse",
     "from_snntorch",
+    "from_spikingjelly",
     "harden",
     "import_nir",
     "load_checkpoint",

@@ -168,7 +168,11 @@ def repeated():
             lambda: layers(nn.Linear(2, 2), snn.Alpha(0.9, 0.5, init_hidden=True)),
             "1: a Alpha; expected Linear",
         ),
-        (lambda: layers(nn.Linear(2, 2), nn.BatchNorm1d(2)), "1: a BatchNorm1d; expected Linear"),
+        (lambda: layers(nn.Linear(2, 2), nn.LayerNorm(2)), "1: a LayerNorm; expected Linear"),
+        (
+            lambda: layers(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)),
+            "1: a BatchNorm1d with track_running_stats=False takes mean and",
+        ),
         (lambda: layers(nn.Linear(2, 2), leaky(inhibition=True)), "1: inhibition is on"),
         (lambda: layers(nn.Linear(2, 2), leaky(state_quant=torch.round)), "1: state_quant is on"),
         (

@@ -263,7 +263,7 @@ def test_what_the_first_timestep_does_not_show_is_found_out_by_the_spikes():
 def plant(monkeypatch, module, name, change):
     """Put a function with a bug where it is used."""
     made = copy_of(f"ultralif_deploy.readers.{module}", change, Signal=Signal)
-    for user in ("snntorch.network", "modules.reading", "modules.linear"):
+    for user in ("snntorch.neurons", "modules.reading", "modules.linear"):
         if hasattr(importlib.import_module(f"ultralif_deploy.readers.{user}"), name):
             monkeypatch.setattr(f"ultralif_deploy.readers.{user}.{name}", getattr(made, name))
 

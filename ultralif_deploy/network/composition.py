@@ -125,6 +125,8 @@ def _after(first: AnyMap, second: AnyMap) -> AnyMap:
                 )
                 return replace(second, weight=second.weight * read[:, :, None, None])
     if isinstance(first, Conv2d) and isinstance(second, Conv2d):
+        if first.output_shape != second.input_shape and (single := _factors(first)) is not None:
+            return _after(single, second)
         joined = _convolutions(first, second)
         if joined is not None:
             return joined
@@ -149,6 +151,8 @@ def _convolutions(first: Conv2d, second: Conv2d) -> Conv2d | None:
     outside is read. With p2, the first convolution must read only zeros there: p1 = 0, its taps
     lie within one stride, and the stride divides the size of x.
     """
+    if first.output_shape != second.input_shape:
+        return None
     for axis in (0, 1):
         extent = first.dilation[axis] * (first.kernel[axis] - 1) + 1
         inside = first.padding[axis] == 0 and extent <= first.stride[axis]
@@ -208,6 +212,13 @@ def _weighted(diagonal: Diagonal) -> LinearMap:
     if np.all(diagonal.weight == 1.0):
         return Identity(size)
     return Conv2d(diagonal.weight.reshape(size, 1, 1, 1), (size, 1, 1), groups=size)
+
+
+def _factors(conv: Conv2d) -> Diagonal | None:
+    """The diagonal that `_weighted` made a convolution of; None for any other convolution."""
+    size = conv.source_size
+    plain = conv.input_shape == conv.output_shape == (size, 1, 1) and conv.groups == size
+    return Diagonal(conv.weight.reshape(size)) if plain and conv.weight.size == size else None
 
 
 def _words(linear: AnyMap) -> str:

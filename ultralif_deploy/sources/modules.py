@@ -11,6 +11,9 @@ from ultralif_deploy.data.samples import channels_come_last
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Chosen, choose
 from ultralif_deploy.network.network import Input, Network
+from ultralif_deploy.readers.norse.network import from_norse
+from ultralif_deploy.readers.snntorch.network import from_snntorch
+from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.given import open_given, refuse_without_meaning
 from ultralif_deploy.sources.inputs import fitted, open_data, settle_encoder
@@ -38,6 +41,14 @@ class Reader(Protocol):
             read: range and scale of integer inputs.
         """
         ...
+
+
+READERS: dict[str, Reader] = {
+    "snntorch": from_snntorch,
+    "spikingjelly": from_spikingjelly,
+    "norse": from_norse,
+}
+"""Readers by the package of the neurons."""
 
 
 def open_module(module: nn.Module, settings: Settings) -> Deployable:
@@ -81,13 +92,12 @@ def _reader_of(module: nn.Module) -> Reader:
         UltralifError: there is none.
     """
     packages = {cls.__module__.split(".")[0] for m in module.modules() for cls in type(m).__mro__}
-    if "snntorch" in packages:
-        from ultralif_deploy.readers.snntorch.network import from_snntorch
-
-        return from_snntorch
+    for package, reader in READERS.items():
+        if package in packages:
+            return reader
     raise UltralifError(
         f"{type(module).__name__}: holds no neurons that a reader knows; expected layers of "
-        "snnTorch"
+        "snnTorch, SpikingJelly or Norse"
     )
 
 

@@ -8,6 +8,7 @@ There are three checks, all in float64:
 - every neuron alone, on random currents that make it fire.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,10 @@ def check_currents(
         UltralifError: module and network differ; the message names the first population, timestep,
             sample and neuron where they do.
     """
-    driven = _Driven(reading, module)
+    driven, feeds_back = _Driven(reading, module), not reading.framework.keeps_states
     try:
         with torch.no_grad(), Float64():
-            saw = given[run_forward(module, given, axis, driven)]
+            saw = given[run_forward(module, given, axis, driven, feeds_back=feeds_back)]
     finally:
         driven.close()
     sent = {INPUT: saw.reshape(*saw.shape[:2], -1)} | driven.sent
@@ -134,24 +135,41 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
     """
     for name, layer_name in reading.layers.items():
         layer, shape = module.get_submodule(layer_name), reading.currents[name].shape
-        alone = reading.framework.population(name, layer, source_signal(INPUT, shape))
-        neuron: Any = alone.neuron
-        reach = np.abs(neuron.threshold) + np.abs(alone.bias) + 0.1
-        rng = np.random.default_rng(SEED)
-        current = reach * rng.normal(0.5, 1.0, (2 * TIMESTEPS, len(RATES), reach.size))
-        one = Arriving(Integrator(), source_signal(name, shape).terms, np.zeros(reach.size))
+        alone = reading.framework.arriving(name, layer, source_signal(INPUT, shape))
+        size = alone.bias.size
+        current = _driving(reading.framework, layer, alone, math.prod(shape))
+        one = Arriving(Integrator(), source_signal(name, (size,)).terms, np.zeros(size))
         network = assembled(
             {name: alone, f"{name}, counted": one},
             f"{name}, counted",
-            reach.size,
+            math.prod(shape),
             len(current),
-            Input(reach.size),
+            Input(math.prod(shape)),
         )
         trace = run_hard(network, current)
         given = current.reshape(*current.shape[:2], *shape)
         expected = _spikes_alone(layer, reading.framework, given)
         what = f"{name}, driven alone"
         _check_spikes(what, expected, trace.spikes[name], {what: trace.margins[name]})
+
+
+def _driving(framework: Framework, layer: nn.Module, alone: Arriving, inputs: int) -> np.ndarray:
+    """Random currents that make neurons fire, or spikes for a max pool, [time, sample, input].
+
+    Args:
+        framework: of the layer.
+        layer: neurons or a max pool.
+        alone: the population as read.
+        inputs: number of its inputs.
+    """
+    rng = np.random.default_rng(SEED)
+    shape = (2 * TIMESTEPS, len(RATES), inputs)
+    if framework.is_pool(layer):
+        return (rng.random(shape) < np.array(RATES)[:, None] / 4).astype(np.float64)
+    neuron: Any = alone.neuron
+    reach = np.abs(neuron.threshold) + np.abs(alone.bias) + 0.1
+    current: np.ndarray = reach * rng.normal(0.5, 1.0, shape)
+    return current
 
 
 def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.ndarray:
@@ -162,13 +180,14 @@ def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.n
         framework: of the neurons.
         current: float64 [time, sample, …].
     """
-    framework.prepare("", layer)
+    if framework.is_neuron(layer):
+        framework.prepare("", layer)
     spikes = []
     with torch.no_grad(), Float64():
         state: tuple[Any, ...] = ()
         for now in torch.from_numpy(current):
             result = layer(now, *state)
-            if not framework.keeps_states:
+            if not framework.keeps_states and isinstance(result, tuple):
                 state = result[1:]
             spikes.append(outputs_of(result)[0].numpy().reshape(len(now), -1) > 0)
     return np.stack(spikes)
@@ -190,7 +209,7 @@ class _Driven(States):
         self.returned: list[Any] = []
         self._hooks = [
             layer.register_forward_hook(self._hook(name), with_kwargs=True)
-            for name, layer in reading.framework.neurons(module)
+            for name, layer in reading.framework.firing(module)
         ]
 
     def close(self) -> None:

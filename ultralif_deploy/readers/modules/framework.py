@@ -9,6 +9,7 @@ from torch import nn
 
 from ultralif_deploy.readers.assembly import Arriving
 from ultralif_deploy.readers.modules.calls import flat
+from ultralif_deploy.readers.modules.units import pooled
 from ultralif_deploy.readers.nir.linear import Signal
 
 
@@ -46,9 +47,28 @@ class Framework:
         """The type of a layer, or the type of torch's layer that computes the same."""
         return self.layers.get(type(layer), type(layer))
 
-    def neurons(self, module: nn.Module) -> list[tuple[str, nn.Module]]:
-        """The layers of neurons of a module, by name."""
-        found = [(name, layer) for name, layer in module.named_modules() if self.is_neuron(layer)]
+    def is_pool(self, layer: nn.Module) -> bool:
+        """Whether a layer is a MaxPool2d, whose windows become units that fire."""
+        return self.type_of(layer) is nn.MaxPool2d
+
+    def arriving(self, name: str, layer: nn.Module, signal: Signal) -> Arriving:
+        """A layer of neurons or a max pool as a population.
+
+        Args:
+            name: of the layer, for error messages.
+            layer: neurons or a max pool.
+            signal: its input.
+
+        Raises:
+            UltralifError: the layer has an option that no neuron model has.
+        """
+        made = pooled if self.is_pool(layer) else self.population
+        return made(name, layer, signal)
+
+    def firing(self, module: nn.Module) -> list[tuple[str, nn.Module]]:
+        """The layers of neurons and the max pools of a module, by name."""
+        layers = module.named_modules()
+        found = [(n, one) for n, one in layers if self.is_neuron(one) or self.is_pool(one)]
         return [(name or "layer", layer) for name, layer in found]
 
 

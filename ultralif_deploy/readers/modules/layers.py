@@ -8,6 +8,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network.network import per_neuron
+from ultralif_deploy.readers.nir.linear import Signal
 
 LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
 """Layers for which `layer_node` makes a node."""
@@ -20,6 +22,28 @@ def numbers(value: Tensor) -> np.ndarray:
     """The values of a tensor, float64, in its shape."""
     array: np.ndarray = value.detach().cpu().double().numpy()
     return array
+
+
+def spread_over(value: Tensor, signal: Signal, what: str) -> np.ndarray:
+    """A parameter broadcast to the neurons of one sample, as torch does it, float64 [neuron].
+
+    Args:
+        value: the parameter.
+        signal: the input of the neurons, whose shape is theirs.
+        what: names the parameter, for errors.
+
+    Raises:
+        UltralifError: its shape does not fit the neurons.
+    """
+    given = numbers(value)
+    try:
+        whole = np.broadcast_to(given, (1, *signal.shape))
+    except ValueError as error:
+        raise UltralifError(
+            f"{what}: shape {given.shape} on neurons of shape {signal.shape}; expected one value, "
+            "one for each neuron, or fewer that torch spreads over the neurons alone"
+        ) from error
+    return per_neuron(whole.reshape(-1), whole.size, what)
 
 
 def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:

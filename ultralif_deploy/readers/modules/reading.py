@@ -28,6 +28,7 @@ from ultralif_deploy.readers.modules.meanings import (
 )
 from ultralif_deploy.readers.modules.recorder import Leaf, Recorder
 from ultralif_deploy.readers.modules.runs import States
+from ultralif_deploy.readers.modules.units import NORMS, normed
 from ultralif_deploy.readers.nir.linear import Signal, source_signal, transformed
 
 READOUT = "readout"
@@ -41,6 +42,9 @@ UNSUITABLE_INPUT = {
 """Meanings that are refused as the input of a layer, with words for the error message."""
 
 
+NO_SPIKES = "a max pool of other values than spikes; expected it right behind neurons"
+
+
 class Reading(States):
     """Listens to one run of a module, and holds what was found so far.
 
@@ -49,6 +53,7 @@ class Reading(States):
     Args:
         module: the module; its layers are followed.
         framework: of its neurons.
+        spikes_in: whether the inputs are spikes, which a max pool may read.
 
     Attributes:
         framework: of the neurons.
@@ -62,9 +67,10 @@ class Reading(States):
         returned: the read-out's values in every call of `forward`.
     """
 
-    def __init__(self, module: nn.Module, framework: Framework) -> None:
+    def __init__(self, module: nn.Module, framework: Framework, spikes_in: bool) -> None:
         super().__init__()
         self.framework = framework
+        self._spikes_in = spikes_in
         self.recorder = Recorder(module, self._leaf_of)
         self.arriving: dict[str, Arriving] = {}
         self.layers: dict[str, str] = {}
@@ -172,8 +178,10 @@ class Reading(States):
         """What the recorder does with a layer; None if it follows the functions that it calls."""
         if self.framework.is_neuron(layer):
             return self._neuron
+        if self.framework.is_pool(layer):
+            return self._pool
         kind = self.framework.type_of(layer)
-        if kind in LINEAR:  # a subclass may compute something else
+        if kind in (*LINEAR, *NORMS):  # a subclass may compute something else
             return self._linear
         if kind in INERT:
             return _inert
@@ -199,7 +207,37 @@ class Reading(States):
             population = self._begin(name, layer, known[0])
         self._newest[name] = population
         self.keep(population, states, outputs)
-        self._fired(population, layer, outputs)
+        self._fired(population, outputs[0])
+        t = len(self.spikes[population]) - 1
+        for state, membrane in self.framework.memory(layer, outputs):
+            self.recorder.mean(state, State(population, t, membrane))
+
+    def _pool(
+        self, recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
+    ) -> None:
+        """Record a call of a max pool: a unit for each window fires where one of its inputs does.
+
+        It has no state, so that every place where it is used is a population of its own.
+        """
+        current = recorder.meaning(args[0])
+        uses = [population for population, layer in self.layers.items() if layer == name]
+        if isinstance(current, Signal):
+            same = [use for use in uses if _same(self.currents[use], current)]
+            population = same[0] if same else self._begin_pool(name, layer, current)
+        elif isinstance(current, Later) and uses:
+            population = min(uses, key=lambda use: len(self.spikes[use]))
+        elif isinstance(current, Unknown):
+            recorder.mean(result, current)
+            return
+        else:
+            raise UltralifError(f"{name}: {NO_SPIKES}")
+        self._fired(population, result)
+
+    def _begin_pool(self, name: str, layer: nn.Module, current: Signal) -> str:
+        source = _sender(current)
+        if source is None or (source == INPUT and not self._spikes_in):
+            raise UltralifError(f"{name}: {NO_SPIKES}")
+        return self._begin(name, layer, current)
 
     def _pass_on(self, name: str, unknown: Unknown, outputs: tuple[Tensor, ...]) -> None:
         """Mark a layer's outputs as unknown, like its input; refused for a known population."""
@@ -209,16 +247,14 @@ class Reading(States):
         for output in outputs:
             self.recorder.mean(output, unknown)
 
-    def _fired(self, population: str, layer: Any, outputs: tuple[Tensor, ...]) -> None:
-        """Keep the spikes of one timestep, and give the outputs and states their meanings."""
+    def _fired(self, population: str, spikes: Tensor) -> None:
+        """Keep the spikes of one timestep, and give them their meaning."""
         t = len(self.spikes[population])
         self.calls.append(population)
-        self.spikes[population].append(outputs[0].numpy().reshape(len(outputs[0]), -1) > 0)
-        shape = tuple(outputs[0].shape[1:])
+        self.spikes[population].append(spikes.numpy().reshape(len(spikes), -1) > 0)
+        shape = tuple(spikes.shape[1:])
         now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
-        self.recorder.mean(outputs[0], now)
-        for state, membrane in self.framework.memory(layer, outputs):
-            self.recorder.mean(state, State(population, t, membrane))
+        self.recorder.mean(spikes, now)
 
     def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
         """Add a new population, and return its name."""
@@ -237,7 +273,7 @@ class Reading(States):
         population, count = name, 2
         while population in self.arriving or population == INPUT:
             population, count = f"{name}, use {count}", count + 1
-        self.arriving[population] = self.framework.population(population, layer, current)
+        self.arriving[population] = self.framework.arriving(population, layer, current)
         self.layers[population] = name
         self.currents[population] = current
         self.spikes[population] = []
@@ -301,7 +337,10 @@ class Reading(States):
         """Give the result of a linear layer its meaning."""
         meaning = recorder.meaning(args[0])
         if isinstance(meaning, Signal):
-            made = transformed(name, layer_node(name, layer), meaning, 1.0)
+            if isinstance(layer, NORMS):
+                made = normed(name, layer, meaning)
+            else:
+                made = transformed(name, layer_node(name, layer), meaning, 1.0)
             meaning = shaped(name, made, tuple(result.shape[1:]))
         elif isinstance(meaning, Later):
             meaning = Later()

@@ -157,7 +157,7 @@ def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
     """
     bound = inspect.signature(layer.forward).bind(*args, **kwargs)
     bound.apply_defaults()
-    return tuple(bound.arguments.values())
+    return (*bound.args, *bound.kwargs.values())
 
 
 def _name(func: Any) -> str:

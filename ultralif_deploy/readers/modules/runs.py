@@ -75,7 +75,12 @@ class States:
 
 
 def run_forward(
-    module: nn.Module, inputs: np.ndarray, axis: int | None, listener: Listener
+    module: nn.Module,
+    inputs: np.ndarray,
+    axis: int | None,
+    listener: Listener,
+    *,
+    feeds_back: bool = False,
 ) -> np.ndarray:
     """Run `forward` once over all timesteps, or once for each.
 
@@ -85,6 +90,8 @@ def run_forward(
         axis: the axis of time in the input of `forward`; None if `forward` takes the input of one
             timestep.
         listener: is told of every call.
+        feeds_back: whether `forward` returns all states after its result, and takes them back in
+            an argument whose default is None, as modules of Norse do.
 
     Returns:
         For each timestep that the neurons ran, the timestep of the input that they saw, int64
@@ -96,13 +103,17 @@ def run_forward(
         listener.begins(whole, axis, 0)
         listener.ends(module(whole))
         return np.arange(listener.timesteps())
-    states = [torch.zeros(1, dtype=torch.float64) for _ in _states_wanted(module)]
+    states: list[Any] = [torch.zeros(1, dtype=torch.float64) for _ in _states_wanted(module)]
     for t, frame in enumerate(given.clone()):
         listener.begins(frame, None, t)
-        listener.ends(module(frame, *states))
+        result = module(frame, *states)
+        listener.ends(result)
         if t == 0 and (steps := listener.timesteps()) > 1:  # forward loops with one input
             return np.zeros(steps, dtype=np.int64)
-        states = listener.next_states(states)
+        if feeds_back and isinstance(result, tuple) and len(result) == 2 and _takes_back(module):
+            states = [result[1]]
+        else:
+            states = listener.next_states(states)
     return np.arange(len(inputs))
 
 
@@ -111,3 +122,9 @@ def _states_wanted(module: nn.Module) -> list[str]:
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
     plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [p.name for p in parameters if p.default is p.empty and p.kind is plain]
+
+
+def _takes_back(module: nn.Module) -> bool:
+    """Whether `forward` takes its input and then one argument that may be None."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    return len(parameters) == 2 and parameters[1].default is None

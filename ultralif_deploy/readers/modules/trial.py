@@ -47,12 +47,12 @@ def read_module(
         UltralifError: a layer or function cannot be taken over, or network and module differ.
     """
     shape = values(input_shape or _input_shape(module, framework), "input")
-    trial = _Trial(module, framework, shape, timesteps, read or Input(1))
+    trial = _Trial(module, framework, shape, timesteps, read := read or Input(1))
     problems: list[tuple[int, UltralifError]] = []
     with torch.random.fork_rng(devices=[]):
         for axis in LAYOUTS:
             own = _in_float64(module, framework)
-            reading = Reading(own, framework)
+            reading = Reading(own, framework, read.maximum == 1 and read.plain)
             try:
                 saw = trial.record(reading, own, axis)
             except UltralifError as problem:
@@ -101,7 +101,13 @@ class _Trial:
         given = self.given(self.inputs(axis))
         try:
             with torch.no_grad(), reading.recorder, self.framework.alone(own):
-                saw = run_forward(own, given, axis, reading)
+                saw = run_forward(
+                    own,
+                    given,
+                    axis,
+                    reading,
+                    feeds_back=not self.framework.keeps_states,
+                )
         except UltralifError:
             raise
         except Exception as error:  # whatever the user's own forward raises
@@ -182,8 +188,9 @@ def _in_float64(module: nn.Module, framework: Framework) -> nn.Module:
         own = copy.deepcopy(module, held).cpu().double().eval()
     except Exception as error:  # whatever the user's own attributes raise
         raise UltralifError(f"the module cannot be copied: {error}") from error
-    for name, layer in framework.neurons(own):
-        framework.prepare(name, layer)
+    for name, layer in framework.firing(own):
+        if framework.is_neuron(layer):
+            framework.prepare(name, layer)
     return own
 
 

@@ -5,9 +5,9 @@ snnTorch is imported in this folder alone.
 
 from torch import nn
 
+from ultralif_deploy.errors import Missing
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.modules.trial import read_module
-from ultralif_deploy.readers.snntorch.neurons import SNNTORCH
 
 
 def from_snntorch(
@@ -23,7 +23,8 @@ def from_snntorch(
     constants, concatenations, branches, and a layer of neurons that is used at several places with
     separate states. `forward` may compute one timestep, with hidden states (`init_hidden=True`) or
     with states passed in and out. Or it may loop over all timesteps, of an input that has an axis
-    of time or of one input for all. Dropout does nothing.
+    of time or of one input for all. Dropout does nothing. BatchNorm becomes part of the weights
+    beside it, and a MaxPool2d of spikes a population of units, one for each window.
 
     The read-out is the first value that `forward` returns. For spikes it is their count, for
     weighted spikes their sum over time, and for a membrane potential that is never reset its value
@@ -35,8 +36,8 @@ def from_snntorch(
     on currents that make it fire. So populations that stay silent are checked too. The module
     itself is not changed.
 
-    The following is refused by name: layers and functions that are not linear (ReLU, max pooling,
-    BatchNorm); changes in place through a view or an index; decisions that depend on values;
+    The following is refused by name: layers and functions that are not linear (ReLU, max pooling
+    of currents); changes in place through a view or an index; decisions that depend on values;
     dropout that stays on; recurrence other than RLeaky and RSynaptic; states that are changed, or
     do not start at 0; a returned membrane potential that spikes reset; sums over other axes than
     time.
@@ -49,8 +50,13 @@ def from_snntorch(
         read: range and scale of integer inputs; its size is ignored. By default inputs are spikes.
 
     Raises:
+        Missing: snnTorch is not installed.
         UltralifError: a layer or function cannot be taken over, or network and module differ. The
             message names the layer and the reason, or the first spike, current or read-out that
             differs.
     """
+    try:
+        from ultralif_deploy.readers.snntorch.neurons import SNNTORCH
+    except ImportError as error:
+        raise Missing("snnTorch", "pip install 'ultralif-deploy[snntorch]'") from error
     return read_module(module, SNNTORCH, input_shape, timesteps, read)

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.network.neurons import LIF, CubaLIF, FloatNeuron
 from ultralif_deploy.readers.assembly import Arriving
 from ultralif_deploy.readers.modules.framework import Framework
-from ultralif_deploy.readers.modules.layers import layer_node, numbers
+from ultralif_deploy.readers.modules.layers import layer_node, spread_over
 from ultralif_deploy.readers.nir.linear import Signal, added, scaled, source_signal, transformed
 
 SYNAPTIC = (snntorch.Synaptic, snntorch.RSynaptic)
@@ -41,13 +40,13 @@ def _population(name: str, layer: Any, signal: Signal) -> Arriving:
             raise UltralifError(f"{name}: {option} is on; expected {option}={plain}")
     if torch.any(torch.as_tensor(layer.graded_spikes_factor) != 1.0):
         raise UltralifError(f"{name}: graded_spikes_factor is not 1; expected spikes of 1")
-    threshold = _spread(layer.threshold, signal, f"{name}: threshold")
-    keep = np.clip(_spread(layer.beta, signal, f"{name}: beta"), 0.0, 1.0)
+    threshold = spread_over(layer.threshold, signal, f"{name}: threshold")
+    keep = np.clip(spread_over(layer.beta, signal, f"{name}: beta"), 0.0, 1.0)
     mode = _reset_mode(name, layer, threshold)
     reset = threshold if mode.endswith("subtract") else np.zeros_like(threshold)
     model: FloatNeuron = LIF(threshold, keep, False, reset, mode)
     if isinstance(layer, SYNAPTIC):
-        synaptic = np.clip(_spread(layer.alpha, signal, f"{name}: alpha"), 0.0, 1.0)
+        synaptic = np.clip(spread_over(layer.alpha, signal, f"{name}: alpha"), 0.0, 1.0)
         model = CubaLIF(threshold, keep, synaptic, False, reset, mode)
     if isinstance(layer, RECURRENT):
         signal = added(name, [signal, _back(name, layer, signal.shape)])
@@ -59,7 +58,7 @@ def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
     own = source_signal(name, shape)
     if layer.all_to_all:
         return transformed(name, layer_node(name, layer.recurrent), own, 1.0)
-    return scaled(name, own, _spread(layer.recurrent.V, own, f"{name}: V"))
+    return scaled(name, own, spread_over(layer.recurrent.V, own, f"{name}: V"))
 
 
 def _prepare(name: str, layer: Any) -> None:
@@ -126,26 +125,10 @@ def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
     return "late-value" if late and not isinstance(layer, snntorch.Leaky) else "value"
 
 
-def _spread(value: Tensor, signal: Signal, what: str) -> np.ndarray:
-    """A parameter broadcast to the neurons of one sample, as torch does it, float64 [neuron].
-
-    Raises:
-        UltralifError: its shape does not fit the neurons.
-    """
-    given = numbers(value)
-    try:
-        whole = np.broadcast_to(given, (1, *signal.shape))
-    except ValueError as error:
-        raise UltralifError(
-            f"{what}: shape {given.shape} on neurons of shape {signal.shape}; expected one value, "
-            "one for each neuron, or fewer that torch spreads over the neurons alone"
-        ) from error
-    return per_neuron(whole.reshape(-1), whole.size, what)
-
-
 SNNTORCH = Framework(
     "snntorch",
-    "Linear, Conv2d, AvgPool2d, Flatten, Leaky, Synaptic, RLeaky, RSynaptic",
+    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, Leaky, Synaptic, "
+    "RLeaky, RSynaptic",
     "RLeaky or RSynaptic",
     lambda layer: isinstance(layer, NEURONS),
     _population,

@@ -1,0 +1,109 @@
+"""Neuron nodes of SpikingJelly as float64 neuron models.
+
+Source: SpikingJelly 2.0.0, `activation_based/neuron/{integrate_and_fire,lif,plif}.py`.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from spikingjelly.activation_based import layer as layers
+from spikingjelly.activation_based import neuron as nodes
+from torch import nn
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.network.network import per_neuron
+from ultralif_deploy.network.neurons import LIF
+from ultralif_deploy.readers.assembly import Arriving
+from ultralif_deploy.readers.modules.framework import Framework
+from ultralif_deploy.readers.nir.linear import Signal, scaled
+
+NODES = (nodes.IFNode, nodes.LIFNode, nodes.ParametricLIFNode)
+
+LAYERS: dict[type[nn.Module], type[nn.Module]] = {
+    layers.Linear: nn.Linear,
+    layers.Conv2d: nn.Conv2d,
+    layers.BatchNorm1d: nn.BatchNorm1d,
+    layers.BatchNorm2d: nn.BatchNorm2d,
+    layers.AvgPool2d: nn.AvgPool2d,
+    layers.MaxPool2d: nn.MaxPool2d,
+    layers.Flatten: nn.Flatten,
+    layers.Dropout: nn.Dropout,
+    layers.Dropout2d: nn.Dropout2d,
+}
+
+
+def _population(name: str, node: Any, signal: Signal) -> Arriving:
+    """A node as a population; its membrane is counted from its reset value.
+
+    With u = v − v_reset, a LIFNode computes u ← (1 − 1/τ)·u + X/τ, or + X without `decay_input`,
+    and a spike sets u to 0. Without a reset value, a spike takes the threshold away.
+
+    Args:
+        name: name of the layer.
+        node: an instance of one of `NODES`.
+        signal: the node's input.
+    """
+    size = signal.bias.size
+    leak = _leak(node)
+    gain = leak if leak and node.decay_input else 1.0
+    hard = node.v_reset is not None
+    threshold = per_neuron(node.v_threshold - (node.v_reset or 0.0), size, f"{name}: v_threshold")
+    reset = np.zeros(size) if hard else threshold
+    keep = per_neuron(1.0 - leak, size, f"{name}: tau")
+    mode = "value" if hard else "subtract"
+    model = LIF(threshold, keep, True, per_neuron(reset, size, f"{name}: v_reset"), mode)
+    driven = scaled(name, signal, np.full(size, gain))
+    return Arriving(model, driven.terms, driven.bias)
+
+
+def _leak(node: Any) -> float:
+    """1/τ; 0 for a node without a leak."""
+    if isinstance(node, nodes.ParametricLIFNode):
+        return float(node.w.detach().double().sigmoid())
+    return 1.0 / node.tau if isinstance(node, nodes.LIFNode) else 0.0
+
+
+def _prepare(name: str, node: Any) -> None:
+    """Reset a node's membrane.
+
+    Args:
+        name: of the layer, for the error message.
+        node: in a copy of the module.
+
+    Raises:
+        UltralifError: it runs all timesteps at once, or does not fire exactly where v ≥ θ.
+    """
+    if node.step_mode != "s":
+        raise UltralifError(
+            f"{name}: step_mode {node.step_mode!r}; expected 's', which computes the same: "
+            "functional.set_step_mode(net, 's')"
+        )
+    probe = torch.linspace(-1, 1, 201)
+    if not torch.equal(node.surrogate_function(probe), (probe >= 0).float()):
+        raise UltralifError(
+            f"{name}: its surrogate_function does not fire exactly where v ≥ θ; expected one of "
+            "SpikingJelly's, with spiking=True"
+        )
+    node.reset()
+
+
+def _memory(node: Any, outputs: tuple[Any, ...]) -> list[tuple[Any, bool]]:
+    """The membrane, which a node keeps."""
+    del outputs
+    return [(node.v, True)]
+
+
+SPIKINGJELLY = Framework(
+    "spikingjelly",
+    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, IFNode, LIFNode, "
+    "ParametricLIFNode",
+    "no way back",
+    lambda layer: type(layer) in NODES,  # a subclass may compute something else
+    _population,
+    _prepare,
+    _memory,
+    keeps_states=True,
+    layers=LAYERS,
+)
+"""Neurons of SpikingJelly."""
