@@ -1,5 +1,7 @@
 """Networks and torch modules that are deployed from Python."""
 
+import sys
+
 import numpy as np
 import pytest
 import snntorch as snn
@@ -132,6 +134,22 @@ def test_without_data():
     assert source.dataset is None
     with pytest.raises(UltralifError, match="first layer takes any shape; give data"):
         open_source(pictured(), ul.Settings())
+
+
+@pytest.mark.parametrize(
+    ("package", "tool", "extra"),
+    [
+        ("snntorch", "snnTorch", "snntorch"),
+        ("norse.torch", "Norse", "norse"),
+        ("spikingjelly.activation_based", "SpikingJelly", "spikingjelly"),
+    ],
+)
+def test_a_framework_that_is_not_installed(package, tool, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)  # its import fails
+    monkeypatch.delitem(sys.modules, f"ultralif_deploy.readers.{extra}.neurons", raising=False)
+    message = rf"^{tool} is not installed; to install it: pip install 'ultralif-deploy\[{extra}\]'$"
+    with pytest.raises(ul.Missing, match=message):
+        getattr(ul, f"from_{extra}")(flat())
 
 
 def test_what_is_refused(tmp_path):

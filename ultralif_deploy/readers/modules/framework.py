@@ -20,7 +20,6 @@ class Framework:
     Attributes:
         package: the framework's package; its layers that are not known here are refused.
         supported: the layers that are taken over, for error messages.
-        recurrence: what is expected where spikes come back, for error messages.
         is_neuron: whether a layer is one of neurons.
         population: a layer of neurons, by name and with its input, as a population.
         prepare: makes a layer of neurons in a copy of the module compute in float64 and start from
@@ -34,7 +33,6 @@ class Framework:
 
     package: str
     supported: str
-    recurrence: str
     is_neuron: Callable[[nn.Module], bool]
     population: Callable[[str, Any, Signal], Arriving]
     prepare: Callable[[str, Any], None]

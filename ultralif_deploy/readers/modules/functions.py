@@ -145,7 +145,7 @@ def _of_recorded(call: Call, recorded: Recorded, result: Tensor) -> Meaning:
         return Unknown(f"{name}() of membrane potentials; expected the last one as it is")
     return Unknown(
         f"{name}() of all timesteps at once, or of an earlier one; expected their sum or mean over "
-        "time alone, and RLeaky or RSynaptic where spikes come back"
+        "time alone, and recurrent neurons, as RLeaky of snnTorch, where spikes come back"
     )
 
 
@@ -185,5 +185,5 @@ def _of_later(call: Call, later: Later) -> Meaning:
     if isinstance(signal, Signal) and any(source != INPUT for source, _ in signal.terms):
         if call.name in ADDING:
             return Recorded(signal, None)
-        return Unknown(f"{call.name}() of two timesteps; expected RLeaky or RSynaptic")
+        return Unknown(f"{call.name}() of two timesteps; expected recurrent neurons, as RLeaky")
     return Later()

@@ -37,7 +37,7 @@ UNSUITABLE_INPUT = {
     State: "a membrane potential; expected spikes",
     Frames: "the whole input; expected one timestep of it, as x[step]",
     Recorded: "all timesteps at once, or of an earlier one; expected values of one timestep, and "
-    "{recurrence} where spikes come back",
+    "recurrent neurons, as RLeaky of snnTorch, where spikes come back",
 }
 """Meanings that are refused as the input of a layer, with words for the error message."""
 
@@ -269,7 +269,7 @@ class Reading(States):
             what = UNSUITABLE_INPUT.get(
                 type(current), "nothing that depends on the input in its first call"
             )
-            raise UltralifError(f"{name}: gets {self._words(what)}")
+            raise UltralifError(f"{name}: gets {what}")
         population, count = name, 2
         while population in self.arriving or population == INPUT:
             population, count = f"{name}, use {count}", count + 1
@@ -317,19 +317,13 @@ class Reading(States):
     def _check_again(self, population: str, current: Meaning | None) -> None:
         """Refuse a current that cannot be the input of a population at a later timestep."""
         if type(current) in UNSUITABLE_INPUT:
-            raise UltralifError(
-                f"{population}: gets {self._words(UNSUITABLE_INPUT[type(current)])}"
-            )
+            raise UltralifError(f"{population}: gets {UNSUITABLE_INPUT[type(current)]}")
         if isinstance(current, Signal) and not _same(current, self.currents[population]):
             raise UltralifError(
                 f"{population}: a neuron used twice in a timestep with one state, or one that "
                 "gets spikes of the timestep before; expected one neuron for every place, or a "
-                f"state for each; and {self.framework.recurrence} where spikes come back"
+                "state for each; and recurrent neurons, as RLeaky, where spikes come back"
             )
-
-    def _words(self, what: str) -> str:
-        """A text of `UNSUITABLE_INPUT` with the words of the framework."""
-        return what.format(recurrence=self.framework.recurrence)
 
     def _linear(
         self, recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
@@ -345,7 +339,7 @@ class Reading(States):
         elif isinstance(meaning, Later):
             meaning = Later()
         elif type(meaning) in UNSUITABLE_INPUT:
-            meaning = Unknown(f"{name}: gets {self._words(UNSUITABLE_INPUT[type(meaning)])}")
+            meaning = Unknown(f"{name}: gets {UNSUITABLE_INPUT[type(meaning)]}")
         if meaning is not None:
             recorder.mean(result, meaning)
 

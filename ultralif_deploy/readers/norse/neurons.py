@@ -101,7 +101,6 @@ def _memory(cell: Any, outputs: tuple[Any, ...]) -> list[tuple[Any, bool]]:
 NORSE = Framework(
     "norse",
     "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, LIFCell, LIFBoxCell",
-    "no way back",
     lambda layer: type(layer) in CELLS,  # a subclass may compute something else
     _population,
     _prepare,

@@ -129,7 +129,6 @@ SNNTORCH = Framework(
     "snntorch",
     "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, Leaky, Synaptic, "
     "RLeaky, RSynaptic",
-    "RLeaky or RSynaptic",
     lambda layer: isinstance(layer, NEURONS),
     _population,
     _prepare,

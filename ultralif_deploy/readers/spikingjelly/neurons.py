@@ -98,7 +98,6 @@ SPIKINGJELLY = Framework(
     "spikingjelly",
     "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, IFNode, LIFNode, "
     "ParametricLIFNode",
-    "no way back",
     lambda layer: type(layer) in NODES,  # a subclass may compute something else
     _population,
     _prepare,
