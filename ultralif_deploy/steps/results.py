@@ -24,14 +24,14 @@ FILES = (PROGRAM_FILE, VECTORS_FILE, REPORT_FILE, PAGE_FILE, ENERGY_FILE, CERTIF
 
 
 @contextmanager
-def results(output: str | Path, sources: Iterable[str | Path | None]) -> Iterator[Path]:
+def results(output: str | Path, sources: Iterable[object]) -> Iterator[Path]:
     """Yield a directory for new results, which replace all older ones when the block ends well.
 
     Files that no deployment wrote stay where they are.
 
     Args:
         output: directory for the results.
-        sources: files that the deployment reads, which stay too.
+        sources: what the deployment reads; files among it stay too.
 
     Raises:
         UltralifError: nothing can be written there, or a form's directory holds other files.
@@ -39,7 +39,7 @@ def results(output: str | Path, sources: Iterable[str | Path | None]) -> Iterato
     directory = output_directory(output)
     for target in EXPORTERS:
         refuse_strangers(directory / target)
-    kept = {Path(source).resolve() for source in sources if source is not None}
+    kept = {Path(one).resolve() for one in sources if isinstance(one, (str, Path))}
     older = (*FILES, *EXPORTERS, *_annealed_before(directory))
     replaced = tuple(name for name in older if (directory / name).resolve() not in kept)
     with together(directory, replaced, seal=CERTIFICATE_FILE) as made:
