@@ -12,14 +12,15 @@ import ultralif_deploy as ul
 from support.comparisons import holds
 from support.foreign.frameworks import run_recorded
 from support.planting import copy_of
+from support.requirements import import_or_skip
 from support.strategies.shapes import seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
 
 with warnings.catch_warnings():  # Norse compiles with torch.jit, which is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
-    import norse.torch as norse
-    from norse.torch.functional.reset import reset_subtract
+    norse = import_or_skip("norse.torch", "pip install --no-deps -r .ci/readers.txt")
+    reset = import_or_skip("norse.torch.functional.reset", "see .ci/readers.txt")
 
 CELLS = (norse.LIFCell, norse.LIFBoxCell)
 
@@ -37,8 +38,8 @@ def cell(rng):
     }
     if rng.integers(2):
         return norse.LIFCell(norse.LIFParameters(tau_syn_inv=number(200, 900), **how))
-    reset = {"reset_method": reset_subtract} if rng.integers(2) else {}
-    return norse.LIFBoxCell(norse.LIFBoxParameters(**how, **reset))
+    subtracting = {"reset_method": reset.reset_subtract} if rng.integers(2) else {}
+    return norse.LIFBoxCell(norse.LIFBoxParameters(**how, **subtracting))
 
 
 def drawn(seed):

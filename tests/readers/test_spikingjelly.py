@@ -4,16 +4,22 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import nn
 
 import ultralif_deploy as ul
 from support.comparisons import holds
 from support.foreign.frameworks import run_recorded
 from support.planting import copy_of
+from support.requirements import import_or_skip
 from support.strategies.shapes import seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
+
+BASE = "spikingjelly.activation_based"
+functional, layer, neuron, surrogate = (
+    import_or_skip(f"{BASE}.{name}", "pip install --no-deps -r .ci/readers.txt")
+    for name in ("functional", "layer", "neuron", "surrogate")
+)
 
 NODES = (neuron.IFNode, neuron.LIFNode, neuron.ParametricLIFNode)
 

@@ -30,4 +30,4 @@ def import_or_skip(module: str, install: str) -> Any:
         reason = f"{name} cannot be imported ({error}); {install}"
         if os.environ.get("CI"):
             pytest.fail(reason)
-        pytest.skip(reason)
+        pytest.skip(reason, allow_module_level=True)
