@@ -48,6 +48,9 @@ DRAWS = 10
 MOST_SAMPLES = 10_000
 """Samples of which one draw tells enough, and the most that all draws take."""
 
+BLOCK_MARGINS, ALL_MARGINS = 200_000, 10_000_000
+"""About as many margins of a population are kept of one block, and of all blocks."""
+
 MARGIN_QUANTILES = (0.01, 0.05, 0.5)
 
 
@@ -144,7 +147,7 @@ def measure(
             margins = hard.margins[name]
             tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
             units = np.abs(margins) / population.membrane_unit
-            tally.margins.setdefault(name, []).append(_sample(units))
+            tally.margins.setdefault(name, []).append(_sample(units, values.shape[1] / len(test.x)))
         if raster is None:
             before = hard.spikes if chain.soft is None else soft_spikes
             raster = sample_raster(before, integer.spikes, chain.compared)
@@ -253,10 +256,15 @@ def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) ->
     tally.sizes[f"{kind} {name}"] = tally.sizes.get(f"{kind} {name}", 0) + a.size
 
 
-def _sample(margins: np.ndarray) -> np.ndarray:
-    """At most 200 000 margins a block, evenly spaced, so that memory stays bounded."""
-    flat = margins.reshape(-1)
-    return flat[:: max(1, flat.size // 200_000)].copy()  # a view would keep the whole block
+def _sample(margins: np.ndarray, share: float) -> np.ndarray:
+    """Some margins of a block, evenly spaced, so that memory stays bounded.
+
+    Args:
+        margins: of the block.
+        share: of all samples that the block holds.
+    """
+    flat, wanted = margins.reshape(-1), min(BLOCK_MARGINS, int(share * ALL_MARGINS))
+    return flat[:: max(1, flat.size // max(1, wanted))].copy()  # a view would keep the whole block
 
 
 def _summary(
