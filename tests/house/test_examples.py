@@ -88,3 +88,9 @@ def test_back_ends_are_compared_and_refusals_explained() -> None:
     for name in ("reference", *names):
         assert re.search(rf"^{name}, \d+ at once +[\d,]+ \([\d,.]+\)", printed, re.MULTILINE)
     assert "loihi1, MLP: loihi1: hidden1: synaptic sums reach" in printed
+
+
+def test_costs_of_commands_are_measured() -> None:
+    printed = example("benchmarks/commands.py", "--samples", 20, "--hidden", 16, "--inputs", 64)
+    for command in ("deploy, 20 samples", "simulate", "verify --certificate", "inspect", "doctor"):
+        assert re.search(rf"^{command} +[\d.]+ +[\d.]+ +\d+$", printed, re.MULTILINE)
