@@ -92,7 +92,7 @@ def deploy(
         output: directory for the results.
         settings: data, encoding and what the network does not say.
         data: the data set, where `settings` do not name it.
-        bits: of the weights, 2 to 8 or `ternary`; for each population by name; or `auto`.
+        bits: bits of the weights, 2 to 8 or `ternary`; one for each population by name; or `auto`.
         anneal: fine-tune first, with these options; without training labels the soft network is
             imitated.
         max_gap: largest accepted gap, soft minus integer accuracy in percentage points; `auto`
@@ -101,7 +101,7 @@ def deploy(
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
-        progress: shows long work.
+        progress: progress display for long work.
         command: the command line that asked for it, for the reports.
 
     Returns:
@@ -217,11 +217,11 @@ def _annealed(
     """The hard network for the next steps, and how it was annealed, in words.
 
     Args:
-        source: what is deployed.
-        options: how to anneal; None does not.
-        directory: for `annealed.pt`.
-        resume: for the state from which a stopped run resumes.
-        progress: shows every epoch.
+        source: source that is deployed.
+        options: settings of the annealing; None leaves it out.
+        directory: directory of `annealed.pt`.
+        resume: directory of the state from which a stopped run resumes.
+        progress: progress display, which shows every epoch.
     """
     if options is None:
         return source.network, "none"
@@ -244,7 +244,7 @@ def train(
         output: directory for `trained.pt`.
         settings: data, encoding, neuron and seed.
         options: architecture and how to train it; None is one hidden layer of 64.
-        progress: shows every epoch.
+        progress: progress display, which shows every epoch.
 
     Returns:
         The figures of every epoch, and what was kept.
@@ -278,10 +278,10 @@ def quantize_checkpoint(
         checkpoint: trained network, a .pt file, or a NIR file of another tool.
         output: directory for `program.nir`.
         settings: data, encoding and what the file does not say.
-        bits: as for `deploy`.
+        bits: same as for `deploy`.
         skip_passes: passes to leave out.
         max_gap: largest loss of bits that `auto` chooses, in percentage points; None is 0.5.
-        progress: shows what `auto` tries.
+        progress: progress display of the candidates that `auto` tries.
 
     Raises:
         UltralifError: bad input.
@@ -322,7 +322,7 @@ def simulate_program(
         program: a program, or a NIR file of another tool.
         on: name of a back end.
         settings: the data set and its encoding.
-        progress: shows long work.
+        progress: progress display for long work.
         bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8. It must be None
             for a program, whose weights have their own.
         exit_rule: `exact` counts what is needed where samples stop once no remaining timestep can
@@ -386,8 +386,8 @@ def program_energy(
         program: a program, or a NIR file of another tool.
         devices: names or files of devices.
         settings: the data set and its encoding.
-        progress: shows long work.
-        bits: as for `simulate_program`.
+        progress: progress display for long work.
+        bits: same as for `simulate_program`.
 
     Raises:
         UltralifError: bad input.

@@ -51,7 +51,7 @@ class Vectors:
 
     Attributes:
         inputs: uint8 [time, sample, input].
-        spikes: by population, uint8 [time, sample, neuron].
+        spikes: spikes by population, uint8 [time, sample, neuron].
         logits: int64 [sample, class].
         exits: int64 [sample, 2], timesteps and prediction of samples that stop early; or None.
     """
@@ -99,7 +99,7 @@ def write_c(
 
     Args:
         program: any whose models are in `BRANCHES`.
-        directory: where the files go; made if it is missing.
+        directory: directory of the files; made if it is missing.
         vectors: inputs with the spikes and logits of `program`, for the self-test.
         rule: adds functions that stop samples early; the vectors then have exits.
 

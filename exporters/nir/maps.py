@@ -61,7 +61,7 @@ def read_map(name: str, node: nir.NIRNode, identity: bool) -> tuple[LinearMap, n
     """The map of a node and its bias int64 [target].
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         node: one of `WEIGHTS`, as read from a file.
         identity: whether the node was written for an identity; refused if it is none any more.
 

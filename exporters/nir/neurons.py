@@ -160,7 +160,7 @@ def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
     """The scale float64 [neuron] in the metadata of a node.
 
     Args:
-        name: of the population, for errors.
+        name: name of the population, for errors.
         node: as read from a file.
         size: neurons of the population.
     """

@@ -53,7 +53,7 @@ def write_nir(program: Program, path: str | Path, flavour: str = "lif") -> None:
 
     Args:
         program: any.
-        path: of the file.
+        path: path of the file.
         flavour: node type of Threshold populations. `lif` and `cubalif` fold thresholds into biases
             and are executed exactly by the tools that read LIF or CubaLIF (in float32 as long as
             currents and biases stay below 2^24); `threshold` keeps them per neuron.

@@ -15,8 +15,8 @@ def numbers(value: Any, size: int, what: str) -> np.ndarray:
     """A vector float64 [size] of finite numbers; anything else is an error.
 
     Args:
-        value: as read from a file.
-        size: how many numbers are expected.
+        value: value as read from a file.
+        size: number of values that are expected.
         what: what the value is, for errors.
     """
     return frozen(_numeric(value, what), np.float64, (size,), what)
@@ -26,9 +26,9 @@ def whole(value: Any, dtype: Any, shape: int | tuple[int, ...], what: str) -> np
     """An array of whole numbers that the integer dtype holds; anything else is an error.
 
     Args:
-        value: as read from a file.
+        value: value as read from a file.
         dtype: an integer type of NumPy.
-        shape: that is expected; a number is the length of a vector.
+        shape: shape that is expected; a number is the length of a vector.
         what: what the value is, for errors.
     """
     expected = shape if isinstance(shape, tuple) else (shape,)
@@ -39,8 +39,8 @@ def whole_float(value: Any, size: int, what: str) -> np.ndarray:
     """A vector int64 [size] of whole numbers that float64 holds exactly.
 
     Args:
-        value: as read from a file.
-        size: how many numbers are expected.
+        value: value as read from a file.
+        size: number of values that are expected.
         what: what the value is, for errors.
     """
     given = numbers(value, size, what)

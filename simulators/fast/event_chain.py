@@ -43,7 +43,7 @@ class ChainRun(NamedTuple):
         counts: int64 [layer, 2, batch], spikes into each projection and its operations.
         highest: the largest input.
         spikes: uint8 [time, batch, neuron] by population, if recorded.
-        timesteps: that each sample ran, int64 [batch].
+        timesteps: number of timesteps that each sample ran, int64 [batch].
     """
 
     logits: np.ndarray
@@ -165,7 +165,7 @@ def run_chain(  # type: ignore[no-untyped-def]
         limits: int32, of all spiking populations, padded to whole tiles.
         cost: int32, of the input and all spiking populations (`tally.costs`); the last has the
             weights of the read-out as well.
-        segment: as for `tally`.
+        segment: same as for `tally`.
         progress: int64 [1], number of samples that threads have taken.
         counts: int64 [2 · layer + class, batch], added to: spikes and operations of each layer,
             then the sums of the read-out.
@@ -221,20 +221,20 @@ def run_chain_until_exit(  # type: ignore[no-untyped-def]
     """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
 
     Args:
-        signal: as for `run_chain`, like all arguments that are not named here.
+        signal: same as for `run_chain`, like all arguments without another text here.
         time: timesteps.
-        sizes: of the layers.
-        widths: of the layers.
+        sizes: sizes of the layers.
+        widths: widths of the layers, in whole tiles.
         lines: weights.
-        limits: of the spiking populations.
-        cost: of the layers.
-        segment: as for `tally`.
+        limits: limits of the spiking populations.
+        cost: costs of the layers.
+        segment: same as for `tally`.
         progress: number of samples that threads have taken.
-        counts: added to.
+        counts: counts, to which those of this run are added.
         spikes: those after the exits are not written.
-        bias: int64 [class], of the read-out.
-        margin: int64 [time], of the rule.
-        gain: int64 [class, class], of the rule.
+        bias: bias of the read-out, int64 [class].
+        margin: margin of the rule, int64 [time].
+        gain: gain of the rule, int64 [class, class].
         ends: int64 [batch], gets the timesteps of each sample.
     """
     counters, batch = counts.shape

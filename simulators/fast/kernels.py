@@ -125,10 +125,10 @@ def lif(  # type: ignore[no-untyped-def]
         bits: fraction bits of the decay.
         reset: int64 [N], in membrane units; as for `fire`.
         floor: int64 [N], in membrane units; as for `fire`.
-        mode: as for `fire`.
+        mode: same as for `fire`.
         fraction: a current unit is 2^fraction membrane units.
-        top: as for `fire`.
-        most: as for `fire`.
+        top: same as for `fire`.
+        most: same as for `fire`.
         v: int64 [B, N], in membrane units.
         spikes: uint8 [T, B, N], overwritten; 0 to `most`.
     """
@@ -171,10 +171,10 @@ def cuba_lif(  # type: ignore[no-untyped-def]
         bits: fraction bits of both decays.
         reset: int64 [N], in membrane units; as for `fire`.
         floor: int64 [N], in membrane units; as for `fire`.
-        mode: as for `fire`.
+        mode: same as for `fire`.
         fraction: a current unit is 2^fraction membrane units.
         top: largest membrane and largest synaptic current that a word holds.
-        most: as for `fire`.
+        most: same as for `fire`.
         v: int64 [B, 2·N], in membrane units, changed in place.
         spikes: uint8 [T, B, N], overwritten; 0 to `most`.
     """

@@ -120,7 +120,7 @@ class Fast:
         """The same one timestep after the other, without the samples that have stopped.
 
         Args:
-            inputs: of as many timesteps as the rule has.
+            inputs: inputs with as many timesteps as the rule has.
             rule: says when samples stop.
             record: keep the spikes.
         """

@@ -55,7 +55,7 @@ class Microcode:
         population: the population.
         parameters: int64 [neuron] by name, and the bias.
         structure: parameters that are the same for the whole population.
-        note: how the model is expressed.
+        note: explanation of how the model is expressed.
     """
 
     population: Population

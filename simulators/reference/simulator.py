@@ -66,7 +66,7 @@ class Reference:
         """The same until the rule stops each sample.
 
         Args:
-            inputs: of as many timesteps as the rule has.
+            inputs: inputs with as many timesteps as the rule has.
             rule: says when samples stop.
             record: keep the spikes.
         """

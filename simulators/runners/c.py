@@ -121,7 +121,7 @@ class Compiled:
         """The same until the rule stops each sample.
 
         Args:
-            inputs: of as many timesteps as the rule has.
+            inputs: inputs with as many timesteps as the rule has.
             rule: that the program was exported with.
             record: keep the spikes.
 

@@ -85,7 +85,7 @@ class OnOnnxruntime:
         """The same with `step.onnx`, without the samples that have stopped.
 
         Args:
-            inputs: of as many timesteps as the rule has.
+            inputs: inputs with as many timesteps as the rule has.
             rule: says when samples stop.
             record: keep the spikes.
         """

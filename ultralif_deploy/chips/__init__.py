@@ -15,7 +15,7 @@ class Chip:
 
     Attributes:
         name: as in `simulate --on`.
-        description: in words.
+        description: description in words.
         limits: by name; None where none is published.
         sources: by name, where the limit comes from.
     """

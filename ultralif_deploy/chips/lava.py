@@ -25,8 +25,8 @@ def stock_registers(program: Program, population: Population, flavour: str) -> R
     """Registers of a population's stock neurons.
 
     Args:
-        program: that holds the population.
-        population: to express.
+        program: program that holds the population.
+        population: population to express.
         flavour: of the folder: lava, lava-loihi1 or netx.
 
     Raises:

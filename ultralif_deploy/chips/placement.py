@@ -57,7 +57,7 @@ class Placement:
     """A whole program on a chip.
 
     Attributes:
-        chip: whose limits hold.
+        chip: chip whose limits hold.
         populations: by name, in order.
         delays: synaptic delay of every projection, in timesteps.
         synapses: per projection the weights, int32 CSR [source, target].

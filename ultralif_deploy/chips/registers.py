@@ -38,10 +38,10 @@ class Registers:
     Attributes:
         threshold: mantissa, in weight units, int64 [neuron].
         decay: dv of 0 to 4096, int64 [neuron].
-        mantissa: of the bias, int64 [neuron].
-        exponent: of the bias.
-        never_fires: whether it is a read-out.
-        note: how the model is expressed.
+        mantissa: mantissa of the bias, int64 [neuron].
+        exponent: exponent of the bias.
+        never_fires: whether the population is a read-out.
+        note: explanation of how the model is expressed.
     """
 
     threshold: np.ndarray
@@ -75,10 +75,10 @@ def registers(
     """Registers that make a population's stock neurons do what the program says.
 
     Args:
-        program: that holds the population.
-        population: to express.
-        chip: whose limits hold.
-        exponent: of all biases, where the target fixes it.
+        program: program that holds the population.
+        population: population to express.
+        chip: chip whose limits hold.
+        exponent: exponent of all biases, where the target fixes it.
 
     Raises:
         Refused: there are none.
@@ -133,11 +133,11 @@ class Asked:
     """What the registers of one population are chosen for.
 
     Attributes:
-        population: to express.
-        chip: whose limits hold.
+        population: population to express.
+        chip: chip whose limits hold.
         sums: largest |a| of its synaptic sums, in weight units, int64 [neuron].
         timesteps: T of one inference.
-        exponent: of all biases, where the target fixes it.
+        exponent: exponent of all biases, where the target fixes it.
     """
 
     population: Population
@@ -213,9 +213,9 @@ def _readout(asked: Asked, decay: np.ndarray, bias: np.ndarray) -> Registers:
     """A membrane that never passes the largest threshold.
 
     Args:
-        asked: of the read-out.
-        decay: of its membrane, int64 [neuron].
-        bias: in membrane units, int64 [neuron].
+        asked: what the read-out's registers are chosen for.
+        decay: decay of its membrane, int64 [neuron].
+        bias: bias in membrane units, int64 [neuron].
     """
     population, chip, sums = asked.population, asked.chip, asked.sums
     reach = int(

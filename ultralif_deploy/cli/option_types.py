@@ -32,9 +32,9 @@ class BitsType(Parameter):
         """One format, or the format of each population.
 
         Args:
-            value: as given.
+            value: value that the user gave.
             param: the option.
-            ctx: of the command.
+            ctx: context of the command.
         """
         if isinstance(value, dict) or value in self.words:
             given: Bits = value
@@ -55,9 +55,9 @@ class SpikeBits(click.IntRange):
         """The number, or `auto`.
 
         Args:
-            value: as given.
+            value: value that the user gave.
             param: the option.
-            ctx: of the command.
+            ctx: context of the command.
         """
         return value if value == "auto" else super().convert(value, param, ctx)
 
@@ -85,9 +85,9 @@ class Finite(click.types.FloatParamType):
         """The number, or an error of one line that names the option.
 
         Args:
-            value: as given.
+            value: value that the user gave.
             param: the option.
-            ctx: of the command.
+            ctx: context of the command.
         """
         return _finite(value, param, ctx)
 
@@ -103,9 +103,9 @@ class FiniteRange(click.FloatRange):
         """The number, or an error of one line that names the option.
 
         Args:
-            value: as given.
+            value: value that the user gave.
             param: the option.
-            ctx: of the command.
+            ctx: context of the command.
         """
         number: float = super().convert(_finite(value, param, ctx), param, ctx)
         return number

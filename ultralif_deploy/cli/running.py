@@ -141,7 +141,7 @@ def annealing(
 
     Args:
         epochs: passes over the training samples; 0 re-estimates without training.
-        learning_rate: of Adam at the start.
+        learning_rate: learning rate of Adam at the start.
         sparsity: λ of the penalty on the mean spike rate.
         bits: weight format in the loop; None, and `auto`, which chooses later, train float
             weights.

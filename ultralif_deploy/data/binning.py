@@ -70,8 +70,8 @@ class Recordings:
     """Recordings that are read one at a time.
 
     Attributes:
-        name: of the file or folder, for errors.
-        names: of the recordings, for errors.
+        name: name of the file or folder, for errors.
+        names: names of the recordings, for errors.
         read: the events of a recording, by its number.
         sensor: width and height as the format tells them, or None.
         from_zero: whether time 0 is the start of every recording; else it is its first event.
@@ -149,7 +149,7 @@ def resolved(given: Binning, parts: list[Recordings]) -> Binning:
     """The binning with everything that the recordings tell: sensor, polarity, number of frames.
 
     Args:
-        given: what the user or the network's file tells.
+        given: binning as the user or the network's file states it.
         parts: all splits of the data.
 
     Raises:
@@ -222,7 +222,7 @@ def binned(part: Recordings, how: Binning) -> tuple[np.ndarray, np.ndarray | Non
 
     Args:
         part: the recordings.
-        how: as `resolved` returns it.
+        how: the binning, as `resolved` returns it.
 
     Raises:
         UltralifError: events outside the sensor, or more frames than memory is allowed for.
@@ -268,9 +268,9 @@ def _counts(
     """Counts of one recording, int64 [frame · polarity · height · width].
 
     Args:
-        name: of the recording, for errors.
-        events: of the recording.
-        how: as `resolved` returns it.
+        name: name of the recording, for errors.
+        events: events of the recording.
+        how: the binning, as `resolved` returns it.
         from_zero: whether the first frame begins at time 0.
         size: width, height and number of polarities.
     """
@@ -293,7 +293,7 @@ def _frame_numbers(t: np.ndarray, how: Binning, from_zero: bool) -> tuple[np.nda
 
     Args:
         t: int64 [event], in order.
-        how: as `resolved` returns it.
+        how: the binning, as `resolved` returns it.
         from_zero: whether the first frame begins at time 0.
     """
     assert how.timesteps is not None

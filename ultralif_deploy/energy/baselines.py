@@ -15,7 +15,7 @@ class Baseline:
 
     Attributes:
         name: short name.
-        description: in words.
+        description: description in words.
         operations: multiply-accumulates of one inference (accumulates at 1-bit activations).
         activation_bits: of one activation.
         total_j: of one inference; None where a constant is not published.

@@ -35,7 +35,7 @@ class ProjectionEvents:
             of activations that skips zeros would do in its single pass.
         dense: operations of one inference if no weight and no input were 0.
         weights: stored weights.
-        weight_bits: of each.
+        weight_bits: bits of each weight.
     """
 
     name: str
@@ -58,15 +58,15 @@ class PopulationEvents:
 
     Attributes:
         name: unique.
-        neurons: how many.
+        neurons: number of neurons.
         fires: whether it can; read-outs cannot.
         leaks: whether its update multiplies the membrane.
         spikes: sent.
         active: updates in which the synaptic sum was not 0 or the neuron fired.
         updates: neurons · timesteps of one inference.
         biased: whether a bias is added.
-        state_bits: of one neuron's state between timesteps; 0 without memory.
-        current_bits: of the accumulator of one synaptic sum, from the program's proved bound.
+        state_bits: bits of one neuron's state between timesteps; 0 without memory.
+        current_bits: bits of the accumulator of a synaptic sum, from the program's proved bound.
     """
 
     name: str
@@ -90,9 +90,9 @@ class Events:
         timesteps: T.
         totals: spikes and operations as every back end counts them.
         inputs: values of the input per timestep.
-        projections: in the program's order.
-        populations: in the program's order.
-        chips: what a placed run did, by chip; the reason where the chip refuses the program.
+        projections: events of the projections, in the program's order.
+        populations: events of the populations, in the program's order.
+        chips: events of a placed run, by chip; the reason where the chip refuses the program.
     """
 
     samples: int
@@ -133,7 +133,7 @@ class EventCounter:
 
         Args:
             inputs: uint8 [time, batch, input].
-            trace: of these inputs, with spikes recorded.
+            trace: trace of a run on these inputs, with spikes recorded.
         """
         assert trace.spikes is not None
         sent = {INPUT: inputs, **trace.spikes}

@@ -30,7 +30,7 @@ class ExitCounter:
 
         Args:
             inputs: uint8 [time, batch, input].
-            trace: of these inputs, with spikes recorded.
+            trace: trace of a run on these inputs, with spikes recorded.
         """
         assert trace.spikes is not None
         self.whole.add(inputs, trace)

@@ -27,9 +27,9 @@ class Chosen(Generic[V]):
     """The value of a setting, and where it came from.
 
     Attributes:
-        name: of the setting.
-        value: what was chosen.
-        origin: option, checkpoint, file name, data, default.
+        name: name of the setting.
+        value: value that was chosen.
+        origin: origin of the value: option, checkpoint, file name, data or default.
     """
 
     name: str
@@ -62,8 +62,8 @@ class Assumptions:
     """Settings with their origins, and what is uncertain about them.
 
     Attributes:
-        chosen: in the order in which they were chosen; of two with one name, the later counts.
-        findings: the first noticed first.
+        chosen: settings in the order of the choices; of two with one name, the later counts.
+        findings: findings in the order in which they were noticed.
     """
 
     chosen: tuple[Chosen[str | int | float | bool], ...] = ()
@@ -100,13 +100,13 @@ def choose(
     """The first of option, stored setting, hint and default.
 
     Args:
-        name: of the setting.
-        option: what the user gave; None where nothing was given.
+        name: name of the setting.
+        option: value that the user gave; None where nothing was given.
         stored: settings that the file holds, by name.
         hints: settings that are read from elsewhere, by name; they count after `stored`.
-        default: what counts where nothing else tells.
+        default: value that counts where nothing else states one.
         kind: type to which the value is converted; a float may be given as an int.
-        hint_origin: where `hints` come from, for the record.
+        hint_origin: origin of `hints`, for the record.
 
     Raises:
         UltralifError: a stored value has the wrong type.

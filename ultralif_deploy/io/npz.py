@@ -71,7 +71,7 @@ def check_npy_header(path: Path, name: str, file: IO[bytes], held_bytes: int) ->
     """Compare the size that an array's header declares with what there is.
 
     Args:
-        path: of the file, for errors.
+        path: path of the file, for errors.
         name: of the array.
         file: opened at the beginning of the array's header.
         held_bytes: length of the array with its header.

@@ -90,7 +90,7 @@ class Stopped:
 
     Attributes:
         trace: logits at the exits, events up to them; recorded spikes are 0 after them.
-        timesteps: that each sample ran, int64 [batch].
+        timesteps: number of timesteps that each sample ran, int64 [batch].
     """
 
     trace: Trace
@@ -105,7 +105,7 @@ class Stopping(Protocol):
         """Run inputs uint8 [time, batch, input] until the rule stops each sample.
 
         Args:
-            inputs: of as many timesteps as the rule has.
+            inputs: inputs with as many timesteps as the rule has.
             rule: says when samples stop.
             record: keep the spikes.
         """

@@ -25,7 +25,7 @@ def calibration_values(
 
     Args:
         train: the samples.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         network: to be quantized; the number of samples depends on its largest population. None
             takes `CALIBRATION_SAMPLES`.
     """

@@ -18,14 +18,14 @@ class Rounding:
     """How the real values of one population become integers.
 
     Attributes:
-        name: of the population, for errors.
+        name: name of the population, for errors.
         scale: real value of one current unit, the step of the weights, float64 [neuron].
         unit: real value of one unit of the membrane, the threshold and the bias, [neuron].
         reaches: whether the membrane can reach the threshold at all, bool [neuron].
         largest: bound of the real |current| with bias, as quantized, float64 [neuron].
         decay_bits: fraction bits of leaky models' decays.
         word: register of the membranes of LIF and CubaLIF.
-        lengths: of the words of second-order models.
+        lengths: lengths of the words of second-order models.
         table: entries of the correction tables of LogMaxLIF.
     """
 

@@ -93,7 +93,7 @@ class Needs:
         resizes: whether that register may have another width (`held_in`).
         bias: largest magnitude of the bias, real, float64 [neuron].
         bias_top: current units that the bias may have.
-        swing: how far inputs can move a membrane, by their currents and the memory, [neuron].
+        swing: distance that inputs can move a membrane, by currents and memory, [neuron].
     """
 
     reaches: np.ndarray
@@ -131,7 +131,7 @@ class Drive:
         low: bound of its currents with bias from below, at most 0, float64 [neuron].
         high: the same from above, at least 0.
         timesteps: T of one inference.
-        lengths: of the words of second-order models.
+        lengths: lengths of the words of second-order models.
     """
 
     low: np.ndarray
@@ -154,7 +154,7 @@ def needs(
         low: bound of its currents with bias from below, [neuron].
         high: the same from above.
         timesteps: T of one inference.
-        lengths: of the words of second-order models.
+        lengths: lengths of the words of second-order models.
     """
     drive = Drive(np.minimum(low, 0.0), np.maximum(high, 0.0), timesteps, lengths)
     asked = _NEEDS[type(population.neuron)](population.neuron, drive)
@@ -174,9 +174,9 @@ def needs_wide_word(asked: Needs, plain_scale: np.ndarray, decay_bits: int) -> b
     is slow. A threshold far above the weights leaves few integer steps for the weights.
 
     Args:
-        asked: of a plain word.
-        plain_scale: what its weights alone would take, [neuron].
-        decay_bits: of its leaks.
+        asked: needs of a plain word.
+        plain_scale: scale that its weights alone would take, [neuron].
+        decay_bits: fraction bits of its leaks.
     """
     if not asked.resizes:
         return False
@@ -197,7 +197,7 @@ def current_range(
     """Bounds of the current with bias [neuron]; `sends` says the largest number of a source.
 
     Args:
-        population: that receives the current.
+        population: population that receives the current.
         incoming: all projections into it.
         sends: gives, for the name of a source, the largest number that it sends in one timestep.
     """

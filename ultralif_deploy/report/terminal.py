@@ -49,8 +49,8 @@ def short_summary(report: Report, directory: str) -> RenderableType:
     """What a user wants to know first: the summary in words, and what to do next.
 
     Args:
-        report: of the deployment.
-        directory: that it was written to.
+        report: report of the deployment.
+        directory: directory that the deployment was written to.
     """
     return Group(
         summary_text(report), _choices(report), written_files(report, directory), _next(directory)
@@ -69,8 +69,8 @@ def deployment_summary(report: Report, directory: str) -> RenderableType:
     """The summary in words, and all tables of a deployment.
 
     Args:
-        report: of the deployment.
-        directory: that it was written to.
+        report: report of the deployment.
+        directory: directory that the deployment was written to.
     """
     return Group(
         summary_text(report),

@@ -19,11 +19,11 @@ class InputFault:
     """A fault of the inputs.
 
     Attributes:
-        meaning: what happens, in words.
-        amount: what a level is, for a program and so many timesteps.
-        unit: of that.
-        disturb: does it.
-        levels: tried where none are given.
+        meaning: description of what happens, in words.
+        amount: amount that a level means for a program and a number of timesteps.
+        unit: unit of the amount.
+        disturb: function that applies the fault.
+        levels: levels that are tried where none are given.
     """
 
     meaning: str
@@ -43,9 +43,9 @@ class WeightFault:
     """A fault of the stored bits of weights; its level is the probability that a bit is faulty.
 
     Attributes:
-        meaning: what happens, in words.
-        rule: what faulty bits read.
-        levels: tried where none are given.
+        meaning: description of what happens, in words.
+        rule: rule for the values that faulty bits read.
+        levels: levels that are tried where none are given.
     """
 
     meaning: str
@@ -62,8 +62,8 @@ class WeightFault:
 
         Args:
             level: 0 to 1.
-            program: that is disturbed.
-            timesteps: of a run.
+            program: program that is disturbed.
+            timesteps: timesteps of a run.
         """
         del program, timesteps
         return level

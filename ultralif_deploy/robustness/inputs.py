@@ -62,8 +62,8 @@ def struck(shape: tuple[int, ...], probability: float, rng: np.random.Generator)
     """Which of so many places a fault hits, bool.
 
     Args:
-        shape: of the places.
-        probability: of each, by itself.
+        shape: shape of the array of places.
+        probability: probability of a fault at each place, independently of the others.
         rng: draws the faults.
     """
     hit: np.ndarray = rng.random(shape, dtype=np.float32) < probability

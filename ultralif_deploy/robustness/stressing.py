@@ -44,10 +44,10 @@ class Trial:
 
     Attributes:
         program: undisturbed.
-        encoder: of the inputs; they are the same in every run.
+        encoder: encoder of the inputs, which are the same in every run.
         x: samples.
         y: their labels.
-        timesteps: of a run.
+        timesteps: timesteps of a run.
         executable: the program, ready to run.
     """
 
@@ -77,10 +77,10 @@ def stress(
         output: directory for the results.
         settings: the data set and its encoding; `seed` is that of the faults too.
         faults: keys of `robustness.faults.FAULTS`; None is all that the program can have.
-        levels: of every fault, 0 to 1; None is each fault's own.
-        repeats: of every level, each with faults of its own.
-        bits: as for `simulate_program`.
-        progress: shows long work.
+        levels: levels of every fault, 0 to 1; None takes each fault's own levels.
+        repeats: number of runs at every level, each with faults of its own.
+        bits: same as for `simulate_program`.
+        progress: progress display for long work.
 
     Returns:
         The content of stress.json; the same for the same seed.
@@ -192,10 +192,10 @@ def measured_level(
 
     Args:
         trial: program and samples.
-        name: of the fault.
-        fault: what is done.
+        name: name of the fault.
+        fault: the fault that is applied.
         level: 0 to 1.
-        repeats: how many.
+        repeats: number of repeats.
     """
     amount = fault.amount(level, trial.program, trial.timesteps)
     key = zlib.crc32(name.encode())
@@ -230,9 +230,9 @@ def faulty_run(trial: Trial, fault: Fault, amount: float, draws: Generators) -> 
 
     Args:
         trial: program and samples.
-        fault: what is done.
-        amount: how much of it, in the fault's unit.
-        draws: of the faults.
+        fault: the fault that is applied.
+        amount: amount of the fault, in its unit.
+        draws: random generators that draw the faults.
     """
     if isinstance(fault, InputFault):
         disturb, maximum = fault.disturb, trial.program.input.maximum

@@ -38,9 +38,9 @@ def faulted(program: Program, rule: Rule, probability: float, rng: np.random.Gen
     """The program with faulty weights, built again, so that all of its bounds are proved anew.
 
     Args:
-        program: as it was stored.
-        rule: what a faulty bit reads.
-        probability: that a bit is faulty, each by itself.
+        program: program as it was stored.
+        rule: rule for the value that a faulty bit reads.
+        probability: probability that a bit is faulty, independently of the others.
         rng: draws the faults.
 
     Raises:

@@ -48,7 +48,7 @@ class AnnealOptions:
         epochs: number of epochs. In the first third the spikes are soft, and ε falls
             geometrically to a tenth. The rest use the straight-through gradient. With 0 epochs,
             only `reestimation.reestimate` runs.
-        learning_rate: of Adam at the start; falls along a cosine to a twentieth.
+        learning_rate: learning rate of Adam at the start; falls along a cosine to a twentieth.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
         bits: quantize in the loop to this weight format; None trains float weights.
@@ -68,7 +68,7 @@ def schedule(options: AnnealOptions, spike_bits: int = 1) -> list[Epoch]:
 
     Args:
         options: epochs and learning rate.
-        spike_bits: of a hidden neuron's spike when it is hardened.
+        spike_bits: bits of a hidden neuron's spike when it is hardened.
     """
     soft = options.epochs // 3 if spike_bits == 1 else 0
     plan = []
@@ -101,8 +101,8 @@ def fine_tune(
     Args:
         network: the soft network; it is not changed.
         train: samples, with labels or without.
-        encoder: of the inputs.
-        options: how to fine-tune.
+        encoder: encoder of the inputs.
+        options: settings of the fine-tuning.
         directory: where a checkpoint is written after every epoch. An interrupted run continues
             from the checkpoint that it finds there.
         on_epoch: called with the figures of each epoch.
@@ -169,9 +169,9 @@ def predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.nd
     """Classes that the soft network predicts for the samples.
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
         samples: labels are not used.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
     """
     blocks = encoder.blocks(samples.x)
     logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]

@@ -43,7 +43,7 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
     Args:
         network: the soft network; it is not changed.
         samples: for the statistics; the first `FITTED_SAMPLES` are used for thresholds.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
 
     Returns:
         The copy, in evaluation mode. Its log τ is at most log 0.99.
@@ -103,7 +103,7 @@ def reestimate_batch_norm(
     Args:
         network: changed in place.
         samples: for the statistics.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         factor: multiplies every temperature; 0 is the hard forward pass.
         keep_shared_grids: keep the gain γ/√(variance + e) of layers whose neurons share a weight
             scale. For this, γ changes with the variance. With another gain, the folded weights

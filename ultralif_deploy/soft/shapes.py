@@ -58,7 +58,7 @@ def choose_side(path: Path, found: Shapes, option: int | None, seen: int | None)
     """Height and width of the images (one number), and its origin.
 
     Args:
-        path: of the file, for errors.
+        path: path of the file, for errors.
         found: of a file with a convolutional network.
         option: the side that the user gave.
         seen: the side of the images in the data.

@@ -36,7 +36,7 @@ class Epoch:
     Attributes:
         factor: multiplies every temperature during the epoch.
         straight_through: use the straight-through gradient (then `factor` is 0).
-        learning_rate: of Adam.
+        learning_rate: learning rate of Adam.
     """
 
     factor: float
@@ -52,8 +52,8 @@ class EpochResult:
         epoch: 1-based.
         loss: mean loss over the epoch.
         epsilon: mean ε during the epoch.
-        soft_accuracy: at the learned ε.
-        hard_accuracy: at ε = 0.
+        soft_accuracy: accuracy at the learned ε.
+        hard_accuracy: accuracy at ε = 0.
         spike_rate: mean hard spike rate.
     """
 
@@ -82,7 +82,7 @@ class Resumable(TypedDict):
     Attributes:
         epochs_done: number of finished epochs.
         optimizer: the state dict of the optimizer.
-        log_scales: of the quantizer, if there is one.
+        log_scales: logarithms of the quantizer's scales, if there is a quantizer.
     """
 
     epochs_done: int
@@ -214,10 +214,10 @@ def run_identity(
     """SHA-256 of everything that determines a run.
 
     Args:
-        network: as it is before the run.
+        network: network as it is before the run.
         splits: samples that the run sees.
-        encoder: of the inputs.
-        options: of the run.
+        encoder: encoder of the inputs.
+        options: options of the run.
     """
     digest = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
@@ -235,8 +235,8 @@ def unfinished_run(path: Path, identity: str, network: SoftNetwork) -> dict[str,
     """Training state of an interrupted run; its weights are loaded into the network.
 
     Args:
-        path: of the file that was written after the run's last finished epoch.
-        identity: from `run_identity`; a file of another run is ignored.
+        path: path of the file that was written after the run's last finished epoch.
+        identity: result of `run_identity`; a file of another run is ignored.
         network: receives the weights; it is not changed if None is returned.
     """
     if not path.exists():
@@ -265,9 +265,9 @@ def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch
     """Integer inputs [time, batch, input] as the real values that a soft network sees.
 
     Args:
-        encoder: that made the inputs.
+        encoder: encoder that made the inputs.
         values: integers [time, batch, input].
-        dtype: of the result.
+        dtype: dtype of the result.
     """
     inputs = torch.tensor(values, dtype=dtype)
     scale, offset = (torch.as_tensor(v, dtype=dtype) for v in encoder.reading(values.shape[-1]))
@@ -285,8 +285,8 @@ def evaluate(
     """Accuracy and mean spike rate at one annealing factor, in evaluation mode.
 
     Args:
-        network: in evaluation mode already.
-        samples: with labels.
+        network: network, which is in evaluation mode already.
+        samples: samples with labels.
         encoder: turns the samples into inputs.
         factor: multiplies every neuron's temperature; 0 is the hard network.
         quantizer: rounds the weights; None takes them as they are.

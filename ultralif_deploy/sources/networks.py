@@ -38,7 +38,7 @@ class Unread:
         path: the file.
         graph: in it.
         dataset: None when none was given; its test split cut to the limit.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         read: how the network reads integer inputs.
         encoding: what was chosen for the encoder, with its origins.
     """

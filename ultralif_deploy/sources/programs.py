@@ -21,7 +21,7 @@ def program_of(
     The first training samples, if there are any, serve as calibration.
 
     Args:
-        source: what is deployed.
+        source: source that is deployed.
         network: the hard network to quantize: that of `source`, or of its annealed soft network.
         bits: bits per weight, 2 to 8 or `ternary`.
         skip_passes: names of passes to leave out.

@@ -29,11 +29,11 @@ def annealed_network(
     """Anneal, write `annealed.pt`, and harden.
 
     Args:
-        source: with a soft network.
-        options: how to fine-tune.
-        directory: for `annealed.pt`.
-        resume: directory for the state from which a stopped run resumes.
-        progress: shows every epoch.
+        source: source with a soft network.
+        options: settings of the fine-tuning.
+        directory: directory of `annealed.pt`.
+        resume: directory of the state from which a stopped run resumes.
+        progress: progress display, which shows every epoch.
 
     Returns:
         The hard network, and how it was annealed, in words.
@@ -53,10 +53,10 @@ def anneal_network(
     """Anneal with what is available: labelled samples, samples without labels, or no data.
 
     Args:
-        source: with a soft network.
-        options: how to fine-tune.
-        directory: for the state from which a stopped run resumes; None stores nothing.
-        progress: shows every epoch.
+        source: source with a soft network.
+        options: settings of the fine-tuning.
+        directory: directory of the state from which a stopped run resumes; None stores nothing.
+        progress: progress display, which shows every epoch.
         on_epoch: called with the figures of every epoch of this call.
 
     Returns:
@@ -120,7 +120,7 @@ def anneal_checkpoint(
         output: directory for `annealed.pt`.
         settings: data, encoding and what the checkpoint does not say.
         options: epochs, learning rate, sparsity and weight bits of the annealing.
-        progress: shows long work.
+        progress: progress display for long work.
         use_labels: False imitates the soft network, as without training labels.
 
     Returns:

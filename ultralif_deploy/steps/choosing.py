@@ -133,7 +133,7 @@ def choose_weight_bits(judge: Judge, max_loss: float, progress: Progress) -> tup
     Args:
         judge: source, network and samples.
         max_loss: percentage points.
-        progress: shows the candidates.
+        progress: progress display of the candidates.
 
     Raises:
         UltralifError: too few training samples.
@@ -182,7 +182,7 @@ def choose_spike_bits(
         opened: the source with so many bits of spikes.
         skip_passes: passes to leave out.
         max_loss: percentage points.
-        progress: shows the candidates.
+        progress: progress display of the candidates.
 
     Raises:
         UltralifError: too few training samples, or neurons without graded spikes.

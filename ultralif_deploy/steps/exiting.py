@@ -34,7 +34,7 @@ class Case:
         dataset: a rule may look at the training samples.
         encoder: turns samples into inputs.
         confidence: 1 − the allowed loss of accuracy on training samples; None is `KEPT`.
-        progress: shows long work.
+        progress: progress display for long work.
     """
 
     program: Program

@@ -33,7 +33,7 @@ def describe(path: str | Path, settings: Settings, bits: Bits = 8) -> Inspected:
     For a network, this includes how each parameter would be stored with weights of `bits` bits.
 
     Args:
-        path: of the file.
+        path: path of the file.
         settings: data, encoding and values that are missing in the file.
         bits: of the weights, 2 to 8 or `ternary`.
 

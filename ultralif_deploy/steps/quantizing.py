@@ -41,7 +41,7 @@ def opened(
         settings: as given.
         skip_passes: passes to leave out.
         max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
-        progress: shows the candidates.
+        progress: progress display of the candidates.
 
     Raises:
         UltralifError: bad input; nothing to choose on.
@@ -73,7 +73,7 @@ def quantized(
         bits: of the weights: 2 to 8 or `ternary` for all or by population, or `auto`.
         skip_passes: passes to leave out.
         max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
-        progress: shows the candidates.
+        progress: progress display of the candidates.
 
     Raises:
         UltralifError: bad input; nothing to choose on.

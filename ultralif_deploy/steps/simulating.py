@@ -40,7 +40,7 @@ def run_on(
 
     Args:
         on: name of a back end.
-        program: to be run.
+        program: program to be run.
         test: the samples.
         encoder: turns the samples into inputs.
         progress: shows how many samples are done.

@@ -46,10 +46,10 @@ def train_network(
     """Train and write `trained.pt`; does nothing if the same run has already written it.
 
     Args:
-        source: what to train.
-        options: how to train.
-        directory: for `trained.pt` and the state from which a stopped run resumes.
-        progress: shows every epoch.
+        source: network and samples to train with.
+        options: settings of the training.
+        directory: directory of `trained.pt` and of the state from which a stopped run resumes.
+        progress: progress display, which shows every epoch.
 
     Returns:
         Whether all epochs, the remaining epochs or none ran now: a `state` of `Trained`.
@@ -103,9 +103,9 @@ def trained_content(path: Path, source: Untrained, state: TrainingState) -> Trai
     """Result of `train` for the file that it wrote, now or in an earlier call.
 
     Args:
-        path: of the file.
-        source: what was trained.
-        state: by `train_network`.
+        path: path of the file.
+        source: source that was trained.
+        state: state that `train_network` returned.
     """
     loaded = load_checkpoint(path, data_side=source.architecture.side or None)
     architecture = loaded.network.architecture
@@ -186,9 +186,9 @@ def released_record(network: SoftNetwork, test: Split, encoder: Encoder) -> dict
     """Figures on the test samples that the released code stores for the kept epoch.
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
         test: samples; without labels there is no accuracy.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
     """
     correct, rate = 0, 0.0
     for where, values in encoder.blocks(test.x):

@@ -61,7 +61,7 @@ class TrainOptions:
         channels: of the stages of other architectures; None uses the released values.
         batch_norm: before each hidden neuron; spikingresnet18 always has it.
         epochs: passes over the training samples.
-        learning_rate: of Adam at the start; falls to 0 along a cosine.
+        learning_rate: learning rate of Adam at the start; falls to 0 along a cosine.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
         bits: quantize in the loop to this weight format; None trains float weights.

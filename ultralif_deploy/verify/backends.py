@@ -48,7 +48,7 @@ class BackEnd:
     Attributes:
         load: makes a program ready; a back end with an artefact reads it from the directory.
         artefact: name of the exporter whose files are executed, or None.
-        missing: what is not installed here, or None.
+        missing: name of what is not installed here, or None.
     """
 
     load: Callable[[Program, Path], Executable]
@@ -132,9 +132,9 @@ def write_form(
 
     Args:
         target: key of `EXPORTERS`.
-        program: to be written.
-        directory: where the files go.
-        rule: for forms that hold one.
+        program: program to be written.
+        directory: directory of the files.
+        rule: exit rule, for forms that hold one.
 
     Raises:
         Refused: the target cannot express the program exactly.
@@ -150,10 +150,10 @@ def write_artefact(
     """Write what a back end executes below a directory; nothing for one that has no artefact.
 
     Args:
-        name: of the back end.
-        program: to be run.
+        name: name of the back end.
+        program: program to be run.
         directory: below which the artefact gets a directory of its own.
-        rule: by which samples may stop early.
+        rule: rule by which samples may stop early.
 
     Raises:
         Refused: the target cannot express the program exactly.
@@ -166,9 +166,9 @@ def load_written(name: str, program: Program, directory: Path) -> Executable:
     """Make ready what `write_artefact` wrote.
 
     Args:
-        name: of the back end.
-        program: that was written.
-        directory: as `write_artefact` was given it.
+        name: name of the back end.
+        program: program that was written.
+        directory: directory that `write_artefact` was given.
 
     Raises:
         Missing: a tool that the back end needs is not installed.
@@ -183,9 +183,9 @@ def load_on(name: str, program: Program, rule: ExitRule | None = None) -> Execut
     """Make a program ready on a back end; its artefact lives as long as the result.
 
     Args:
-        name: of the back end.
-        program: to be run.
-        rule: by which samples may stop early.
+        name: name of the back end.
+        program: program to be run.
+        rule: rule by which samples may stop early.
 
     Raises:
         UltralifError: unknown back end.

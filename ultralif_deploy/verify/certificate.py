@@ -53,9 +53,9 @@ class BackEndResult:
 
     Attributes:
         exact: same weights, spikes of every population and timestep, and logits.
-        samples: number compared.
+        samples: number of samples that were compared.
         difference: the first difference in words, or None.
-        facts: what the back end says about its executable form.
+        facts: facts that the back end states about its executable form.
     """
 
     exact: bool
@@ -71,9 +71,9 @@ class Claims:
     Attributes:
         program: the program as a file.
         vectors: golden vectors.
-        backends: those that ran, by name.
+        backends: results of the back ends that ran, by name.
         not_compared: names of those that nobody asked for.
-        expected: what the user's framework computed for these samples; None if it was not given.
+        expected: claim about what the user's framework computed for these samples; None without it.
     """
 
     program: CertifiedProgram
@@ -88,10 +88,10 @@ class Comparison:
     """All back ends compared.
 
     Attributes:
-        results: of those that ran.
-        not_run: of the others, why: `why` (refused or missing), `message`, `install`.
+        results: results of the back ends that ran.
+        not_run: reasons of the other back ends: `why` (refused or missing), `message`, `install`.
         exports: forms that were written.
-        claims: what the certificate says of them; None where a back end differs.
+        claims: content of the certificate about them; None where a back end differs.
     """
 
     results: dict[str, BackEndResult]
@@ -142,7 +142,7 @@ def certify(
         directory: holds program.nir.
         inputs: uint8 [time, sample, input].
         back_ends: names; the reference is always run first.
-        on_samples: progress.
+        on_samples: called with the progress over the samples.
         claim: spikes that the user's framework computed for these samples.
 
     Returns:
@@ -268,11 +268,11 @@ def run_written(
     """Run all samples on what was written.
 
     Args:
-        name: of the back end.
-        program: that was written.
-        directory: as `write_artefact` was given it.
+        name: name of the back end.
+        program: program that was written.
+        directory: directory that `write_artefact` was given.
         inputs: uint8 [time, sample, input].
-        on_samples: progress.
+        on_samples: called with the progress over the samples.
 
     Returns:
         Digest of the executed weights, the recorded trace of all samples, and facts.

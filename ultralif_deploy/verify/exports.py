@@ -54,7 +54,7 @@ def write_exports(
     """Write a program in every form that can express it; an older refused form is removed.
 
     Args:
-        program: to be written.
+        program: program to be written.
         directory: below which every form gets a directory of its own.
         targets: keys of `EXPORTERS`.
     """

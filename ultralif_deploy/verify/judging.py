@@ -57,13 +57,13 @@ def judgement(
 
     Args:
         assumed: findings about what the file does not hold.
-        network: what was quantized, after the passes.
-        program: what became of it.
-        measured: of the report, with `findings` of what was counted.
+        network: network that was quantized, after the passes.
+        program: the integer program made of that network.
+        measured: figures of the report, with `findings` of what was counted.
         exact: whether all back ends agree.
         annealed: whether the network was annealed.
         trainable: whether training samples are at hand.
-        delays: of connections, as the file means them.
+        delays: delays of connections, as the file means them.
     """
     rows, rounded = rounding_findings(network, program, delays)
     accuracy = measured["accuracy"]
@@ -134,9 +134,9 @@ def rounding_findings(
     """The table of what was meant and stored, and what in it is worth a word.
 
     Args:
-        network: what was quantized, after the passes.
-        program: what became of it.
-        delays: of connections, as the file means them.
+        network: network that was quantized, after the passes.
+        program: the integer program made of that network.
+        delays: delays of connections, as the file means them.
     """
     rows = rounding_table(network, program, delays)
     found = [_too_far(row) for row in rows if row.exceeds]
@@ -192,7 +192,7 @@ def accuracy_findings(
 
     Args:
         measured: accuracies and populations of the report.
-        classes: of the read-out.
+        classes: number of classes of the read-out.
         annealed: whether the network was annealed already.
         trainable: whether training samples are at hand.
     """

@@ -109,9 +109,9 @@ def measure(
     Args:
         chain: the networks.
         test: samples; without labels the accuracies are None.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         counter: gets the runs of the integer program on the first draw of the input spikes.
-        on_progress: called with the share done.
+        on_progress: function that is called with the share done.
 
     Returns:
         Figures for the report: accuracies as fractions, gaps in percentage points. Where

@@ -40,8 +40,8 @@ class Checked:
     """A certificate that holds.
 
     Attributes:
-        samples: checked, by back end.
-        not_checked: of the back ends that cannot run here, what is missing.
+        samples: number of samples checked, by back end.
+        not_checked: for each back end that cannot run here, what is missing.
         not_covered: files and back ends about which it says nothing, and why.
     """
 
@@ -75,8 +75,8 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
     certificate; only the new ones run, so that a check never executes code from elsewhere.
 
     Args:
-        path: of the certificate.
-        on_samples: progress.
+        path: path of the certificate.
+        on_samples: called with the progress over the samples.
 
     Raises:
         CheckFailed: naming every claim that does not hold.
@@ -165,11 +165,11 @@ def _compare_forms(
     """Write every form anew, whether it ran or not, and compare the files.
 
     Args:
-        claims: notes what differs.
+        claims: record of the claims, which notes what differs.
         claim: the certificate.
-        program: as the file holds it.
-        directory: of the certificate.
-        anew: where the forms are written.
+        program: program as the file holds it.
+        directory: directory of the certificate.
+        anew: directory in which the forms are written anew.
     """
     listed = {path.partition("/")[0] for path in claim["files"]}
     for target in EXPORTERS:
@@ -199,12 +199,12 @@ def _compare_run(
     """Compare what a certificate claims of a back end with a new run.
 
     Args:
-        claims: notes what differs.
-        name: of the back end.
-        record: the claims.
-        weights: digest of those that it executed now.
-        inputs: on which it ran.
-        trace: of the run.
+        claims: record of the claims, which notes what differs.
+        name: name of the back end.
+        record: what the certificate claims of the back end.
+        weights: digest of the weights that were executed in the new run.
+        inputs: inputs of the new run.
+        trace: trace of the run.
     """
     claims.compare(f"{name}: weights as executed", record["weights_sha256"], weights)
     claims.compare(f"{name}: inputs", record["inputs_sha256"], array_digest(inputs))

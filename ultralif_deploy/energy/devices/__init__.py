@@ -41,14 +41,14 @@ class Constant:
     """One published figure.
 
     Attributes:
-        value: in `unit`, or None where nothing is published.
+        value: figure in `unit`, or None where nothing is published.
         low: smallest figure that sources give; the value where they give one.
         high: largest figure that sources give.
         unit: a key of `SI`.
-        covers: what is in it.
+        covers: events that the figure covers.
         node: technology and voltage.
         access_bits: width of the memory access that the figure is for; None for other events.
-        source: where it was published.
+        source: publication of the figure.
         mark: V read in the source, S quoted by a secondary source, none where none was found.
     """
 
@@ -93,12 +93,12 @@ class Device:
 
     Attributes:
         name: short name.
-        description: what it is.
+        description: description of the device.
         model: a key of `energy.models.ENERGY_MODELS`.
         badge: one of `BADGES`.
-        not_covered: what the figures leave out.
-        chip: whose placed run the model counts on, or None.
-        constants: by the names that the model uses.
+        not_covered: costs that the figures leave out.
+        chip: chip whose placed run the model counts on, or None.
+        constants: constants by the names that the model uses.
     """
 
     name: str

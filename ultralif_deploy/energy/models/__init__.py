@@ -24,7 +24,7 @@ class Model:
         constants: names that a device may give; those that it lacks count as not published.
         equation: for people.
         source: of the equation.
-        chip: whose placed run it counts on, or None.
+        chip: chip whose placed run the equation counts on, or None.
     """
 
     rows: Callable[[Events], list[Row]]

@@ -14,8 +14,8 @@ class CubaLI(LeakyModel):
     """Read-out of 32 bits that never fires, with a synaptic current: i and v as in CubaLIF.
 
     Attributes:
-        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
+        decay: decay of the membrane, int32 [neuron], 0 to 2^decay_bits.
+        synaptic_decay: decay of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
         decay_bits: fraction bits of both decays, 12 to 24.
     """
 

@@ -18,8 +18,8 @@ class CubaLIF(FiringModel):
 
     Attributes:
         threshold: int32 [neuron], membrane units (2^f to a current unit).
-        decay: of the membrane, int32 [neuron], 0 to 2^decay_bits.
-        synaptic_decay: of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
+        decay: decay of the membrane, int32 [neuron], 0 to 2^decay_bits.
+        synaptic_decay: decay of the synaptic current, int32 [neuron], 0 to 2^decay_bits.
         reset: R of the reset, int32 [neuron] of `membrane_bits`, membrane units.
         reset_mode: a key of `resets.RESETS`.
         decay_bits: fraction bits of both decays, 12 to 24.

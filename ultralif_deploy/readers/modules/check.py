@@ -91,7 +91,7 @@ def check_currents(
     """Compare the currents of every population and the read-out, with random spikes put in.
 
     Args:
-        reading: what was read.
+        reading: the module as it was read.
         module: a copy of the module that has not run.
         axis: axis of time in the input of `forward`; see `run_forward`.
         given: inputs as the module gets them, float64 [time, sample, …].
@@ -126,7 +126,7 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
     """Compare every population alone, with its recurrent weights, on currents that make it fire.
 
     Args:
-        reading: what was read.
+        reading: the module as it was read.
         module: a copy of the module; the states of its neurons are those of the start.
 
     Raises:
@@ -157,7 +157,7 @@ def _driving(framework: Framework, layer: nn.Module, alone: Arriving, inputs: in
     """Random currents that make neurons fire, or spikes for a max pool, [time, sample, input].
 
     Args:
-        framework: of the layer.
+        framework: framework of the layer.
         layer: neurons or a max pool.
         alone: the population as read.
         inputs: number of its inputs.
@@ -177,7 +177,7 @@ def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.n
 
     Args:
         layer: neurons, which start from their first state.
-        framework: of the neurons.
+        framework: framework of the neurons.
         current: float64 [time, sample, …].
     """
     if framework.is_neuron(layer):
@@ -239,7 +239,7 @@ class _Driven(States):
                 layer: the neurons that were called.
                 args: arguments by position.
                 kwargs: arguments by name.
-                result: what the layer returned.
+                result: values that the layer returned.
             """
             if name not in self._reading.layers.values():
                 return result
@@ -301,7 +301,7 @@ def _check_spikes(
         name: name of the population.
         expected: spikes in the module, bool [time, sample, neuron].
         found: spikes in the network, bool [time, sample, neuron].
-        margins: for each population, membrane potential minus threshold [time, sample, neuron].
+        margins: membrane potential minus threshold of each population, [time, sample, neuron].
 
     Raises:
         UltralifError: they differ.

@@ -53,7 +53,7 @@ class Framework:
         """A layer of neurons or a max pool as a population.
 
         Args:
-            name: of the layer, for error messages.
+            name: name of the layer, for error messages.
             layer: neurons or a max pool.
             signal: its input.
 

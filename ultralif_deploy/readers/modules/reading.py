@@ -52,11 +52,11 @@ class Reading(States):
 
     Args:
         module: the module; its layers are followed.
-        framework: of its neurons.
+        framework: framework of the module's neurons.
         spikes_in: whether the inputs are spikes, which a max pool may read.
 
     Attributes:
-        framework: of the neurons.
+        framework: framework of the neurons.
         recorder: follows the tensors of the run.
         arriving: populations by name, in the order in which they fire.
         layers: for each population the name of its layer.

@@ -132,7 +132,7 @@ class Recorder(Float64):
                 module: the layer.
                 args: arguments by position.
                 kwargs: arguments by name.
-                result: what the layer returned.
+                result: values that the layer returned.
             """
             self._depth -= 1
             if self._depth == 0:

@@ -37,7 +37,7 @@ def read_module(
 
     Args:
         module: the module; it is not changed.
-        framework: of its neurons.
+        framework: framework of the module's neurons.
         input_shape: shape of one sample at one timestep; None is what the first layer takes if it
             is Linear.
         timesteps: T of one inference; None is as many as a loop in `forward` runs, or else 100.

@@ -22,7 +22,7 @@ def normed(name: str, layer: Any, signal: Signal) -> Signal:
     """A signal after a BatchNorm in evaluation: a factor and a bias for each channel.
 
     Args:
-        name: of the layer, for the error message.
+        name: name of the layer, for the error message.
         layer: one of `NORMS`.
         signal: its input.
 
@@ -49,7 +49,7 @@ def pooled(name: str, layer: Any, signal: Signal) -> Arriving:
     """The maximum of spikes, as units that fire where any of their inputs does.
 
     Args:
-        name: of the layer, for the error message.
+        name: name of the layer, for the error message.
         layer: a MaxPool2d.
         signal: spikes of one source, unchanged.
 

@@ -20,7 +20,7 @@ def meant_delays(graph: nir.NIRGraph, dt: float, readout: str) -> tuple[Delay, .
     """What a graph that `import_nir` takes over means by its Delay nodes, in timesteps.
 
     Args:
-        graph: as read.
+        graph: graph as read from the file.
         dt: seconds of a timestep.
         readout: name of the population that is read.
     """

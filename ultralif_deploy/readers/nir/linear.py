@@ -95,7 +95,7 @@ def transformed(name: str, node: nir.NIRNode, signal: Signal, dt: float) -> Sign
     """A signal after a node of `LINEAR`.
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         node: one of `LINEAR`.
         signal: before the node.
         dt: seconds of one timestep, by which delays are counted.
@@ -134,7 +134,7 @@ def scaled(name: str, signal: Signal, factor: np.ndarray) -> Signal:
     """A signal times a factor per value, float64 [value].
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         signal: before the factor.
         factor: float64 [value].
     """
@@ -149,7 +149,7 @@ def composed(name: str, outer: AnyMap, inner: LinearMap) -> LinearMap:
     """The map x → outer(inner(x)).
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         outer: applied second.
         inner: applied first.
 
@@ -166,7 +166,7 @@ def rows(name: str, one: LinearMap, chosen: np.ndarray) -> LinearMap:
     """A map with all rows but those chosen, bool [target], set to 0.
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         one: the map.
         chosen: rows to keep, bool [target].
     """

@@ -25,7 +25,7 @@ def misreadings(
     """A warning for each convention that was assumed and is likely to be another one.
 
     Args:
-        graph: as read.
+        graph: graph as read from the file.
         how: what is assumed.
         dt_is_default: whether nothing told the timestep.
         synapse_is_default: whether nothing told how synapses take their input.

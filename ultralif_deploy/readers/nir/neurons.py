@@ -133,10 +133,10 @@ class _Node:
     """A node of a file, whose population has a shape.
 
     Attributes:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         node: one of `POPULATIONS`.
-        shape: of the population, as the node sees it.
-        how: what the file does not say.
+        shape: shape of the population, as the node sees it.
+        how: conventions that the file does not state.
     """
 
     name: str
@@ -212,10 +212,10 @@ def model_of(name: str, node: nir.NIRNode, shape: tuple[int, ...], how: Conventi
     """The model of a node of `POPULATIONS` whose population has a shape.
 
     Args:
-        name: of the node, for errors.
+        name: name of the node, for errors.
         node: one of `POPULATIONS`.
-        shape: of the population, as the node sees it.
-        how: what the file does not say.
+        shape: shape of the population, as the node sees it.
+        how: conventions that the file does not state.
 
     Raises:
         UltralifError: naming the node and the parameter.
@@ -350,7 +350,7 @@ def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
 
     Args:
         value: the numbers as the file holds them.
-        shape: of the population, as the node sees it.
+        shape: shape of the population, as the node sees it.
         what: names the node and the parameter, for errors.
 
     Raises:

@@ -67,7 +67,7 @@ def open_answers(graph: nir.NIRGraph, given: Mapping[str, Answer], told: Told) -
     """The answers to try for every question, by what the graph holds.
 
     Args:
-        graph: as read.
+        graph: graph as read from the file.
         given: answers of the user, by question; these questions are closed.
         told: what the expected spikes say.
     """

@@ -20,7 +20,7 @@ def worked_out(
     """The value of a node, made after the values of all nodes that it needs.
 
     Args:
-        name: of the node.
+        name: name of the node.
         known: values by node; those that were missing are added.
         needs: names of the nodes whose values the value of a node is made of.
         make: the value of a node, when those values are in `known`.

@@ -62,7 +62,7 @@ def _prepare(name: str, cell: Any) -> None:
     """Let a cell compute with parameters in float64; it keeps no state.
 
     Args:
-        name: of the layer, for the error message.
+        name: name of the layer, for the error message.
         cell: in a copy of the module.
 
     Raises:

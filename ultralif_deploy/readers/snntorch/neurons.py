@@ -65,7 +65,7 @@ def _prepare(name: str, layer: Any) -> None:
     """Let a layer fire float64 spikes, and reset its states to 0.
 
     Args:
-        name: of the layer, for the error message.
+        name: name of the layer, for the error message.
         layer: in a copy of the module.
 
     Raises:

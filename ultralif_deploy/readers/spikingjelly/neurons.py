@@ -68,7 +68,7 @@ def _prepare(name: str, node: Any) -> None:
     """Reset a node's membrane.
 
     Args:
-        name: of the layer, for the error message.
+        name: name of the layer, for the error message.
         node: in a copy of the module.
 
     Raises:

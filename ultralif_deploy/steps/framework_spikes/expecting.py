@@ -40,10 +40,10 @@ def beside_expected(
     """What differs from the expected spikes, in float and in integers.
 
     Args:
-        expected: of all samples.
+        expected: expected spikes and logits of all samples.
         sides: float network and integer program.
         source: has the samples and their encoder.
-        progress: shows the share done.
+        progress: progress display of the share done.
     """
     x = source.data.test.x
     with progress.stage("expected spikes") as update:
@@ -97,9 +97,9 @@ def counter_of(
     """A counter of what differs from the expected spikes of the settings, if there are any.
 
     Args:
-        program: to be run.
+        program: program to be run.
         dataset: the samples.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         settings: options as given.
 
     Raises:

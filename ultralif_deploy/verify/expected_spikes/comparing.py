@@ -77,9 +77,9 @@ def expected_of_network(
     """Read expected spikes and logits of a network.
 
     Args:
-        path: of the user's file.
-        network: whose populations they are.
-        samples: of the data.
+        path: path of the user's file.
+        network: network whose populations the file describes.
+        samples: number of samples of the data.
         timesteps: T.
         limited: whether the data were cut, so that the file may hold more samples.
 
@@ -96,9 +96,9 @@ class Sides:
     """The networks that are compared with what is expected.
 
     Attributes:
-        network: float, before the passes.
-        passed: after them; it says which neurons the program holds.
-        program: in integers.
+        network: float network, before the passes.
+        passed: network after the passes; it says which neurons the program holds.
+        program: integer program.
     """
 
     network: Network
@@ -125,11 +125,11 @@ def compare_expected(
     """Count what differs from the expected spikes, in float and in integers.
 
     Args:
-        expected: of all samples.
+        expected: expected spikes and logits of all samples.
         sides: the networks.
         x: the samples.
-        encoder: of the inputs.
-        on_progress: called with the share done.
+        encoder: encoder of the inputs.
+        on_progress: function that is called with the share done.
     """
     executable, held = load_on("fast", sides.program), sides.held()
     steps = sides.program.timesteps
@@ -166,9 +166,9 @@ def claim_of(expected: Expected, sides: Sides, inputs: np.ndarray) -> Claim:
     """What a certificate says of its samples, the first of the data.
 
     Args:
-        expected: of all samples.
+        expected: expected spikes and logits of all samples.
         sides: the networks.
-        inputs: of the certified samples, uint8 [time, sample, input].
+        inputs: inputs of the certified samples, uint8 [time, sample, input].
     """
     trace, spikes, differ = run_hard(sides.network, inputs), {}, {}
     steps, samples = inputs.shape[:2]

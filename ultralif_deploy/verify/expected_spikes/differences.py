@@ -42,8 +42,8 @@ class Differences:
 
         Args:
             network: that ran.
-            trace: of the run.
-            expected: of all samples.
+            trace: trace of the run.
+            expected: expected spikes and logits of all samples.
             block: the samples that ran.
         """
         for name, spikes in expected.spikes.items():
@@ -70,7 +70,7 @@ def blocks_of(
 
     Args:
         network: to be run.
-        encoder: of the inputs.
+        encoder: encoder of the inputs.
         x: the samples.
     """
     values = sum(p.size for p in network.populations) * encoder.timesteps

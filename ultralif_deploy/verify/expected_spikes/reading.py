@@ -32,8 +32,8 @@ class Shapes:
 
     Attributes:
         neurons: of the populations that may fire, by name, in the network's order.
-        classes: of the read-out.
-        samples: of the data, after the limit.
+        classes: number of classes of the read-out.
+        samples: number of samples of the data, after the limit.
         timesteps: T.
         limited: whether the data were cut, so that the file may hold more samples.
     """
@@ -52,7 +52,7 @@ class Expected:
     Attributes:
         path: the file.
         sha256: of the file.
-        spikes: by population, uint8 [time, sample, neuron], in the network's order.
+        spikes: spikes by population, uint8 [time, sample, neuron], in the network's order.
         logits: float64 [sample, class], or None.
     """
 
@@ -94,7 +94,7 @@ class _Reader:
 
     Attributes:
         path: the file, for errors.
-        shapes: what the arrays must fit.
+        shapes: shapes that the arrays must fit.
         held: shapes of the arrays by key.
     """
 
@@ -129,9 +129,9 @@ class _Reader:
         """An array as uint8 [time, sample, neuron].
 
         Args:
-            key: of the array, for errors.
-            array: as the file holds it.
-            population: whose spikes these are.
+            key: key of the array, for errors.
+            array: array as the file holds it.
+            population: population whose spikes these are.
         """
         orders = self._orders(array.shape, self.shapes.neurons[population])
         if not orders:
