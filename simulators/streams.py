@@ -20,7 +20,7 @@ class Memory:
     """What samples carry from one timestep to the next.
 
     Attributes:
-        states: of each population, int64 [batch, words · neuron], changed in place.
+        states: state of each population, int64 [batch, words · neuron], changed in place.
         last: what each source of a delayed projection sent, uint8 [1, batch, neuron], likewise.
     """
 
@@ -64,8 +64,8 @@ def run_until_exit(
     """Step until the rule has stopped every sample.
 
     Args:
-        program: that runs.
-        step: of the back end.
+        program: program that runs.
+        step: function of the back end that computes one timestep.
         inputs: uint8 [time, batch, input].
         rule: says when samples stop.
         record: keep the spikes.

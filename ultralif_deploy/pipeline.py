@@ -328,7 +328,7 @@ def simulate_program(
         exit_rule: `exact` counts what is needed where samples stop once no remaining timestep can
             change their prediction, `confidence` where they stop once they are confident enough;
             None counts whole runs alone.
-        confidence: for that rule, 1 − what the accuracy on training samples may fall by; None is
+        confidence: 1 − the accepted fall of accuracy on training samples, for that rule; None is
             0.99.
         devices: names or files of devices for the energy of samples that stop early.
 

@@ -68,7 +68,7 @@ class Array:
 
     Attributes:
         id: its name without the prefix.
-        values: in the declared type.
+        values: values in the declared type.
         note: comment in the source; None if the name is clear enough.
     """
 

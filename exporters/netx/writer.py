@@ -52,7 +52,7 @@ class Layer:
     """A population and the only projection that drives it.
 
     Attributes:
-        projection: from the layer before, or from the input.
+        projection: projection from the layer before, or from the input.
         population: its neurons.
         registers: configuration of its neurons.
     """

@@ -27,7 +27,7 @@ def write_map(
     Args:
         projection: int8 weights.
         bias: float64 [target], constant in each channel of a convolution; None for none.
-        shape: of the source.
+        shape: shape of the source.
 
     Raises:
         UltralifError: a bias that a convolution node cannot hold.

@@ -36,7 +36,7 @@ def write_neurons(
     Args:
         population: any but an Integrator.
         flavour: a key of `FLAVOURS`.
-        shape: of the node's parameters, (neurons,) or (channels, height, width).
+        shape: shape of the node's parameters, (neurons,) or (channels, height, width).
         by_channel: whether the weight node holds one bias per channel.
     """
     place = Place(flavour, shape, by_channel)
@@ -50,7 +50,7 @@ class Place:
 
     Attributes:
         flavour: a key of `FLAVOURS`.
-        shape: of its parameters, (neurons,) or (channels, height, width).
+        shape: shape of the node's parameters, (neurons,) or (channels, height, width).
         by_channel: whether the weight node before it holds one bias per channel.
     """
 
@@ -103,7 +103,7 @@ def read_neurons(name: str, node: nir.NIRNode, bias: np.ndarray) -> Population:
     """The population of a node.
 
     Args:
-        name: of the population.
+        name: name of the population.
         node: one of `NEURONS`, as read from a file.
         bias: sum of the biases of the weight nodes before it, int64 [neuron].
 
@@ -161,7 +161,7 @@ def scale_of(name: str, node: nir.NIRNode, size: int) -> np.ndarray:
 
     Args:
         name: name of the population, for errors.
-        node: as read from a file.
+        node: node as read from a file.
         size: neurons of the population.
     """
     metadata = _metadata(node)

@@ -17,7 +17,7 @@ def numbers(value: Any, size: int, what: str) -> np.ndarray:
     Args:
         value: value as read from a file.
         size: number of values that are expected.
-        what: what the value is, for errors.
+        what: description of the value, for errors.
     """
     return frozen(_numeric(value, what), np.float64, (size,), what)
 
@@ -29,7 +29,7 @@ def whole(value: Any, dtype: Any, shape: int | tuple[int, ...], what: str) -> np
         value: value as read from a file.
         dtype: an integer type of NumPy.
         shape: shape that is expected; a number is the length of a vector.
-        what: what the value is, for errors.
+        what: description of the value, for errors.
     """
     expected = shape if isinstance(shape, tuple) else (shape,)
     return frozen(_numeric(value, what), dtype, expected, what)
@@ -41,7 +41,7 @@ def whole_float(value: Any, size: int, what: str) -> np.ndarray:
     Args:
         value: value as read from a file.
         size: number of values that are expected.
-        what: what the value is, for errors.
+        what: description of the value, for errors.
     """
     given = numbers(value, size, what)
     if np.abs(given).max(initial=0) > EXACT_INTEGER:

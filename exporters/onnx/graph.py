@@ -17,8 +17,8 @@ class Graph:
     """Nodes, constants, inputs and outputs under construction.
 
     Args:
-        name: of the graph; also used in the names of unnamed values.
-        prefix: of inputs and outputs. A graph inside another one needs different names.
+        name: name of the graph; also used in the names of unnamed values.
+        prefix: prefix of inputs and outputs. A graph inside another one needs different names.
     """
 
     def __init__(self, name: str, prefix: str = "") -> None:

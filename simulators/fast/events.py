@@ -16,7 +16,7 @@ def count_events(
     """Count synaptic operations and spikes as PROGRAM.md defines them.
 
     Args:
-        program: what ran.
+        program: program that ran.
         inputs: uint8 [time, batch, input].
         spikes: per spiking population uint8 [time, batch, neuron].
         timesteps: that each sample ran, int64 [batch]; None is all. Later spikes are 0.

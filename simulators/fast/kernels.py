@@ -277,8 +277,8 @@ def soft_maximum(v, current, bias, decay, table, shift):  # type: ignore[no-unty
     Args:
         v: membrane potential before the timestep, in membrane units.
         current: sum of all projections, in current units.
-        bias: in membrane units.
-        decay: what v loses in a timestep, in membrane units.
+        bias: bias in membrane units.
+        decay: amount that v loses in a timestep, in membrane units.
         table: int64 [entry], what the soft maximum adds, in membrane units.
         shift: an entry holds for 2^shift distances in a row, in membrane units.
     """

@@ -135,7 +135,7 @@ def sum_tile(
     """Write the sums of a tile to current[at:], for the events from `start` to `stop` − 1.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         weight: uint16, one axis; lines as `tiled` makes them.
         line: index of the tile's first line.
         events: uint32, one axis; the source of each event.
@@ -176,12 +176,12 @@ def fire_tile(
     The other arguments are those of `sum_tile`.
 
     Args:
-        typing: Numba's.
-        weight: as for `sum_tile`.
-        line: as for `sum_tile`.
-        events: as for `sum_tile`.
-        start: as for `sum_tile`.
-        stop: as for `sum_tile`.
+        typing: Numba's typing context.
+        weight: same as for `sum_tile`.
+        line: same as for `sum_tile`.
+        events: same as for `sum_tile`.
+        start: same as for `sum_tile`.
+        stop: same as for `sum_tile`.
         limit: int32, one axis; the largest sums that do not fire, in current units.
         neuron: int64, index of the limit of the tile's first neuron.
         spikes: uint8, one axis; LANES of them overwritten.

@@ -34,7 +34,7 @@ def costs(per_neuron: list[np.ndarray], size: int) -> np.ndarray:
     """What a spike adds to each counter, int32 [1 + counter, size rounded up to LANES].
 
     Args:
-        per_neuron: for each further counter, one number per source neuron, within `exact_within`;
+        per_neuron: one number per source neuron for each further counter, within `exact_within`;
             for example the number of non-zero weights of a projection.
         size: number of source neurons.
 
@@ -88,7 +88,7 @@ def count_row(typing: Any, signal: Any, place: Any, size: Any, sent: Any, at: An
     """Add 1 to sent[at + i] where signal[place + i] is not 0, i < size.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         signal: uint8, one axis.
         place: index of the first value.
         size: number of values, at least LANES.
@@ -138,7 +138,7 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
     """Σ sent[at + i]·cost[start + i], i < size, int64.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         sent: uint8, one axis.
         at: index of the first count.
         cost: int32, one axis.
@@ -187,7 +187,7 @@ def tally(  # type: ignore[no-untyped-def]
         rows: `Rows`; outer are samples, inner are timesteps.
         cost: int32, one axis; rows of `costs` from `price` on.
         price: index in `cost` at which these rows begin.
-        segment: as for `weigh`.
+        segment: same as for `weigh`.
         counts: int64 [counter, batch], added to.
         counter: index of the first counter.
         counters: number of counters.

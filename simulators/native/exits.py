@@ -10,7 +10,7 @@ def stops(rule: ExitRule, v: np.ndarray, t: int) -> np.ndarray:
     """Which samples stop, bool [batch].
 
     Args:
-        rule: for a number of timesteps.
+        rule: exit rule for a number of timesteps.
         v: read-out's v of each sample, int64 [batch, class].
         t: timesteps so far.
     """

@@ -91,7 +91,7 @@ def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
 
     Args:
         builder: LLVM's.
-        value: of the vector's element type.
+        value: value of the vector's element type.
         vector: type of the result.
     """
     undefined = ir.Constant(vector, ir.Undefined)
@@ -126,7 +126,7 @@ def nonzero_mask(typing: Any, signal: Any, place: Any) -> Any:
     """Uint64 whose bit i says whether signal[place + i] is not 0.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         signal: uint8, one axis.
         place: int64, index of the first of LANES values.
     """
@@ -145,7 +145,7 @@ def move(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any)
     """Copy bytes source[start : start + count] to target[at:]; they must not overlap.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         source: uint8, one axis; read.
         start: int64, index of the first byte read.
         target: uint8, one axis; written.
@@ -174,7 +174,7 @@ def appender(at_once: bool) -> Any:
         """Write first + i for every set bit i, in order; returns the next free place.
 
         Args:
-            typing: Numba's.
+            typing: Numba's typing context.
             mask: uint64.
             first: int64.
             places: uint32, one axis; written from `found` on. Up to LANES more may be overwritten.

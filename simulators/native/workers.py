@@ -37,7 +37,7 @@ def take(typing: Any, counter: Any, count: Any) -> Any:
     """Add to counter[0] of a shared int64 array, atomically; returns the value before.
 
     Args:
-        typing: Numba's.
+        typing: Numba's typing context.
         counter: int64 [1].
         count: int64, what to add.
     """

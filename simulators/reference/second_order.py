@@ -19,7 +19,7 @@ def second_order_step(
 
     Args:
         neuron: the model.
-        parameters: of the neuron, integers [neuron] by name.
+        parameters: parameters of the neuron, integers [neuron] by name.
         bias: [neuron], in state units.
         current: [neuron], the sums of the projections, in current units.
         state: [2·neuron], the first words of all neurons, then the second, before this timestep.

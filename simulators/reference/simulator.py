@@ -138,8 +138,8 @@ def exits(v: list[int], t: int, timesteps: int, margin: list[int], gain: list[li
         v: the read-out's first state words.
         t: timesteps so far.
         timesteps: after which every sample stops.
-        margin: of an exit rule.
-        gain: of the same.
+        margin: margin of an exit rule.
+        gain: gain of the same exit rule.
     """
     left, winner = timesteps - t, v.index(max(v))
     risen = [v[b] + min(margin[t - 1], left * gain[winner][b]) for b in range(len(v))]
@@ -180,7 +180,7 @@ class Columns:
 
         Args:
             sent: pairs of a source neuron and its value, which is not 0.
-            current: of the target neurons, changed in place.
+            current: currents of the target neurons, changed in place.
         """
         columns = (
             self.columns[source] if value == 1 else self.columns[source] * value

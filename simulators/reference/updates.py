@@ -49,7 +49,7 @@ def step(
 
     Args:
         neuron: the model.
-        parameters: of the neuron, integers by name.
+        parameters: parameters of the neuron, integers by name.
         bias: per neuron.
         current: sum of the projections, per neuron.
         v: membrane potentials before this timestep, then the model's other state words.

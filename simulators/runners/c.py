@@ -60,8 +60,8 @@ def load(program: Program, directory: Path, optimization: str = "-O2") -> "Compi
     """Compile `ultralif_program.c` of a directory.
 
     Args:
-        program: that the directory expresses.
-        directory: with the exported files.
+        program: program that the directory expresses.
+        directory: directory with the exported files.
         optimization: a flag of the compiler.
 
     Raises:
@@ -122,7 +122,7 @@ class Compiled:
 
         Args:
             inputs: inputs with as many timesteps as the rule has.
-            rule: that the program was exported with.
+            rule: rule that the program was exported with.
             record: keep the spikes.
 
         Raises:

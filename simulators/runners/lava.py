@@ -89,7 +89,7 @@ class Lava:
     """An exported folder. Its `run.py` runs in a separate process.
 
     Args:
-        program: that the folder expresses.
+        program: program that the folder expresses.
         directory: the folder.
 
     Attributes:

@@ -14,10 +14,10 @@ class Chip:
     """One chip.
 
     Attributes:
-        name: as in `simulate --on`.
+        name: name of the chip, as in `simulate --on`.
         description: description in words.
-        limits: by name; None where none is published.
-        sources: by name, where the limit comes from.
+        limits: limits by name; None where none is published.
+        sources: source of each limit, by name.
     """
 
     name: str

@@ -27,7 +27,7 @@ def stock_registers(program: Program, population: Population, flavour: str) -> R
     Args:
         program: program that holds the population.
         population: population to express.
-        flavour: of the folder: lava, lava-loihi1 or netx.
+        flavour: flavour of the folder: lava, lava-loihi1 or netx.
 
     Raises:
         Refused: there are none.

@@ -58,7 +58,7 @@ class Placement:
 
     Attributes:
         chip: chip whose limits hold.
-        populations: by name, in order.
+        populations: placement of the populations by name, in order.
         delays: synaptic delay of every projection, in timesteps.
         synapses: per projection the weights, int32 CSR [source, target].
     """
@@ -168,7 +168,7 @@ def pipeline_delays(program: Program, depths: dict[str, int], chip: Chip) -> dic
     Args:
         program: any.
         depths: timesteps that the input and every population act late, by name.
-        chip: whose longest delay holds.
+        chip: chip whose longest delay holds.
 
     Raises:
         Refused: a delay beyond the chip's longest.
@@ -290,7 +290,7 @@ def fan_out_by_core(synapses: sparse.csr_array, core: np.ndarray, cores: int) ->
     Args:
         synapses: CSR [source, target]; each stored value is a synapse.
         core: core of every target, int64 [target], from 0.
-        cores: how many there are.
+        cores: number of cores.
     """
     ones = np.ones(synapses.nnz, dtype=np.int64)
     present = sparse.csr_array((ones, synapses.indices, synapses.indptr), shape=synapses.shape)

@@ -31,9 +31,9 @@ def weight_of(linear: Dense | Conv2d, rows: sparse.csr_array) -> np.ndarray:
     """The weights that sparse rows hold, in the map's own shape; −1 where they are none of it.
 
     Args:
-        linear: whose geometry the rows follow; its weights are used only for kernel taps that
+        linear: map whose geometry the rows follow; its weights are used only for kernel taps that
             meet nothing but padding.
-        rows: as `sparse_rows` makes them.
+        rows: rows as `sparse_rows` makes them.
     """
     if isinstance(linear, Dense):
         return rows.toarray().T

@@ -51,7 +51,7 @@ class GroupedCommand(click.Command):
         """Write the common options, or all options by topic.
 
         Args:
-            ctx: of the command; `help_all` in its `meta` asks for all.
+            ctx: context of the command; `help_all` in its `meta` asks for all.
             formatter: receives the text.
         """
         options = _options(self.get_params(ctx))

@@ -164,7 +164,7 @@ def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> No
     """Print a result as JSON, or as the text that `summary(result)` returns.
 
     Args:
-        result: of the command, as plain values.
+        result: result of the command, as plain values.
         as_json: whether to print JSON.
         summary: turns the result into text to read.
         indent: spaces per level of the JSON; None puts it on one line.

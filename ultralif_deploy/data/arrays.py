@@ -50,7 +50,7 @@ def beside(name: str, present: Iterable[str]) -> set[str]:
     """Names that belong to one set of samples: the other split, and labels; empty for any others.
 
     Args:
-        name: of the samples, for example `x_test`.
+        name: name of the samples, for example `x_test`.
         present: all names.
     """
     for base in SAMPLES[:-1]:
@@ -69,7 +69,7 @@ def no_samples(where: str, present: Iterable[str], more: str = "") -> UltralifEr
     Args:
         where: names the file.
         present: names of all arrays.
-        more: what else could be read.
+        more: addition to the message: what else could be read.
     """
     found = ", ".join(sorted(present)[:20]) or "none"
     return UltralifError(
@@ -178,8 +178,8 @@ def dataset_of_table(path: Path, columns: dict[str, np.ndarray]) -> Dataset:
     """Samples of a table: a column named label, target, class or y, and values in all others.
 
     Args:
-        path: of the table, for errors.
-        columns: as `read_table` returns them.
+        path: path of the table, for errors.
+        columns: columns as `read_table` returns them.
 
     Raises:
         UltralifError: several columns of labels, or values that cannot be used.

@@ -35,14 +35,14 @@ class Encoder:
         timesteps: T. For events, a divisor of the frames in the data; consecutive frames add up.
         gain: factor of the rate encoding.
         normalize: a key of `normalization.NORMALIZATIONS`, or numbers.
-        seed: of the Bernoulli spikes (NumPy PCG64).
+        seed: seed of the Bernoulli spikes (NumPy PCG64).
         channels_last: samples are [height, width, channel], or frames of that; the inputs are
             numbered channel first, as torch and NIR do.
         one_frame: samples are one frame of events each, without an axis of time.
         bin: milliseconds of the frames in which recordings of events were counted; None where
             their number alone says it, or where there were no recordings.
         sensor: width and height of the sensor that recorded them.
-        polarity: which of their polarities are kept, one of `binning.POLARITIES`.
+        polarity: polarities of the events that are kept, one of `binning.POLARITIES`.
         frames: number of frames that each timestep adds up, where it is more than one.
     """
 
@@ -205,7 +205,7 @@ def fitting_encodings(x: np.ndarray, inputs: int, timesteps: int | None = None) 
 
     Args:
         x: samples [sample, …].
-        inputs: of the network.
+        inputs: number of inputs of the network.
         timesteps: T, where an option or the network's file tells it.
     """
     if lacks_frames(x, inputs):

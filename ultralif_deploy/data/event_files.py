@@ -43,7 +43,7 @@ def events_of_array(where: str, array: np.ndarray) -> Events:
 
     Args:
         where: names the recording, for errors.
-        array: with fields t and x, and often y and p.
+        array: array with the fields t and x, and often y and p.
 
     Raises:
         UltralifError: other fields, or values that are no events.

@@ -35,7 +35,7 @@ class Found:
     """The files of one split.
 
     Attributes:
-        paths: in order.
+        paths: paths of the files, in order.
         classes: name of each one's class; empty where there are no folders of classes.
     """
 
@@ -50,8 +50,8 @@ def dataset_of_folder(path: Path, how: Binning) -> Dataset:
     for each class, or DVS-Gesture's files as tonic keeps them, or files without labels.
 
     Args:
-        path: of the folder.
-        how: how recordings of events become frames.
+        path: path of the folder.
+        how: binning of recordings of events into frames.
 
     Raises:
         UltralifError: files of several kinds, or none that can be read.
@@ -165,7 +165,7 @@ def _labelled(
 
     Args:
         found: the files.
-        labels: of them; empty where there are none.
+        labels: labels of the files; empty where there are none.
         read: the events of a file.
         sensor: width and height, if they are known.
     """

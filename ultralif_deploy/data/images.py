@@ -24,7 +24,7 @@ def read_images(where: str, paths: list[Path]) -> np.ndarray:
 
     Args:
         where: names the folder, for errors.
-        paths: of the images, at least one.
+        paths: paths of the images, at least one.
 
     Raises:
         Missing: Pillow is not installed.

@@ -42,7 +42,7 @@ def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
     Args:
         source: `digits`, a path, or an object: a data set of torchvision or tonic, an array, a
             pair of samples and labels, or a dictionary of these for `train` and `test`.
-        binning: how recordings of events become frames; other data need none.
+        binning: binning of recordings of events into frames; other data need none.
 
     Raises:
         UltralifError: no such file or data set, damaged file, missing arrays, splits of

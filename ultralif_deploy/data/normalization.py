@@ -54,7 +54,7 @@ def per_value(channels: np.ndarray, values: int, name: str) -> float | np.ndarra
     Args:
         channels: float64 [channel]; one number holds for all values.
         values: number of values of a sample.
-        name: of the normalization, for errors.
+        name: name of the normalization, for errors.
 
     Raises:
         UltralifError: samples whose values are not as many in every channel.

@@ -24,7 +24,7 @@ def dataset_of_object(source: Any, how: Binning) -> Dataset:
         source: a data set with `len` and `[i]`, as those of torchvision and tonic, whose items are
             samples or pairs of a sample and a label; an array of samples; a pair of samples and
             labels; or a dictionary with such values for `train` and `test`.
-        how: how events become frames.
+        how: binning of events into frames.
 
     Raises:
         UltralifError: none of these, or samples that cannot be used.
@@ -57,7 +57,7 @@ def dataset_of_recordings(
     Args:
         where: names the file, folder or object.
         parts: recordings for train, test or both.
-        how: how events become frames, as far as it is told.
+        how: binning of events into frames, as far as it is known.
 
     Raises:
         UltralifError: samples of another kind among them, or recordings that cannot be binned.
@@ -99,7 +99,7 @@ def part_of_items(name: str, count: int, item: Item, sensor: str | None) -> Name
     """Items one by one, as recordings where they are events and as one array where not.
 
     Args:
-        name: of the data set, for errors.
+        name: name of the data set, for errors.
         count: number of items.
         item: an item by number.
         sensor: width and height of the sensor, if they are known.

@@ -134,9 +134,9 @@ def with_sample_axis(
     there, unless event frames are told and only the one sample can be some.
 
     Args:
-        dataset: as loaded.
+        dataset: data set as loaded.
         inputs: number of inputs of the network.
-        encoding: as an option or the network's file tells it; otherwise None.
+        encoding: encoding that an option or the network's file states; otherwise None.
         timesteps: T, told likewise.
     """
     x = dataset.test.x

@@ -47,8 +47,8 @@ class Dataset:
         name: `digits` or the file's name.
         train: training split, or None.
         test: test split.
-        test_from: where the test split came from, when not from the file's own x_test.
-        binning: how recordings of events became frames; without values for all other data.
+        test_from: origin of the test split, if it is not the file's own x_test.
+        binning: binning of recordings of events into frames; without values for other data.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Named:
     Attributes:
         x: samples, or one sample.
         y: labels, one label, or None.
-        x_name: of the samples, for example `x_test`.
-        y_name: of the labels.
+        x_name: name of the samples, for example `x_test`.
+        y_name: name of the labels.
     """
 
     x: np.ndarray
@@ -130,7 +130,7 @@ def assembled(
         where: names the file, for errors.
         train: training split, or None.
         test: test split, or None; one of both must be there.
-        names: of the training and the test samples, for errors and the record.
+        names: names of the training and the test samples, for errors and the record.
 
     Raises:
         UltralifError: samples of different shapes, or too few to hold some out.

@@ -17,8 +17,8 @@ class Baseline:
         name: short name.
         description: description in words.
         operations: multiply-accumulates of one inference (accumulates at 1-bit activations).
-        activation_bits: of one activation.
-        total_j: of one inference; None where a constant is not published.
+        activation_bits: bits of one activation.
+        total_j: energy of one inference in joules; None where a constant is not published.
     """
 
     name: str

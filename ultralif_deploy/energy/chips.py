@@ -21,15 +21,15 @@ class ChipEvents:
     """Totals over the samples of a run on a chip, the first of a set.
 
     Attributes:
-        samples: that ran.
-        timesteps: of the chip for one inference: those of the program and its depth.
-        chips: in use.
-        cores: in use.
+        samples: number of samples that ran.
+        timesteps: chip's timesteps for one inference: those of the program and its depth.
+        chips: number of chips in use.
+        cores: number of cores in use.
         operations: synaptic operations.
         updates_active: a synaptic sum that was not 0, or a spike.
         updates_inactive: all others; every neuron is updated in every timestep of the chip.
         updates_moved: a membrane or bias that was not 0, or a synapse that was read.
-        spikes: of neurons, inputs not among them.
+        spikes: number of spikes of neurons, without inputs.
         messages: a spike, of an input too, to one core.
         hops_east_west: between the routers of tiles; inputs enter at the edge, without hops.
         hops_north_south: the same along the other axis.

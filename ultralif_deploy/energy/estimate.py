@@ -33,11 +33,11 @@ class Estimate:
     """Energy of all samples on one device.
 
     Attributes:
-        device: whose constants were used.
+        device: device whose constants were used.
         total_j: without idle power; None where a constant that is needed is not published, or where
             the model needs a placed run.
-        low_j: with every constant at its low end.
-        high_j: with every constant at its high end.
+        low_j: energy with every constant at its low end.
+        high_j: energy with every constant at its high end.
         idle_j: static power over the time of the run; None where there is no figure.
         parts_j: joules by place and cause, idle among them.
         bars: sensitivities, the largest first.

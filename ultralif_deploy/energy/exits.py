@@ -81,9 +81,9 @@ def exits_report(
     """Timesteps, operations and joules of samples that stop early, as plain values.
 
     Args:
-        counter: of all samples.
-        rule: by which they stopped.
-        devices: whose joules are stated.
+        counter: counter of the exits of all samples.
+        rule: rule by which the samples stopped.
+        devices: devices whose joules are stated.
         labels: int [sample], or None.
     """
     times, predictions = counter.times(), counter.predictions()

@@ -22,8 +22,8 @@ class Finding:
 
     Attributes:
         kind: a key that tests and tools can look for, as `ambiguous` or `silent-population`.
-        text: what was found, in one sentence.
-        remedy: what the user can do, as an option or a command; empty where nothing is known.
+        text: the finding, in one sentence.
+        remedy: remedy for the user, as an option or a command; empty where none is known.
         severity: `NOTE`, `WARNING` or `FAILURE`.
     """
 

@@ -116,7 +116,7 @@ def together(path: Path, replaced: tuple[str, ...], seal: str) -> Iterator[Path]
     """Yield a temporary directory whose entries appear together in an output directory.
 
     Args:
-        path: of the output directory, which exists.
+        path: path of the output directory, which exists.
         replaced: names of older entries that go, besides those that the new ones replace.
         seal: name of the entry that goes first and comes last.
 

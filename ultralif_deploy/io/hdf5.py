@@ -47,8 +47,8 @@ class Purpose:
     """What a file is read for.
 
     Attributes:
-        name: what the file is, for errors.
-        instead_of_zip: how the error about a zip archive goes on.
+        name: name of this kind of file, for errors.
+        instead_of_zip: continuation of the error about a zip archive.
         lists: whether it may hold lists of numbers of any length, as recordings of events are.
     """
 
@@ -74,7 +74,7 @@ def check_hdf5(path: Path, purpose: Purpose = NIR) -> Texts:
 
     Args:
         path: a regular file.
-        purpose: what it is read for.
+        purpose: purpose for which the file is read.
 
     Returns:
         Every text in the file by its path, so that node types can be checked before reading.

@@ -30,8 +30,8 @@ class Lists:
     """The lists of a data set, one for each sample.
 
     Args:
-        path: of the file, which `check_hdf5` has checked.
-        name: of the data set.
+        path: path of the file, which `check_hdf5` has checked.
+        name: name of the data set.
 
     Raises:
         UltralifError: no lists of numbers there, or stored in a way that is not read.
@@ -133,7 +133,7 @@ def _unfiltered(content: bytes, filters: list[Any], size: int) -> bytes:
     """The bytes of a chunk before its filters, the last of which was applied last.
 
     Args:
-        content: as stored.
+        content: bytes of the chunk as stored.
         filters: numbers of the filters, in the order of writing.
         size: bytes of the chunk, so that no more are inflated.
     """

@@ -72,7 +72,7 @@ def check_npy_header(path: Path, name: str, file: IO[bytes], held_bytes: int) ->
 
     Args:
         path: path of the file, for errors.
-        name: of the array.
+        name: name of the array.
         file: opened at the beginning of the array's header.
         held_bytes: length of the array with its header.
 

@@ -22,8 +22,8 @@ def part(folder: Path, name: str, *, is_folder: bool = False) -> Iterator[Path]:
     """Yield a new file or folder in `folder`; what is still there at the end is removed.
 
     Args:
-        folder: where it is made, on the file system of what it becomes.
-        name: of what it becomes.
+        folder: folder in which the part is made, on the file system of what it becomes.
+        name: name of the file or folder that the part becomes.
         is_folder: whether it is a folder.
 
     Raises:

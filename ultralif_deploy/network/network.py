@@ -28,7 +28,7 @@ class Population:
         size: neurons.
         neuron: model.
         bias: added to the current at every timestep, float64 [neuron].
-        kept: where a pass removed neurons, the indices of the remaining ones in the trained
+        kept: indices of the neurons that remain after a pass removed some, in the trained
             population, int64 [neuron]; None if all remain.
     """
 
@@ -73,7 +73,7 @@ class Network:
 
     Attributes:
         input: size and range of the inputs.
-        populations: in topological order, the read-out last.
+        populations: populations in topological order, the read-out last.
         projections: between them, float64 weights.
         timesteps: T, the number of timesteps of one inference.
         divisor: number of timesteps in the mean that gives the logits.

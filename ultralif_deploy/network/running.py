@@ -14,9 +14,9 @@ class HardTrace:
 
     Attributes:
         logits: float64 [batch, class].
-        spikes: of each spiking population, bool [time, batch, neuron]; uint8 where a neuron may
+        spikes: spikes of each spiking population, bool [time, batch, neuron]; uint8 if a neuron may
             fire more than once in a timestep.
-        margins: of each spiking population, v − θ before the reset, float64 [time, batch, neuron].
+        margins: v − θ of each spiking population before the reset, float64 [time, batch, neuron].
     """
 
     logits: np.ndarray
@@ -45,7 +45,7 @@ def total_current(
     Args:
         network: has the projections into the population.
         population: receives the current.
-        signals: what each source sends, [time, batch, source], by the name of the source.
+        signals: signal of each source, [time, batch, source], by the name of the source.
     """
     summed = population.bias
     for projection in network.incoming(population.name):

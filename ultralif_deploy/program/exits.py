@@ -154,9 +154,9 @@ def potentials(program: Program, inputs: np.ndarray, spikes: dict[str, np.ndarra
     sends or to an earlier one, and a read-out sends nothing.
 
     Args:
-        program: with a summing read-out.
+        program: program with a summing read-out.
         inputs: uint8 [time, batch, input].
-        spikes: of each population, uint8 [time, batch, neuron].
+        spikes: spikes of each population, uint8 [time, batch, neuron].
     """
     sent = {INPUT: inputs, **spikes}
     current = np.tile(program.readout.bias.astype(np.int64), (*inputs.shape[:2], 1))

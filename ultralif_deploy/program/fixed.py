@@ -90,7 +90,7 @@ def spike_count(above: int, reset: int, most: int) -> int:
 
     Args:
         above: membrane potential minus threshold, in membrane units.
-        reset: what one spike subtracts from the membrane, in membrane units.
+        reset: amount that one spike subtracts from the membrane, in membrane units.
         most: largest number of spikes in one timestep.
     """
     return min(most, -(-above // reset)) if above > 0 else 0

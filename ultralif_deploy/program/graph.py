@@ -28,7 +28,7 @@ def frozen(value: Any, dtype: Any, shape: tuple[int, ...], what: str) -> np.ndar
     Args:
         value: an array, or anything that NumPy turns into one.
         dtype: the dtype of the copy.
-        shape: that the value must have.
+        shape: shape that the value must have.
         what: names the array, for errors.
 
     Raises:

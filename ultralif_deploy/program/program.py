@@ -113,7 +113,7 @@ class Program:
             name.
         timesteps: T, the number of timesteps of one inference.
         divisor: real logits = scale · v / divisor.
-        encoding: how inputs were made, so that they can be made again; not used in execution.
+        encoding: record of how inputs were made, to make them again; not used in execution.
     """
 
     input: Input

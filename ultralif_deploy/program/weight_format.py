@@ -58,7 +58,7 @@ def formats_of(bits: Bits, names: Iterable[str]) -> dict[str, WeightFormat]:
 
     Args:
         bits: one format for all, or one for each population by name.
-        names: of the populations that weights lead to.
+        names: names of the populations that weights lead to.
 
     Raises:
         UltralifError: a population without a format, a format without its population, or a format

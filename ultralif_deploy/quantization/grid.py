@@ -64,8 +64,8 @@ def fit_weights(
         numbers: range of q.
         moment: M = E[X Xᵀ]; None is the identity.
         shared: one scale for all target neurons.
-        least: as in `fit_scale`.
-        multiples: as in `fit_scale`.
+        least: same as in `fit_scale`.
+        multiples: same as in `fit_scale`.
 
     Returns:
         scale: float64 [target], above 0.
@@ -105,7 +105,7 @@ def fit_scale(
         shared: one scale for all target neurons.
         least: smallest scale that the registers of each target neuron allow, float64 [target],
             at least 0; None for any.
-        multiples: which multiples of the smallest integers to use where weights lie on a grid.
+        multiples: multiples of the smallest integers that are tried where weights lie on a grid.
 
     Returns:
         scale: float64 [target], above 0.

@@ -113,9 +113,9 @@ def measured_moment(
     """The moment on calibration data, of at most `MOMENT_ROWS` rows; None where rows differ in it.
 
     Args:
-        neuron: of the population that the weights lead to.
-        blocks: of the weights, one for each projection.
-        signals: what each source sends, [time, batch, source].
+        neuron: neuron of the population that the weights lead to.
+        blocks: blocks of the weights, one for each projection.
+        signals: signal of each source, [time, batch, source].
     """
     kept = decays(neuron)
     columns = []

@@ -34,7 +34,7 @@ def integer_neuron(neuron: FloatNeuron, rounding: Rounding) -> tuple[NeuronModel
 
     Args:
         neuron: float64, without a gain.
-        rounding: with the scale of the weights; its unit is not read.
+        rounding: rounding with the scale of the weights; its unit is not read.
 
     Raises:
         UltralifError: a value that its register does not hold.

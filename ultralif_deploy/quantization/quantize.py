@@ -54,7 +54,7 @@ def quantize(
     rational arithmetic; the membranes of LIF, UltraDLIF and LogMaxLIF count in S/64.
 
     Args:
-        network: with one map per projection and without input scale.
+        network: network with one map per projection and without input scale.
         bits: 2 to 8 or `ternary`, for all weights or for those into each population by name.
         calibration: integer inputs uint8 [time, batch, input]; None weighs all inputs alike.
         encoder: stored with the program, so that its inputs can be made again.

@@ -31,7 +31,7 @@ class WordLengths:
     With float weights, the defaults keep 99.9 % of the spikes of both published networks.
 
     Attributes:
-        state_bits: of each state word, sign included.
+        state_bits: bits of each state word, sign included.
         coefficient_bits: fraction bits of what multiplies states.
     """
 

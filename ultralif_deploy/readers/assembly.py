@@ -21,8 +21,8 @@ class Arriving:
 
     Attributes:
         neuron: the neuron model.
-        terms: for each pair of source and delay in timesteps, the linear map of its spikes.
-        bias: what is added at every timestep, float64 [neuron].
+        terms: linear map of the spikes, for each pair of source and delay in timesteps.
+        bias: bias that is added at every timestep, float64 [neuron].
     """
 
     neuron: FloatNeuron

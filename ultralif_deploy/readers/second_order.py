@@ -67,7 +67,7 @@ class HardCheckpoint:
     Attributes:
         network: the network as published. Its largest input is one spike; batch norm is not folded.
         neuron: one of `NEURONS`.
-        learned: for each population the parameters in the file by name, float64 [neuron].
+        learned: parameters of each population in the file by name, float64 [neuron].
         steps: T, with its origin.
         assumptions: all settings with their origins.
     """

@@ -44,7 +44,7 @@ def deployment_report(
     counts.
 
     Args:
-        source: what was deployed.
+        source: source that was deployed.
         doubts: findings about its settings, in the order in which they were noticed.
         network: the network that was quantized, after the passes.
         program: the program that was made of it.
@@ -54,9 +54,9 @@ def deployment_report(
         energy: the result of `energy.report.energy_report`.
         program_sha256: SHA-256 of program.nir.
         command: the command line; None if called from Python.
-        annealing: how the network was annealed, in words; `none` if it was not.
-        choices: of bits, where `auto` chose them.
-        beside: what the user's framework computed, with --expect.
+        annealing: description of the annealing, in words; `none` without annealing.
+        choices: choices of bits, where `auto` chose them.
+        beside: comparison with what the user's framework computed, with --expect.
     """
     data, encoder = source.data, source.encoder
     return {

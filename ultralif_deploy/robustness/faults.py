@@ -20,8 +20,8 @@ class InputFault:
 
     Attributes:
         meaning: description of what happens, in words.
-        amount: amount that a level means for a program and a number of timesteps.
-        unit: unit of the amount.
+        amount: function that gives a level's amount for a program and its timesteps.
+        unit: function that gives the amount's unit for a program.
         disturb: function that applies the fault.
         levels: levels that are tried where none are given.
     """

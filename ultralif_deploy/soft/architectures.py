@@ -135,7 +135,7 @@ class Stage:
     """A population, or the read-out.
 
     Attributes:
-        name: of the population. The read-out, which does not spike, has its linear layer's name.
+        name: name of the population. The read-out, which never spikes, has its linear layer's name.
         branches: their currents add up.
         neuron: model, or None for the read-out.
         channelwise: neurons interact only with the other channels at the same position, not with

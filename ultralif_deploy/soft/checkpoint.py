@@ -96,7 +96,7 @@ def load_checkpoint(
 
     Args:
         path: a .pt file in the released format, or a bare state dict.
-        content: of the file, if `read_tensors` has read it already.
+        content: content of the file, if `read_tensors` has read it already.
         timesteps: number of timesteps T.
         theta: firing threshold θ.
         tau: decay, for neurons that do not learn it.
@@ -107,7 +107,7 @@ def load_checkpoint(
         data_side: height and width of the images in the data, used if `input_side` is None.
         membrane: `soft` or `hard`: whether annealing keeps the ε of UltraLIF membranes.
         spike_bits: bits per hidden spike after hardening, 1 to 4; 1 is a step function.
-        dtype: of the network.
+        dtype: dtype of the network.
 
     Raises:
         UltralifError: the file is bad, keys or shapes do not make a known network, weights are

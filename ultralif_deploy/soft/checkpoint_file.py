@@ -212,7 +212,7 @@ def _unwrapped(state: Mapping[Any, Any], with_others: bool) -> dict[Any, Any]:
     """A state dict without the prefixes of wrapping tools.
 
     Args:
-        state: as stored.
+        state: state dict as stored.
         with_others: whether entries without a prefix, beside others that have one, belong to other
             modules, as metrics and losses in a module of Lightning.
     """

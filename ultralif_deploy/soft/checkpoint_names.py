@@ -61,7 +61,7 @@ class ReleasedName:
         """Where the name contradicts the keys and shapes in the file.
 
         Args:
-            found: what the keys and shapes determine.
+            found: shapes that the keys and shapes of the file determine.
             batch_norm: whether the file has batch norm.
         """
         convolutions, residual = len(found.channels) - 1, found.residual

@@ -59,7 +59,7 @@ class LoopQuantizer:
 
         Args:
             network: its weights are changed in place.
-            log_scales: of an interrupted run. Then nothing is chosen, and no weight moves.
+            log_scales: scales of an interrupted run. Then nothing is chosen, and no weight moves.
         """
         network.eval()
         self._log_scales.clear()

@@ -55,7 +55,7 @@ class SoftNetwork(nn.Module):
     """An UltraLIF network.
 
     Args:
-        architecture: what to build.
+        architecture: architecture of the network to build.
         seed: seed of the initial weights.
 
     Raises:
@@ -128,7 +128,7 @@ class SoftNetwork(nn.Module):
 
         Args:
             inputs: [time, batch, input], real values.
-            factors: as in `forward`.
+            factors: factors of the temperature, as in `forward`.
         """
         threads = torch.get_num_threads()
         with _one_thread_each():

@@ -42,7 +42,7 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
 
     Args:
         network: the soft network; it is not changed.
-        samples: for the statistics; the first `FITTED_SAMPLES` are used for thresholds.
+        samples: samples for the statistics; the first `FITTED_SAMPLES` are used for thresholds.
         encoder: encoder of the inputs.
 
     Returns:
@@ -102,7 +102,7 @@ def reestimate_batch_norm(
 
     Args:
         network: changed in place.
-        samples: for the statistics.
+        samples: samples for the statistics.
         encoder: encoder of the inputs.
         factor: multiplies every temperature; 0 is the hard forward pass.
         keep_shared_grids: keep the gain γ/√(variance + e) of layers whose neurons share a weight

@@ -21,8 +21,8 @@ class Shapes:
 
     Attributes:
         widths: neurons per layer, input first; for convolutional networks, inputs and classes.
-        channels: of every convolution's output, input first; empty if fully connected.
-        side: of the smallest images that fit a ConvSNN; 0 if images of any size fit.
+        channels: channels of every convolution's output, input first; empty if fully connected.
+        side: side of the smallest images that fit a ConvSNN; 0 if images of any size fit.
         residual: whether it has residual blocks.
     """
 
@@ -59,7 +59,7 @@ def choose_side(path: Path, found: Shapes, option: int | None, seen: int | None)
 
     Args:
         path: path of the file, for errors.
-        found: of a file with a convolutional network.
+        found: shapes found in a file with a convolutional network.
         option: the side that the user gave.
         seen: the side of the images in the data.
 

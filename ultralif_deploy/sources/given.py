@@ -28,9 +28,9 @@ def open_given(
 
     Args:
         network: it says how it reads integer inputs, and T.
-        name: what stands for it where others have a file.
+        name: name that stands for the network where others have a file.
         settings: options as given.
-        dataset: as opened; None without data.
+        dataset: data set as opened; None without data.
         timesteps: T with its origin; None is the network's own.
 
     Raises:
@@ -79,9 +79,9 @@ def _read(own: Input, name: str, encoder: Encoder, dataset: Dataset | None) -> I
     """How the network reads its inputs, which must be how the encoder writes them.
 
     Args:
-        own: as the network says it.
-        name: of the network, for the error message.
-        encoder: of the data.
+        own: the reading of inputs that the network states.
+        name: name of the network, for the error message.
+        encoder: encoder of the data.
         dataset: the samples; None without data.
     """
     scale, offset = encoder.reading(own.size)

@@ -104,7 +104,7 @@ def fitted(
     """The data set with an axis of samples, and at most as many test samples as the limit says.
 
     Args:
-        dataset: as opened.
+        dataset: data set as opened.
         settings: options as given.
         stored: settings that the network's file holds, by name.
         inputs: number of inputs of the network.

@@ -36,11 +36,11 @@ class Unread:
 
     Attributes:
         path: the file.
-        graph: in it.
+        graph: graph in the file.
         dataset: None when none was given; its test split cut to the limit.
         encoder: encoder of the inputs.
-        read: how the network reads integer inputs.
-        encoding: what was chosen for the encoder, with its origins.
+        read: reading of integer inputs by the network.
+        encoding: settings chosen for the encoder, with their origins.
     """
 
     path: Path

@@ -89,7 +89,7 @@ def _loaded(given: str | Path, network: Any, weights: Path | None) -> "Network |
 
     Args:
         given: names the function, for errors.
-        network: what it returned.
+        network: network that the function returned.
         weights: a state dict; None without one.
     """
     from torch import nn

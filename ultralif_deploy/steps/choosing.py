@@ -45,7 +45,7 @@ class Judge:
     """Samples on which candidates of one source are compared.
 
     Attributes:
-        source: with training samples.
+        source: source with training samples.
         network: its hard network, or that of its annealed soft network.
         skip_passes: passes to leave out.
     """
@@ -109,9 +109,9 @@ class Judge:
         """What was chosen among the candidates.
 
         Args:
-            tried: in order.
+            tried: candidates that were tried, in order.
             chosen: one of them.
-            max_loss: that was allowed.
+            max_loss: largest loss that was allowed, in percentage points.
         """
         labels = self.samples.y
         for one in tried:

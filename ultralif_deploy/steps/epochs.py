@@ -39,7 +39,7 @@ def epoch_bar(
     """Progress bar for a run; if the user stops it, the message names the file of its epochs.
 
     Args:
-        title: of the bar.
+        title: title of the bar.
         progress: shows it.
         epochs: number of epochs of the run.
         state: file in which finished epochs are kept; None if they are not kept.

@@ -35,7 +35,7 @@ def describe(path: str | Path, settings: Settings, bits: Bits = 8) -> Inspected:
     Args:
         path: path of the file.
         settings: data, encoding and values that are missing in the file.
-        bits: of the weights, 2 to 8 or `ternary`.
+        bits: bits of the weights, 2 to 8 or `ternary`.
 
     Raises:
         UltralifError: bad input, or settings for a program, which has its own.

@@ -38,7 +38,7 @@ def opened(
 
     Args:
         given: the user's file, network or module.
-        settings: as given.
+        settings: settings that the user gave.
         skip_passes: passes to leave out.
         max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
         progress: progress display of the candidates.
@@ -68,9 +68,9 @@ def quantized(
     """The network after its passes, its program, and the choice of bits where they are `auto`.
 
     Args:
-        source: what is quantized.
+        source: source that is quantized.
         network: its hard network, or that of its annealed soft network.
-        bits: of the weights: 2 to 8 or `ternary` for all or by population, or `auto`.
+        bits: bits of the weights: 2 to 8 or `ternary` for all or by population, or `auto`.
         skip_passes: passes to leave out.
         max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
         progress: progress display of the candidates.

@@ -31,7 +31,7 @@ def results(output: str | Path, sources: Iterable[object]) -> Iterator[Path]:
 
     Args:
         output: directory for the results.
-        sources: what the deployment reads; files among it stay too.
+        sources: sources that the deployment reads; files among them stay too.
 
     Raises:
         UltralifError: nothing can be written there, or a form's directory holds other files.

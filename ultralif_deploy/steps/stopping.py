@@ -24,7 +24,7 @@ def run_until_exits(
 
     Args:
         on: name of a back end.
-        counter: of the same samples, whose exits were counted from whole runs.
+        counter: counter of the same samples, whose exits were counted from whole runs.
         test: the samples.
         encoder: turns the samples into inputs.
         progress: shows how many samples are done.

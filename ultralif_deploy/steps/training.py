@@ -46,7 +46,7 @@ def train_network(
     """Train and write `trained.pt`; does nothing if the same run has already written it.
 
     Args:
-        source: network and samples to train with.
+        source: untrained network with its samples.
         options: settings of the training.
         directory: directory of `trained.pt` and of the state from which a stopped run resumes.
         progress: progress display, which shows every epoch.

@@ -58,7 +58,7 @@ class TrainOptions:
     Attributes:
         architecture: a key of `ARCHITECTURES`; `snn` is fully connected.
         hidden: neurons per hidden layer of `snn`; None is one layer of 64.
-        channels: of the stages of other architectures; None uses the released values.
+        channels: channels of the stages of other architectures; None uses the released values.
         batch_norm: before each hidden neuron; spikingresnet18 always has it.
         epochs: passes over the training samples.
         learning_rate: learning rate of Adam at the start; falls to 0 along a cosine.
@@ -129,10 +129,10 @@ class Untrained:
     """A network before its first epoch, and its samples.
 
     Attributes:
-        architecture: of the network.
+        architecture: architecture of the network.
         train: samples with labels.
         test: samples, with labels or without.
-        encoder: of the inputs; its seed is also used for the initial weights.
+        encoder: encoder of the inputs; its seed is also used for the initial weights.
         assumptions: every setting with its origin.
     """
 

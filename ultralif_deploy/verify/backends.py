@@ -46,7 +46,7 @@ class BackEnd:
     """One way to execute a program.
 
     Attributes:
-        load: makes a program ready; a back end with an artefact reads it from the directory.
+        load: function that makes a program ready; with an artefact, it reads the directory.
         artefact: name of the exporter whose files are executed, or None.
         missing: name of what is not installed here, or None.
     """

@@ -27,7 +27,7 @@ def leads(gain: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Lead after every timestep, int64 [time, batch]; `NEVER` where no other class can win.
 
     Args:
-        gain: of the exact rule, int64 [class, class].
+        gain: gain of the exact rule, int64 [class, class].
         found: the read-out's potentials over a whole run, int64 [time, batch, class].
     """
     winner, classes = found.argmax(axis=2), np.arange(found.shape[2])
@@ -54,8 +54,8 @@ class Calibration:
     """A threshold and what it did to the samples that it was chosen on.
 
     Attributes:
-        threshold: of the confidence; None where only exact exits keep enough.
-        samples: that it was chosen on.
+        threshold: threshold of the confidence; None where only exact exits keep enough.
+        samples: number of samples that the threshold was chosen on.
         whole: their accuracy after all timesteps.
         stopped: their accuracy at the exits.
     """

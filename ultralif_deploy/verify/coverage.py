@@ -18,7 +18,7 @@ class Coverage:
     """The files of a directory beside what its certificate lists.
 
     Attributes:
-        failures: what contradicts the certificate, in words.
+        failures: contradictions to the certificate, in words.
         not_covered: files and folders about which it says nothing, and why.
     """
 

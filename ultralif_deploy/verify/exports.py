@@ -17,8 +17,8 @@ class Exports:
 
     Attributes:
         directory: above the targets' own directories.
-        files: by target, the files.
-        refused: by target, the reason.
+        files: files that were written, by target.
+        refused: reason of each refusal, by target.
     """
 
     directory: Path

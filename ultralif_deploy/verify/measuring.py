@@ -59,7 +59,7 @@ class Chain:
     """The networks of one deployment, from soft to integer.
 
     Attributes:
-        soft: as trained; None where the neurons are hard as trained. The float network is then
+        soft: soft network as trained; None where training was hard. The float network is then
             what the integers are compared with, and the figures called soft are its figures.
         naive: the hard limit of `soft`, nothing done; the float network as read.
         hard: the hard network that was quantized (annealed, if it was).
@@ -260,8 +260,8 @@ def _sample(margins: np.ndarray, share: float) -> np.ndarray:
     """Some margins of a block, evenly spaced, so that memory stays bounded.
 
     Args:
-        margins: of the block.
-        share: of all samples that the block holds.
+        margins: margins of the block.
+        share: share of all samples that the block holds.
     """
     flat, wanted = margins.reshape(-1), min(BLOCK_MARGINS, int(share * ALL_MARGINS))
     return flat[:: max(1, flat.size // max(1, wanted))].copy()  # a view would keep the whole block

@@ -17,7 +17,7 @@ def sample_raster(
     Args:
         before: per population [time, batch, neuron]: soft spikes in [0, 1], or bool.
         after: per population, the integer program's spikes, uint8 [time, batch, neuron].
-        kind: what `before` is: `soft` or `float`.
+        kind: kind of `before`: `soft` or `float`.
         sample: index in the batch.
 
     Returns:

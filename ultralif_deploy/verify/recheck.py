@@ -41,7 +41,7 @@ class Checked:
 
     Attributes:
         samples: number of samples checked, by back end.
-        not_checked: for each back end that cannot run here, what is missing.
+        not_checked: missing software of each back end that cannot run here.
         not_covered: files and back ends about which it says nothing, and why.
     """
 
@@ -201,7 +201,7 @@ def _compare_run(
     Args:
         claims: record of the claims, which notes what differs.
         name: name of the back end.
-        record: what the certificate claims of the back end.
+        record: claims of the certificate about the back end.
         weights: digest of the weights that were executed in the new run.
         inputs: inputs of the new run.
         trace: trace of the run.

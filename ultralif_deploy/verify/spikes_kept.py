@@ -82,11 +82,11 @@ class SpikesKept:
         """Count a block.
 
         Args:
-            population: of the program.
+            population: population of the program.
             threshold: θ of the float network [neuron].
             expected: spikes of the float network, [time, batch, neuron].
             margins: v − θ of the float network before the reset, float64 of the same shape.
-            spikes: of the program, uint8 of the same shape.
+            spikes: spikes of the program, uint8 of the same shape.
         """
         kept = self.populations.setdefault(population.name, Kept())
         kept.wanted += int(expected.sum(dtype=np.int64))

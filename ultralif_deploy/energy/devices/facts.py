@@ -10,7 +10,7 @@ def described(names: Iterable[str]) -> Devices:
     """Every constant of devices, with its source.
 
     Args:
-        names: of shipped devices, or paths of .toml files.
+        names: names of shipped devices, or paths of .toml files.
 
     Raises:
         UltralifError: an unknown device, or a bad file.

@@ -20,10 +20,10 @@ class Model:
     """An equation.
 
     Attributes:
-        rows: what is priced, of events.
+        rows: function that gives the priced rows of a run's events.
         constants: names that a device may give; those that it lacks count as not published.
-        equation: for people.
-        source: of the equation.
+        equation: the equation as people read it.
+        source: source of the equation.
         chip: chip whose placed run the equation counts on, or None.
     """
 

@@ -22,8 +22,8 @@ class CubaLIF(FiringNeuron):
         inclusive: fires at v = θ.
         reset: R of the reset, float64 [neuron]; the synaptic current is never reset.
         reset_mode: a key of `resets.RESETS`.
-        most_spikes: as in LIF.
-        floor: as in LIF.
+        most_spikes: same as in LIF.
+        floor: same as in LIF.
     """
 
     WORDS: ClassVar[int] = 2

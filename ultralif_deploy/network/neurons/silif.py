@@ -21,7 +21,7 @@ class SiLIF(SecondOrderNeuron):
         alpha: decay of u, float64 [neuron].
         beta: decay of w, float64 [neuron].
         a: coupling from u to w, float64 [neuron].
-        b: what a spike adds to w, float64 [neuron].
+        b: amount that a spike adds to w, float64 [neuron].
     """
 
     threshold: np.ndarray

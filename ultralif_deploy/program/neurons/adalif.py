@@ -16,10 +16,10 @@ class AdaLIF(SecondOrderModel):
     c ← clip(rnd(beta·c) + jump·s); v ← 0 where it fired.
 
     Attributes:
-        threshold: at rest, int32 [neuron].
+        threshold: threshold at rest, int32 [neuron].
         alpha: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits, as beta.
         beta: int32 [neuron].
-        jump: what a spike adds to the threshold, int32 [neuron].
+        jump: amount that a spike adds to the threshold, int32 [neuron].
         shift: int32 [neuron], 0 to 24.
         coefficient_bits: int32 [neuron], 1 to 20.
         state_bits: int32 [neuron], 2 to 32.

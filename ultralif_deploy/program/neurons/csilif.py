@@ -17,7 +17,7 @@ class CSiLIF(SecondOrderModel):
 
     Attributes:
         threshold: int32 [neuron].
-        reset: what a spike subtracts from x, int32 [neuron].
+        reset: amount that a spike subtracts from x, int32 [neuron].
         real: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits, as imaginary.
         imaginary: int32 [neuron].
         shift: int32 [neuron], 0 to 24.

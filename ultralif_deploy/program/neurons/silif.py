@@ -19,11 +19,11 @@ class SiLIF(SecondOrderModel):
 
     Attributes:
         threshold: int32 [neuron].
-        reset: what a spike subtracts from u, int32 [neuron].
+        reset: amount that a spike subtracts from u, int32 [neuron].
         alpha: int32 [neuron], −2^coefficient_bits to 2^coefficient_bits, as beta and a.
         beta: int32 [neuron].
         a: int32 [neuron].
-        b: what a spike adds to w, int32 [neuron].
+        b: amount that a spike adds to w, int32 [neuron].
         shift: int32 [neuron], 0 to 24.
         coefficient_bits: int32 [neuron], 1 to 20.
         state_bits: int32 [neuron], 2 to 32.

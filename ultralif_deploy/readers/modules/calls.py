@@ -50,8 +50,8 @@ class Call:
     Attributes:
         func, name: the function and its name.
         args, kwargs: its arguments by position and by name.
-        result: what it returned.
-        known: for each argument that depends on the input, by `id`, what it meant before the call.
+        result: result of the call.
+        known: meaning, before the call, of each argument that depends on the input, by `id`.
             It has at least one entry.
     """
 

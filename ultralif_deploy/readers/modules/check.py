@@ -65,7 +65,7 @@ def check_run(network: Network, reading: Reading, inputs: np.ndarray) -> None:
 
     Args:
         network: the network; its timesteps are those of `inputs`.
-        reading: what was recorded of the module on the same inputs.
+        reading: reading of the module, recorded on the same inputs.
         inputs: integers [time, sample, input].
 
     Raises:

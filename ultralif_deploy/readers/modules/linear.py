@@ -80,7 +80,7 @@ def shaped(name: str, signal: Signal, shape: tuple[int, ...]) -> Signal:
 
     Args:
         name: name of the function or layer, for the error message.
-        signal: what the function or layer returned.
+        signal: signal that the function or layer returned.
         shape: the tensor's shape without the batch.
 
     Raises:
@@ -183,7 +183,7 @@ def _placed(name: str, own: tuple[int, ...], shape: tuple[int, ...], start: int)
         name: name of the function, for the error message.
         own: shape of the part.
         shape: shape of the whole.
-        start: where the part begins on the first axis.
+        start: index on the first axis at which the part begins.
     """
     place = np.zeros((shape[0], own[0]))
     place[start + np.arange(own[0]), np.arange(own[0])] = 1.0

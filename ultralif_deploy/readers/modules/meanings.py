@@ -53,7 +53,7 @@ class Recorded:
     Attributes:
         one: its meaning at the first timestep.
         axis: the tensor's axis of timesteps; None for the sum.
-        factor: what the sum is multiplied by, for example 1 / T for a mean.
+        factor: factor of the sum, for example 1 / T for a mean.
     """
 
     one: "Signal | State"
@@ -68,7 +68,7 @@ class Frames:
     The values of the whole input are numbered, so that a part shows where it was taken from.
 
     Attributes:
-        numbers: for each value of this part its number, int64, in the shape of the part.
+        numbers: number of each value of this part, int64, in the shape of the part.
         frames: the numbers of the whole input, int64 [time, batch, value].
     """
 

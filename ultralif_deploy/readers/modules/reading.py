@@ -59,10 +59,10 @@ class Reading(States):
         framework: framework of the neurons.
         recorder: follows the tensors of the run.
         arriving: populations by name, in the order in which they fire.
-        layers: for each population the name of its layer.
-        currents: for each population its input at the first timestep, without its own spikes.
-        spikes: for each population its spikes at every timestep, bool [batch, neuron].
-        calls: for each call of a layer of neurons, in order, the population.
+        layers: name of the layer of each population.
+        currents: input of each population at the first timestep, without its own spikes.
+        spikes: spikes of each population at every timestep, bool [batch, neuron].
+        calls: population of each call of a layer of neurons, in order.
         output: meaning of the read-out, in the first call of `forward`.
         returned: the read-out's values in every call of `forward`.
     """

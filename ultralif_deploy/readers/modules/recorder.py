@@ -47,7 +47,7 @@ class Recorder(Float64):
 
     Args:
         module: the module; its leaves are followed.
-        leaf_of: for a leaf the function that gives its results their meaning. None for other
+        leaf_of: function that gives a leaf's results their meaning, for each leaf. None for other
             layers: the functions that they call are followed instead.
 
     Attributes:

@@ -127,7 +127,7 @@ class _Trial:
         Args:
             reading: the record of a run.
             axis: axis of time in the input of `forward`; None if it takes one timestep.
-            saw: for each timestep of the run, the timestep of the input that it saw, int64 [time].
+            saw: timestep of the input that each timestep of the run saw, int64 [time].
 
         Raises:
             UltralifError: module and network differ.

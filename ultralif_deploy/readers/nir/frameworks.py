@@ -30,7 +30,7 @@ def framework_reading(name: str, graph: nir.NIRGraph) -> Reading:
 
     Args:
         name: a key of `FRAMEWORKS`.
-        graph: as read; some answers hang on its constants.
+        graph: graph as read from the file; some answers depend on its constants.
 
     Raises:
         UltralifError: no such framework, or a file that it cannot mean.

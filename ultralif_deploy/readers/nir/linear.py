@@ -41,7 +41,7 @@ class Signal:
     """What arrives somewhere: Σ map(source, `delay` timesteps ago) + bias.
 
     Attributes:
-        shape: of the values, as the nodes see it; the maps see them flattened.
+        shape: shape of the values, as the nodes see it; the maps see them flattened.
         terms: linear map by (source, delay in timesteps).
         bias: float64 [value].
     """
@@ -194,7 +194,7 @@ def check_matrix(name: str, targets: int, sources: int) -> None:
     """Refuse a matrix that would be too large.
 
     Args:
-        name: of the node that needs the matrix, for errors.
+        name: name of the node that needs the matrix, for errors.
         targets: number of rows.
         sources: number of columns.
 

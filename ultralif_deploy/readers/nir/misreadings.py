@@ -26,7 +26,7 @@ def misreadings(
 
     Args:
         graph: graph as read from the file.
-        how: what is assumed.
+        how: conventions that are assumed.
         dt_is_default: whether nothing told the timestep.
         synapse_is_default: whether nothing told how synapses take their input.
     """

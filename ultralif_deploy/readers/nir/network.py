@@ -43,9 +43,9 @@ def import_nir(
 
     Args:
         source: a file, which may be untrusted, or a graph.
-        conventions: what NIR does not say.
+        conventions: conventions that NIR leaves open.
         timesteps: T of one inference.
-        read: how integer inputs are read, of any size; by default as spikes.
+        read: reading of integer inputs, of any size; by default they are spikes.
 
     Raises:
         UltralifError: naming the file and the node that cannot be taken over.

@@ -12,7 +12,7 @@ def update_order(sources: Mapping[str, Collection[str]], start: Collection[str])
     the way, then by name): the edges of the cycle that lead to it are the edges back.
 
     Args:
-        sources: by population, the populations that project to it without delay.
+        sources: populations that project to each population without delay, by population.
         start: populations that the input projects to.
     """
     level, cycle = _levels(sources, start), cycles(sources)

@@ -51,7 +51,7 @@ class Told:
     """What expected spikes say about the questions themselves.
 
     Attributes:
-        most_spikes: of a neuron in one timestep.
+        most_spikes: most spikes of a neuron in one timestep.
         every_neuron: whether the spikes of all neurons that fire are expected.
         output_fires: whether spikes of the last neurons are expected.
         logits: whether logits are expected.
@@ -69,7 +69,7 @@ def open_answers(graph: nir.NIRGraph, given: Mapping[str, Answer], told: Told) -
     Args:
         graph: graph as read from the file.
         given: answers of the user, by question; these questions are closed.
-        told: what the expected spikes say.
+        told: what the expected spikes say about the questions.
     """
     nodes = [node for node in inlined(graph)[0].values() if isinstance(node, POPULATIONS)]
 

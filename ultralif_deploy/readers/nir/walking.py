@@ -50,7 +50,7 @@ def cycles(sources: Mapping[str, Iterable[str]]) -> dict[str, int]:
     """A number for each node; two nodes have the same number if each leads to the other.
 
     Args:
-        sources: by node, the nodes with an edge to it.
+        sources: nodes with an edge to each node, by node.
     """
     place = {name: at for at, name in enumerate(sources)}
     edges = [(place[s], place[name]) for name, before in sources.items() for s in before]

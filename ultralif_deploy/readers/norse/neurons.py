@@ -63,7 +63,7 @@ def _prepare(name: str, cell: Any) -> None:
 
     Args:
         name: name of the layer, for the error message.
-        cell: in a copy of the module.
+        cell: cell in a copy of the module.
 
     Raises:
         UltralifError: it does not fire exactly where v > θ, or resets in a way of its own.

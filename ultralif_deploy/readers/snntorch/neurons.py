@@ -66,7 +66,7 @@ def _prepare(name: str, layer: Any) -> None:
 
     Args:
         name: name of the layer, for the error message.
-        layer: in a copy of the module.
+        layer: layer in a copy of the module.
 
     Raises:
         UltralifError: it does not fire exactly where v > θ.

@@ -69,7 +69,7 @@ def _prepare(name: str, node: Any) -> None:
 
     Args:
         name: name of the layer, for the error message.
-        node: in a copy of the module.
+        node: node in a copy of the module.
 
     Raises:
         UltralifError: it runs all timesteps at once, or does not fire exactly where v ≥ θ.

@@ -72,7 +72,7 @@ def _line(number: int, places: Sequence[tuple[float, float, str]]) -> list[Mark]
 
     Args:
         number: number of the line.
-        places: for each dot its share of the width, its pixels from the upper edge, and its tip.
+        places: place of each dot: share of the width, pixels from the upper edge, and its tip.
     """
     marks = [
         mark("line", x1=across(x1), x2=across(x2), y1=y1, y2=y2, class_=f"line{number}")

@@ -47,7 +47,7 @@ class Figure:
 
     Attributes:
         title: title above the drawing, and its accessible name.
-        description: what the drawing shows, for those who cannot see it.
+        description: description of the drawing, for those who cannot see it.
         height: height in CSS pixels; horizontal positions are percentages.
         marks: its elements; later ones lie on top.
         legend: pairs of a CSS class and its meaning.

@@ -62,8 +62,8 @@ class ExpectedCounter:
         """Compare the next samples.
 
         Args:
-            inputs: of the run, [time, sample, input].
-            trace: of the run, with its spikes.
+            inputs: inputs of the run, [time, sample, input].
+            trace: trace of the run, with its spikes.
         """
         steps, count = inputs.shape[:2]
         block = slice(self.samples, self.samples + count)

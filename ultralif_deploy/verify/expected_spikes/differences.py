@@ -41,7 +41,7 @@ class Differences:
         """Compare a run of some samples.
 
         Args:
-            network: that ran.
+            network: network that ran.
             trace: trace of the run.
             expected: expected spikes and logits of all samples.
             block: the samples that ran.
@@ -69,7 +69,7 @@ def blocks_of(
     """All samples as inputs [time, sample, input], in blocks that a float network can run at once.
 
     Args:
-        network: to be run.
+        network: network to be run.
         encoder: encoder of the inputs.
         x: the samples.
     """
@@ -86,9 +86,9 @@ def logits_differ(found: np.ndarray, wanted: np.ndarray, every: np.ndarray) -> n
     """Which logits are not those expected.
 
     Args:
-        found: of the network, [sample, class].
-        wanted: of the same samples.
-        every: those expected of all samples, for the tolerance.
+        found: logits of the network, [sample, class].
+        wanted: expected logits of the same samples.
+        every: expected logits of all samples, for the tolerance.
     """
     bound = LOGIT_TOLERANCE * float(np.abs(every).max(initial=0.0))
     differ: np.ndarray = ~(np.abs(found - wanted) <= bound)

@@ -31,7 +31,7 @@ class Shapes:
     """What the arrays must fit.
 
     Attributes:
-        neurons: of the populations that may fire, by name, in the network's order.
+        neurons: neurons of each population that may fire, by name, in the network's order.
         classes: number of classes of the read-out.
         samples: number of samples of the data, after the limit.
         timesteps: T.
