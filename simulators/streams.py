@@ -21,7 +21,8 @@ class Memory:
 
     Attributes:
         states: state of each population, int64 [batch, words · neuron], changed in place.
-        last: what each source of a delayed projection sent, uint8 [1, batch, neuron], likewise.
+        last: spikes that each source of a delayed projection sent, uint8 [1, batch, neuron],
+            changed in place as well.
     """
 
     states: dict[str, np.ndarray]

@@ -105,7 +105,8 @@ class EventChain:
         Args:
             inputs: uint8 [time, batch, input], 0 or 1.
             record: whether to keep the spikes.
-            threads: number of threads; other threads of the process help with large inputs.
+            threads: number of threads; with more than 1, other threads of the process help with
+                large inputs.
             rule: stops samples early; None runs all timesteps.
         """
         time, batch, _ = inputs.shape

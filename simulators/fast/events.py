@@ -19,7 +19,8 @@ def count_events(
         program: program that ran.
         inputs: uint8 [time, batch, input].
         spikes: per spiking population uint8 [time, batch, neuron].
-        timesteps: that each sample ran, int64 [batch]; None is all. Later spikes are 0.
+        timesteps: number of timesteps that each sample ran, int64 [batch]; None is all. Later
+            spikes are 0.
     """
     time, batch, _ = inputs.shape
     ends = np.full(batch, time) if timesteps is None else timesteps

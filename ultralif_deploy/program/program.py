@@ -107,7 +107,8 @@ class Program:
 
     Attributes:
         input: size and range of the inputs.
-        populations: in topological order; the last is a read-out, whose final v is the logits.
+        populations: populations in topological order; the last is a read-out, whose final v is
+            the logits.
         projections: int8 weights.
         weight_format: `8` … `2` or `ternary` for all weights, or for those into each population by
             name.

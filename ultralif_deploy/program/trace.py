@@ -18,8 +18,8 @@ class EventCounts:
     Attributes:
         samples: batch size.
         timesteps: T.
-        synaptic_operations: of each projection, int64 [batch]; one is counted when a non-zero
-            input meets a non-zero weight.
+        synaptic_operations: operations of each projection, int64 [batch]; one is counted when a
+            non-zero input meets a non-zero weight.
         spikes: non-zero values that each population and the input send, int64 [batch].
         multiplies: projections whose inputs exceed 1, so that their operations multiply.
     """
@@ -50,7 +50,8 @@ class Trace:
     Attributes:
         logits: int64 [batch, class], the read-out's membrane after the last timestep.
         counts: numbers of events.
-        spikes: of each spiking population, uint8 [time, batch, neuron]; None if not recorded.
+        spikes: spikes of each spiking population, uint8 [time, batch, neuron]; None if they are
+            not recorded.
     """
 
     logits: np.ndarray

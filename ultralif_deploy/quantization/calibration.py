@@ -26,8 +26,8 @@ def calibration_values(
     Args:
         train: the samples.
         encoder: encoder of the inputs.
-        network: to be quantized; the number of samples depends on its largest population. None
-            takes `CALIBRATION_SAMPLES`.
+        network: network to be quantized; the number of samples depends on its largest population.
+            None takes `CALIBRATION_SAMPLES`.
     """
     samples = CALIBRATION_SAMPLES
     if network is not None:

@@ -103,7 +103,7 @@ def fine_tune(
         train: samples, with labels or without.
         encoder: encoder of the inputs.
         options: settings of the fine-tuning.
-        directory: directory of a checkpoint after every epoch. An interrupted run continues
+        directory: directory of the checkpoint that every epoch writes. An interrupted run continues
             from the checkpoint that it finds there.
         on_epoch: called with the figures of each epoch.
         on_batch: called after each step.

@@ -37,8 +37,8 @@ class Architecture:
             residual networks, those of the stem and of each block. Empty for fully connected ones.
         side: height and width of the input images; 0 for fully connected networks.
         residual: blocks of two convolutions with a shortcut.
-        membrane: with `soft`, annealing and hardening keep the ε of max-plus membranes. With
-            `hard`, this ε goes to 0 together with the ε of the spikes.
+        membrane: `soft` or `hard`. With `soft`, annealing and hardening keep the ε of max-plus
+            membranes. With `hard`, this ε goes to 0 together with the ε of the spikes.
         stateless: every timestep starts from the initial state.
         spike_bits: bits of a hidden neuron's spike after hardening. With 1 bit, the spike is a step
             function. With b bits, the soft spike is rounded to multiples of 1/(2^b − 1).

@@ -59,7 +59,8 @@ class LoopQuantizer:
 
         Args:
             network: its weights are changed in place.
-            log_scales: scales of an interrupted run. Then nothing is chosen, and no weight moves.
+            log_scales: logarithms of the scales of an interrupted run. With them, nothing is
+                chosen, and no weight moves.
         """
         network.eval()
         self._log_scales.clear()

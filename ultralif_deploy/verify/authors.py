@@ -32,7 +32,7 @@ def compare_with_file(
     The sampling error is that of two binomial proportions of so many samples, 95 %.
 
     Args:
-        record: content of the checkpoint beside its weights.
+        record: content of the checkpoint besides its weights.
         measured: accuracy of the soft network on the test samples, 0 to 1.
         samples: number of test samples.
     """

@@ -48,7 +48,7 @@ class BackEnd:
     Attributes:
         load: function that makes a program ready; with an artefact, it reads the directory.
         artefact: name of the exporter whose files are executed, or None.
-        missing: name of what is not installed here, or None.
+        missing: function that says what is not installed here; None if nothing is missing.
     """
 
     load: Callable[[Program, Path], Executable]

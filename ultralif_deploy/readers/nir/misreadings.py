@@ -76,7 +76,8 @@ def deciding_ties(populations: Mapping[str, Population]) -> Iterator[Finding]:
     """A warning where an assumed rule of firing decided spikes.
 
     Args:
-        populations: of the report, with how often membranes met their thresholds exactly.
+        populations: populations of the report, with the number of times that membranes met their
+            thresholds exactly.
     """
     tied = {name: p["spikes_kept"]["ties"] for name, p in populations.items()}
     total = sum(tied.values())
