@@ -68,7 +68,7 @@ def run_until_exit(
         program: program that runs.
         step: function of the back end that computes one timestep.
         inputs: uint8 [time, batch, input].
-        rule: says when samples stop.
+        rule: exit rule that says when samples stop.
         record: keep the spikes.
     """
     rule.check(program, inputs)

@@ -121,7 +121,7 @@ class Fast:
 
         Args:
             inputs: inputs with as many timesteps as the rule has.
-            rule: says when samples stop.
+            rule: exit rule that says when samples stop.
             record: keep the spikes.
         """
         self.program.check_input_shape(inputs)

@@ -84,9 +84,9 @@ def microcode(program: Program, population: Population, chip: Chip) -> Microcode
     """The neuron program of a population.
 
     Args:
-        program: gives the number of timesteps and the bounds of synaptic sums.
+        program: program with the number of timesteps and the bounds of synaptic sums.
         population: one of its populations.
-        chip: gives the word lengths.
+        chip: chip that gives the word lengths.
 
     Raises:
         Refused: the model reads neighbours, or needs more than 24 bits.

@@ -67,7 +67,7 @@ class Reference:
 
         Args:
             inputs: inputs with as many timesteps as the rule has.
-            rule: says when samples stop.
+            rule: exit rule that says when samples stop.
             record: keep the spikes.
         """
         rule.check(self.program, inputs)

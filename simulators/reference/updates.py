@@ -205,7 +205,7 @@ def synaptic_current(
     """The synaptic currents after this timestep, not saturated.
 
     Args:
-        neuron: gives the fraction bits of the decay.
+        neuron: neuron with the fraction bits of the decay.
         p: holds `synaptic_decay`, one per neuron.
         bias: per neuron, in membrane units.
         current: sum of the projections, per neuron, in current units.
@@ -224,7 +224,7 @@ def fire_and_reset(
     """Spikes, and membranes after the reset.
 
     Args:
-        neuron: gives the reset mode, the width of the membrane potential and the most spikes.
+        neuron: neuron with the reset mode, the width of the membrane and the most spikes.
         p: holds threshold and reset, and the lower bound if there is one.
         v: membrane potentials before this timestep.
         total: leaked membrane potentials plus drive, not saturated.

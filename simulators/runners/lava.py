@@ -93,7 +93,7 @@ class Lava:
         directory: the folder.
 
     Attributes:
-        on_sample: called during a run with the number of samples done.
+        on_sample: function that is called during a run with the number of samples done.
     """
 
     def __init__(self, program: Program, directory: Path) -> None:

@@ -86,7 +86,7 @@ class OnOnnxruntime:
 
         Args:
             inputs: inputs with as many timesteps as the rule has.
-            rule: says when samples stop.
+            rule: exit rule that says when samples stop.
             record: keep the spikes.
         """
         inputs = self.program.check_inputs(inputs)

@@ -52,7 +52,7 @@ class GroupedCommand(click.Command):
 
         Args:
             ctx: context of the command; `help_all` in its `meta` asks for all.
-            formatter: receives the text.
+            formatter: formatter that receives the text.
         """
         options = _options(self.get_params(ctx))
         if len(options) <= FEW:

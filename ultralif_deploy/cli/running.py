@@ -166,7 +166,7 @@ def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> No
     Args:
         result: result of the command, as plain values.
         as_json: whether to print JSON.
-        summary: turns the result into text to read.
+        summary: function that turns the result into text to read.
         indent: spaces per level of the JSON; None puts it on one line.
     """
     if as_json:

@@ -24,7 +24,7 @@ def dataset_of_names(where: str, present: Iterable[str], read: Reader) -> Datase
     train_images, test_labels.
 
     Args:
-        where: names the file, for errors.
+        where: text that names the file, for errors.
         present: names of all arrays.
         read: an array by name.
 
@@ -67,7 +67,7 @@ def no_samples(where: str, present: Iterable[str], more: str = "") -> UltralifEr
     """The error where no array has a name that means samples.
 
     Args:
-        where: names the file.
+        where: text that names the file.
         present: names of all arrays.
         more: addition to the message: what else could be read.
     """
@@ -113,7 +113,7 @@ def one_set(where: str, given: Named) -> Dataset:
     """A data set without training samples; one label, or a single axis, means one sample.
 
     Args:
-        where: names the file, for errors.
+        where: text that names the file, for errors.
         given: the arrays.
 
     Raises:

@@ -103,7 +103,7 @@ def structured_events(where: str, fields: dict[str, np.ndarray]) -> Events:
     """Events of arrays by name: t and x, and often y and p.
 
     Args:
-        where: names the recording, for errors.
+        where: text that names the recording, for errors.
         fields: the arrays. Times are whole microseconds.
 
     Raises:

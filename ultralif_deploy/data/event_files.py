@@ -42,7 +42,7 @@ def events_of_array(where: str, array: np.ndarray) -> Events:
     """Events of a structured array.
 
     Args:
-        where: names the recording, for errors.
+        where: text that names the recording, for errors.
         array: array with the fields t and x, and often y and p.
 
     Raises:

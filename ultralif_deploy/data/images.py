@@ -23,7 +23,7 @@ def read_images(where: str, paths: list[Path]) -> np.ndarray:
     Where one image is coloured, all become so.
 
     Args:
-        where: names the folder, for errors.
+        where: text that names the folder, for errors.
         paths: paths of the images, at least one.
 
     Raises:

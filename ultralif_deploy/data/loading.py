@@ -158,7 +158,7 @@ def check_labels(labels: np.ndarray, classes: int, what: str) -> np.ndarray:
     Args:
         labels: int64 [sample].
         classes: number of classes of the network.
-        what: names the data set and its part, for errors.
+        what: text that names the data set and its part, for errors.
 
     Raises:
         UltralifError: naming the first label that does not.

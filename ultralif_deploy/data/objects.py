@@ -55,7 +55,7 @@ def dataset_of_recordings(
     """A data set of recordings, one entry for each split.
 
     Args:
-        where: names the file, folder or object.
+        where: text that names the file, folder or object.
         parts: recordings for train, test or both.
         how: binning of events into frames, as far as it is known.
 

@@ -84,7 +84,7 @@ def checked_split(where: str, given: Named) -> Split:
     """Check samples and labels, and bring them to the types of `Split`.
 
     Args:
-        where: names the file, for errors.
+        where: text that names the file, for errors.
         given: the arrays.
 
     Raises:
@@ -127,7 +127,7 @@ def assembled(
     """A data set of the splits that there are; without a test split, a sixth is held out.
 
     Args:
-        where: names the file, for errors.
+        where: text that names the file, for errors.
         train: training split, or None.
         test: test split, or None; one of both must be there.
         names: names of the training and the test samples, for errors and the record.

@@ -40,8 +40,8 @@ def baselines(events: Events, arithmetic: Device, memory: Device) -> list[Baseli
 
     Args:
         events: counted.
-        arithmetic: gives `accumulate`, `multiply_accumulate` and `compare`.
-        memory: gives `weight_bit` and `state_bit`.
+        arithmetic: device that gives `accumulate`, `multiply_accumulate` and `compare`.
+        memory: device that gives `weight_bit` and `state_bit`.
     """
     samples, steps = max(1, events.samples), max(1, events.timesteps)
     dense = events.dense / steps

@@ -57,11 +57,11 @@ class PopulationEvents:
     """One population. Arrays are int64 [batch], over all timesteps.
 
     Attributes:
-        name: unique.
+        name: unique name.
         neurons: number of neurons.
         fires: whether it can; read-outs cannot.
         leaks: whether its update multiplies the membrane.
-        spikes: sent.
+        spikes: number of spikes sent.
         active: updates in which the synaptic sum was not 0 or the neuron fired.
         updates: neurons · timesteps of one inference.
         biased: whether a bias is added.

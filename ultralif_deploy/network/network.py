@@ -24,10 +24,10 @@ class Population:
     """A neuron model with its parameters.
 
     Attributes:
-        name: unique.
+        name: unique name.
         size: neurons.
         neuron: model.
-        bias: added to the current at every timestep, float64 [neuron].
+        bias: bias that is added to the current at every timestep, float64 [neuron].
         kept: indices of the neurons that remain after a pass removed some, in the trained
             population, int64 [neuron]; None if all remain.
     """
@@ -137,7 +137,7 @@ def per_neuron(value: object, size: int, what: str) -> np.ndarray:
     Args:
         value: one number, or one per neuron.
         size: number of neurons.
-        what: names the parameter, for errors.
+        what: text that names the parameter, for errors.
     """
     spread = np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
     return frozen(spread, np.float64, (size,), what)

@@ -43,8 +43,8 @@ def total_current(
     """Current [time, batch, neuron] of a population from the signals of its sources.
 
     Args:
-        network: has the projections into the population.
-        population: receives the current.
+        network: network with the projections into the population.
+        population: population that receives the current.
         signals: signal of each source, [time, batch, source], by the name of the source.
     """
     summed = population.bias

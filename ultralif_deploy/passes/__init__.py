@@ -36,7 +36,7 @@ def apply_passes(
     Args:
         network: left as it is.
         skip: names of passes to leave out.
-        on_pass: called with the name of each pass applied and the network after it.
+        on_pass: function called with the name of each pass applied and the network after it.
 
     Raises:
         UltralifError: an unknown pass, or one that a program needs.

@@ -106,7 +106,7 @@ class Stopping(Protocol):
 
         Args:
             inputs: inputs with as many timesteps as the rule has.
-            rule: says when samples stop.
+            rule: exit rule that says when samples stop.
             record: keep the spikes.
         """
 

@@ -29,7 +29,7 @@ def frozen(value: Any, dtype: Any, shape: tuple[int, ...], what: str) -> np.ndar
         value: an array, or anything that NumPy turns into one.
         dtype: the dtype of the copy.
         shape: shape that the value must have.
-        what: names the array, for errors.
+        what: text that names the array, for errors.
 
     Raises:
         UltralifError: the shape differs, or the dtype cannot hold the values.

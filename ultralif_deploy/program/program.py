@@ -33,7 +33,7 @@ class Population:
     """A neuron model with integer parameters.
 
     Attributes:
-        name: unique.
+        name: unique name.
         size: neurons.
         neuron: model.
         bias: added at every timestep, int32 [neuron]; in current units, or in membrane units for

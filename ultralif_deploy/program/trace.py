@@ -87,7 +87,7 @@ class Reporting(Protocol):
     """An executable that takes long for many samples and says how many are done.
 
     Attributes:
-        on_sample: called during a run with the number of samples done.
+        on_sample: function that is called during a run with the number of samples done.
     """
 
     on_sample: Callable[[int], None]
@@ -109,7 +109,7 @@ def run_in_steps(
         executable: runs the inputs.
         inputs: uint8 [time, batch, input].
         step: number of samples that run together.
-        on_done: gets the number of samples done.
+        on_done: function that is called with the number of samples done.
         record: keep the spikes.
     """
     traces = []

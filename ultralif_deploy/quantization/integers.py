@@ -44,7 +44,7 @@ class Rounding:
 
         Args:
             values: real values, float64 [neuron].
-            what: names the parameter, for errors.
+            what: text that names the parameter, for errors.
             top: largest magnitude that its register holds, in units.
 
         Raises:
@@ -98,7 +98,7 @@ class Rounding:
         Args:
             integers: whole numbers of units, float64 [neuron].
             values: the real values they stand for, float64 [neuron], for errors.
-            what: names the parameter, for errors.
+            what: text that names the parameter, for errors.
             top: largest magnitude that its register holds, in units.
 
         Raises:

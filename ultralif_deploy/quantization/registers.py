@@ -199,7 +199,7 @@ def current_range(
     Args:
         population: population that receives the current.
         incoming: all projections into it.
-        sends: gives, for the name of a source, the largest number that it sends in one timestep.
+        sends: function from a source's name to the largest number that it sends in one timestep.
     """
     low, high = population.bias.copy(), population.bias.copy()
     for projection in incoming:

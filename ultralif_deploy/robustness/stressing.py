@@ -43,7 +43,7 @@ class Trial:
     """A program with labelled samples.
 
     Attributes:
-        program: undisturbed.
+        program: undisturbed program.
         encoder: encoder of the inputs, which are the same in every run.
         x: samples.
         y: their labels.

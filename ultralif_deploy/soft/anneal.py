@@ -105,8 +105,8 @@ def fine_tune(
         options: settings of the fine-tuning.
         directory: directory of the checkpoint that every epoch writes. An interrupted run continues
             from the checkpoint that it finds there.
-        on_epoch: called with the figures of each epoch.
-        on_batch: called after each step.
+        on_epoch: function that is called with the figures of each epoch.
+        on_batch: function that is called after each step.
 
     Returns:
         The annealed network, in evaluation mode.

@@ -99,7 +99,7 @@ class SoftNetwork(nn.Module):
 
         Args:
             inputs: [time, batch, input], real values.
-            factor: multiplies every neuron's temperature; 0 is the hard network.
+            factor: factor of every neuron's temperature; 0 is the hard network.
             straight_through: hard values with the gradient of the soft neurons.
             effective: weight and bias to use in place of each linear layer's own.
             known: currents of stages by name, where they were computed before.
@@ -207,7 +207,7 @@ def fire(
         stage: it must have a neuron model.
         current: [row, ...]; all samples of the first timestep come first.
         time: number of timesteps.
-        factor: multiplies every neuron's temperature; 0 is the hard network.
+        factor: factor of every neuron's temperature; 0 is the hard network.
         straight_through: hard values, soft derivatives.
     """
     assert stage.neuron is not None

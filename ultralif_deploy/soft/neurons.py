@@ -78,7 +78,7 @@ class SoftNeuron(nn.Module):
         Args:
             current: [batch, neuron].
             state: before this timestep, from `initial_state` or the previous `step`.
-            factor: multiplies the temperature; 0 is the hard neuron.
+            factor: factor of the temperature; 0 is the hard neuron.
         """
         raise NotImplementedError
 

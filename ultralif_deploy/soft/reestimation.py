@@ -101,10 +101,10 @@ def reestimate_batch_norm(
     statistics cover all samples and timesteps. No labels are needed.
 
     Args:
-        network: changed in place.
+        network: network, which is changed in place.
         samples: samples for the statistics.
         encoder: encoder of the inputs.
-        factor: multiplies every temperature; 0 is the hard forward pass.
+        factor: factor of every temperature; 0 is the hard forward pass.
         keep_shared_grids: keep the gain γ/√(variance + e) of layers whose neurons share a weight
             scale. For this, γ changes with the variance. With another gain, the folded weights
             of such a layer would no longer be on their common grid.

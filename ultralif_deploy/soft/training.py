@@ -34,7 +34,7 @@ class Epoch:
     """Settings of one epoch.
 
     Attributes:
-        factor: multiplies every temperature during the epoch.
+        factor: factor of every temperature during the epoch.
         straight_through: use the straight-through gradient (then `factor` is 0).
         learning_rate: learning rate of Adam.
     """
@@ -136,7 +136,7 @@ def fit(
         encoder: draws new Bernoulli spikes every epoch.
         plan: one entry per epoch.
         teacher: soft network to imitate on the same input spikes, where there are no labels.
-        after_step: called after each step of the optimizer.
+        after_step: function that is called after each step of the optimizer.
         watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
@@ -144,7 +144,7 @@ def fit(
         resume: the training state that `on_epoch` was given after the last finished epoch.
         on_epoch: called after each epoch with its figures and the state to resume from; needs
             `watch`.
-        on_batch: called after each step with the finished share of the epoch and the loss.
+        on_batch: function called after each step with the finished share of the epoch and the loss.
 
     Raises:
         UltralifError: the loss is no longer finite.
@@ -237,7 +237,7 @@ def unfinished_run(path: Path, identity: str, network: SoftNetwork) -> dict[str,
     Args:
         path: path of the file that was written after the run's last finished epoch.
         identity: result of `run_identity`; a file of another run is ignored.
-        network: receives the weights; it is not changed if None is returned.
+        network: network that receives the weights; it is not changed if None is returned.
     """
     if not path.exists():
         return None
@@ -287,9 +287,9 @@ def evaluate(
     Args:
         network: network, which is in evaluation mode already.
         samples: samples with labels.
-        encoder: turns the samples into inputs.
-        factor: multiplies every neuron's temperature; 0 is the hard network.
-        quantizer: rounds the weights; None takes them as they are.
+        encoder: encoder that turns the samples into inputs.
+        factor: factor of every neuron's temperature; 0 is the hard network.
+        quantizer: quantizer that rounds the weights; None takes them as they are.
     """
     assert samples.y is not None
     correct, rate = 0, 0.0

@@ -30,7 +30,7 @@ class Deployable:
         soft: the soft network; None if the network was trained with hard spikes.
         network: the hard limit of `soft`, or the hard network of the file; float64.
         dataset: the samples, the test split cut to the limit; None without data.
-        encoder: turns samples into inputs.
+        encoder: encoder that turns samples into inputs.
         assumptions: all settings with their origins.
         input_maximum: largest integer input that the program must accept.
         description: the content of the file as plain values, for `inspect`.

@@ -88,7 +88,7 @@ def _loaded(given: str | Path, network: Any, weights: Path | None) -> "Network |
     """What the function returned, with its weights.
 
     Args:
-        given: names the function, for errors.
+        given: text that names the function, for errors.
         network: network that the function returned.
         weights: a state dict; None without one.
     """

@@ -57,7 +57,7 @@ def anneal_network(
         options: settings of the fine-tuning.
         directory: directory of the state from which a stopped run resumes; None stores nothing.
         progress: progress display, which shows every epoch.
-        on_epoch: called with the figures of every epoch of this call.
+        on_epoch: function that is called with the figures of every epoch of this call.
 
     Returns:
         The annealed network, and how, in words (`none` without data).

@@ -40,7 +40,7 @@ def epoch_bar(
 
     Args:
         title: title of the bar.
-        progress: shows it.
+        progress: progress display that shows the bar.
         epochs: number of epochs of the run.
         state: file in which finished epochs are kept; None if they are not kept.
         done: epochs that an earlier run finished.

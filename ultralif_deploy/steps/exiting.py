@@ -32,7 +32,7 @@ class Case:
     Attributes:
         program: its read-out must sum its currents.
         dataset: a rule may look at the training samples.
-        encoder: turns samples into inputs.
+        encoder: encoder that turns samples into inputs.
         confidence: 1 − the allowed loss of accuracy on training samples; None is `KEPT`.
         progress: progress display for long work.
     """

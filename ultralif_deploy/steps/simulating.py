@@ -42,8 +42,8 @@ def run_on(
         on: name of a back end.
         program: program to be run.
         test: the samples.
-        encoder: turns the samples into inputs.
-        progress: shows how many samples are done.
+        encoder: encoder that turns the samples into inputs.
+        progress: progress display of the samples that are done.
         counter: counts events; with None, no spikes are recorded.
     """
     steps = timesteps_of(program, encoder)

@@ -26,8 +26,8 @@ def run_until_exits(
         on: name of a back end.
         counter: counter of the same samples, whose exits were counted from whole runs.
         test: the samples.
-        encoder: turns the samples into inputs.
-        progress: shows how many samples are done.
+        encoder: encoder that turns the samples into inputs.
+        progress: progress display of the samples that are done.
 
     Raises:
         CheckFailed: samples stop elsewhere, or with other results, than was counted.

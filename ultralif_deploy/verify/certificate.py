@@ -72,7 +72,7 @@ class Claims:
         program: the program as a file.
         vectors: golden vectors.
         backends: results of the back ends that ran, by name.
-        not_compared: names of those that nobody asked for.
+        not_compared: names of the back ends that nobody asked for.
         expected: claim about what the user's framework computed for these samples; None without it.
     """
 
@@ -139,10 +139,10 @@ def certify(
     the digests are those of the artefacts.
 
     Args:
-        directory: holds program.nir.
+        directory: directory that holds program.nir.
         inputs: uint8 [time, sample, input].
-        back_ends: names; the reference is always run first.
-        on_samples: called with the progress over the samples.
+        back_ends: names of the back ends; the reference is always run first.
+        on_samples: function called with a back end's name, samples done and samples in all.
         claim: spikes that the user's framework computed for these samples.
 
     Returns:
@@ -272,7 +272,7 @@ def run_written(
         program: program that was written.
         directory: directory that `write_artefact` was given.
         inputs: uint8 [time, sample, input].
-        on_samples: called with the progress over the samples.
+        on_samples: function called with a back end's name, samples done and samples in all.
 
     Returns:
         Digest of the executed weights, the recorded trace of all samples, and facts.

@@ -42,7 +42,7 @@ def covered(directory: Path, listed: dict[str, str], seal: str) -> Coverage:
     named. A file added inside a form is refused, because what runs the form could run it.
 
     Args:
-        directory: holds the certificate.
+        directory: directory that holds the certificate.
         listed: digests by path.
         seal: the certificate's own name.
     """

@@ -110,7 +110,7 @@ def measure(
         chain: the networks.
         test: samples; without labels the accuracies are None.
         encoder: encoder of the inputs.
-        counter: gets the runs of the integer program on the first draw of the input spikes.
+        counter: counter of the integer program's runs on the first draw of the input spikes.
         on_progress: function that is called with the share done.
 
     Returns:

@@ -60,7 +60,7 @@ class _Claims:
         """Note a claim that does not hold.
 
         Args:
-            what: names the claim, for the list of failures.
+            what: text that names the claim, for the list of failures.
             claimed: value in the certificate.
             found: value of the files or of a new run.
         """
@@ -76,7 +76,7 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
 
     Args:
         path: path of the certificate.
-        on_samples: called with the progress over the samples.
+        on_samples: function called with a back end's name, samples done and samples in all.
 
     Raises:
         CheckFailed: naming every claim that does not hold.

@@ -30,7 +30,7 @@ def spread_over(value: Tensor, signal: Signal, what: str) -> np.ndarray:
     Args:
         value: the parameter.
         signal: the input of the neurons, whose shape is theirs.
-        what: names the parameter, for errors.
+        what: text that names the parameter, for errors.
 
     Raises:
         UltralifError: its shape does not fit the neurons.

@@ -57,7 +57,7 @@ class Reading(States):
 
     Attributes:
         framework: framework of the neurons.
-        recorder: follows the tensors of the run.
+        recorder: recorder that follows the tensors of the run.
         arriving: populations by name, in the order in which they fire.
         layers: name of the layer of each population.
         currents: input of each population at the first timestep, without its own spikes.

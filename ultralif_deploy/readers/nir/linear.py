@@ -150,8 +150,8 @@ def composed(name: str, outer: AnyMap, inner: LinearMap) -> LinearMap:
 
     Args:
         name: name of the node, for errors.
-        outer: applied second.
-        inner: applied first.
+        outer: map that is applied second.
+        inner: map that is applied first.
 
     Raises:
         UltralifError: it would take too large a matrix.

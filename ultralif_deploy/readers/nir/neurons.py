@@ -351,7 +351,7 @@ def spread(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     Args:
         value: the numbers as the file holds them.
         shape: shape of the population, as the node sees it.
-        what: names the node and the parameter, for errors.
+        what: text that names the node and the parameter, for errors.
 
     Raises:
         UltralifError: values that are no finite numbers, or that fit no shape.

@@ -42,7 +42,7 @@ def beside_expected(
     Args:
         expected: expected spikes and logits of all samples.
         sides: float network and integer program.
-        source: has the samples and their encoder.
+        source: source with the samples and their encoder.
         progress: progress display of the share done.
     """
     x = source.data.test.x

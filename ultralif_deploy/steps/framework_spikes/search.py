@@ -46,7 +46,7 @@ def match(
         model: a NIR file of another tool.
         expect: .npz with spikes by population, or logits, of the samples of the data.
         settings: data, encoding, and answers that the user knows.
-        progress: shows how far the search is.
+        progress: progress display of the search.
 
     Raises:
         UltralifError: bad input.
