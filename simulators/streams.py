@@ -21,7 +21,7 @@ class Memory:
 
     Attributes:
         states: state of each population, int64 [batch, words · neuron], changed in place.
-        last: spikes that each source of a delayed projection sent, uint8 [1, batch, neuron],
+        last: values that each source of a delayed projection sent, uint8 [1, batch, neuron],
             changed in place as well.
     """
 

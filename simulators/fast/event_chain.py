@@ -222,7 +222,7 @@ def run_chain_until_exit(  # type: ignore[no-untyped-def]
     """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
 
     Args:
-        signal: same as for `run_chain`, like all arguments without another text here.
+        signal: same as for `run_chain`, like the arguments up to `spikes`.
         time: timesteps.
         sizes: sizes of the layers.
         widths: widths of the layers, in whole tiles.
