@@ -218,7 +218,7 @@ def test_the_placement_stands_in_the_summary_where_a_chip_ran(tmp_path: Path) ->
     def lines(back_ends: str) -> list[list[str]]:
         done = ultralif(
             *("deploy", DEMO, "--data", "digits", "--certify", 4, "--on", back_ends),
-            *("-o", tmp_path),
+            *("-v", "-o", tmp_path),
         )
         assert done.code == 0, done.err
         rows = (re.findall(r"[^│]+", line) for line in done.out.splitlines())
