@@ -245,15 +245,15 @@ def _other_library(state: Mapping[str, Tensor]) -> str | None:
     """
     if any(key.rpartition(".")[2] in _SNNTORCH for key in state):
         return (
-            "a state dict of snnTorch, which does not say how layers are connected; build the "
-            "module, module.load_state_dict(…), and ultralif_deploy.from_snntorch reads it"
+            "a state dict of snnTorch, which does not say how layers are connected; name the "
+            "function that builds the module: ultralif deploy FILE.py:NAME --weights this file"
         )
     learned = any(key.endswith(".w") and value.ndim == 0 for key, value in state.items())
     released = any(name in state for name in FIRST_LAYERS)
     if not released and (learned or any(map(_NUMBERED.match, state))):
         return (
             "a state dict of numbered layers, as of SpikingJelly, which does not say what neurons "
-            "lie between them; build the network, net.load_state_dict(…), write a NIR file with "
-            "spikingjelly.activation_based.nir_exchange.export_to_nir, and give that"
+            "lie between them; name the function that builds the network: ultralif deploy "
+            "FILE.py:NAME --weights this file"
         )
     return None
