@@ -249,3 +249,12 @@ def test_the_first_screen_is_the_answer(deployed: Path) -> None:
         assert question in short
     assert "Back ends, compared" not in short
     assert "Back ends, compared" in long
+
+
+def test_every_written_file_is_named(tmp_path: Path) -> None:
+    data = ("--data", "digits", "--limit", 20, "--certify", 2, "--on", "fast", "-o", tmp_path)
+    outcome = ultralif("deploy", DEMO, *data, "--anneal", "--epochs", 0)
+    named = re.search(r"Written to [^:]+: ([^!]+?)\n(Not|What)", outcome.out, re.DOTALL)
+    assert named is not None
+    listed = {name.strip().rstrip("/") for name in named[1].split(",")}
+    assert listed == {path.name for path in tmp_path.iterdir()}
