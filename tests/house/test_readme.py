@@ -16,9 +16,9 @@ PAGES = [README, *pages().values()]
 NAMES = [path.stem for path in PAGES]
 
 
-def test_command_reference_is_current() -> None:
-    script = ROOT / "examples" / "command_reference.py"
-    subprocess.run([sys.executable, str(script), "--check"], check=True)
+@pytest.mark.parametrize("script", ["command_reference.py", "api_reference.py"])
+def test_generated_pages_are_current(script: str) -> None:
+    subprocess.run([sys.executable, str(ROOT / "examples" / script), "--check"], check=True)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
