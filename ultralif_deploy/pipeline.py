@@ -40,7 +40,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     counter_of,
     open_expected,
 )
-from ultralif_deploy.steps.quantizing import opened, quantized
+from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
 from ultralif_deploy.steps.results import results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
@@ -192,8 +192,7 @@ def _with_data(settings: Settings | None, data: Any) -> Settings:
 def _check_gap(max_gap: float | None, source: Deployable) -> None:
     """Refuse a largest gap that no gap can be compared with."""
     dataset = source.data
-    if max_gap is not None and not max_gap >= 0:
-        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
+    check_max_gap(max_gap)
     if max_gap is not None and dataset.test.y is None:
         raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
 

@@ -51,12 +51,12 @@ def docs(page: str | None, in_browser: bool) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    console, text = Console(), Markdown(found[page].read_text(encoding="utf-8"))
+    console, text = Console(), found[page].read_text(encoding="utf-8")
     if console.is_terminal:
         with console.pager(styles=True):
-            console.print(text)
+            console.print(Markdown(text))
     else:
-        click.echo(found[page].read_text(encoding="utf-8"))
+        click.echo(text)
 
 
 def written_page(path: Path) -> Path:

@@ -1,6 +1,5 @@
 """The size of a program, as plain values."""
 
-from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import named, weight_format
 from ultralif_deploy.schema.report import ProgramSize
@@ -9,7 +8,7 @@ from ultralif_deploy.schema.report import ProgramSize
 def describe_program(program: Program) -> ProgramSize:
     """Size of a program, as plain values."""
     uniform = named(program.formats)
-    stored = _weights(program)
+    stored = program.stored_weights
     information = sum(n * program.formats[name].bits for name, n in stored.items())
     mean = information / max(1, sum(stored.values()))
     return {
@@ -37,18 +36,6 @@ def describe_program(program: Program) -> ProgramSize:
             {"name": p.name, "map": type(p.map).__name__, "delayed": p.name in program.delayed}
             for p in program.projections
         ],
-    }
-
-
-def _weights(program: Program) -> dict[str, int]:
-    """Number of stored weights into each population."""
-    return {
-        population.name: sum(
-            p.map.weight.size
-            for p in program.incoming(population.name)
-            if isinstance(p.map, WEIGHTED)
-        )
-        for population in program.populations
     }
 
 

@@ -196,9 +196,18 @@ class Program:
         return self.populations[-1]
 
     @property
+    def stored_weights(self) -> dict[str, int]:
+        """Number of stored weights into each population."""
+        stored = {population.name: 0 for population in self.populations}
+        for projection in self.projections:
+            if isinstance(projection.map, WEIGHTED):
+                stored[projection.target] += projection.map.weight.size
+        return stored
+
+    @property
     def parameters(self) -> int:
         """Stored integers: weights, biases of populations that have one, neuron parameters."""
-        weights = sum(p.map.weight.size for p in self.projections if isinstance(p.map, WEIGHTED))
+        weights = sum(self.stored_weights.values())
         biases = sum(p.size for p in self.populations if p.bias.any())
         return (
             weights

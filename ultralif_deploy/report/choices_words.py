@@ -6,12 +6,17 @@ from ultralif_deploy.schema.choices import Candidate, Choice, Choices
 
 def choices_texts(report: Choices) -> list[str]:
     """A sentence for the bits of spikes, and one for those of weights, where they were chosen."""
-    said = []
+    return [choice_text(choice, what) for what, choice in choices_of(report)]
+
+
+def choices_of(report: Choices) -> list[tuple[str, Choice]]:
+    """Whether bits of `spikes` or `weights` were chosen, each with its choice."""
+    made = []
     if "spike_choice" in report:
-        said.append(choice_text(report["spike_choice"], "spikes"))
+        made.append(("spikes", report["spike_choice"]))
     if "weight_choice" in report:
-        said.append(choice_text(report["weight_choice"], "weights"))
-    return said
+        made.append(("weights", report["weight_choice"]))
+    return made
 
 
 def choice_text(choice: Choice, what: str) -> str:

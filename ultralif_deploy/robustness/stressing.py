@@ -128,7 +128,6 @@ def stress(
 
 
 def _described(path: str | Path, program: Program) -> StressedProgram:
-    weights = (p.map.weight.size for p in program.projections if isinstance(p.map, WEIGHTED))
     return {
         "file": Path(path).name,
         "sha256": sha256_file(path),
@@ -137,7 +136,7 @@ def _described(path: str | Path, program: Program) -> StressedProgram:
             for p in program.projections
             if isinstance(p.map, WEIGHTED)
         },
-        "weights": sum(weights),
+        "weights": sum(program.stored_weights.values()),
         "largest_input": program.input.maximum,
     }
 

@@ -16,9 +16,7 @@ from ultralif_deploy.sources.deployable import Deployable
 def program_of(
     source: Deployable, network: Network, bits: Bits, skip_passes: Iterable[str] = ()
 ) -> tuple[Network, Program]:
-    """Apply the passes, and quantize.
-
-    The first training samples, if there are any, serve as calibration.
+    """Apply the passes, and quantize as `program_of_passed` does.
 
     Args:
         source: source that is deployed.
@@ -30,6 +28,17 @@ def program_of(
         The network after the passes, and the program.
     """
     passed = apply_passes(network, skip_passes)
+    return passed, program_of_passed(source, passed, bits)
+
+
+def program_of_passed(source: Deployable, passed: Network, bits: Bits) -> Program:
+    """Quantize; the first training samples, if there are any, serve as calibration.
+
+    Args:
+        source: source that is deployed.
+        passed: its hard network after the passes.
+        bits: bits per weight, 2 to 8 or `ternary`.
+    """
     train = None if source.dataset is None else source.dataset.train
     calibration = None if train is None else calibration_values(train, source.encoder, passed)
     program = quantize(
@@ -43,7 +52,7 @@ def program_of(
     )
     guessed = _guessed(source)
     encoding = {name: value for name, value in program.encoding.items() if name not in guessed}
-    return passed, replace(program, encoding=encoding)
+    return replace(program, encoding=encoding)
 
 
 def _guessed(source: Deployable) -> set[str]:

@@ -19,12 +19,12 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.description import describe_program
-from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
-from ultralif_deploy.sources.programs import program_of
+from ultralif_deploy.sources.programs import program_of_passed
 from ultralif_deploy.steps.simulating import run_on
 
 AUTO = "auto"
@@ -53,6 +53,11 @@ class Judge:
     source: Deployable
     network: Network
     skip_passes: tuple[str, ...]
+
+    @cached_property
+    def passed(self) -> Network:
+        """The network after its passes, which do not depend on bits."""
+        return apply_passes(self.network, self.skip_passes)
 
     @cached_property
     def samples(self) -> Split:
@@ -84,7 +89,7 @@ class Judge:
 
     def candidate(self, bits: Bits | str) -> tuple[Candidate, Program]:
         """Quantize with these bits, and run."""
-        _, program = program_of(self.source, self.network, bits, self.skip_passes)
+        program = program_of_passed(self.source, self.passed, bits)
         trace = run_on("fast", program, self.samples, self.source.encoder, Progress())
         found, labels = trace.predictions(), self.samples.y
         accuracy = None if labels is None else float((found == labels).mean())
@@ -96,7 +101,7 @@ class Judge:
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
             "spike_bits": 1 if soft is None else soft.architecture.spike_bits,
-            "weight_bytes": sum(_weight_bits(program).values()) // 8,
+            "weight_bytes": _weight_bits(program) // 8,
             "synaptic_operations": operations / len(found),
             "accuracy": accuracy,
             "loss": 100 * loss,
@@ -141,7 +146,7 @@ def choose_weight_bits(judge: Judge, max_loss: float, progress: Progress) -> tup
     tried: dict[tuple[str, ...], Candidate] = {}
     first, program = judge.candidate(LADDER[0])
     names = tuple(p.name for p in program.populations)
-    stored = _weight_bits(program)
+    stored = program.stored_weights
     weighted = sorted((n for n in names if stored[n]), key=lambda n: -stored[n])
     most = len(LADDER) * (1 + len(weighted))
     with progress.stage("choose bits of weights") as update:
@@ -201,13 +206,9 @@ def choose_spike_bits(
     return sources[place], judge.choice(tried, tried[place], max_loss)
 
 
-def _weight_bits(program: Program) -> dict[str, int]:
-    """Bits of the stored weights into each population."""
-    return {
-        name: numbers.stored_bits
-        * sum(p.map.weight.size for p in program.incoming(name) if isinstance(p.map, WEIGHTED))
-        for name, numbers in program.formats.items()
-    }
+def _weight_bits(program: Program) -> int:
+    """Bits of all stored weights."""
+    return sum(program.formats[n].stored_bits * k for n, k in program.stored_weights.items())
 
 
 def _below(bits: str) -> Iterator[str]:

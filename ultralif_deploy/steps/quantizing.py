@@ -13,7 +13,7 @@ from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_source
-from ultralif_deploy.sources.programs import program_of
+from ultralif_deploy.sources.programs import program_of, program_of_passed
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.choosing import (
     AUTO,
@@ -83,10 +83,20 @@ def quantized(
         return *program_of(source, network, bits, passes), {}
     judge = Judge(source, network, passes)
     best, choice = choose_weight_bits(judge, _max_loss(max_gap), progress)
-    return *program_of(source, network, best, passes), {"weight_choice": choice}
+    program = program_of_passed(source, judge.passed, best)
+    return judge.passed, program, {"weight_choice": choice}
+
+
+def check_max_gap(max_gap: float | None) -> None:
+    """Refuse a largest gap that is no number of percentage points.
+
+    Raises:
+        UltralifError: it is negative or nan.
+    """
+    if max_gap is not None and not max_gap >= 0:
+        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
 
 
 def _max_loss(max_gap: float | None) -> float:
-    if max_gap is not None and not max_gap >= 0:
-        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
+    check_max_gap(max_gap)
     return MAX_LOSS if max_gap is None else max_gap

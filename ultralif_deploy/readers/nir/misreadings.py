@@ -95,7 +95,7 @@ def deciding_ties(populations: Mapping[str, Population]) -> Iterator[Finding]:
 def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:
     """Neurons that keep nothing of their membrane by forward Euler."""
     for name, node in neurons.items():
-        tau = getattr(node, "tau", getattr(node, "tau_mem", None))
+        tau = _membrane_constant(node)
         if tau is None or how.discretization != "euler":
             continue
         if np.all(np.abs(np.asarray(tau, dtype=np.float64) / how.dt - 1) <= RELATIVE_TOLERANCE):
@@ -105,7 +105,7 @@ def memoryless(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[st
 def endless(neurons: dict[str, nir.NIRNode]) -> Iterator[str]:
     """Neurons whose membrane neither leaks nor has a finite gain."""
     for name, node in neurons.items():
-        tau = getattr(node, "tau", getattr(node, "tau_mem", None))
+        tau = _membrane_constant(node)
         if tau is not None and np.any(np.isposinf(np.asarray(tau, dtype=np.float64))):
             yield name
 
@@ -119,3 +119,8 @@ def pulsed(neurons: dict[str, nir.NIRNode], how: Conventions) -> Iterator[str]:
                 tau > how.dt * (1 + RELATIVE_TOLERANCE)
             ):
                 yield name
+
+
+def _membrane_constant(node: nir.NIRNode) -> object:
+    """The time constant of a node's membrane; None where it has none."""
+    return getattr(node, "tau", getattr(node, "tau_mem", None))

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from ultralif_deploy.report.choices_words import bits_in_words, choice_text
+from ultralif_deploy.report.choices_words import bits_in_words, choice_text, choices_of
 from ultralif_deploy.report.html.charts import AXIS, Axis, axis_marks, log_axis
 from ultralif_deploy.report.html.page import (
     Figure,
@@ -27,11 +27,7 @@ LEAST_LOSS = 1.0
 
 def choices_section(report: Report) -> Section | None:
     """What was tried for bits of spikes and weights; None if bits were given."""
-    chosen = [
-        (what, report[key])  # type: ignore[literal-required]
-        for what, key in (("spikes", "spike_choice"), ("weights", "weight_choice"))
-        if key in report
-    ]
+    chosen = choices_of(report)
     if not chosen:
         return None
     return Section(
