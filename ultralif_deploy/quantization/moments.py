@@ -15,6 +15,9 @@ PRIOR_ROWS = 200
 """Rows of independent inputs that are added to those seen. Few rows show inputs as coupled that are
 not, and the rounding would rely on it."""
 
+ROWS_AT_ONCE = 2048
+"""Rows whose products are added up at once, so that float64 copies of them need little memory."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
@@ -67,10 +70,17 @@ def second_moment(inputs: np.ndarray) -> np.ndarray:
 
     `PRIOR_ROWS` rows with the same E[x²] and uncoupled inputs count beside the rows seen.
     """
-    x = inputs.astype(np.float64)
-    own = np.einsum("ij,ij->j", x, x) / len(x)
-    if x.shape[1] > FULL_MOMENT_INPUTS:
+    rows, width = inputs.shape
+    coupled = width <= FULL_MOMENT_INPUTS
+    own, full = np.zeros(width), np.zeros((width, width) if coupled else 0)
+    for start in range(0, rows, ROWS_AT_ONCE):
+        x = inputs[start : start + ROWS_AT_ONCE].astype(np.float64)
+        own += np.einsum("ij,ij->j", x, x)
+        if coupled:
+            full += x.T @ x
+    own /= rows
+    if not coupled:
         return own
-    full = x.T @ x / (len(x) + PRIOR_ROWS)
+    full /= rows + PRIOR_ROWS
     np.fill_diagonal(full, own)
     return full

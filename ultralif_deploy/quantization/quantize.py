@@ -33,6 +33,9 @@ from ultralif_deploy.quantization.registers import (
 )
 from ultralif_deploy.quantization.second_order import WordLengths
 
+SAMPLES_AT_ONCE = 200
+"""Calibration samples that run at once, so that their float64 currents need little memory."""
+
 
 def quantize(
     network: Network,
@@ -231,7 +234,7 @@ def _calibration_spikes(
     rounded = [replace(p, map=_real(p.map, scale)) for p in maps]
     # Delayed projections come from populations that are not quantized yet: taken as silent.
     shape = signals[INPUT].shape[:2]
-    silent = {p.source: np.zeros((*shape, p.map.source_size)) for p in maps}
+    silent = {p.source: np.zeros((*shape, p.map.source_size), dtype=bool) for p in maps}
     others = [p for p in network.projections if p.name not in here]
     quantized = Network(
         network.input,
@@ -240,6 +243,9 @@ def _calibration_spikes(
         network.timesteps,
         network.divisor,
     )
-    current = total_current(quantized, population, silent | signals)
-    spikes, _ = population.neuron.run(current)
-    return spikes
+    sources = silent | signals
+    parts = []
+    for start in range(0, shape[1], SAMPLES_AT_ONCE):
+        part = {name: s[:, start : start + SAMPLES_AT_ONCE] for name, s in sources.items()}
+        parts.append(population.neuron.run(total_current(quantized, population, part))[0])
+    return np.concatenate(parts, axis=1)

@@ -228,6 +228,8 @@ def _accuracy(report: Report) -> Table:
     table = titled(title, "network", "ε", "accuracy", "spike rate", left=("network",))
     for point in report["epsilon_sweep"]:
         name = {1.0: "soft, as trained", 0.0: "hard, as trained"}.get(point["factor"], "soft")
+        if point["samples"] < data["samples"]:
+            name += f", first {point['samples']}"
         figures = percent(point["accuracy"]), rate(point["spike_rate"])
         table.add_row(name, f"{point['epsilon']:.4f}", *figures)
     if accuracy["compared"] == "float":

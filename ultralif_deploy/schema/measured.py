@@ -44,6 +44,7 @@ class EpsilonPoint(TypedDict):
     factor: Annotated[Fraction, "1 is as trained, 0 is hard"]
     accuracy: Annotated[Fraction | None, "on the first draw; null without labels"]
     spike_rate: Annotated[Rate, "of all spiking neurons"]
+    samples: Annotated[Count, "all at the ends of the curve; the first ones between them"]
 
 
 class Authors(TypedDict):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -124,24 +125,32 @@ class SoftNetwork(nn.Module):
 
         What depends on the inputs alone is computed once. Each factor has one thread, because
         threads that share every operation wait for each other after it; on a busy machine, this
-        takes many times longer than the operation.
+        takes many times longer than the operation. With fewer factors than threads, the samples
+        are shared out as well.
 
         Args:
             inputs: [time, batch, input], real values.
             factors: factors of the temperature, as in `forward`.
         """
         threads = torch.get_num_threads()
-        with _one_thread_each():
-            known = _input_currents(self, inputs)
+        parts = inputs.chunk(max(1, threads // len(factors)), dim=1)
 
         @torch.no_grad()
-        def run(factor: float) -> SoftTrace:
-            return self.forward(inputs, factor, known=known)
+        def currents(part: Tensor) -> dict[str, Tensor]:
+            return _input_currents(self, part)
 
+        @torch.no_grad()
+        def run(factor: float, part: Tensor, known: dict[str, Tensor]) -> SoftTrace:
+            return self.forward(part, factor, known=known)
+
+        with ThreadPoolExecutor(threads) as pool, _one_thread_each():
+            known = list(pool.map(currents, parts))
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(factors), threads):
+                chosen = factors[start : start + threads]
                 with _one_thread_each():
-                    traces = list(pool.map(run, factors[start : start + threads]))
+                    rows = [pool.map(partial(run, f), parts, known) for f in chosen]
+                    traces = [_of_all_samples(list(row)) for row in rows]
                 yield from traces
 
     def epsilon(self) -> float:
@@ -152,6 +161,14 @@ class SoftNetwork(nn.Module):
             if stage.neuron is not None
         ]
         return float(torch.stack(values).mean())
+
+
+def _of_all_samples(parts: list[SoftTrace]) -> SoftTrace:
+    """One trace of the traces of consecutive samples."""
+    if len(parts) == 1:
+        return parts[0]
+    spikes = {name: torch.cat([p.spikes[name] for p in parts], 1) for name in parts[0].spikes}
+    return SoftTrace(torch.cat([p.logits for p in parts]), spikes)
 
 
 @contextmanager

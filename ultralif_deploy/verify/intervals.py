@@ -20,13 +20,13 @@ def accuracy_interval(correct: np.ndarray) -> tuple[float, float]:
     sample and a repeat, so that the interval is rather too wide. One repeat has the first part
     alone.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     repeats, samples = correct.shape
     shares = np.concatenate([correct.mean(axis=0), np.repeat((0.0, 1.0), PRIOR)])
     half = Z95 * float(shares.std()) / math.sqrt(samples + 2 * PRIOR)
     if repeats > 1:
-        quantile = float(t.ppf(0.975, repeats - 1))
+        quantile = float(stdtrit(repeats - 1, 0.975))
         between = quantile * float(correct.mean(axis=1).std(ddof=1)) / math.sqrt(repeats)
         half = math.hypot(half, between)
     centre = float(shares.mean())

@@ -1,6 +1,6 @@
 """Soft against hard against integer, on the same input spikes; every comparison is paired."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
 """Factors of the learned ε at which the soft network is evaluated."""
 
+ENDS = (1.0, 0.0)
+"""The factors that are evaluated on all samples."""
+
+SWEEP_SAMPLES = 2000
+"""About as many samples are evaluated at the factors between; enough to see the curve's shape."""
+
+PART_BYTES = 1 << 24
+"""Float64 values of all neurons and timesteps of the samples that are measured at once."""
+
 PREDICTIONS = "->predictions"
 """Where the agreement of predictions is tallied; no population can have this name."""
 
@@ -48,7 +57,7 @@ DRAWS = 10
 MOST_SAMPLES = 10_000
 """Samples of which one draw tells enough, and the most that all draws take."""
 
-BLOCK_MARGINS, ALL_MARGINS = 200_000, 10_000_000
+BLOCK_MARGINS, ALL_MARGINS = 200_000, 2_000_000
 """About as many margins of a population are kept of one block, and of all blocks."""
 
 MARGIN_QUANTILES = (0.01, 0.05, 0.5)
@@ -93,6 +102,7 @@ class _Tally:
     rates: dict[str, float]
     agreement: dict[str, dict[str, int]]
     sizes: dict[str, int]
+    swept: dict[float, int]
     margins: dict[str, list[np.ndarray]]
     kept: SpikesKept
 
@@ -118,13 +128,14 @@ def measure(
         input spikes are drawn and samples are few, accuracies are means over several draws; the
         curve over ε and `integer_first_draw` beside it are of the first.
     """
-    tally = _Tally({}, {}, {}, {}, {}, SpikesKept())
+    tally = _Tally({}, {}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
     raster: Raster | None = None
     executable = load_on("fast", chain.program)
-    for where, values in encoder.blocks(test.x):
+    for where, values in _parts(chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
-        soft_spikes = _soft(chain, encoder, values, labels, tally)
+        factors = SWEEP if where.start < SWEEP_SAMPLES else ENDS
+        soft_spikes = _soft(chain, encoder, values, labels, tally, factors)
         inputs = values[: chain.program.timesteps]
         integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
@@ -161,6 +172,18 @@ def measure(
     return _summary(chain, tally, counter.totals(), len(test.x), draws, raster)
 
 
+def _parts(
+    chain: Chain, encoder: Encoder, x: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Encoded samples, as many at once as keep the values of one run within `PART_BYTES`."""
+    neurons = chain.naive.input.size + sum(p.size for p in chain.naive.populations)
+    most = max(1, PART_BYTES // (8 * chain.naive.timesteps * neurons))
+    for where, values in encoder.blocks(x):
+        for first in range(where.start, where.stop, most):
+            part = slice(first, min(first + most, where.stop))
+            yield part, values[:, first - where.start : part.stop - where.start]
+
+
 def draws_of(encoder: Encoder, samples: int) -> int:
     """Draws of the input spikes over which accuracies are means: several for few samples."""
     return max(1, min(DRAWS, MOST_SAMPLES // samples)) if encoder.kind == "rate" else 1
@@ -170,7 +193,7 @@ def _add_draw(
     chain: Chain, test: "Split", encoder: Encoder, executable: Executable, tally: _Tally
 ) -> None:
     """Add what all forms of the network get right with other input spikes."""
-    for where, values in encoder.blocks(test.x):
+    for where, values in _parts(chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
         if chain.soft is not None:
             _add_correct(tally, "soft", _soft_logits(chain.soft, encoder, values), labels)
@@ -217,6 +240,7 @@ def _soft(
     values: np.ndarray,
     labels: np.ndarray | None,
     tally: _Tally,
+    factors: tuple[float, ...],
 ) -> dict[str, np.ndarray]:
     """Run the soft network at every factor; its spikes at the learned ε of the neurons deployed."""
     spikes: dict[str, np.ndarray] = {}
@@ -225,8 +249,9 @@ def _soft(
     from ultralif_deploy.soft.training import real_inputs
 
     kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
-    traces = chain.soft.at_factors(real_inputs(encoder, values), SWEEP)
-    for factor, trace in zip(SWEEP, traces, strict=True):
+    traces = chain.soft.at_factors(real_inputs(encoder, values), factors)
+    for factor, trace in zip(factors, traces, strict=True):
+        tally.swept[factor] = tally.swept.get(factor, 0) + values.shape[1]
         _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
         rate = float(trace.spike_rate()) * values.shape[1]
         key = f"sweep {factor}"
@@ -271,7 +296,7 @@ def _summary(
     chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int, raster: Raster
 ) -> Figures:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
-    sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct, samples)
+    sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct)
     steps = counts.timesteps * counts.samples
     trained = {p.name: p.size for p in chain.naive.populations}
     populations: dict[str, Population] = {}
@@ -352,7 +377,7 @@ def _agreement(tally: _Tally, kind: str, name: str) -> float:
 
 
 def _sweep(
-    network: "SoftNetwork", tally: _Tally, correct: dict[str, np.ndarray], samples: int
+    network: "SoftNetwork", tally: _Tally, correct: dict[str, np.ndarray]
 ) -> list[EpsilonPoint]:
     """Accuracy and spike rate of the soft network at every factor of its ε."""
     learned = network.epsilon()
@@ -361,7 +386,8 @@ def _sweep(
             "epsilon": factor * learned,
             "factor": factor,
             "accuracy": float(correct[f"sweep {factor}"].mean()) if correct else None,
-            "spike_rate": tally.rates[f"sweep {factor}"] / samples,
+            "spike_rate": tally.rates[f"sweep {factor}"] / tally.swept[factor],
+            "samples": tally.swept[factor],
         }
         for factor in SWEEP
     ]
