@@ -15,7 +15,8 @@ from ultralif_deploy import schema
 from ultralif_deploy.schema.certificate import Certificate
 from ultralif_deploy.schema.commands import Commands
 from ultralif_deploy.schema.report import Report
-from ultralif_deploy.schema.stress import Stress
+from ultralif_deploy.schema.studies.stress import Stress
+from ultralif_deploy.schema.studies.sweep import Sweep
 from ultralif_deploy.schema.values import Value
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +24,7 @@ FILES = {
     "report": (Report, 2, "report.json"),
     "certificate": (Certificate, 2, "certificate.json"),
     "stress": (Stress, 1, "stress.json"),
+    "sweep": (Sweep, 1, "sweep.json"),
     "commands": (Commands, 1, "what commands print with --json"),
 }
 FOLDER = Path(schema.__file__).parent

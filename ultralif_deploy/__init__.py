@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm
     from ultralif_deploy.sources.settings import Settings
     from ultralif_deploy.steps.untrained import TrainOptions
+    from ultralif_deploy.sweeps.points import Deployment
+    from ultralif_deploy.sweeps.sweep import sweep
     from ultralif_deploy.verify.backends import load_on
     from ultralif_deploy.verify.recheck import check_certificate
 
@@ -43,6 +45,7 @@ _PUBLIC = {
     "AnnealOptions": "ultralif_deploy.soft.anneal",
     "CheckFailed": "ultralif_deploy.errors",
     "Conventions": "ultralif_deploy.readers.nir.neurons",
+    "Deployment": "ultralif_deploy.sweeps.points",
     "Encoder": "ultralif_deploy.data.encoders",
     "EventCounter": "ultralif_deploy.energy.counts",
     "Missing": "ultralif_deploy.errors",
@@ -75,6 +78,7 @@ _PUBLIC = {
     "simulate_program": "ultralif_deploy.pipeline",
     "train": "ultralif_deploy.pipeline",
     "stress": "ultralif_deploy.robustness.stressing",
+    "sweep": "ultralif_deploy.sweeps.sweep",
     "write_nir": "ultralif_deploy.exporters.nir.programs",
 }
 
@@ -82,6 +86,7 @@ __all__ = [
     "AnnealOptions",
     "CheckFailed",
     "Conventions",
+    "Deployment",
     "Encoder",
     "EventCounter",
     "Missing",
@@ -113,6 +118,7 @@ __all__ = [
     "run_hard",
     "simulate_program",
     "stress",
+    "sweep",
     "train",
     "write_nir",
 ]

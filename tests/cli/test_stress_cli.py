@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from support.commands import DEMO, refused, ultralif
-from ultralif_deploy.cli.stressing import FAULTS as NAMED
+from ultralif_deploy.cli.studies.stressing import FAULTS as NAMED
 from ultralif_deploy.robustness.faults import FAULTS
 
 

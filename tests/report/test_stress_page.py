@@ -9,7 +9,7 @@ from ultralif_deploy.report.html.charts import AXIS, log_axis
 from ultralif_deploy.report.html.lines import LEFT, TOP, WIDTH, LinePoint, lines
 from ultralif_deploy.report.html.stress import stress_page
 from ultralif_deploy.report.stress_words import amount, kept_up_to, weights
-from ultralif_deploy.schema.stress import Stress, StressFault, StressLevel
+from ultralif_deploy.schema.studies.stress import Stress, StressFault, StressLevel
 
 
 def level(share: float, accuracy: float | None) -> StressLevel:

@@ -57,6 +57,7 @@ RUNS: dict[str, tuple[object, ...]] = {
     "stress": ("stress", PROGRAM, *DIGITS, "--repeats", 1, "-o", "stressed"),
     "simulate with exits": ("simulate", PROGRAM, *DIGITS, "--exit", "exact"),
     "simulate with confidence": ("simulate", PROGRAM, *DIGITS, "--exit", "confidence"),
+    "sweep": ("sweep", DEMO, *DIGITS, "--certify", 1, "--vary", "bits=8", "-o", "swept"),
     "train": ("train", *DIGITS, "--timesteps", 1, "--epochs", 1, "-o", "trained"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }

@@ -31,6 +31,6 @@ ROOMS = (
         "sources",
         "report",
     ),
-    *("steps", "robustness", "pipeline", "cli", "__main__"),
+    *("steps", "robustness", "pipeline", "sweeps", "cli", "__main__"),
 )
 """All rooms in the order of what they see: a module sees its own room and those before it."""

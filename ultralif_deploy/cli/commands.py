@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import comparing, matching, options, running, simulating, stressing
+from ultralif_deploy.cli import comparing, matching, options, running, simulating
 from ultralif_deploy.cli.devices import devices
 from ultralif_deploy.cli.documentation import docs
 from ultralif_deploy.cli.option_types import Bits, BitsType
+from ultralif_deploy.cli.studies.stressing import stress
+from ultralif_deploy.cli.studies.sweeping import sweep
 from ultralif_deploy.cli.training import train
 
 if TYPE_CHECKING:
@@ -391,7 +393,8 @@ def energy(program: Path, bits: Bits | None, device: str, as_json: bool, **given
 
 main.add_command(matching.match)
 main.add_command(simulating.simulate)
-main.add_command(stressing.stress)
+main.add_command(stress)
+main.add_command(sweep)
 
 
 def _deploy(checkpoint: Any, output: Path, settings: "Settings", as_json: bool, **how: Any) -> None:

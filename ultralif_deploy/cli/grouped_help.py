@@ -20,6 +20,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "timesteps",
         "seed",
         "limit",
+        "split",
     ),
     "What a checkpoint does not hold": (
         *("theta", "tau", "neuron", "skip", "stateless", "input_side"),

@@ -116,6 +116,12 @@ data_options = _stack(
     click.option("--timesteps", type=int, help="Number of timesteps T of one inference."),
     click.option("--seed", type=int, help="Seed of the random input spikes and of training."),
     click.option("--limit", type=int, metavar="N", help="Use the first N test samples."),
+    click.option(
+        "--split",
+        type=click.Choice(("test", "validation")),
+        help="Samples to measure on. Validation is the last fifth of the training samples, which "
+        "then takes no part in training and calibration. The default is test.",
+    ),
 )
 
 network_options = _stack(

@@ -10,6 +10,9 @@ from ultralif_deploy.errors import UltralifError
 LARGEST_COUNT = 65_535
 """Largest count of events in one frame."""
 
+VALIDATION = 5
+"""One of so many training samples is measured on, where choices need samples of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -61,6 +64,23 @@ class Dataset:
     def recorded(self) -> bool:
         """Whether the samples were recordings of events, so that they are frames for sure."""
         return self.binning != Binning()
+
+    def validating(self) -> "Dataset":
+        """The data set with the last fifth of its training samples in place of the test samples.
+
+        Raises:
+            UltralifError: there are fewer than five training samples.
+        """
+        samples = 0 if self.train is None else len(self.train.x)
+        held_out = samples // VALIDATION
+        if self.train is None or held_out == 0:
+            raise UltralifError(
+                f"{self.name}: {samples} training samples; at least {VALIDATION} are needed to "
+                "measure on a fifth of them; --split test measures on the test samples"
+            )
+        train, test = self.train.cut(samples - held_out)
+        where = f"last {held_out} training samples"
+        return Dataset(self.name, train, test, where, self.binning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,11 @@ class Program:
         return stored
 
     @property
+    def weight_bits(self) -> int:
+        """Bits of all stored weights."""
+        return sum(self.formats[n].stored_bits * k for n, k in self.stored_weights.items())
+
+    @property
     def parameters(self) -> int:
         """Stored integers: weights, biases of populations that have one, neuron parameters."""
         weights = sum(self.stored_weights.values())

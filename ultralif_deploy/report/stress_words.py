@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ultralif_deploy.program.weight_format import TERNARY, weight_format
 from ultralif_deploy.report.words import percent
-from ultralif_deploy.schema.stress import Stress, StressFault, StressLevel
+from ultralif_deploy.schema.studies.stress import Stress, StressFault, StressLevel
 
 
 def amount(fault: StressFault, level: StressLevel) -> str:

@@ -9,7 +9,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.robustness.inputs import drop, jitter, noise
 from ultralif_deploy.robustness.weights import Rule, flipped, stuck_at_0, stuck_at_1
-from ultralif_deploy.schema.stress import Place
+from ultralif_deploy.schema.studies.stress import Place
 
 Disturb = Callable[[np.ndarray, float, int, np.random.Generator], np.ndarray]
 

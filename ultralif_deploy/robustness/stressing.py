@@ -18,7 +18,7 @@ from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.report.files import write_stress
 from ultralif_deploy.robustness.faults import Fault, InputFault, check_levels, chosen
 from ultralif_deploy.robustness.weights import faulted
-from ultralif_deploy.schema.stress import Stress, StressedProgram, StressFault, StressLevel
+from ultralif_deploy.schema.studies.stress import Stress, StressedProgram, StressFault, StressLevel
 from ultralif_deploy.simulators import Executable
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings

@@ -8,7 +8,8 @@ from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
-from ultralif_deploy.schema.stress import Stress
+from ultralif_deploy.schema.studies.stress import Stress
+from ultralif_deploy.schema.studies.sweep import Sweep
 from ultralif_deploy.schema.training import EpochFigures, TrainedEpoch
 from ultralif_deploy.schema.values import Count, Fraction, Rate, Sha256
 
@@ -284,4 +285,5 @@ class Commands(TypedDict, total=False):
     simulate: Annotated[Simulated, "logits, predictions and counts"]
     train: Annotated[Trained, "the epochs and the network that was kept"]
     stress: Annotated[Stress, "the content of stress.json"]
+    sweep: Annotated[Sweep, "the content of sweep.json"]
     verify: Annotated[Rechecked, "with --certificate, what was checked"]

@@ -71,6 +71,7 @@ def open_data(settings: Settings, stored: Mapping[str, Any] | None = None) -> Da
     dataset = None
     if settings.data is not None:
         dataset = load_dataset(settings.data, _binning(settings, stored or {}))
+        dataset = dataset.validating() if settings.split == "validation" else dataset
     if dataset is None or not dataset.recorded:
         what = "no data are given" if dataset is None else f"{dataset.name} holds no recordings"
         refuse_settings(settings, BINNING, f"{what}; it is for recordings of events")

@@ -42,6 +42,8 @@ class Settings:
         table: number of entries of the correction table of a soft membrane.
         seed: seed of the random spikes of the inputs.
         limit: use the first N test samples.
+        split: `test`, or `validation`: the last fifth of the training samples takes the place of
+            the test samples, and no part in training and calibration. None is `test`.
         state_bits: bits of the state words of second-order neurons.
         coefficient_bits: fraction bits of their coefficients.
         dt: seconds of a timestep, for NIR files of other tools.
@@ -78,6 +80,7 @@ class Settings:
     table: int | None = None
     seed: int | None = None
     limit: int | None = None
+    split: Literal["test", "validation"] | None = None
     state_bits: int | None = None
     coefficient_bits: int | None = None
     dt: float | None = None

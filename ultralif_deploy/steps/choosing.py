@@ -101,7 +101,7 @@ class Judge:
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
             "spike_bits": 1 if soft is None else soft.architecture.spike_bits,
-            "weight_bytes": _weight_bits(program) // 8,
+            "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
             "accuracy": accuracy,
             "loss": 100 * loss,
@@ -204,11 +204,6 @@ def choose_spike_bits(
     within = [i for i, one in enumerate(tried) if one["loss"] <= max_loss]
     place = within[0] if within else int(np.argmin([one["loss"] for one in tried]))
     return sources[place], judge.choice(tried, tried[place], max_loss)
-
-
-def _weight_bits(program: Program) -> int:
-    """Bits of all stored weights."""
-    return sum(program.formats[n].stored_bits * k for n, k in program.stored_weights.items())
 
 
 def _below(bits: str) -> Iterator[str]:

@@ -172,9 +172,7 @@ def measure(
     return _summary(chain, tally, counter.totals(), len(test.x), draws, raster)
 
 
-def _parts(
-    chain: Chain, encoder: Encoder, x: np.ndarray
-) -> Iterator[tuple[slice, np.ndarray]]:
+def _parts(chain: Chain, encoder: Encoder, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Encoded samples, as many at once as keep the values of one run within `PART_BYTES`."""
     neurons = chain.naive.input.size + sum(p.size for p in chain.naive.populations)
     most = max(1, PART_BYTES // (8 * chain.naive.timesteps * neurons))

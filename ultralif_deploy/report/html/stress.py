@@ -6,7 +6,7 @@ from ultralif_deploy.report.html.lines import LinePoint, lines
 from ultralif_deploy.report.html.page import Figure, Page, Section, Table, cell, columns
 from ultralif_deploy.report.stress_words import amount, interval, kept_up_to, level_words, weights
 from ultralif_deploy.report.words import datum, percent
-from ultralif_deploy.schema.stress import Place, Stress, StressFault, StressLevel
+from ultralif_deploy.schema.studies.stress import Place, Stress, StressFault, StressLevel
 
 HEIGHT = 260.0
 """Height of a chart in pixels."""

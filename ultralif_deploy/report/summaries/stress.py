@@ -6,7 +6,7 @@ from rich.text import Text
 from ultralif_deploy.report.stress_words import amount, interval, kept_up_to, weights
 from ultralif_deploy.report.terminal import assumptions_table, titled
 from ultralif_deploy.report.words import percent
-from ultralif_deploy.schema.stress import Stress
+from ultralif_deploy.schema.studies.stress import Stress
 
 
 def stress_summary(content: Stress) -> RenderableType:

@@ -1,0 +1,179 @@
+"""Sweeps over real deployments: on processes, on a real Dask cluster, stopped and gone on."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.commands import DEMO, refused, ultralif
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.progress import Progress, Update
+from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.sweeps import pools
+from ultralif_deploy.sweeps.points import Deployment
+from ultralif_deploy.sweeps.sweep import sweep
+
+VARY = {"bits": ["8", "4", "ternary"]}
+BASE = Deployment(Settings(data="digits", limit=20), certified_samples=2, devices=("cmos45",))
+
+
+class Cluster:
+    """A Dask scheduler and two workers, as processes that can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        port = self.address.rpartition(":")[2]
+        self.processes = [self._process("scheduler", "--port", port)]
+        for _ in range(2):
+            self.processes.append(self._process("worker", self.address, "--no-nanny"))
+
+    def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+        return subprocess.Popen(command, cwd=self.folder, stdout=-3, stderr=-3)
+
+    def kill_a_worker(self) -> None:
+        self.processes[1].kill()
+        self.processes[1].wait()
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+class After(Progress):
+    """Calls a function after each of the first points, in order."""
+
+    def __init__(self, *acts: Callable[[], None]) -> None:
+        self.acts = list(acts)
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Update]:
+        def update(share: float, text: str) -> None:
+            if title == "sweep" and self.acts:
+                self.acts.pop(0)()
+
+        yield update
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a sweep by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sweep by one process, as everything else is compared with."""
+    folder = tmp_path_factory.mktemp("serial")
+    found = sweep(DEMO, folder, VARY, BASE, workers=1)
+    assert list(found["points"]) == ["bits=8", "bits=4", "bits=ternary"]
+    return folder
+
+
+def test_every_point_is_what_deploy_writes(serial: Path, tmp_path: Path) -> None:
+    found = json.loads((serial / "sweep.json").read_text("utf-8"))
+    run = ("deploy", DEMO, "--data", "digits", "--limit", 20, "--split", "validation")
+    run = (*run, "--bits", 4, "--on", "reference,fast", "--certify", 2, "--device", "cmos45")
+    assert ultralif(*run, "-o", tmp_path).code == 0
+    there = serial / "points" / "bits=4"
+    for name in ("program.nir", "vectors.npz", "energy.csv"):
+        assert (there / name).read_bytes() == (tmp_path / name).read_bytes()
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    point = found["points"]["bits=4"]
+    assert point["accuracy"] == report["accuracy"]["integer"]
+    assert point["joules"]["cmos45"] == report["energy"]["devices"]["cmos45"]["per_inference_j"]
+    assert point["weight_bytes"] == (64 * 64 + 64 * 10) // 2
+    assert found["split"] == "last 269 training samples"
+
+
+def test_the_pages_hold_every_point(serial: Path) -> None:
+    lines = (serial / "sweep.csv").read_text("utf-8").splitlines()
+    assert lines[0].startswith("point,bits,verdict,accuracy")
+    page = (serial / "sweep.html").read_text("utf-8")
+    for name in json.loads((serial / "sweep.json").read_text("utf-8"))["points"]:
+        assert any(line.startswith(f"{name},") for line in lines)
+        assert f"points/{name}" in page
+
+
+def test_a_broken_cluster_gives_the_same_bytes(serial: Path, tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    breaking = After(cluster.kill_a_worker, cluster.restart)
+    output = tmp_path / "swept"
+    try:
+        sweep(DEMO, output, VARY, BASE, scheduler=cluster.address, progress=breaking)
+    finally:
+        cluster.stop()
+    assert not breaking.acts
+    assert content(output) == content(serial)
+
+
+def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        sweep(DEMO, tmp_path, VARY, BASE, workers=1, progress=After(stop))
+    (finished,) = (tmp_path / "points").glob("*/report.json")
+    before = finished.stat()
+    sweep(DEMO, tmp_path, VARY, BASE, workers=1)
+    assert finished.stat().st_mtime_ns == before.st_mtime_ns
+    assert content(tmp_path) == content(serial)
+    other = Deployment(Settings(data="digits", limit=10), devices=("cmos45",))
+    with pytest.raises(UltralifError, match=r"another sweep \(limit: 20, now 10\)"):
+        sweep(DEMO, tmp_path, VARY, other)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    run = ("sweep", DEMO, "--data", "digits", "--limit", 5, "--certify", 1, "-o", tmp_path)
+    run = (*run, "--workers", 1, "--vary", "bits=4", "--vary", "spike-bits=1,3")
+    run = (*run, "--device", "cmos45", "--deploy-best")
+    done = ultralif(*run)
+    assert done.code == 0
+    for text in ("bits=4,spike_bits=3", "last 269 training samples", "Best: bits=4,spike_bits="):
+        assert text in done.out
+    assert (tmp_path / "best" / "certificate.json").is_file()
+    report = json.loads((tmp_path / "best" / "report.json").read_text("utf-8"))
+    assert report["data"]["test_split"] == "x_test"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--vary", "colour=red"), "--vary colour=red: expected an option with its values"),
+        (("--vary", "bits="), "--vary bits=: expected an option with its values"),
+        (("--vary", "bits=9"), "--vary bits=9: '9'; expected 2, 3, 4"),
+        (("--vary", "certify=1,2"), "certify cannot vary; expected one of bits"),
+        (("--vary", "bits=8", "--vary", "bits=4"), "--vary bits: given twice"),
+        (("--vary", "epochs=1,2"), "epochs varies, but nothing is annealed; add --anneal"),
+        (("--vary", "bits=8", "--workers", 2, "--scheduler", "a:1"), "take one"),
+    ],
+)
+def test_refusals(tmp_path: Path, options: tuple[object, ...], line: str) -> None:
+    run = ("sweep", DEMO, "--data", "digits", "-o", tmp_path / "out", *options)
+    assert line in refused(*run)
+    assert not (tmp_path / "out" / "points").exists()
+
+
+def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "TIMEOUT_S", 0.5)
+    run = ("sweep", DEMO, "--data", "digits", "--vary", "bits=8", "-o", tmp_path)
+    line = refused(*run, "--scheduler", "tcp://127.0.0.1:1")
+    assert "tcp://127.0.0.1:1: no Dask scheduler answers" in line

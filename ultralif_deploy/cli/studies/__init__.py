@@ -1,0 +1,1 @@
+"""Commands that run a program or a deployment many times."""

@@ -1,0 +1,1 @@
+"""What commands write that run a program or a deployment many times."""

@@ -1,0 +1,1 @@
+"""One deployment after another, with options that vary."""
