@@ -12,8 +12,9 @@ import numpy as np
 
 from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.fixed import INT32_MAX
+from ultralif_deploy.program.graph import Dense
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.simulators.fast.row_graph import expressible, limits
+from ultralif_deploy.simulators.fast.row_graph import is_chain, limits
 from ultralif_deploy.simulators.fast.spike_rows import (
     LINE_WORDS,
     ROWS_PER_BLOCK,
@@ -148,7 +149,8 @@ class EventChain:
 
 def runs(program: Program) -> bool:
     """Whether a program is a chain of threshold units on spikes."""
-    return expressible(program) and program.input.maximum == 1
+    dense = all(isinstance(p.map, Dense) for p in program.projections)
+    return dense and is_chain(program) and program.input.maximum == 1
 
 
 @jit

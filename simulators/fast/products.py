@@ -1,10 +1,10 @@
-"""Exact integer matrix products [row, source] × [source, target], by the fastest safe library.
+"""Exact integer products of rows with matrices and kernels, by the fastest safe library.
 
 onnxruntime's MatMulInteger uses the 8-bit matrix units of the processor. On processors without
 them, its kernels add pairs of u8·s8 products in 16 saturating bits. It is therefore used only for
 inputs of at most 127, for which a pair always fits (2·127·128 < 2^15). All other products use
 floating point. They are exact because every partial sum is an integer below 2^24 (float32) or 2^53
-(float64).
+(float64). Convolutions are float32 in onnxruntime under the same condition.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT, PAIR_EXACT_INPUT
+from ultralif_deploy.program.graph import Conv2d
 
 Product = Callable[[np.ndarray], np.ndarray]
 """Rows uint8 [row, source] to int32 [row, target]."""
@@ -48,6 +49,84 @@ def _on_onnxruntime(weight: np.ndarray) -> Product:
         {"weight": np.ascontiguousarray(weight, dtype=np.int8)},
     ).run
     return lambda rows: run(None, {"rows": rows})[0]
+
+
+class FloatConvolution:
+    """A convolution of rows uint8 [row, source] to int32 [row, target] in float32.
+
+    Args:
+        linear: convolution whose sums float32 holds (`convolves_exactly`).
+
+    Raises:
+        ImportError: onnxruntime or onnx is not installed.
+    """
+
+    def __init__(self, linear: Conv2d) -> None:
+        from onnx import TensorProto, helper
+
+        nodes, constants = convolution_nodes(linear, "values", "kernel", "found")
+        self.kernel = constants["kernel"]
+        self.run = session(
+            [
+                helper.make_node("Cast", ["rows"], ["values"], to=TensorProto.FLOAT),
+                *nodes,
+                helper.make_node("Cast", ["found"], ["whole"], to=TensorProto.INT32),
+                helper.make_node("Reshape", ["whole", "flat"], ["product"]),
+            ],
+            "rows",
+            [None, linear.source_size],
+            {"product": (TensorProto.INT32, 2)},
+            {**constants, "flat": np.array([-1, linear.target_size])},
+        ).run
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """The current that each row gives."""
+        found: np.ndarray = self.run(None, {"rows": rows})[0]
+        return found
+
+    def weights(self) -> np.ndarray:
+        """Weights int8 of the convolution, as given to the session."""
+        return self.kernel.astype(np.int8)
+
+
+def convolves_exactly(linear: Conv2d, largest_input: int) -> bool:
+    """Whether float32 holds every partial sum of a convolution of 0 to `largest_input`."""
+    sums = np.abs(linear.weight.astype(np.int64)).sum(axis=(1, 2, 3))
+    return int(sums.max(initial=0)) * largest_input < FLOAT32_EXACT
+
+
+def convolution_nodes(
+    linear: Conv2d, source: str, kernel: str, target: str
+) -> tuple[list[Any], dict[str, np.ndarray]]:
+    """ONNX nodes of a convolution in float32, and the constants that they need.
+
+    Args:
+        linear: convolution.
+        source: name of its input, float32 [row, source] or [time, batch, source].
+        kernel: name of its weights.
+        target: name of its output, float32 [row, channel, height, width].
+    """
+    from onnx import helper
+
+    shape, image = f"shape of {source} for {kernel}", f"image of {source} for {kernel}"
+    nodes = [
+        helper.make_node("Reshape", [source, shape], [image]),
+        helper.make_node(
+            "Conv",
+            [image, kernel],
+            [target],
+            kernel_shape=linear.kernel,
+            strides=linear.stride,
+            pads=[*linear.padding, *linear.padding],
+            dilations=linear.dilation,
+            group=linear.groups,
+        ),
+    ]
+    constants = {
+        kernel: linear.weight.astype(np.float32),
+        shape: np.array([-1, *linear.input_shape]),
+    }
+    return nodes, constants
 
 
 def session(

@@ -1,8 +1,8 @@
 """A projection's weights, laid out for the two ways that `fast` chooses from.
 
 With events, each spike reads only its own weights. With a product, all inputs are multiplied with
-all weights in the processor's matrix units; a convolution first gathers the patches that its kernel
-reads. Both ways give the same integers.
+all weights in the processor's matrix units. A convolution whose sums pass what float32 holds first
+gathers the patches that its kernel reads. Both ways give the same integers.
 """
 
 from typing import Protocol
@@ -11,7 +11,11 @@ import numpy as np
 
 from ultralif_deploy.program.graph import AnyMap, Conv2d, Dense
 from ultralif_deploy.simulators.fast import conv_kernels, spike_rows
-from ultralif_deploy.simulators.fast.products import integer_product
+from ultralif_deploy.simulators.fast.products import (
+    FloatConvolution,
+    convolves_exactly,
+    integer_product,
+)
 
 PATCH_BYTES = 1 << 22
 """Bytes of patches that are gathered at once, few enough for the cache."""
@@ -84,36 +88,26 @@ class DenseSynapses:
 
 
 class ConvSynapses:
-    """A convolution; groups have events alone."""
+    """A convolution; groups whose sums pass what float32 holds have events alone."""
 
     def __init__(self, linear: Conv2d, largest: int) -> None:
         self.linear = linear
         self.faster: dict[int, bool] = {}
-        self.only_events = linear.groups > 1
         self.positions = linear.output_shape[1] * linear.output_shape[2]
-        out, inner, *kernel = linear.weight.shape
+        _, inner, *kernel = linear.weight.shape
         grouped = linear.weight.reshape(linear.groups, -1, inner, *kernel)
         # [group, input channel, kernel row, kernel column, output channel]
         self.by_source = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
-        self.multiply = integer_product(linear.weight.reshape(out, -1).T, largest)
-        self.geometry = np.array(
-            [
-                *linear.input_shape,
-                *linear.output_shape,
-                *linear.stride,
-                *linear.padding,
-                *linear.dilation,
-            ]
-        )
+        self.geometry = geometry(linear)
+        self.multiply = _convolution(linear, largest)
+        self.only_events = self.multiply is None
 
     def weights(self) -> np.ndarray:
-        """Read back; the product by multiplying it with unit vectors."""
-        shape = self.linear.weight.shape
-        found = self.by_source.transpose(0, 4, 1, 2, 3).reshape(shape)
-        if self.only_events:
+        """Read back from both ways."""
+        found = self.by_source.transpose(0, 4, 1, 2, 3).reshape(self.linear.weight.shape)
+        if self.multiply is None or np.array_equal(found, self.multiply.weights()):
             return found
-        by_product = self.multiply(np.eye(found[0].size, dtype=np.uint8)).T.reshape(shape)
-        return found if np.array_equal(found, by_product) else np.full_like(found, -1)
+        return np.full_like(found, -1)
 
     def events(self, signal: np.ndarray) -> np.ndarray:
         """Every value that is not 0 is added where the kernel puts it."""
@@ -122,18 +116,52 @@ class ConvSynapses:
         return current
 
     def product(self, signal: np.ndarray) -> np.ndarray:
-        """Patches times the kernel, a few rows at a time."""
+        """All positions of the kernel, whatever is active."""
+        assert self.multiply is not None
+        rows = self.multiply(signal.reshape(-1, signal.shape[2]))
+        return rows.reshape(*signal.shape[:2], self.linear.target_size)
+
+
+class PatchProduct:
+    """A convolution as a product of patches with its kernel, for sums of any size."""
+
+    def __init__(self, linear: Conv2d, largest: int) -> None:
+        self.linear, self.geometry = linear, geometry(linear)
+        self.multiply = integer_product(linear.weight.reshape(len(linear.weight), -1).T, largest)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """The current int32 [row, target] of rows uint8 [row, source], a few at a time."""
         channels, height, width = self.linear.output_shape
-        flat = signal.reshape(-1, signal.shape[2])
-        current = np.empty((len(flat), channels, height * width), dtype=np.int32)
+        current = np.empty((len(rows), channels, height * width), dtype=np.int32)
         values = self.linear.weight[0].size
         step = max(1, PATCH_BYTES // (height * width * values))
-        for start in range(0, len(flat), step):
-            rows = flat[start : start + step]
-            patches = np.zeros((len(rows), height * width, values), dtype=np.uint8)
-            conv_kernels.gather(rows, self.geometry, self.linear.kernel, patches)
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            patches = np.zeros((len(some), height * width, values), dtype=np.uint8)
+            conv_kernels.gather(some, self.geometry, self.linear.kernel, patches)
             found = self.multiply(patches.reshape(-1, values))
             conv_kernels.channels_first(
-                found.reshape(len(rows), -1, channels), current[start : start + step]
+                found.reshape(len(some), -1, channels), current[start : start + step]
             )
-        return current.reshape(*signal.shape[:2], self.linear.target_size)
+        return current.reshape(len(rows), -1)
+
+    def weights(self) -> np.ndarray:
+        """Read back by multiplying unit vectors."""
+        shape = self.linear.weight.shape
+        return self.multiply(np.eye(self.linear.weight[0].size, dtype=np.uint8)).T.reshape(shape)
+
+
+def _convolution(linear: Conv2d, largest: int) -> FloatConvolution | PatchProduct | None:
+    """The fastest exact way to compute all of a convolution; None if there is none."""
+    if convolves_exactly(linear, largest):
+        try:
+            return FloatConvolution(linear)
+        except ImportError:
+            pass
+    return PatchProduct(linear, largest) if linear.groups == 1 else None
+
+
+def geometry(linear: Conv2d) -> np.ndarray:
+    """Shapes and steps of a convolution, as `conv_kernels` takes them."""
+    shapes = (*linear.input_shape, *linear.output_shape)
+    return np.array([*shapes, *linear.stride, *linear.padding, *linear.dilation])

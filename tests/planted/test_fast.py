@@ -1,6 +1,7 @@
 """Every bug planted in the fast simulator must be found by the comparison of the real tests."""
 
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from support.comparisons import (
     back_ends_agree,
@@ -12,6 +13,7 @@ from support.planted_simulators import (
 from support.planting import PLAIN, applies, copy_of
 from support.strategies.programs import programs
 from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.reference import simulator as reference
 
 KERNELS = {
@@ -81,6 +83,56 @@ GATHER = {
 }
 
 
+FLOAT = {
+    "convolved without padding": ("[*linear.padding, *linear.padding]", "[0, 0, 0, 0]"),
+    "padding on one side": ("[*linear.padding, *linear.padding]", "[*linear.padding, 0, 0]"),
+    "convolved without stride": ("linear.stride", "(1, 1)"),
+    "convolved without dilation": ("linear.dilation", "(1, 1)"),
+}
+DRAWN = {
+    "as late as the limit": ("'Greater'", "'GreaterOrEqual'"),
+    "limits of one channel": (
+        "within.reshape(projection.map.output_shape)",
+        "within.reshape(projection.map.output_shape)[:1]",
+    ),
+    "limits wrap": ("np.clip(limit, -FLOAT32_EXACT, FLOAT32_EXACT)", "limit % FLOAT32_EXACT"),
+}
+
+
+def products_alone(module):
+    """Makes a copy of the simulator take no events where there is another way."""
+    module.TIMED_ROWS = 1
+    module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
+
+
+@pytest.mark.parametrize("bug", FLOAT)
+def test_bugs_in_float_convolutions_are_found(bug):
+    library = copy_of("ultralif_deploy.simulators.fast.products", FLOAT[bug])
+    forms = copy_of(
+        "ultralif_deploy.simulators.fast.synapses", FloatConvolution=library.FloatConvolution
+    )
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
+    module._row_graph = lambda program: None
+    products_alone(module)
+    with pytest.raises((AssertionError, ValueError, onnxruntime_state.Fail)):
+        back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
+
+
+@pytest.mark.parametrize("bug", DRAWN)
+def test_bugs_in_graphs_of_convolutions_are_found(bug):
+    drawing = copy_of("ultralif_deploy.simulators.fast.row_graph", DRAWN[bug])
+
+    def loaded(program):
+        made = fast.load(program)
+        if made.graph is not None:
+            made.graph, made.ways = drawing.RowGraph(program), [made._by_graph]
+        return made
+
+    chains = programs(kinds=("threshold",), delayed=False, chain=True, images=True)
+    with pytest.raises(AssertionError):
+        back_ends_agree(loaded, drawn=chains, planted=True)
+
+
 @pytest.mark.parametrize("bug", CONVOLUTIONS | GATHER)
 def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
     kernels = copy_of(
@@ -88,9 +140,10 @@ def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
     )
     forms = copy_of("ultralif_deploy.simulators.fast.synapses", conv_kernels=kernels)
     module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
-    if bug in GATHER:  # products alone
-        module.TIMED_ROWS = 1
-        module._seconds = lambda work: float(getattr(work, "__name__", "") == "events")
+    module._row_graph = lambda program: None
+    if bug in GATHER:
+        forms.convolves_exactly = lambda linear, largest: False
+        products_alone(module)
     with pytest.raises((AssertionError, IndexError)):
         back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
 

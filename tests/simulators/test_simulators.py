@@ -18,17 +18,18 @@ from support.vector_comparisons import (
     places_are_found,
 )
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.graph import Dense, Identity, Projection
+from ultralif_deploy.program.graph import Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold, UltraDLIF
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Reporting, run_in_steps
-from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, tally
+from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, synapses, tally
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.native import vectors
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.verify.backends import load_on
 
 CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
+IMAGES = programs(kinds=("threshold",), delayed=False, chain=True, images=True)
 
 COMPLETE = ("fast", "reference")
 """Back ends that refuse no program."""
@@ -61,6 +62,7 @@ def test_every_form_is_exact(monkeypatch, faster):
     monkeypatch.setattr(fast, "_seconds", timed)
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
+    back_ends_agree(fast.load, drawn=IMAGES, examples=40)
     assert taken == {"events", "product", "_by_events", "_by_graph", "_by_population"}
 
 
@@ -100,6 +102,23 @@ def test_products_are_exact_at_the_extremes(size, largest):
     product = products.integer_product(weight, largest)(rows)
     assert_array_equal(product, rows.astype(np.int64) @ weight.astype(np.int64))
     assert product.dtype == np.int32
+
+
+@pytest.mark.parametrize(("count", "held"), [(518, True), (519, False)])
+def test_convolutions_are_exact_at_the_extremes(count, held):
+    # 518 · 127 · 255 < 2^24 ≤ 519 · 127 · 255, where odd sums have no float32.
+    weight = np.zeros((2, 1, 23, 23), dtype=np.int8)
+    weight[0].flat[:count], weight[1].flat[:count:2] = 127, -127
+    linear = Conv2d(weight, (1, 24, 24), padding=(1, 0))
+    assert products.convolves_exactly(linear, 255) == held
+    rows = np.full((3, linear.source_size), 255, dtype=np.uint8)
+    rows[1, 0], rows[2] = 254, np.arange(rows.shape[1]) % 256
+    made = synapses.synapses(linear, 255)
+    assert isinstance(made.multiply, products.FloatConvolution) == held
+    found = made.product(rows[None])[0]
+    assert_array_equal(found, rows.astype(np.int64) @ linear.matrix().T.astype(np.int64))
+    assert_array_equal(made.events(rows[None])[0], found)
+    assert_array_equal(made.weights(), weight)
 
 
 def test_event_sums_do_not_overflow():

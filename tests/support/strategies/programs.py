@@ -60,6 +60,7 @@ def programs(
     delayed: bool = True,
     chain: bool = False,
     readouts: tuple[str, ...] = READOUTS,
+    images: bool | None = None,
 ) -> integer.Program:
     """Valid programs of every neuron kind, weight format and projection that there is.
 
@@ -71,8 +72,9 @@ def programs(
         delayed: whether projections may act one timestep later.
         chain: every population is driven by the one before it alone, through weights.
         readouts: kinds of the read-out to draw from.
+        images: whether there are convolutions; None draws it, but in chains.
     """
-    shape = draw(shapes(populations, delayed, chain))
+    shape = draw(shapes(populations, delayed, chain, images))
     fill = draw(st.sampled_from(("uniform", "extreme", "sparse", "saturating")))
     form, maximum = "8", 255
     if fill == "saturating":  # currents of 64·7·127·255 membrane units pass 24 bits

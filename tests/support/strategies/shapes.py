@@ -6,6 +6,7 @@ seed. `inputs_for` draws full inputs, steady or blinking, often.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import strategies as st
@@ -49,32 +50,40 @@ class Shape:
 
 @st.composite
 def shapes(
-    draw: st.DrawFn, populations: int = 4, delayed: bool = True, chain: bool = False
+    draw: st.DrawFn,
+    populations: int = 4,
+    delayed: bool = True,
+    chain: bool = False,
+    images: bool | None = None,
 ) -> Shape:
     """1 to `populations` populations and a read-out; skip and delayed projections among them.
 
-    In a chain every population is driven by the one before it alone, through weights.
+    In a chain every population is driven by the one before it alone, through weights. With
+    `images`, there are always convolutions; None draws whether there are, but in chains.
     """
     names = [f"p{i}" for i in range(draw(st.integers(1, populations)))]
     recurrent = delayed and draw(st.booleans())
     known = {INPUT: draw(sizes)} | {name: draw(sizes) for name in names} | {READOUT: draw(sizes)}
     projections: list[tuple[str, str, bool | Conv2d]] = []
-    images: dict[str, tuple[int, int, int]] = {}
-    if not chain and draw(st.booleans()):
-        images[INPUT] = draw(st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4)))
-        known[INPUT] = math.prod(images[INPUT])
+    shown: dict[str, tuple[int, int, int]] = {}
+    if images or (images is None and not chain and draw(st.booleans())):
+        shown[INPUT] = draw(st.tuples(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4)))
+        known[INPUT] = math.prod(shown[INPUT])
         # All sizes are settled before the projections: a convolution gives its target's.
-        for name in names:
-            source = draw(st.sampled_from(list(images)))
-            if draw(st.booleans()) and (conv := draw(convolutions(images[source]))):
-                images[name], known[name] = conv.output_shape, conv.target_size
+        for before, name in pairwise([INPUT, *names]):
+            source = before if chain else draw(st.sampled_from(list(shown)))
+            if source not in shown:
+                break
+            if draw(st.booleans()) and (conv := draw(convolutions(shown[source]))):
+                shown[name], known[name] = conv.output_shape, conv.target_size
                 projections.append((source, name, conv))
     convolved = {target: source for source, target, _ in projections}
     for target in [*names, READOUT]:
         order = list(known)
         position = order.index(target)
         if chain:
-            projections.append((order[position - 1], target, False))
+            if target not in convolved:
+                projections.append((order[position - 1], target, False))
             continue
         chosen = {draw(st.sampled_from(order[:position]))} if position else set()
         chosen |= set(draw(st.lists(st.sampled_from(order[:position]), max_size=2)))
