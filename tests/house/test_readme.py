@@ -9,7 +9,7 @@ import pytest
 
 from support.commands import ultralif
 from support.paths import ROOT
-from ultralif_deploy.cli.documentation import pages, title, written_page
+from ultralif_deploy.cli.information.documentation import pages, title, written_page
 
 README = ROOT / "README.md"
 PAGES = [README, *pages().values()]

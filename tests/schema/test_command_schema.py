@@ -41,6 +41,7 @@ PROGRAM, DIGITS = "made/program.nir", ("--data", "digits", "--limit", 4)
 RUNS: dict[str, tuple[object, ...]] = {
     "anneal": ("anneal", DEMO, "--data", "digits", "--epochs", 1, "-o", "annealed"),
     "compare": ("compare", "made/report.json", "made/report.json"),
+    "data": ("data",),
     "devices": ("devices",),
     "doctor": ("doctor",),
     "energy of a program": ("energy", PROGRAM, *DIGITS),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
-from ultralif_deploy.cli.devices import devices
-from ultralif_deploy.cli.documentation import docs
+from ultralif_deploy.cli.information.datasets import data
+from ultralif_deploy.cli.information.devices import devices
+from ultralif_deploy.cli.information.documentation import docs
 from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.studies.stressing import stress
 from ultralif_deploy.cli.studies.sweeping import sweep
@@ -29,6 +30,7 @@ def main() -> None:
 main.add_command(train)
 main.add_command(docs)
 main.add_command(devices)
+main.add_command(data)
 main.add_command(comparing.compare)
 
 
@@ -360,7 +362,7 @@ def doctor(as_json: bool) -> None:
 
     Example: ultralif doctor
     """
-    from ultralif_deploy.cli.doctor import diagnosis
+    from ultralif_deploy.cli.information.doctor import diagnosis
     from ultralif_deploy.report.inspection import diagnosis_summary
 
     found = diagnosis()

@@ -86,9 +86,9 @@ program_argument = click.argument("program", type=click.Path(path_type=Path))
 data_options = _stack(
     click.option(
         "--data",
-        metavar="PATH|digits",
-        help="Data set: the embedded digits, a file (.npz, .npy, .csv, .h5, .bin, .aedat4, .png), "
-        "or a folder of images or recordings.",
+        metavar="PATH|NAME",
+        help="Data set: digits, which is embedded, another name that `ultralif data` lists, a file "
+        "(.npz, .npy, .csv, .h5, .bin, .aedat4, .png), or a folder of images or recordings.",
     ),
     click.option(
         "--bin",

@@ -22,6 +22,7 @@ from ultralif_deploy.data.event_files import EVENT_FILES, event_fields, sensor_o
 from ultralif_deploy.data.folders import dataset_of_folder
 from ultralif_deploy.data.hdf5_files import array_names, is_shd, read_array, shd_recordings
 from ultralif_deploy.data.images import IMAGE_FILES, read_images
+from ultralif_deploy.data.named import KNOWN, dataset_of_idx, found_place, holds_idx
 from ultralif_deploy.data.objects import dataset_of_object, dataset_of_recordings
 from ultralif_deploy.data.splits import Dataset, Named, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
@@ -40,8 +41,9 @@ def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
     give the test split.
 
     Args:
-        source: `digits`, a path, or an object: a data set of torchvision or tonic, an array, a
-            pair of samples and labels, or a dictionary of these for `train` and `test`.
+        source: `digits`, a name of `named.KNOWN`, a path, or an object: a data set of torchvision
+            or tonic, an array, a pair of samples and labels, or a dictionary of these for `train`
+            and `test`.
         binning: binning of recordings of events into frames; other data need none.
 
     Raises:
@@ -53,14 +55,16 @@ def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
         return dataset_of_object(source, how)
     if str(source) in EMBEDDED:
         return replace(_npz(EMBEDDED[str(source)], how), name=str(source))
+    if str(source) in KNOWN:
+        return replace(load_dataset(found_place(str(source)), how), name=str(source))
     path = Path(source)
     read = FILES.get(path.suffix.lower())
     if read is None and path.is_dir():
-        return dataset_of_folder(path, how)
+        return dataset_of_idx(path) if holds_idx(path) else dataset_of_folder(path, how)
     if read is None:
         raise UltralifError(
             f"{source}: unknown data; expected a file ({', '.join(FILES)}), a folder of images or "
-            f"recordings, or {', '.join(EMBEDDED)}{UNREAD.get(path.suffix.lower(), '')}"
+            f"recordings, or {', '.join((*EMBEDDED, *KNOWN))}{UNREAD.get(path.suffix.lower(), '')}"
         )
     return read(readable_file(path), how)
 

@@ -209,6 +209,21 @@ class DeviceFacts(TypedDict):
     constants: Annotated[dict[str, DeviceConstant], "by name"]
 
 
+class DataSet(TypedDict):
+    """A data set that has a name."""
+
+    what: Annotated[str, "it is, with its licence"]
+    place: Annotated[str | None, "where it lies on this machine; null where it was not found"]
+    how: Annotated[str, "the line that gets it"]
+
+
+class DataSets(TypedDict):
+    """Of `data`."""
+
+    searched: Annotated[list[str], "folders, in order"]
+    datasets: Annotated[dict[str, DataSet], "by the name that --data takes"]
+
+
 class Devices(TypedDict):
     """Of `devices`."""
 
@@ -273,6 +288,7 @@ class Commands(TypedDict, total=False):
 
     anneal: Annotated[Annealed, "the epochs that ran"]
     compare: Annotated[ComparedReports, "figures of two reports side by side"]
+    data: Annotated[DataSets, "data sets that have a name"]
     devices: Annotated[Devices, "devices and their published figures"]
     doctor: Annotated[Diagnosis, "what can run here"]
     energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]

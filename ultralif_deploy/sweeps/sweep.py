@@ -170,7 +170,7 @@ def _based(deployment: Deployment) -> Deployment:
     settings = deployment.settings
     if not isinstance(settings.data, (str, Path)):
         raise UltralifError("a sweep reads its data in every worker; expected --data with a path")
-    if settings.data != "digits":
+    if Path(settings.data).exists():  # not a name
         settings = replace(settings, data=str(Path(settings.data).absolute()))
     return replace(
         deployment,

@@ -7,7 +7,7 @@ import click
 from ultralif_deploy.cli.running import Refusal
 from ultralif_deploy.errors import UltralifError
 
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parents[2]
 FURTHER = ("ARCHITECTURE", "CHANGELOG", "PROGRAM")
 """Pages beside the folder `docs`, which are about the package itself."""
 

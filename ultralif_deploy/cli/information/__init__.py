@@ -1,0 +1,1 @@
+"""Commands that say what there is: pages, data sets, devices, back ends."""

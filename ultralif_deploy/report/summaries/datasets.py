@@ -1,0 +1,20 @@
+"""The output of `ultralif data`."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ultralif_deploy.report.terminal import titled
+from ultralif_deploy.schema.commands import DataSets
+
+
+def datasets_summary(content: DataSets) -> RenderableType:
+    """A table of data sets, and how to get those that were not found."""
+    columns = ("name", "data set", "place")
+    table = titled("Data sets that --data takes by name", *columns, left=columns)
+    for name, one in content["datasets"].items():
+        table.add_row(name, one["what"], one["place"] or "not found")
+    lines = [
+        f"{name}: {one['how']}" for name, one in content["datasets"].items() if one["place"] is None
+    ]
+    said = f"Searched: {', '.join(content['searched'])}. $ULTRALIF_DATA names further folders."
+    return Group(table, *([Text("\n".join(lines))] if lines else []), Text(said))
