@@ -2,14 +2,15 @@
 
 Both ways are timed once for each projection and each share of active inputs, on the user's own
 spikes. They give the same integers, so the choice changes only the time. Populations run over all
-timesteps at once, unless a delayed projection needs single timesteps. A chain of threshold units
-has two more ways that run all its layers together: event by event (`event_chain.py`), and one graph
-of matrix products (`row_graph.py`). They are timed against the others.
+timesteps at once, but those that hear each other timestep by timestep (`program/stages.py`). A
+chain of threshold units has two more ways that run all its layers together: event by event
+(`event_chain.py`), and one graph of matrix products (`row_graph.py`). They are timed against the
+others.
 """
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.program.stages import one_later
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast import event_chain
@@ -208,36 +210,73 @@ class Fast:
     def _by_population(
         self, inputs: np.ndarray, record: bool, memory: Memory | None = None
     ) -> Trace:
-        """One population after the other."""
+        """One stage of populations after the other."""
         program = self.program
-        batch = inputs.shape[1]
-        spiking = [p for p in program.populations if p.spikes]
+        steps, batch, _ = inputs.shape
         counters = self._counters(inputs)
         memory = memory or initial_memory(program, batch)
-        states, last = memory.states, memory.last
-        recorded = {p.name: [np.empty((0, batch, p.size), dtype=np.uint8)] for p in spiking}
-        for values in _blocks(inputs, bool(program.delayed)):
-            now = {INPUT: values}
-            for population in program.populations:
-                name = population.name
-                current = self._current(population, now, last)
-                spikes = np.empty(current.shape, dtype=np.uint8) if population.spikes else None
-                block = Block(current, self.bias[name], states[name], spikes)
-                self.updates[name](population.neuron, self.parameters[name], block)
-                if spikes is not None:
-                    now[name] = spikes
-            for (source, delayed), (_, cost, segment) in self.outgoing.items():
-                if source != INPUT:
-                    signal = (last if delayed else now)[source]
-                    count(signal, cost, segment, counters[source, delayed])
-            for name, parts in recorded.items():
-                parts.append(now[name])
-            for name, sent in last.items():
-                sent[:] = now[name]
-        kept = {k: np.concatenate(v) for k, v in recorded.items()} if record else None
+        sent, kept = {INPUT: inputs}, dict[str, np.ndarray]()
+        for stage in program.stages:
+            chosen = [program.population(name) for name in stage.populations]
+            for p in chosen:
+                sent[p.name] = np.empty((steps, batch, p.size * p.spikes), dtype=np.uint8)
+            (self._in_steps if stage.loops else self._at_once)(chosen, sent, memory)
+            for source in stage.ended:
+                kept[source] = sent.pop(source)
+                self._count(source, kept[source], memory.last.get(source), counters)
+                if not record:
+                    del kept[source]
         counts = self._counts(inputs, counters)
-        logits = states[program.readout.name][:, : program.readout.size]
-        return Trace(np.ascontiguousarray(logits), counts, kept)
+        logits = memory.states[program.readout.name][:, : program.readout.size]
+        spikes = {p.name: kept[p.name] for p in program.populations if record and p.spikes}
+        return Trace(np.ascontiguousarray(logits), counts, spikes if record else None)
+
+    def _at_once(
+        self, chosen: list[Population], sent: dict[str, np.ndarray], memory: Memory
+    ) -> None:
+        """Run one population over all timesteps; writes its spikes into `sent`."""
+        (population,) = chosen
+        current = self._current(population, sent, memory)
+        self._update(population, current, sent[population.name], memory)
+
+    def _in_steps(
+        self, chosen: list[Population], sent: dict[str, np.ndarray], memory: Memory
+    ) -> None:
+        """Run populations that hear each other, timestep by timestep; writes into `sent`."""
+        names = [p.name for p in chosen]
+        outer = {p.name: self._current(p, sent, memory, names) for p in chosen}
+        inner = {
+            p.name: [q for q in self.program.incoming(p.name) if q.source in names] for p in chosen
+        }
+        for t in range(len(sent[names[0]])):
+            for p in chosen:
+                current = outer[p.name][t : t + 1]
+                for q in inner[p.name]:
+                    late = q.name in self.program.delayed
+                    heard = sent[q.source][t - late : t - late + 1]
+                    heard = memory.last[q.source] if late and t == 0 else heard
+                    current = current + self._project(q, heard)
+                self._update(p, current, sent[p.name][t : t + 1], memory)
+
+    def _update(
+        self, population: Population, current: np.ndarray, spikes: np.ndarray, memory: Memory
+    ) -> None:
+        """Change a population's state by currents, and write its spikes."""
+        name = population.name
+        written = spikes if population.spikes else None
+        block = Block(current, self.bias[name], memory.states[name], written)
+        self.updates[name](population.neuron, self.parameters[name], block)
+
+    def _count(
+        self, source: str, sent: np.ndarray, last: np.ndarray | None, counters: Counters
+    ) -> None:
+        """Count what a population sent, and keep its last timestep where one comes later."""
+        if source != INPUT and (source, False) in counters:
+            count(sent, *self.outgoing[source, False][1:], counters[source, False])
+        if last is not None:
+            late = one_later(sent, last)
+            count(late, *self.outgoing[source, True][1:], counters[source, True])
+            last[:] = sent[-1:] if len(sent) else last
 
     def _counters(self, inputs: np.ndarray) -> Counters:
         """Counters of a chunk, with the inputs counted; refuses inputs above the maximum."""
@@ -275,15 +314,24 @@ class Fast:
         return [p.name for p in projections], cost, exact_within(cost)
 
     def _current(
-        self, population: Population, now: dict[str, np.ndarray], last: dict[str, np.ndarray]
+        self,
+        population: Population,
+        sent: dict[str, np.ndarray],
+        memory: Memory,
+        without: Sequence[str] = (),
     ) -> np.ndarray:
-        """Sum of the projections, int32 [time, batch, neuron]."""
+        """Sum of the projections but those from some sources, int32 [time, batch, neuron]."""
         total: np.ndarray | None = None
         for projection in self.program.incoming(population.name):
-            delayed = projection.name in self.program.delayed
-            term = self._project(projection, (last if delayed else now)[projection.source])
-            total = term if total is None else total + term
-        assert total is not None
+            source = projection.source
+            if source not in without:
+                late = projection.name in self.program.delayed
+                heard = one_later(sent[source], memory.last[source]) if late else sent[source]
+                term = self._project(projection, heard)
+                total = term if total is None else total + term
+        if total is None:
+            shape = sent[population.name].shape[:2]
+            return np.zeros((*shape, population.size), dtype=np.int32)
         return total
 
     def _project(self, projection: Projection, signal: np.ndarray) -> np.ndarray:
@@ -341,12 +389,3 @@ def _seconds(work: Callable[[], object]) -> float:
         work()
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def _blocks(inputs: np.ndarray, stepwise: bool) -> Iterator[np.ndarray]:
-    """All timesteps at once, or one after the other."""
-    if not stepwise:
-        yield inputs
-        return
-    for t in range(len(inputs)):
-        yield inputs[t : t + 1]

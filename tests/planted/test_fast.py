@@ -149,8 +149,12 @@ def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
 
 
 FAST = {
-    "timesteps not stepped": ("_blocks(inputs, bool(program.delayed))", "_blocks(inputs, False)"),
-    "delayed projections act late once": ("sent[:] = now[name]", "pass"),
+    "delayed projections act at once": (
+        "one_later(sent[source], memory.last[source]) if late else sent[source]",
+        "sent[source]",
+    ),
+    "loops act at once": ("late = q.name in self.program.delayed", "late = False"),
+    "late operations counted at once": ("late = one_later(sent, last)", "late = sent"),
     "read-out bias once a block": ("len(current) * bias", "bias"),
     "initial value ignored": (
         "p.neuron.initial_state(p.size)",

@@ -200,7 +200,7 @@ def bug_in_fast(*change: str) -> Run:
         (bug_in_streams, "logits[running[stop]] = trace.logits[stop]", "logits = trace.logits"),
         (bug_in_streams, "total[name][running] += values", "total[name][: len(values)] += values"),
         (bug_in_streams, "inputs[t : t + 1, running]", "inputs[t : t + 1, : len(running)]"),
-        (bug_in_fast, "sent[:] = now[name]", "pass"),
+        (bug_in_fast, "last[:] = sent[-1:] if len(sent) else last", "pass"),
         (bug_in_fast, "memory or initial_memory(program, batch)", "initial_memory(program, batch)"),
     ],
 )

@@ -5,6 +5,7 @@ It is the step between the soft network and the integer program. Its neuron mode
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from ultralif_deploy.program.graph import (
     INPUT,
     Dense,
     Projection,
+    by_target,
     check_structure,
     delayed_projections,
     frozen,
 )
+from ultralif_deploy.program.stages import Stage, stages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +66,7 @@ class Input:
         return bool(np.all(np.equal(self.scale, 1.0)) and np.all(np.equal(self.offset, 0.0)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Network:
     """Populations in topological order, projections, and the timesteps of one inference.
 
@@ -90,7 +93,12 @@ class Network:
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Projections into a population."""
-        return tuple(p for p in self.projections if p.target == name)
+        return self._incoming[name]
+
+    @cached_property
+    def _incoming(self) -> dict[str, tuple[Projection, ...]]:
+        """Projections by target."""
+        return by_target(self.projections)
 
     def largest_sent(self, source: str) -> int:
         """Largest number that the input or a population sends in one timestep."""
@@ -100,7 +108,15 @@ class Network:
 
     def delayed(self) -> frozenset[str]:
         """Names of the projections that act one timestep later."""
+        return self._delayed
+
+    @cached_property
+    def _delayed(self) -> frozenset[str]:
         return delayed_projections(self.populations, self.projections)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Populations that run together, in an order in which no stage hears a later one."""
+        return stages(self.populations, self.projections)
 
 
 def dense(source: str, target: str, weight: np.ndarray) -> Projection:

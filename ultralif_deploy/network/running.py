@@ -1,11 +1,13 @@
 """Run the hard float64 network in NumPy; the integer program is compared with this run."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.stages import Stage, one_later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,70 +29,97 @@ class HardTrace:
 def run_hard(network: Network, values: np.ndarray) -> HardTrace:
     """Run the network on integer inputs uint8 [time, batch, input].
 
-    If the inputs have more than T timesteps, the first T are used. Feed-forward
-    networks run population by population; networks with delayed projections run timestep by
-    timestep.
+    If the inputs have more than T timesteps, the first T are used. Populations run one after the
+    other, each over all timesteps at once; those that hear each other run timestep by timestep.
     """
     values = values[: network.timesteps]
     inputs = network.input.scale * values.astype(np.float64) + network.input.offset
-    run = _run_by_timestep if network.delayed() else _run_by_population
-    return run(network, inputs)
+    run = _Run(network, inputs)
+    for stage in network.stages():
+        run.along(stage)
+    spiking = [p.name for p in network.populations if p.neuron.FIRES]
+    margins = {name: run.margins[name] for name in spiking}
+    return HardTrace(run.logits, {name: run.sent[name] for name in spiking}, margins)
 
 
 def total_current(
-    network: Network, population: Population, signals: dict[str, np.ndarray]
+    network: Network,
+    population: Population,
+    signals: Mapping[str, np.ndarray],
+    without: Collection[str] = (),
 ) -> np.ndarray:
-    """Current [time, batch, neuron] of a population from the signals of its sources.
+    """Current with bias [time, batch, neuron] of a population from the signals of its sources.
 
     Args:
         network: network with the projections into the population.
         population: population that receives the current.
         signals: signal of each source, [time, batch, source], by the name of the source.
+        without: sources that are left out.
     """
-    summed = population.bias
-    for projection in network.incoming(population.name):
-        summed = summed + projection.map.apply(
-            signals[projection.source].astype(np.float64, copy=False)
-        )
-    return summed
-
-
-def _run_by_population(network: Network, inputs: np.ndarray) -> HardTrace:
-    signals: dict[str, np.ndarray] = {INPUT: inputs}
-    margins: dict[str, np.ndarray] = {}
-    logits = np.zeros((inputs.shape[1], network.populations[-1].size))
-    for population in network.populations:
-        current = total_current(network, population, signals)
-        if population.neuron.FIRES:
-            spikes, margins[population.name] = population.neuron.run(current)
-            signals[population.name] = spikes
-        else:
-            logits = population.neuron.read(current) / network.divisor
-    del signals[INPUT]
-    return HardTrace(logits, signals, margins)
-
-
-def _run_by_timestep(network: Network, inputs: np.ndarray) -> HardTrace:
-    time, batch = inputs.shape[:2]
     delayed = network.delayed()
-    states, last = {}, {}
-    for p in network.populations:
-        states[p.name] = p.neuron.initial_state((batch, p.size))
-        last[p.name] = np.zeros((batch, p.size), dtype=p.neuron.spike_type)
-    spiking = [p for p in network.populations if p.neuron.FIRES]
-    spikes = {p.name: np.empty((time, batch, p.size), p.neuron.spike_type) for p in spiking}
-    margins = {p.name: np.empty((time, batch, p.size)) for p in spiking}
-    for t in range(time):
-        now: dict[str, np.ndarray] = {INPUT: inputs[t]}
-        for p in network.populations:
-            current = np.zeros((batch, p.size)) + p.bias
-            for projection in network.incoming(p.name):
-                signal = (last if projection.name in delayed else now)[projection.source]
-                current += projection.map.apply(signal.astype(np.float64))
-            now[p.name], margin, states[p.name] = p.neuron.step(current, states[p.name])
-            if p.name in spikes:
-                spikes[p.name][t], margins[p.name][t] = now[p.name], margin
-        last = now
-    readout = network.populations[-1]
-    logits = states[readout.name][:, : readout.size] / network.divisor
-    return HardTrace(logits, spikes, margins)
+    time, batch = signals[INPUT].shape[:2]
+    total: np.ndarray = np.zeros((time, batch, population.size)) + population.bias
+    for projection in network.incoming(population.name):
+        if projection.source not in without:
+            sent = signals[projection.source].astype(np.float64, copy=False)
+            late = projection.name in delayed
+            total += projection.map.apply(one_later(sent) if late else sent)
+    return total
+
+
+class _Run:
+    """One run of a network.
+
+    Args:
+        network: the network.
+        inputs: real inputs, float64 [time, batch, input].
+
+    Attributes:
+        sent: what the input and every population that has run sent, [time, batch, neuron].
+        margins: v − θ of every spiking population that has run, float64 [time, batch, neuron].
+        logits: what was read, float64 [batch, class].
+    """
+
+    def __init__(self, network: Network, inputs: np.ndarray) -> None:
+        self.network = network
+        self.delayed = network.delayed()
+        self.sent: dict[str, np.ndarray] = {INPUT: inputs}
+        self.margins: dict[str, np.ndarray] = {}
+        self.logits = np.zeros((inputs.shape[1], network.populations[-1].size))
+
+    def along(self, stage: Stage) -> None:
+        """Run the populations of a stage over all timesteps."""
+        chosen = [p for p in self.network.populations if p.name in stage.populations]
+        if stage.loops:
+            self._by_timestep(chosen)
+            return
+        (population,) = chosen
+        current = total_current(self.network, population, self.sent)
+        if population.neuron.FIRES:
+            self.sent[population.name], margin = population.neuron.run(current)
+            self.margins[population.name] = margin
+        else:
+            self.logits = population.neuron.read(current) / self.network.divisor
+
+    def _by_timestep(self, together: list[Population]) -> None:
+        """Run populations that hear each other; read-outs are never among them."""
+        time, batch = self.sent[INPUT].shape[:2]
+        names = [p.name for p in together]
+        currents = {p.name: total_current(self.network, p, self.sent, names) for p in together}
+        states = {p.name: p.neuron.initial_state((batch, p.size)) for p in together}
+        for p in together:
+            self.sent[p.name] = np.zeros((time, batch, p.size), p.neuron.spike_type)
+            self.margins[p.name] = np.empty((time, batch, p.size))
+        inner = {
+            p.name: [q for q in self.network.incoming(p.name) if q.source in names]
+            for p in together
+        }
+        for t in range(time):
+            for p in together:
+                current = currents[p.name][t]
+                for q in inner[p.name]:
+                    at = t - 1 if q.name in self.delayed else t
+                    if at >= 0:
+                        current = current + q.map.apply(self.sent[q.source][at].astype(np.float64))
+                spikes, margin, states[p.name] = p.neuron.step(current, states[p.name])
+                self.sent[p.name][t], self.margins[p.name][t] = spikes, margin

@@ -6,6 +6,7 @@ one acts one timestep later; all others act in the same timestep.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -206,8 +207,8 @@ def check_structure(
     names = [population.name for population in populations]
     if not names:
         raise UltralifError("a network needs at least one population")
-    for name in names:
-        if name == INPUT or "/" in name or "->" in name or not name or names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if name == INPUT or "/" in name or "->" in name or not name or count > 1:
             raise UltralifError(f"population name {name!r}: taken, empty or with a reserved mark")
     if LOGITS in names[:-1]:
         raise UltralifError(
@@ -231,8 +232,9 @@ def check_structure(
         if (projection.source, projection.target) in seen:
             raise UltralifError(f"{projection.name}: more than one projection")
         seen.add((projection.source, projection.target))
+    driven = {projection.target for projection in projections}
     for name in names:
-        if not any(projection.target == name for projection in projections):
+        if name not in driven:
             raise UltralifError(f"{name}: no projection drives it")
 
 
@@ -245,3 +247,11 @@ def delayed_projections(
     """
     order = {INPUT: -1} | {p.name: i for i, p in enumerate(populations)}
     return frozenset(p.name for p in projections if order[p.source] >= order[p.target])
+
+
+def by_target(projections: Sequence[Projection]) -> dict[str, tuple[Projection, ...]]:
+    """The projections into each population, by its name."""
+    found: dict[str, list[Projection]] = {}
+    for projection in projections:
+        found.setdefault(projection.target, []).append(projection)
+    return {target: tuple(into) for target, into in found.items()}

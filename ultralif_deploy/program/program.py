@@ -16,12 +16,14 @@ from ultralif_deploy.program.graph import (
     INPUT,
     WEIGHTED,
     Projection,
+    by_target,
     check_structure,
     delayed_projections,
     frozen,
     largest_sums,
 )
 from ultralif_deploy.program.neurons import NeuronModel
+from ultralif_deploy.program.stages import Stage, stages
 from ultralif_deploy.program.weight_format import WeightFormat, formats_of
 
 FORMAT_VERSION = 1
@@ -173,13 +175,28 @@ class Program:
         """Names of the projections that act one timestep later."""
         return delayed_projections(self.populations, self.projections)
 
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """Populations that run together, in an order in which no stage hears a later one."""
+        return stages(self.populations, self.projections)
+
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Projections into a population."""
-        return tuple(p for p in self.projections if p.target == name)
+        return self._incoming[name]
+
+    @cached_property
+    def _incoming(self) -> dict[str, tuple[Projection, ...]]:
+        """Projections by target."""
+        return by_target(self.projections)
 
     def population(self, name: str) -> Population:
         """The population of a name."""
-        return next(p for p in self.populations if p.name == name)
+        return self._named[name]
+
+    @cached_property
+    def _named(self) -> dict[str, Population]:
+        """Populations by name."""
+        return {p.name: p for p in self.populations}
 
     @cached_property
     def multiplies(self) -> frozenset[str]:
