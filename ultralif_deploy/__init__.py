@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.readers.nir.network import import_nir
     from ultralif_deploy.readers.nir.neurons import Conventions
     from ultralif_deploy.readers.norse.network import from_norse
+    from ultralif_deploy.readers.sinabs.network import from_sinabs
     from ultralif_deploy.readers.snntorch.network import from_snntorch
     from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
     from ultralif_deploy.robustness.stressing import stress
@@ -62,6 +63,7 @@ _PUBLIC = {
     "energy_report": "ultralif_deploy.energy.report",
     "fine_tune": "ultralif_deploy.soft.anneal",
     "from_norse": "ultralif_deploy.readers.norse.network",
+    "from_sinabs": "ultralif_deploy.readers.sinabs.network",
     "from_snntorch": "ultralif_deploy.readers.snntorch.network",
     "from_spikingjelly": "ultralif_deploy.readers.spikingjelly.network",
     "harden": "ultralif_deploy.soft.hardening",
@@ -103,6 +105,7 @@ __all__ = [
     "energy_report",
     "fine_tune",
     "from_norse",
+    "from_sinabs",
     "from_snntorch",
     "from_spikingjelly",
     "harden",

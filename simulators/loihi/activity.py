@@ -47,9 +47,9 @@ class Activity:
         """
         placed = self.placement.populations[population]
         first = np.searchsorted(placed.core, np.arange(placed.cores))
-        row = self._updates.setdefault(
-            now, np.zeros((len(active), self.placement.cores), dtype=np.int64)
-        )
+        if now not in self._updates:
+            self._updates[now] = np.zeros((len(active), len(self.active)), dtype=np.int64)
+        row = self._updates[now]
         columns = slice(placed.first_core, placed.first_core + placed.cores)
         row[:, columns] += np.add.reduceat(active, first, axis=1, dtype=np.int64)
 

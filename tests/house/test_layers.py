@@ -80,7 +80,7 @@ WITHOUT_TORCH = ROOMS[: ROOMS.index("soft")]
 
 @pytest.mark.parametrize("name", [n for n in FILES if room(n) in WITHOUT_TORCH])
 def test_torch_is_imported_left_of_the_network_alone(name):
-    assert not {"torch", "snntorch", "spikingjelly", "norse"} & {
+    assert not {"torch", "snntorch", "spikingjelly", "norse", "sinabs"} & {
         m.split(".")[0] for m in imports(name)
     }
 

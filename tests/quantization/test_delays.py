@@ -41,7 +41,7 @@ def late(*steps):
 def quantized(made):
     """What was quantized, the program and the delays that a graph with dt = 1 means."""
     network = apply_passes(import_nir(made, Conventions(dt=1.0), timesteps=12))
-    delays = meant_delays(made, 1.0, network.populations[-1].name)
+    delays = meant_delays(made, Conventions(dt=1.0), network.populations[-1].name)
     return network, quantize(network, 8), delays
 
 

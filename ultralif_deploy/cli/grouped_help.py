@@ -28,7 +28,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     ),
     "What a NIR file of another tool leaves open": (
         *("dt", "reset", "discretization", "fires", "synapse", "read_out"),
-        *("max_spikes", "min_membrane"),
+        *("max_spikes", "min_membrane", "output_node"),
     ),
     "Integers": ("bits", "spike_bits", "decay_bits", "skip_passes"),
     "Training and annealing": (

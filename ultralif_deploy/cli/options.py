@@ -237,6 +237,11 @@ nir_options = _stack(
         metavar="V",
         help="Lower bound of the membrane potentials of a NIR file after the reset (Sinabs).",
     ),
+    click.option(
+        "--output-node",
+        metavar="NAME",
+        help="The Output node of a NIR file that is read, where it has several.",
+    ),
 )
 expect_option = click.option(
     "--expect",

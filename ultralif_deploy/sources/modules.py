@@ -12,6 +12,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Chosen, choose
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.norse.network import from_norse
+from ultralif_deploy.readers.sinabs.network import from_sinabs
 from ultralif_deploy.readers.snntorch.network import from_snntorch
 from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
 from ultralif_deploy.sources.deployable import Deployable
@@ -47,6 +48,7 @@ READERS: dict[str, Reader] = {
     "snntorch": from_snntorch,
     "spikingjelly": from_spikingjelly,
     "norse": from_norse,
+    "sinabs": from_sinabs,
 }
 """Readers by the package of the neurons."""
 
@@ -97,7 +99,7 @@ def _reader_of(module: nn.Module) -> Reader:
             return reader
     raise UltralifError(
         f"{type(module).__name__}: holds no neurons that a reader knows; expected layers of "
-        "snnTorch, SpikingJelly or Norse"
+        "snnTorch, SpikingJelly, Norse or Sinabs"
     )
 
 

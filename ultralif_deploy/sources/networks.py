@@ -1,6 +1,8 @@
 """Opens NIR files of other tools as a Deployable."""
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +15,11 @@ from ultralif_deploy.findings.assumptions import DEFAULT, Assumptions, Chosen, T
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.nir.delays import meant_delays
 from ultralif_deploy.readers.nir.frameworks import framework_reading
-from ultralif_deploy.readers.nir.graph import read_graph
-from ultralif_deploy.readers.nir.linear import values
+from ultralif_deploy.readers.nir.graph import inlined, read_graph
 from ultralif_deploy.readers.nir.misreadings import misreadings
-from ultralif_deploy.readers.nir.network import import_nir
+from ultralif_deploy.readers.nir.network import import_nir, population_name
 from ultralif_deploy.readers.nir.neurons import Conventions
+from ultralif_deploy.readers.nir.ports import input_shapes, input_size, outputs_of
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import network_description
 from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
@@ -100,14 +102,15 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
     network = file.network(how)
     if file.dataset is not None:
         check_classes(file.dataset, network.populations[-1].size)
-    delays = meant_delays(file.graph, how.dt, network.populations[-1].name)
+    ports = tuple(_ports(file.graph, how))
+    delays = meant_delays(file.graph, how, network.populations[-1].name)
     return Deployable(
         file.path,
         None,
         network,
         file.dataset,
         file.encoder,
-        joined(conventions, Assumptions((), tuple(misread)), file.encoding),
+        joined(conventions, Assumptions(ports, tuple(misread)), file.encoding),
         file.read.maximum,
         network_description(file.path, network),
         decay_bits=settings.decay_bits,
@@ -142,6 +145,7 @@ def _conventions(settings: Settings, graph: nir.NIRGraph) -> tuple[Conventions, 
         read_out.value,
         spikes.value,
         settings.min_membrane,
+        settings.output_node,
     )
     least: Chosen[str | float] = Chosen("min_membrane", "none", DEFAULT)
     if how.min_membrane is not None:
@@ -155,10 +159,26 @@ def _conventions(settings: Settings, graph: nir.NIRGraph) -> tuple[Conventions, 
     return how, Assumptions(chosen)
 
 
+def _ports(graph: nir.NIRGraph, how: Conventions) -> Iterator[Chosen[str]]:
+    """How several Inputs and Outputs are taken; nothing for a graph with one of each."""
+    nodes, sources = inlined(graph)
+    shapes, ends = input_shapes(nodes), outputs_of(nodes, sources, how.output_node)
+    if len(shapes) > 1:
+        last = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
+        parts = zip(shapes, [0, *last], last, strict=False)
+        places = ", ".join(f"{name} {first}-{end - 1}" for name, first, end in parts)
+        yield Chosen("values of each Input", places, "file")
+    if how.output_node is not None or ends.recorded or ends.left_out:
+        yield Chosen("output_node", ends.read, "option" if how.output_node else "file")
+    for name, population in ends.recorded.items():
+        yield Chosen(f"Output {name}", f"the spikes of {population_name(population)}", "file")
+    for name in ends.left_out:
+        yield Chosen(f"Output {name}", "left out", "option")
+
+
 def _input_size(graph: nir.NIRGraph, path: str | Path) -> int:
-    """Number of inputs, from the one Input node."""
-    nodes = [(name, n) for name, n in graph.nodes.items() if isinstance(n, nir.Input)]
-    if len(nodes) != 1:
-        raise UltralifError(f"{path}: {len(nodes)} Input nodes; expected one")
-    name, node = nodes[0]
-    return math.prod(values(node.input_type["input"], f"{path}: {name}"))
+    """Number of values of all Input nodes."""
+    try:
+        return input_size(inlined(graph)[0])
+    except UltralifError as error:
+        raise UltralifError(f"{path}: {error}") from error

@@ -8,7 +8,7 @@ from ultralif_deploy.errors import UltralifError
 
 CONVENTIONS = (
     *("dt", "reset", "discretization", "fires", "synapse", "read_out"),
-    *("max_spikes", "min_membrane", "like"),
+    *("max_spikes", "min_membrane", "output_node", "like"),
 )
 """Settings that only NIR files of other tools need."""
 
@@ -54,6 +54,7 @@ class Settings:
         read_out: spikes or membrane, for NIR files of other tools.
         max_spikes: most spikes of a neuron in one timestep, for NIR files of other tools.
         min_membrane: lower bound of membranes, for NIR files of other tools.
+        output_node: the Output node that is read, for NIR files of other tools with several.
         like: the framework whose defaults answer what they leave open, for NIR files of other
             tools.
         expect: .npz of spikes and logits that the user's framework computed for the data.
@@ -91,6 +92,7 @@ class Settings:
     read_out: str | None = None
     max_spikes: int | None = None
     min_membrane: float | None = None
+    output_node: str | None = None
     like: str | None = None
     expect: Path | None = None
     decay_bits: int | None = None

@@ -21,7 +21,7 @@ from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.assembly import Arriving, assembled
-from ultralif_deploy.readers.modules.framework import Framework, outputs_of, states_of
+from ultralif_deploy.readers.modules.framework import Framework, outputs_of, spikes_in, states_of
 from ultralif_deploy.readers.modules.meanings import Recorded, State
 from ultralif_deploy.readers.modules.reading import Reading
 from ultralif_deploy.readers.modules.recorder import Float64, arguments
@@ -103,7 +103,8 @@ def check_currents(
     driven, feeds_back = _Driven(reading, module), not reading.framework.keeps_states
     try:
         with torch.no_grad(), Float64():
-            saw = given[run_forward(module, given, axis, driven, feeds_back=feeds_back)]
+            options = {"time_axis": reading.framework.time_axis(module), "feeds_back": feeds_back}
+            saw = given[run_forward(module, given, axis, driven, **options)]
     finally:
         driven.close()
     sent = {INPUT: saw.reshape(*saw.shape[:2], -1)} | driven.sent
@@ -148,9 +149,63 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
         )
         trace = run_hard(network, current)
         given = current.reshape(*current.shape[:2], *shape)
-        expected = _spikes_alone(layer, reading.framework, given)
+        expected = _spikes_alone(name, layer, reading.framework, given)
         what = f"{name}, driven alone"
         _check_spikes(what, expected, trace.spikes[name], {what: trace.margins[name]})
+
+
+def check_whole(reading: Reading, module: nn.Module, given: np.ndarray) -> None:
+    """Compare the spikes of all layers with those of the module that takes all timesteps at once.
+
+    Does nothing for a module that takes one timestep.
+
+    Args:
+        reading: the module as it was read, recorded timestep by timestep on the same inputs.
+        module: a copy of the module as it is.
+        given: inputs as the module gets them, float64 [time, sample, …].
+
+    Raises:
+        UltralifError: they differ; the message names the layer.
+    """
+    whole = reading.framework.whole(module)
+    if whole is None:
+        return
+    found: dict[str, np.ndarray] = {}
+
+    def keep(name: str) -> Any:
+        def hook(layer: nn.Module, args: Any, result: Any) -> None:
+            """Keep what a layer returned.
+
+            Args:
+                layer: the layer that was called.
+                args: arguments by position.
+                result: values that the layer returned.
+            """
+            steps = whole.steps(outputs_of(result)[0], len(given))
+            found[name] = np.stack([spikes_in(name, step) for step in steps])
+
+        return hook
+
+    hooks = [
+        layer.register_forward_hook(keep(name)) for name, layer in reading.framework.firing(module)
+    ]
+    try:
+        with torch.no_grad(), Float64():
+            whole.run(torch.from_numpy(given))
+    except Exception as error:  # whatever the user's own forward raises
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UltralifError(f"forward fails on all timesteps at once: {first}") from error
+    finally:
+        for handle in hooks:
+            handle.remove()
+    for population, name in reading.layers.items():
+        uses = list(reading.layers.values()).count(name)
+        expected = np.stack(reading.spikes[population])
+        if uses == 1 and not (name in found and np.array_equal(found[name], expected)):
+            raise UltralifError(
+                f"{name}: fires other spikes when forward gets all timesteps at once than when it "
+                "gets one after the other; expected layers that take each timestep by itself"
+            )
 
 
 def _driving(framework: Framework, layer: nn.Module, alone: Arriving, inputs: int) -> np.ndarray:
@@ -172,10 +227,11 @@ def _driving(framework: Framework, layer: nn.Module, alone: Arriving, inputs: in
     return current
 
 
-def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.ndarray:
-    """Spikes of a layer on the given currents, bool [time, sample, neuron].
+def _spikes_alone(name: str, layer: Any, framework: Framework, current: np.ndarray) -> np.ndarray:
+    """Spikes of a layer on the given currents, uint8 [time, sample, neuron].
 
     Args:
+        name: name of the population, for the error message.
         layer: neurons, which start from their first state.
         framework: framework of the neurons.
         current: float64 [time, sample, …].
@@ -189,7 +245,7 @@ def _spikes_alone(layer: Any, framework: Framework, current: np.ndarray) -> np.n
             result = layer(now, *state)
             if not framework.keeps_states and isinstance(result, tuple):
                 state = result[1:]
-            spikes.append(outputs_of(result)[0].numpy().reshape(len(now), -1) > 0)
+            spikes.append(spikes_in(name, outputs_of(result)[0]))
     return np.stack(spikes)
 
 
@@ -292,6 +348,11 @@ def _total(reading: Reading, returned: list[Any]) -> Tensor:
     return steps[-1] if isinstance(reading.read_out(), State) else torch.stack(steps).sum(0)
 
 
+def _what(count: int) -> str:
+    """What a neuron does that fires so often."""
+    return "is silent" if count == 0 else "fires" if count == 1 else f"fires {count} times"
+
+
 def _check_spikes(
     name: str, expected: np.ndarray, found: np.ndarray, margins: dict[str, np.ndarray]
 ) -> None:
@@ -299,8 +360,8 @@ def _check_spikes(
 
     Args:
         name: name of the population.
-        expected: spikes in the module, bool [time, sample, neuron].
-        found: spikes in the network, bool [time, sample, neuron].
+        expected: spikes in the module, [time, sample, neuron].
+        found: spikes in the network, [time, sample, neuron].
         margins: membrane potential minus threshold of each population, [time, sample, neuron].
 
     Raises:
@@ -311,8 +372,9 @@ def _check_spikes(
         t, sample, neuron = (int(i) for i in np.argwhere(differ)[0])
         margin = margins[name][t, sample, neuron]
         why = NOT_RECORDED if abs(margin) > TOLERANCE else TIED_WITH_THRESHOLD
+        what = _what(expected[t, sample, neuron])
         raise UltralifError(
-            f"{name}: neuron {neuron} {'fires' if expected[t, sample, neuron] else 'is silent'} in "
-            f"the module at timestep {t} of sample {sample}, and not in the network as read, whose "
-            f"membrane potential is {margin:+.6g} from the threshold; {why}"
+            f"{name}: neuron {neuron} {what} in the module at timestep {t} of sample {sample}, and "
+            f"not in the network as read, whose membrane potential is {margin:+.6g} from the "
+            f"threshold; {why}"
         )

@@ -5,12 +5,28 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.fixed import MAX_SPIKES
 from ultralif_deploy.readers.assembly import Arriving
 from ultralif_deploy.readers.modules.calls import flat
 from ultralif_deploy.readers.modules.units import pooled
 from ultralif_deploy.readers.nir.linear import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A module whose layers take all timesteps at once.
+
+    Attributes:
+        run: runs it on inputs [time, batch, …].
+        steps: brings what a layer returned into the shape [time, batch, …].
+    """
+
+    run: Callable[[Tensor], Any]
+    steps: Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,11 @@ class Framework:
         keeps_states: whether a layer continues where it stopped when it is given no state.
         layers: the framework's own layers, each with the layer of torch that computes the same.
         alone: a context in which nothing but a copy of the module is reset or changed.
+        looked_into: the framework's own layers whose functions are followed.
+        in_steps: makes the layers of a copy take one timestep in each call.
+        time_axis: whether they then still have an axis of time, of length 1, behind the batch.
+        whole: how a module is run over all timesteps at once, if its layers take them so; the
+            comparison with the source's own run then takes the module as it is.
     """
 
     package: str
@@ -40,6 +61,10 @@ class Framework:
     keeps_states: bool
     layers: Mapping[type[nn.Module], type[nn.Module]] = field(default_factory=dict)
     alone: Callable[[nn.Module], AbstractContextManager[Any]] = nullcontext
+    looked_into: tuple[type[nn.Module], ...] = (nn.Sequential,)
+    in_steps: Callable[[nn.Module], None] = lambda own: None
+    time_axis: Callable[[nn.Module], bool] = lambda own: False
+    whole: Callable[[nn.Module], "Whole | None"] = lambda own: None
 
     def type_of(self, layer: nn.Module) -> type[nn.Module]:
         """The type of a layer, or the type of torch's layer that computes the same."""
@@ -73,6 +98,28 @@ class Framework:
 def outputs_of(result: Any) -> tuple[Any, ...]:
     """What a layer of neurons returned: its spikes, then its states."""
     return tuple(flat(result))
+
+
+def spikes_in(name: str, values: Tensor) -> np.ndarray:
+    """Spikes that a layer returned, as counts uint8 [batch, neuron].
+
+    Args:
+        name: name of the layer, for the error message.
+        values: what it returned [batch, …].
+
+    Raises:
+        UltralifError: they are no counts, or more than a neuron of a program can send.
+    """
+    counts = values.detach().numpy().reshape(len(values), -1)
+    if counts.max(initial=0) > MAX_SPIKES:
+        raise UltralifError(
+            f"{name}: a neuron fires {counts.max():g} times in one timestep of random inputs; a "
+            f"program's neurons fire at most {MAX_SPIKES} times: raise thresholds, or limit the "
+            "spikes, as by spike_fn=MaxSpike(255) in Sinabs"
+        )
+    if np.any(counts != np.rint(counts)) or counts.min(initial=0) < 0:
+        raise UltralifError(f"{name}: returns other values than spikes; expected 0, 1, 2, …")
+    return counts.astype(np.uint8)
 
 
 def states_of(given: tuple[Any, ...]) -> tuple[Any, ...]:

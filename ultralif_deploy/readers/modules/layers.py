@@ -11,7 +11,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.readers.nir.linear import Signal
 
-LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
+LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.LPPool2d, nn.Flatten)
 """Layers for which `layer_node` makes a node."""
 
 INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -68,6 +68,10 @@ def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
                 "count_include_pad; expected every window to have one size"
             )
         return nir.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
+    if isinstance(layer, nn.LPPool2d):
+        if layer.norm_type != 1 or layer.ceil_mode:
+            raise UltralifError(f"{name}: an LPPool2d other than a sum; expected norm_type=1")
+        return nir.SumPool2d(layer.kernel_size, layer.stride or layer.kernel_size, 0)
     assert isinstance(layer, nn.Flatten)
     if layer.start_dim == 0:
         raise UltralifError(f"{name}: flattens the batch; expected start_dim of at least 1")

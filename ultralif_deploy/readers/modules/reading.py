@@ -14,7 +14,7 @@ from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.calls import flat
-from ultralif_deploy.readers.modules.framework import Framework, outputs_of, states_of
+from ultralif_deploy.readers.modules.framework import Framework, outputs_of, spikes_in, states_of
 from ultralif_deploy.readers.modules.functions import is_sequence
 from ultralif_deploy.readers.modules.layers import INERT, LINEAR, layer_node
 from ultralif_deploy.readers.modules.linear import shaped
@@ -61,7 +61,7 @@ class Reading(States):
         arriving: populations by name, in the order in which they fire.
         layers: name of the layer of each population.
         currents: input of each population at the first timestep, without its own spikes.
-        spikes: spikes of each population at every timestep, bool [batch, neuron].
+        spikes: spikes of each population at every timestep, uint8 [batch, neuron].
         calls: population of each call of a layer of neurons, in order.
         output: meaning of the read-out, in the first call of `forward`.
         returned: the read-out's values in every call of `forward`.
@@ -187,7 +187,7 @@ class Reading(States):
             return _inert
         package = kind.__module__.split(".")[0]
         foreign = package not in ("torch", self.framework.package)
-        looked_into = foreign or isinstance(layer, nn.Sequential)
+        looked_into = foreign or isinstance(layer, self.framework.looked_into)
         return None if looked_into and not isinstance(layer, LINEAR) else self._unsupported
 
     def _neuron(
@@ -251,7 +251,7 @@ class Reading(States):
         """Keep the spikes of one timestep, and give them their meaning."""
         t = len(self.spikes[population])
         self.calls.append(population)
-        self.spikes[population].append(spikes.numpy().reshape(len(spikes), -1) > 0)
+        self.spikes[population].append(spikes_in(population, spikes))
         shape = tuple(spikes.shape[1:])
         now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
         self.recorder.mean(spikes, now)

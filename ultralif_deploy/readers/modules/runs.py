@@ -80,6 +80,7 @@ def run_forward(
     axis: int | None,
     listener: Listener,
     *,
+    time_axis: bool = False,
     feeds_back: bool = False,
 ) -> np.ndarray:
     """Run `forward` once over all timesteps, or once for each.
@@ -90,6 +91,8 @@ def run_forward(
         axis: the axis of time in the input of `forward`; None if `forward` takes the input of one
             timestep.
         listener: is told of every call.
+        time_axis: whether `forward` of one timestep has an axis of time, of length 1, behind that
+            of the batch.
         feeds_back: whether `forward` returns all states after its result, and takes them back in
             an argument whose default is None, as modules of Norse do.
 
@@ -105,6 +108,7 @@ def run_forward(
         return np.arange(listener.timesteps())
     states: list[Any] = [torch.zeros(1, dtype=torch.float64) for _ in _states_wanted(module)]
     for t, frame in enumerate(given.clone()):
+        frame = frame.unsqueeze(1) if time_axis else frame
         listener.begins(frame, None, t)
         result = module(frame, *states)
         listener.ends(result)

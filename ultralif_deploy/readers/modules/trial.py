@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ultralif_deploy.readers.modules.check import (
     check_currents,
     check_neurons,
     check_run,
+    check_whole,
     random_inputs,
 )
 from ultralif_deploy.readers.modules.framework import Framework
@@ -106,6 +108,7 @@ class _Trial:
                     given,
                     axis,
                     reading,
+                    time_axis=self.framework.time_axis(own),
                     feeds_back=not self.framework.keeps_states,
                 )
         except UltralifError:
@@ -139,6 +142,8 @@ class _Trial:
         with self.framework.alone(own):
             check_currents(reading, own, axis, self.given(inputs))
             check_neurons(reading, own)
+            whole = _in_float64(self.module, self.framework, in_steps=False)
+            check_whole(reading, whole, self.given(inputs))
         loops = axis is not None or not saw[-1]  # then forward fixes the number of timesteps
         steps = self.timesteps or (len(saw) if loops else DEFAULT_TIMESTEPS)
         constant = self.read.constant or (axis is None and loops)  # it shows one input T times
@@ -177,21 +182,46 @@ def _input_shape(module: nn.Module, framework: Framework) -> tuple[int, ...]:
     return (first.in_features,)
 
 
-def _in_float64(module: nn.Module, framework: Framework) -> nn.Module:
+def _in_float64(module: nn.Module, framework: Framework, *, in_steps: bool = True) -> nn.Module:
     """A copy of the module in float64 and evaluation mode, with neurons at their first states.
+
+    Args:
+        module: the module.
+        framework: framework of its neurons.
+        in_steps: let its layers take one timestep in each call.
 
     Raises:
         UltralifError: the module cannot be copied, or a neuron cannot be taken over.
     """
-    held = {id(t): t.detach().clone() for m in module.modules() for t in _results(m)}
+    held: dict[int, Any] = {
+        id(t): t.detach().clone() for m in module.modules() for t in _results(m)
+    }
     try:
+        for layer in module.modules():
+            _copy_plainly(layer, held)
         own = copy.deepcopy(module, held).cpu().double().eval()
     except Exception as error:  # whatever the user's own attributes raise
         raise UltralifError(f"the module cannot be copied: {error}") from error
+    if in_steps:
+        framework.in_steps(own)
     for name, layer in framework.firing(own):
         if framework.is_neuron(layer):
             framework.prepare(name, layer)
     return own
+
+
+def _copy_plainly(layer: nn.Module, held: dict[int, Any]) -> None:
+    """Copy a layer that has its own way to be copied as torch copies all others.
+
+    The way of Sinabs fails for recurrent layers.
+
+    Args:
+        layer: the layer.
+        held: copies by the `id` of what was copied, to which the layer's is added.
+    """
+    if hasattr(type(layer), "__deepcopy__"):
+        made = held[id(layer)] = type(layer).__new__(type(layer))
+        made.__dict__.update(copy.deepcopy(layer.__dict__, held))
 
 
 def _results(layer: nn.Module) -> list[Tensor]:

@@ -9,28 +9,30 @@ from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port
 from ultralif_deploy.readers.nir.network import population_name
-from ultralif_deploy.readers.nir.neurons import POPULATIONS
+from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions
+from ultralif_deploy.readers.nir.ports import outputs_of
 from ultralif_deploy.readers.nir.walking import worked_out
 
 Meant = dict[tuple[str, int], tuple[float, float]]
 """By source and whole number of timesteps: the least and the largest delay that is meant."""
 
 
-def meant_delays(graph: nir.NIRGraph, dt: float, readout: str) -> tuple[Delay, ...]:
+def meant_delays(graph: nir.NIRGraph, how: Conventions, readout: str) -> tuple[Delay, ...]:
     """What a graph that `import_nir` takes over means by its Delay nodes, in timesteps.
 
     Args:
         graph: graph as read from the file.
-        dt: seconds of a timestep.
+        how: conventions by which the graph is taken over.
         readout: name of the population that is read.
     """
     nodes, sources = inlined(graph)
     if not any(isinstance(node, nir.Delay) for node in nodes.values()):
         return ()
-    sent = _sent_by(nodes, sources, dt)
+    sent = _sent_by(nodes, sources, how.dt)
+    read = outputs_of(nodes, sources, how.output_node).read
     found = []
     for target, node in nodes.items():
-        ends = isinstance(node, nir.Output) and not inner_port(target, node)
+        ends = target == read
         if isinstance(node, POPULATIONS) or ends:
             for (source, whole), bounds in _arriving(target, sources, sent).items():
                 meant = max(bounds, key=lambda one: abs(one - whole))

@@ -60,6 +60,8 @@ class Conventions:
             as often as the membrane holds the threshold.
         min_membrane: lower bound of membrane potentials after the reset, in the file's units; None
             for none.
+        output_node: name of the Output that is read; None takes the only one that is not the
+            spikes of a population that drives others.
     """
 
     dt: float = 1e-4
@@ -70,6 +72,7 @@ class Conventions:
     read_out: str = "spikes"
     max_spikes: int = 1
     min_membrane: float | None = None
+    output_node: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_spikes <= MAX_SPIKES:

@@ -85,6 +85,7 @@ def open_answers(graph: nir.NIRGraph, given: Mapping[str, Answer], told: Told) -
         "read_out": _read_outs(told) if has(RESETTING) else (),
         "max_spikes": _most_spikes(told) if has(RESETTING) else (),
         "min_membrane": tuple(_floors(nodes)) if has(RESETTING) else (),
+        "output_node": (),
     }
     plain = Conventions()
     found: Answers = {}
