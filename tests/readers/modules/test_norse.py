@@ -16,6 +16,7 @@ from support.requirements import import_or_skip
 from support.strategies.shapes import seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.readers.modules.recorder import Float64
 
 with warnings.catch_warnings():  # Norse compiles with torch.jit, which is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -80,12 +81,17 @@ def test_spikes_are_those_of_norse():
 HARD = {
     "threshold from 0": ('parameter("v_th") - leak', 'parameter("v_th")'),
     "reset from 0": ('parameter("v_reset") - leak', 'parameter("v_reset")'),
-    "leak forgotten": ("1 - gain", "1 - 0.9 * gain"),
+    "leak forgotten": ("1 - gain", "1 - 0.9 * gain", "_population"),
     "synapse forgotten": (
         'cell.dt * parameter("tau_syn_inv")',
         '0.5 * cell.dt * parameter("tau_syn_inv")',
+        "_population",
     ),
-    "input as it is": ("scaled(name, signal, gain)", "scaled(name, signal, 0 * gain + 1)"),
+    "input as it is": (
+        "scaled(name, signal, gain)",
+        "scaled(name, signal, 0 * gain + 1)",
+        "_population",
+    ),
 }
 
 
@@ -129,6 +135,55 @@ def test_a_module_that_loops():
     assert ul.from_norse(Looped(), timesteps=9).timesteps == 9
 
 
+def doubled(p):
+    return type(p)(*(v.double() if isinstance(v, torch.Tensor) else v for v in p))
+
+
+QUICK = doubled(norse.LIFParameters(tau_mem_inv=torch.tensor(400.0), v_th=torch.tensor(0.02)))
+
+
+def over_time():
+    """Layers that loop over time themselves."""
+    layers = norse.Lift(nn.Conv2d(1, 2, 3)), norse.LIF(QUICK), norse.Lift(nn.Flatten())
+    return norse.SequentialState(*layers, nn.Linear(32, 4), norse.LIF(QUICK))
+
+
+def recurrent():
+    return norse.SequentialState(norse.LIFRecurrentCell(36, 6, QUICK), nn.Linear(6, 4))
+
+
+def read_by_membrane():
+    layers = nn.Flatten(), nn.Linear(36, 6), norse.LIFCell(QUICK), nn.Linear(6, 4)
+    return norse.SequentialState(*layers, norse.LICell(doubled(norse.LIParameters())))
+
+
+@pytest.mark.parametrize("made", [over_time, recurrent, read_by_membrane])
+def test_what_the_last_layer_returns_is_read(made):
+    torch.manual_seed(0)
+    net = made().double().eval()
+    inputs = np.random.default_rng(0).random((14, 5, 1, 6, 6)) < 0.5
+    given = torch.tensor(inputs, dtype=torch.float64)
+    given = given.flatten(2) if made is recurrent else given
+    state, returned = None, []
+    with torch.no_grad(), Float64():
+        if made is over_time:
+            returned = net(given)[0]
+        for now in given if made is not over_time else ():
+            out, state = net(now, state)
+            returned.append(out)
+    network = ul.from_norse(net, tuple(given.shape[2:]), timesteps=14)
+    logits = run_hard(network, inputs.reshape(14, 5, -1)).logits * network.divisor
+    meant = returned[-1] if made is read_by_membrane else sum(returned)
+    np.testing.assert_allclose(logits, meant.numpy(), rtol=0, atol=1e-12)
+    assert meant.any()
+
+
+def test_a_read_out_that_drives_others_is_refused():
+    net = norse.SequentialState(norse.LICell(), nn.Linear(4, 4), norse.LIFCell())
+    with pytest.raises(UltralifError, match="1: gets a membrane potential; expected spikes"):
+        ul.from_norse(net, (4,))
+
+
 class Forgets(Looped):
     def forward(self, x):
         return torch.stack([self.first(self.fc(one))[0] for one in x])
@@ -149,9 +204,11 @@ def test_the_module_is_deployed(tmp_path):
 
 
 REFUSED = {
-    "a LIF; expected Linear, Conv2d": norse.LIF,
-    "a LICell; expected Linear": norse.LICell,
-    "a LIFRecurrentCell; expected Linear": lambda: norse.LIFRecurrentCell(4, 4),
+    "a LIFAdExCell; expected Linear, Conv2d": norse.LIFAdExCell,
+    "a LIFRefracCell; expected Linear": norse.LIFRefracCell,
+    "v_leak of a read-out is not 0": lambda: norse.LICell(
+        norse.LIParameters(v_leak=torch.tensor(0.1))
+    ),
     "method 'adjoint' does not fire": lambda: norse.LIFCell(norse.LIFParameters(method="adjoint")),
     "method 'none' does not fire": lambda: norse.LIFCell(norse.LIFParameters(method="none")),
     "another reset_method than": lambda: norse.LIFBoxCell(

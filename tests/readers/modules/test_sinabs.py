@@ -110,8 +110,19 @@ def test_the_spiking_part_of_a_converted_network_is_read():
     assert [p.size for p in network.populations] == [64, 10, 10]
 
 
+def test_the_membrane_of_a_leaky_read_out_is_read():
+    torch.manual_seed(0)
+    fires = layers.LIF(3.0, spike_threshold=torch.tensor(0.1))
+    net = nn.Sequential(nn.Linear(9, 8), fires, nn.Linear(8, 4), layers.ExpLeak(5.0)).double()
+    network = ul.from_sinabs(net, timesteps=15)
+    inputs = np.random.default_rng(0).random((15, 5, 9)) < 0.5
+    with torch.no_grad(), Float64():
+        membrane = net(torch.tensor(inputs.swapaxes(0, 1), dtype=torch.float64))[:, -1]
+    np.testing.assert_allclose(run_hard(network, inputs).logits, membrane, rtol=0, atol=1e-12)
+
+
 HARD = {
-    "input not normed": ("1 - keep", "1 + 0 * keep"),
+    "input not normed": ("layer.norm_input", "False", "_gain"),
     "synapse not decayed at once": ("gain * decay", "gain"),
     "floor forgotten": ("layer.min_v_mem is None", "True"),
     "one spike alone": ("return MAX_SPIKES", "return 1"),
@@ -150,7 +161,7 @@ class OwnSpike(activation.SingleSpike):
 
 REFUSED = {
     "a ALIF; expected Linear, Conv2d": lambda: layers.ALIF(5.0, 5.0),
-    "a ExpLeak; expected Linear": lambda: layers.ExpLeak(5.0),
+    "min_v_mem of a read-out": lambda: layers.ExpLeak(5.0, min_v_mem=-1.0),
     "MembraneReset.* with MultiSpike": lambda: layers.IAF(reset_fn=activation.MembraneReset()),
     "reset_value=0.5.*expected MembraneSubtract": lambda: layers.IAF(
         reset_fn=activation.MembraneReset(0.5), spike_fn=activation.SingleSpike

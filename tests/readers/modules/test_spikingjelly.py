@@ -138,12 +138,48 @@ def test_the_module_is_deployed(tmp_path):
     assert ul.deploy(net, tmp_path, settings, back_ends=("fast",))["source"]["file"] == "Sequential"
 
 
+def in_containers(net):
+    """The same layers, those without memory in containers that take all timesteps at once."""
+    wrapped = [
+        layer.MultiStepContainer(one)
+        if isinstance(one, NODES)
+        else layer.SeqToANNContainer(one)
+        if type(one) not in (layer.MaxPool2d, layer.AvgPool2d, nn.MaxPool2d)
+        else layer.StepModeContainer(False, "m", one)
+        for one in net
+    ]
+    return nn.Sequential(*wrapped)
+
+
+@pytest.mark.parametrize("contained", [False, True])
+def test_layers_that_take_all_timesteps_at_once(contained):
+    net, inputs = drawn(3)
+    single = ul.from_spikingjelly(net, inputs.shape[2:], timesteps=len(inputs))
+    plain = [one for one in net if type(one).__module__.startswith("torch")]
+    net = in_containers(net) if contained else net
+    if not contained:
+        net = nn.Sequential(*(layer.SeqToANNContainer(m) if m in plain else m for m in net))
+        functional.set_step_mode(net, "m")
+    whole = ul.from_spikingjelly(net, inputs.shape[2:], timesteps=len(inputs))
+    flat = inputs.reshape(*inputs.shape[:2], -1)
+    expected, found = run_hard(single, flat).spikes, run_hard(whole, flat).spikes
+    for meant, spikes in zip(expected.values(), found.values(), strict=True):
+        assert_array_equal(spikes, meant)
+
+
+def test_a_run_over_all_timesteps_that_differs_is_refused(monkeypatch):
+    net = nn.Sequential(nn.Linear(4, 4), neuron.IFNode(v_threshold=0.2, step_mode="m"))
+    forward = neuron.IFNode.multi_step_forward
+    monkeypatch.setattr(neuron.IFNode, "multi_step_forward", lambda s, x: forward(s, x.flip(0)))
+    with pytest.raises(UltralifError, match="1: fires other spikes when forward gets all"):
+        ul.from_spikingjelly(net)
+
+
 class Own(neuron.LIFNode):
     pass
 
 
 REFUSED = {
-    "step_mode 'm'; expected 's'": lambda: neuron.LIFNode(step_mode="m"),
     "its surrogate_function does not fire": lambda: neuron.IFNode(
         surrogate_function=surrogate.Sigmoid(spiking=False)
     ),

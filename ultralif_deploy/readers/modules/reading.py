@@ -152,6 +152,7 @@ class Reading(States):
             UltralifError: a population cannot be expressed; the message names it.
         """
         out, name = self.read_out(), READOUT
+        self._refuse_unread(out.population if isinstance(out, State) else None)
         while name in self.arriving:
             name += "_"
         one = Arriving(Integrator(), {}, np.zeros(0))
@@ -160,6 +161,12 @@ class Reading(States):
         else:
             one = replace(one, terms=out.terms, bias=out.bias)
         return assembled(self.arriving | {name: one}, name, math.prod(shape), timesteps, read)
+
+    def _refuse_unread(self, population: str | None) -> None:
+        """Refuse layers that never fire, other than the population whose membrane is returned."""
+        for name, one in self.arriving.items():
+            if name != population and np.isinf(one.neuron.threshold).any():
+                raise UltralifError(f"{name}: never fires; expected forward to return it first")
 
     def _membrane(self, out: State) -> Arriving:
         """The population with a neuron that does not fire and whose membrane is read."""
@@ -207,8 +214,11 @@ class Reading(States):
             population = self._begin(name, layer, known[0])
         self._newest[name] = population
         self.keep(population, states, outputs)
-        self._fired(population, outputs[0])
+        silent = self.framework.is_silent(layer)
+        self._fired(population, torch.zeros_like(outputs[0]) if silent else outputs[0])
         t = len(self.spikes[population]) - 1
+        if silent:
+            self.recorder.mean(outputs[0], State(population, t, True))
         for state, membrane in self.framework.memory(layer, outputs):
             self.recorder.mean(state, State(population, t, membrane))
 

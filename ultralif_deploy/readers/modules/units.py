@@ -9,7 +9,7 @@ from torch import nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
-from ultralif_deploy.network.neurons import Threshold
+from ultralif_deploy.network.neurons import LIF, CubaLIF, Threshold
 from ultralif_deploy.readers.assembly import BELOW_A_SPIKE, Arriving
 from ultralif_deploy.readers.modules.layers import numbers
 from ultralif_deploy.readers.nir.linear import Signal, scaled, transformed
@@ -43,6 +43,19 @@ def normed(name: str, layer: Any, signal: Signal) -> Signal:
     each = int(np.prod(signal.shape[1:]))
     total = scaled(name, signal, np.repeat(factor, each))
     return replace(total, bias=total.bias + np.repeat(bias, each))
+
+
+def never_firing(keep: np.ndarray, synaptic: np.ndarray | None = None) -> LIF | CubaLIF:
+    """Neurons whose membrane is read and never reset.
+
+    Args:
+        keep: fraction of the membrane that a timestep keeps, float64 [neuron].
+        synaptic: the same of the synaptic current; None without a synapse.
+    """
+    never = np.full(len(keep), np.inf), np.zeros(len(keep))
+    if synaptic is None:
+        return LIF(never[0], keep, False, never[1], "none")
+    return CubaLIF(never[0], keep, synaptic, False, never[1], "none")
 
 
 def pooled(name: str, layer: Any, signal: Signal) -> Arriving:

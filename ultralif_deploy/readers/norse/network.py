@@ -22,12 +22,15 @@ def from_norse(
     """Read a module of Norse cells and linear layers as a hard network.
 
     `forward` is run and recorded, and the network is compared with the module before it is
-    returned, as for `from_snntorch`. Cells are LIFCell and LIFBoxCell. `forward` may loop over all
+    returned, as for `from_snntorch`. Cells are LIFCell, LIFBoxCell, LIFRecurrentCell, and LICell as
+    a read-out, whose membrane after the last timestep is read. `forward` may loop over all
     timesteps, or compute one: then it takes states that may be None, and returns them last, as
-    SequentialState does.
+    SequentialState does. Where layers loop over time themselves (LIF, LI, Lift), `forward` is
+    recorded with one timestep after the other, and its spikes are compared with a run over all
+    timesteps at once as well.
 
-    The following is refused by name: modules that loop over time themselves (LIF, LIFBox), other
-    cells, the method `adjoint`, and what `from_snntorch` refuses.
+    The following is refused by name: other cells, read-outs with v_leak other than 0, the method
+    `adjoint`, and what `from_snntorch` refuses.
 
     Args:
         module: the module; its `forward` takes the input first, and then states, if any.

@@ -33,7 +33,9 @@ def from_sinabs(
     often as the membrane holds the threshold. Modules that fire more often on the random inputs of
     the comparison are refused.
 
-    The following is refused by name: ALIF, ExpLeak, spiking max pooling, resets to another value
+    An ExpLeak is a read-out, whose membrane after the last timestep is read.
+
+    The following is refused by name: ALIF, spiking max pooling, resets to another value
     than 0, several spikes in one timestep with a reset other than their threshold, recurrent
     connections other than one Linear without bias, and what `from_snntorch` refuses.
 

@@ -27,11 +27,15 @@ from ultralif_deploy.program.fixed import MAX_SPIKES
 from ultralif_deploy.readers.assembly import Arriving
 from ultralif_deploy.readers.modules.framework import Framework, Whole
 from ultralif_deploy.readers.modules.layers import layer_node, spread_over
+from ultralif_deploy.readers.modules.units import never_firing
 from ultralif_deploy.readers.nir.linear import Signal, added, scaled, source_signal, transformed
 
 RECURRENT = (layers.LIFRecurrent, layers.IAFRecurrent)
-SQUEEZED = (layers.LIFSqueeze, layers.IAFSqueeze)
-NEURONS = (layers.LIF, layers.IAF, *RECURRENT, *SQUEEZED)
+SILENT = (layers.ExpLeak, layers.ExpLeakSqueeze)
+"""Read-outs, which return their membrane."""
+
+SQUEEZED = (layers.LIFSqueeze, layers.IAFSqueeze, layers.ExpLeakSqueeze)
+NEURONS = (layers.LIF, layers.IAF, layers.LIFSqueeze, layers.IAFSqueeze, *RECURRENT, *SILENT)
 
 FIRED = "fired_before"
 """Attribute of a recurrent layer in a copy of the module: its spikes of the last timestep."""
@@ -65,10 +69,15 @@ def _population(name: str, layer: Any, signal: Signal) -> Arriving:
         return per_neuron(spread, spread.size, f"{name}: {option}")
 
     size = signal.bias.size
-    threshold = parameter(layer.spike_threshold, "spike_threshold")
     keep = parameter(layer.alpha_mem_calculated, "tau_mem")
+    if isinstance(layer, SILENT):
+        if layer.min_v_mem is not None:
+            raise UltralifError(f"{name}: min_v_mem of a read-out; expected none")
+        driven = scaled(name, signal, _gain(layer, keep))
+        return Arriving(never_firing(keep), driven.terms, driven.bias)
+    threshold = parameter(layer.spike_threshold, "spike_threshold")
     synaptic = layer.alpha_syn_calculated
-    gain = 1 - keep if layer.norm_input else np.ones(size)
+    gain = _gain(layer, keep)
     most, mode, reset = _firing(name, layer, threshold)
     floor = None if layer.min_v_mem is None else parameter(layer.min_v_mem, "min_v_mem")
     rest = per_neuron(reset, size, f"{name}: reset_fn"), mode, most, floor
@@ -80,6 +89,11 @@ def _population(name: str, layer: Any, signal: Signal) -> Arriving:
         signal = added(name, [signal, _back(name, layer.rec_connect, signal.shape)])
     driven = scaled(name, signal, gain)
     return Arriving(model, driven.terms, driven.bias)
+
+
+def _gain(layer: Any, keep: np.ndarray) -> np.ndarray:
+    """Factor of the current, for the fraction of the membrane that a timestep keeps."""
+    return 1 - keep if layer.norm_input else np.ones(len(keep))
 
 
 def _firing(name: str, layer: Any, threshold: np.ndarray) -> tuple[int, str, np.ndarray]:
@@ -220,13 +234,14 @@ def _is_neuron(layer: nn.Module) -> bool:
 SINABS = Framework(
     "sinabs",
     "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, SumPool2d, MaxPool2d, Flatten, IAF, LIF, "
-    "their Squeeze and Recurrent forms, Repeat, Merge",
+    "ExpLeak, their Squeeze and Recurrent forms, Repeat, Merge",
     _is_neuron,
     _population,
     _prepare,
     _memory,
     keeps_states=True,
     layers={layers.SumPool2d: nn.LPPool2d},
+    is_silent=lambda layer: isinstance(layer, SILENT),
     looked_into=(nn.Sequential, layers.Repeat, layers.Merge),
     in_steps=_in_steps,
     time_axis=_time_axis,

@@ -20,11 +20,14 @@ def from_spikingjelly(
     """Read a module of SpikingJelly nodes and linear layers as a hard network.
 
     `forward` is run and recorded, and the network is compared with the module before it is
-    returned, as for `from_snntorch`. Nodes are IFNode, LIFNode and ParametricLIFNode in single-step
-    mode, with a reset value or without. Layers of SpikingJelly are read as those of torch.
+    returned, as for `from_snntorch`. Nodes are IFNode, LIFNode and ParametricLIFNode, with a reset
+    value or without, with any backend and any surrogate of the step function. Layers of
+    SpikingJelly are read as those of torch. Where layers are in multi-step mode or in a
+    MultiStepContainer, SeqToANNContainer or StepModeContainer, `forward` is recorded with one
+    timestep after the other, and its spikes are compared with a run over all timesteps at once as
+    well.
 
-    The following is refused by name: multi-step mode, other nodes, and what `from_snntorch`
-    refuses.
+    The following is refused by name: other nodes, and what `from_snntorch` refuses.
 
     Args:
         module: the module; its `forward` takes the input.

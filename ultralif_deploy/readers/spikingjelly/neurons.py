@@ -9,16 +9,19 @@ import numpy as np
 import torch
 from spikingjelly.activation_based import layer as layers
 from spikingjelly.activation_based import neuron as nodes
-from torch import nn
+from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.network.neurons import LIF
 from ultralif_deploy.readers.assembly import Arriving
-from ultralif_deploy.readers.modules.framework import Framework
+from ultralif_deploy.readers.modules.framework import Framework, Whole
 from ultralif_deploy.readers.nir.linear import Signal, scaled
 
 NODES = (nodes.IFNode, nodes.LIFNode, nodes.ParametricLIFNode)
+
+CONTAINERS = (layers.MultiStepContainer, layers.SeqToANNContainer, layers.StepModeContainer)
+"""Sequences of layers that each take one timestep."""
 
 LAYERS: dict[type[nn.Module], type[nn.Module]] = {
     layers.Linear: nn.Linear,
@@ -72,13 +75,9 @@ def _prepare(name: str, node: Any) -> None:
         node: node in a copy of the module.
 
     Raises:
-        UltralifError: it runs all timesteps at once, or does not fire exactly where v ≥ θ.
+        UltralifError: it does not fire exactly where v ≥ θ.
     """
-    if node.step_mode != "s":
-        raise UltralifError(
-            f"{name}: step_mode {node.step_mode!r}; expected 's', which computes the same: "
-            "functional.set_step_mode(net, 's')"
-        )
+    node.backend = "torch"  # the others compute the same, on devices that may not be here
     probe = torch.linspace(-1, 1, 201)
     if not torch.equal(node.surrogate_function(probe), (probe >= 0).float()):
         raise UltralifError(
@@ -94,6 +93,33 @@ def _memory(node: Any, outputs: tuple[Any, ...]) -> list[tuple[Any, bool]]:
     return [(node.v, True)]
 
 
+def _in_steps(own: nn.Module) -> None:
+    """Let all layers take one timestep, also those in containers that take all of them."""
+    one: Any
+    for one in own.modules():
+        if type(one) in CONTAINERS:
+            one.__class__ = nn.Sequential
+        elif getattr(one, "step_mode", "s") != "s":
+            one.step_mode = "s"
+
+
+def _whole(own: nn.Module) -> Whole | None:
+    """The module on [time, batch, …], where layers or containers take it so."""
+    if any(type(m) in CONTAINERS or getattr(m, "step_mode", "s") != "s" for m in own.modules()):
+        return Whole(own, _steps)
+    return None
+
+
+def _steps(values: Tensor, timesteps: int) -> Tensor:
+    """Values [time, batch, …]; in a SeqToANNContainer, both axes are one.
+
+    Args:
+        values: what a layer returned.
+        timesteps: number of timesteps.
+    """
+    return values if len(values) == timesteps else values.unflatten(0, (timesteps, -1))
+
+
 SPIKINGJELLY = Framework(
     "spikingjelly",
     "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, IFNode, LIFNode, "
@@ -104,5 +130,7 @@ SPIKINGJELLY = Framework(
     _memory,
     keeps_states=True,
     layers=LAYERS,
+    in_steps=_in_steps,
+    whole=_whole,
 )
 """Neurons of SpikingJelly."""
