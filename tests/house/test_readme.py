@@ -16,7 +16,10 @@ PAGES = [README, *pages().values()]
 NAMES = [path.stem for path in PAGES]
 
 
-@pytest.mark.parametrize("script", ["command_reference.py", "api_reference.py"])
+SCRIPTS = ("command_reference.py", "api_reference.py", "framework_layers.py")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_generated_pages_are_current(script: str) -> None:
     subprocess.run([sys.executable, str(ROOT / "examples" / script), "--check"], check=True)
 

@@ -204,7 +204,7 @@ def test_the_module_is_deployed(tmp_path):
 
 
 REFUSED = {
-    "a LIFAdExCell; expected Linear, Conv2d": norse.LIFAdExCell,
+    "a LIFAdExCell; expected Linear, Conv1d/2d": norse.LIFAdExCell,
     "a LIFRefracCell; expected Linear": norse.LIFRefracCell,
     "v_leak of a read-out is not 0": lambda: norse.LICell(
         norse.LIParameters(v_leak=torch.tensor(0.1))

@@ -160,7 +160,7 @@ class OwnSpike(activation.SingleSpike):
 
 
 REFUSED = {
-    "a ALIF; expected Linear, Conv2d": lambda: layers.ALIF(5.0, 5.0),
+    "a ALIF; expected Linear, Conv1d/2d": lambda: layers.ALIF(5.0, 5.0),
     "min_v_mem of a read-out": lambda: layers.ExpLeak(5.0, min_v_mem=-1.0),
     "MembraneReset.* with MultiSpike": lambda: layers.IAF(reset_fn=activation.MembraneReset()),
     "reset_value=0.5.*expected MembraneSubtract": lambda: layers.IAF(

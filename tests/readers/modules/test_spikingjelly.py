@@ -183,7 +183,7 @@ REFUSED = {
     "its surrogate_function does not fire": lambda: neuron.IFNode(
         surrogate_function=surrogate.Sigmoid(spiking=False)
     ),
-    "a QIFNode; expected Linear, Conv2d": neuron.QIFNode,
+    "a QIFNode; expected Linear, Conv1d/2d": neuron.QIFNode,
     "a WSLinear; expected": lambda: layer.WSLinear(4, 4),
     "a GroupNorm; expected": lambda: layer.GroupNorm(2, 4),
 }

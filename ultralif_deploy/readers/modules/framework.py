@@ -73,8 +73,8 @@ class Framework:
         return self.layers.get(type(layer), type(layer))
 
     def is_pool(self, layer: nn.Module) -> bool:
-        """Whether a layer is a MaxPool2d, whose windows become units that fire."""
-        return self.type_of(layer) is nn.MaxPool2d
+        """Whether a layer is a max pool, whose windows become units that fire."""
+        return self.type_of(layer) in (nn.MaxPool1d, nn.MaxPool2d)
 
     def arriving(self, name: str, layer: nn.Module, signal: Signal) -> Arriving:
         """A layer of neurons or a max pool as a population.

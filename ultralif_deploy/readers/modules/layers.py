@@ -11,7 +11,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.readers.nir.linear import Signal
 
-LINEAR = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.LPPool2d, nn.Flatten)
+LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool1d, nn.AvgPool2d, nn.LPPool2d, nn.Flatten)
 """Layers for which `layer_node` makes a node."""
 
 INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -46,20 +46,34 @@ def spread_over(value: Tensor, signal: Signal, what: str) -> np.ndarray:
     return per_neuron(whole.reshape(-1), whole.size, what)
 
 
-def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
+def layer_node(name: str, layer: nn.Module, channels: int = 1) -> nir.NIRNode:
     """The NIR node of a layer of one of the types in `LINEAR`.
+
+    Args:
+        name: name of the layer, for errors.
+        layer: the layer.
+        channels: channels of its input, which a pool over one dimension needs.
 
     Raises:
         UltralifError: the layer has an option that no NIR node has; the message names it.
     """
     if isinstance(layer, nn.Linear):
         return _affine(layer.weight, layer.bias)
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.AvgPool1d):
+        if layer.ceil_mode or not (layer.count_include_pad or not np.any(layer.padding)):
+            raise UltralifError(
+                f"{name}: an AvgPool1d with ceil_mode or without count_include_pad; expected every "
+                "window to have one size"
+            )
+        return window_sums(layer, channels, 1 / int(np.prod(layer.kernel_size)))
+    if isinstance(layer, (nn.Conv1d, nn.Conv2d)):
         if layer.padding_mode != "zeros":
             raise UltralifError(f"{name}: padding mode {layer.padding_mode!r}; expected zeros")
-        return _convolution(
-            *(layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
-        )
+        how = layer.stride, layer.padding, layer.dilation, layer.groups
+        if isinstance(layer, nn.Conv1d):
+            bias = np.zeros(len(layer.weight)) if layer.bias is None else numbers(layer.bias)
+            return nir.Conv1d(None, numbers(layer.weight), *map(_single, how), bias)
+        return _convolution(layer.weight, layer.bias, *how)
     if isinstance(layer, nn.AvgPool2d):
         inside = layer.count_include_pad or not np.any(layer.padding)
         if layer.ceil_mode or layer.divisor_override is not None or not inside:
@@ -77,6 +91,24 @@ def layer_node(name: str, layer: nn.Module) -> nir.NIRNode:
         raise UltralifError(f"{name}: flattens the batch; expected start_dim of at least 1")
     start, end = (d - 1 if d > 0 else d for d in (layer.start_dim, layer.end_dim))
     return nir.Flatten(None, start, end)
+
+
+def window_sums(layer: nn.AvgPool1d | nn.MaxPool1d, channels: int, factor: float) -> nir.NIRNode:
+    """The sums of the windows of a pool over one dimension, times a factor.
+
+    Args:
+        layer: the pool.
+        channels: channels of its input.
+        factor: factor of every sum.
+    """
+    kernel, stride, padding = map(_single, (layer.kernel_size, layer.stride, layer.padding))
+    weight = np.full((channels, 1, kernel), factor)
+    return nir.Conv1d(None, weight, stride, padding, 1, channels, np.zeros(channels))
+
+
+def _single(value: Any) -> Any:
+    """The only number of a tuple of one; other values as they are."""
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
 def function_node(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nir.NIRNode:

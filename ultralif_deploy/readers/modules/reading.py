@@ -247,6 +247,11 @@ class Reading(States):
         source = _sender(current)
         if source is None or (source == INPUT and not self._spikes_in):
             raise UltralifError(f"{name}: {NO_SPIKES}")
+        if source in self.arriving and self.arriving[source].neuron.largest_sent > 1:
+            raise UltralifError(
+                f"{name}: a max pool of neurons that fire several times in one timestep; expected "
+                "at most one spike (spike_fn=SingleSpike in Sinabs), or an average pool"
+            )
         return self._begin(name, layer, current)
 
     def _pass_on(self, name: str, unknown: Unknown, outputs: tuple[Tensor, ...]) -> None:
@@ -344,7 +349,7 @@ class Reading(States):
             if isinstance(layer, NORMS):
                 made = normed(name, layer, meaning)
             else:
-                made = transformed(name, layer_node(name, layer), meaning, 1.0)
+                made = transformed(name, layer_node(name, layer, meaning.shape[0]), meaning, 1.0)
             meaning = shaped(name, made, tuple(result.shape[1:]))
         elif isinstance(meaning, Later):
             meaning = Later()

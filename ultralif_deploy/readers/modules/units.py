@@ -11,7 +11,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import per_neuron
 from ultralif_deploy.network.neurons import LIF, CubaLIF, Threshold
 from ultralif_deploy.readers.assembly import BELOW_A_SPIKE, Arriving
-from ultralif_deploy.readers.modules.layers import numbers
+from ultralif_deploy.readers.modules.layers import numbers, window_sums
 from ultralif_deploy.readers.nir.linear import Signal, scaled, transformed
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -63,7 +63,7 @@ def pooled(name: str, layer: Any, signal: Signal) -> Arriving:
 
     Args:
         name: name of the layer, for the error message.
-        layer: a MaxPool2d.
+        layer: a MaxPool1d or MaxPool2d.
         signal: spikes of one source, unchanged.
 
     Raises:
@@ -72,9 +72,13 @@ def pooled(name: str, layer: Any, signal: Signal) -> Arriving:
     plain = np.all(np.equal(layer.dilation, 1)) and not layer.ceil_mode
     if not plain or layer.return_indices:
         raise UltralifError(
-            f"{name}: a MaxPool2d with dilation, ceil_mode or return_indices; expected none of them"
+            f"{name}: a {type(layer).__name__} with dilation, ceil_mode or return_indices; "
+            "expected none of them"
         )
-    node = nir.SumPool2d(layer.kernel_size, layer.stride, layer.padding)
+    if isinstance(layer, nn.MaxPool1d):
+        node = window_sums(layer, signal.shape[0], 1.0)
+    else:
+        node = nir.SumPool2d(layer.kernel_size, layer.stride, layer.padding)
     total = transformed(name, node, signal, 1.0)
     size = total.bias.size
     unit = Threshold(per_neuron(BELOW_A_SPIKE, size, name), inclusive=False)

@@ -181,7 +181,7 @@ def _whole(own: nn.Module) -> Whole | None:
 
 NORSE = Framework(
     "norse",
-    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, LIFCell, LIFBoxCell, "
+    "Linear, Conv1d/2d, BatchNorm1d/2d, AvgPool1d/2d, MaxPool1d/2d, Flatten, LIFCell, LIFBoxCell, "
     "LIFRecurrentCell, LICell, LIF, LI, Lift",
     lambda layer: type(layer) in CELLS,  # a subclass may compute something else
     _population,

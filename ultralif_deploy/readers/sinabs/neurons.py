@@ -233,7 +233,7 @@ def _is_neuron(layer: nn.Module) -> bool:
 
 SINABS = Framework(
     "sinabs",
-    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, SumPool2d, MaxPool2d, Flatten, IAF, LIF, "
+    "Linear, Conv1d/2d, BatchNorm1d/2d, AvgPool1d/2d, SumPool2d, MaxPool1d/2d, Flatten, IAF, LIF, "
     "ExpLeak, their Squeeze and Recurrent forms, Repeat, Merge",
     _is_neuron,
     _population,

@@ -127,7 +127,7 @@ def _reset_mode(name: str, layer: Any, threshold: np.ndarray) -> str:
 
 SNNTORCH = Framework(
     "snntorch",
-    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, Leaky, Synaptic, "
+    "Linear, Conv1d/2d, BatchNorm1d/2d, AvgPool1d/2d, MaxPool1d/2d, Flatten, Leaky, Synaptic, "
     "RLeaky, RSynaptic",
     lambda layer: isinstance(layer, NEURONS),
     _population,

@@ -122,7 +122,7 @@ def _steps(values: Tensor, timesteps: int) -> Tensor:
 
 SPIKINGJELLY = Framework(
     "spikingjelly",
-    "Linear, Conv2d, BatchNorm1d, BatchNorm2d, AvgPool2d, MaxPool2d, Flatten, IFNode, LIFNode, "
+    "Linear, Conv1d/2d, BatchNorm1d/2d, AvgPool1d/2d, MaxPool1d/2d, Flatten, IFNode, LIFNode, "
     "ParametricLIFNode",
     lambda layer: type(layer) in NODES,  # a subclass may compute something else
     _population,
