@@ -341,9 +341,9 @@ def test_layers_in_another_order_are_found(monkeypatch):
     made, weights = [], [module[0], module[2]]
     original = module_reading.layer_node
 
-    def swapped(name, layer):
+    def swapped(name, layer, channels):
         made.append(name)
-        return original(name, weights[len(made) % 2])
+        return original(name, weights[len(made) % 2], channels)
 
     monkeypatch.setattr(module_reading, "layer_node", swapped)
     with pytest.raises(UltralifError, match=r"1: neuron \d"):

@@ -181,7 +181,7 @@ def test_refusals_name_the_cause(case):
         lambda: snn.Lapicque(0.9, init_hidden=True),
         lambda: snn.Alpha(0.9, 0.5, init_hidden=True),
         lambda: snn.SLSTM(4, 4, init_hidden=True),
-        lambda: nn.MaxPool1d(2),
+        lambda: nn.LayerNorm(4),
         lambda: nn.Softmax(-1),
     ],
 )
