@@ -12,7 +12,6 @@ import io
 import json
 import math
 import operator
-import re
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.nir.identifiers import identifier
 from ultralif_deploy.exporters.nir.maps import VECTOR_MAPS, WEIGHTS, read_map, write_map
 from ultralif_deploy.exporters.nir.neurons import (
     neuron_count,
@@ -44,8 +44,6 @@ OUTPUT = "output"
 
 READOUT = "readout"
 """Node name of a read-out that is a node before the Output."""
-
-NAME_LENGTH = 60
 
 
 def write_nir(program: Program, path: str | Path, flavour: str = "lif") -> None:
@@ -96,11 +94,10 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
     taken = {INPUT, OUTPUT}
     names = {INPUT: INPUT}
     for population in program.populations[:-1]:
-        # Names come from torch modules, so tools based on torch can use them with few changes.
-        names[population.name] = _unique(re.sub(r"\W", "_", population.name, flags=re.A), taken)
+        names[population.name] = identifier(population.name, taken)
     readout = program.readout
     summed = readout.neuron.SUMS
-    names[readout.name] = OUTPUT if summed else _unique(READOUT, taken)
+    names[readout.name] = OUTPUT if summed else identifier(READOUT, taken)
     shapes = {INPUT: shape_of(INPUT, program.input.size, program.projections)} | {
         p.name: shape_of(p.name, p.size, program.projections) for p in program.populations
     }
@@ -123,7 +120,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
     # Delayed projections come first, because some tools take the last node as the output.
     for projection in sorted(program.projections, key=lambda p: p.name not in program.delayed):
         source, target = names[projection.source], names[projection.target]
-        name = _unique(f"{source}_to_{target}", taken)
+        name = identifier(f"{source}_to_{target}", taken)
         carries = carriers.get(projection.target) is projection
         bias = biases[projection.target] if carries else None
         nodes[name] = write_map(projection, bias, shapes[projection.source])
@@ -132,7 +129,7 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
         if len(shapes[projection.source]) == 3 and isinstance(nodes[name], VECTOR_MAPS):
             flat = flattened.get(source)
             if flat is None:
-                flat = flattened[source] = _unique(f"{source}_flat", taken)
+                flat = flattened[source] = identifier(f"{source}_flat", taken)
                 shape = {"input": np.array(shapes[projection.source])}
                 nodes[flat] = nir.Flatten(shape, start_dim=0, end_dim=-1)
                 edges.append((source, flat))
@@ -153,16 +150,6 @@ def program_to_graph(program: Program, flavour: str) -> nir.NIRGraph:
     }
     # No type check, because it adds an Output to a population that drives nothing.
     return nir.NIRGraph(nodes, edges, metadata={METADATA_KEY: _json(info)}, type_check=False)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    name = candidate = name[:NAME_LENGTH]
-    number = 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate
 
 
 def _bias_carrier(program: Program, name: str) -> Projection:

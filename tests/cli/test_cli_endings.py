@@ -1,5 +1,6 @@
 """However a command ends, it says so in one line and an exit code."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,15 @@ def test_too_many_timesteps_are_refused_before_they_are_encoded(tmp_path: Path) 
     assert ultralif("quantize", DEMO, "-o", tmp_path).code == 0
     run = ("simulate", tmp_path / "program.nir", "--data", "digits", "--timesteps", 10**7)
     assert "10000000 timesteps" in refused(*run)
+
+
+def test_paths_that_are_no_text_work_to_the_end(tmp_path: Path) -> None:
+    """File names on Linux are bytes of any value but 0 and that of `/`."""
+    odd = {name: tmp_path / f"odd\udcff{name}" for name in ("model.pt", "data.npz", "out")}
+    shutil.copy(DEMO, odd["model.pt"])
+    shutil.copy(DEMO.with_name("digits.npz"), odd["data.npz"])
+    arguments = ["--limit", 20, "--certify", 2, "--on", "fast", "-o", odd["out"]]
+    run = ultralif("deploy", odd["model.pt"], "--data", odd["data.npz"], *arguments)
+    assert run.code == 0, run
+    assert "odd\ufffdmodel.pt" in (odd["out"] / "report.html").read_text()
+    assert ultralif("verify", "--certificate", odd["out"] / "certificate.json").code == 0

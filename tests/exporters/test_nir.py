@@ -94,15 +94,15 @@ def test_custom_nodes_are_registered_once() -> None:
     ("flavour", "edit", "array", "index", "step"),
     [
         ("lif", added("input_to_fc_1_2/weight", (2, 1), 1), "input->fc.1", (2, 1), 1),
-        ("lif", added("_/v_threshold", 1, 2), "..threshold", 1, 2),
-        ("lif", added("_/v_threshold", 1, 0.4), "..threshold", 1, 0),
-        ("lif", added("fc_1_to__/bias", 1, 2), "..threshold", 1, -2),
-        ("cubalif", added("fc_1_to__/bias", 1, 2), "..threshold", 1, -2),
-        ("threshold", added("_/threshold", 1, 2), "..threshold", 1, 2),
-        ("threshold", added("fc_1_to__/bias", 1, 2), "..bias", 1, 2),
+        ("lif", added("class_/v_threshold", 1, 2), "class.threshold", 1, 2),
+        ("lif", added("class_/v_threshold", 1, 0.4), "class.threshold", 1, 0),
+        ("lif", added("fc_1_to_class_/bias", 1, 2), "class.threshold", 1, -2),
+        ("cubalif", added("fc_1_to_class_/bias", 1, 2), "class.threshold", 1, -2),
+        ("threshold", added("class_/threshold", 1, 2), "class.threshold", 1, 2),
+        ("threshold", added("fc_1_to_class_/bias", 1, 2), "class.bias", 1, 2),
         ("lif", added("output_2/decay", 0, 2), "output.decay", 0, 2),
         ("lif", added("output_2/bias", 0, 2), "output.bias", 0, 2),
-        ("lif", added("two_lines/threshold", 0, 2), "two\nlines.threshold", 0, 2),
+        ("lif", added("two_lines/threshold", 0, 2), "two lines.threshold", 0, 2),
         ("lif", added("output_2_to_output/bias", 2, 2), "read.bias", 2, 2),
     ],
 )
@@ -123,8 +123,8 @@ def test_change_in_the_file_changes_the_program(
 def test_changed_identity_becomes_dense(tmp_path: Path) -> None:
     path = tmp_path / "program.nir"
     write_nir(every_kind(), path)
-    loaded = read_nir(changed(path, added("fc_1_to__/weight", (0, 2), 1)))
-    (projection,) = [p for p in loaded.projections if p.name == "fc.1->."]
+    loaded = read_nir(changed(path, added("fc_1_to_class_/weight", (0, 2), 1)))
+    (projection,) = [p for p in loaded.projections if p.name == "fc.1->class"]
     assert isinstance(projection.map, Dense)
     assert projection.map.weight[0, 2] == 1
 
@@ -133,11 +133,14 @@ def test_metadata_is_not_executed(tmp_path: Path) -> None:
     """The stored split of a bias moves bias and threshold together; spikes stay the same."""
     path = tmp_path / "program.nir"
     write_nir(every_kind(), path)
-    loaded = read_nir(changed(path, added("_/metadata/bias", 1, 5)))
+    loaded = read_nir(changed(path, added("class_/metadata/bias", 1, 5)))
     inputs = np.random.default_rng(0).integers(0, 256, (12, 4, 2)).astype(np.uint8)
     expected = reference.load(every_kind()).run(inputs, record=True)
     assert_same_trace(reference.load(loaded).run(inputs, record=True), expected)
-    assert executed_arrays(loaded)["..bias"][1] == executed_arrays(every_kind())["..bias"][1] + 5
+    assert (
+        executed_arrays(loaded)["class.bias"][1]
+        == executed_arrays(every_kind())["class.bias"][1] + 5
+    )
 
 
 # Writing

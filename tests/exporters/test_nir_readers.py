@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from torch import nn
 
 from support.foreign.readers import READERS, import_reader, run_reader
+from ultralif_deploy.exporters.nir.identifiers import ATTRIBUTES
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
@@ -100,3 +102,35 @@ def test_missing_reader_is_skipped_here_and_fails_in_ci(monkeypatch: pytest.Monk
     monkeypatch.setenv("CI", "1")
     with pytest.raises(pytest.fail.Exception, match=remedy):
         import_reader("norse")
+
+
+NAMES = ("forward", "training", "class", "_modules", "0", "ü", "graph", "x" * 200)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_readers_take_any_name(reader: str, tmp_path: Path) -> None:
+    for name in NAMES:
+        program = network(READERS[reader].shapes[0], np.random.default_rng(0))
+        given = {"first": name}
+        renamed = replace(
+            program,
+            populations=tuple(
+                replace(p, name=given.get(p.name, p.name)) for p in program.populations
+            ),
+            projections=tuple(
+                replace(
+                    p, source=given.get(p.source, p.source), target=given.get(p.target, p.target)
+                )
+                for p in program.projections
+            ),
+        )
+        inputs = np.ones((2, 1, INPUTS), dtype=np.uint8)
+        expected = reference.load(program).run(inputs, record=True)
+        assert expected.spikes is not None
+        write_nir(renamed, tmp_path / "program.nir", READERS[reader].flavours[0])
+        _, spikes = run_reader(reader, tmp_path / "program.nir", inputs, ["second"])
+        assert_array_equal(spikes["second"], expected.spikes["second"])
+
+
+def test_attributes_of_modules_are_known() -> None:
+    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= ATTRIBUTES

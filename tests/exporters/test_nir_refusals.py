@@ -60,7 +60,7 @@ def edges(change: Callable[[list[list[str]]], Any]) -> Edit:
 
 
 def extra_node(file: h5py.File) -> None:
-    file.copy(f"{NODES}/_", f"{NODES}/more")
+    file.copy(f"{NODES}/class_", f"{NODES}/more")
 
 
 def broken_name(file: h5py.File) -> None:
@@ -136,7 +136,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
         "a weight node before a FixedPointLIF has a bias; expected it in the node itself",
     ),
     "two biases": (
-        node("__to_output_2", type="Affine", bias=np.ones(4), weight=np.zeros((4, 3))),
+        node("class__to_output_2", type="Affine", bias=np.ones(4), weight=np.zeros((4, 3))),
         r"output: bias: shape \(4,\); expected \(3,\)",
     ),
     "memory": (
@@ -176,7 +176,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
         node("fc_1", **{"metadata/scale": np.ones(3, dtype=np.longdouble)}),
         "fc.1: scale: values of type float128; expected numbers",
     ),
-    "split": (node("_", **{"metadata/bias": np.zeros(9)}), "metadata bias: shape"),
+    "split": (node("class_", **{"metadata/bias": np.zeros(9)}), "metadata bias: shape"),
     "vast output": (node("output", shape=[10**15]), r"read: scale: shape \(3,\); expected \(1000"),
     "vast input": (node("input", shape=[10**15]), "the map has 2 values at 'input'; expected 1000"),
     "two outputs sizes": (
@@ -202,7 +202,7 @@ CONTENT_CASES: dict[str, tuple[Edit, str]] = {
         "node 'more' is not in the metadata's order of populations",
     ),
     "listed twice": (
-        info(populations=[["a", "_"], ["a", "fc_1"]]),
+        info(populations=[["a", "class_"], ["a", "fc_1"]]),
         "is not in the metadata's order",
     ),
     "no populations": (info(populations=None), "metadata populations = None; expected list"),

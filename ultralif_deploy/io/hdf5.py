@@ -174,6 +174,8 @@ def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5
     while groups:
         above, group = groups.pop()
         for key in group:
+            if not isinstance(key, str):
+                raise UltralifError(f"{path}: an object named {key!r}; expected a name in UTF-8")
             name = (*above, key)
             where = f"{path}: {'/'.join(name)!r}"
             seen += 1

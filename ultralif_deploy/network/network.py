@@ -33,6 +33,7 @@ class Population:
         bias: bias that is added to the current at every timestep, float64 [neuron].
         kept: indices of the neurons that remain after a pass removed some, in the trained
             population, int64 [neuron]; None if all remain.
+        given: its name where it was read, if a target could not hold it; None otherwise.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Population:
     neuron: FloatNeuron
     bias: np.ndarray
     kept: np.ndarray | None = None
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,7 @@ def select(population: Population, mask: np.ndarray) -> Population:
             parameters[key] = frozen(kept_values, np.float64, kept_values.shape, f"{name}: {key}")
     bias = per_neuron(population.bias[mask], size, f"{name}: bias")
     kept = frozen(trained[mask], np.int64, (size,), f"{name}: kept")
-    return Population(name, size, type(neuron)(**parameters), bias, kept)
+    return Population(name, size, type(neuron)(**parameters), bias, kept, population.given)
 
 
 def per_neuron(value: object, size: int, what: str) -> np.ndarray:

@@ -6,7 +6,6 @@ one acts one timestep later; all others act in the same timestep.
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,12 +14,13 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.convolution import Conv2d
+from ultralif_deploy.program.names import check_names
 
 INPUT = "input"
+"""Name by which projections refer to the graph's input."""
 
 LOGITS = "logits"
 """What traces call the read-out's result beside the spikes of populations."""
-"""Name by which projections refer to the graph's input."""
 
 
 def frozen(value: Any, dtype: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
@@ -207,9 +207,7 @@ def check_structure(
     names = [population.name for population in populations]
     if not names:
         raise UltralifError("a network needs at least one population")
-    for name, count in Counter(names).items():
-        if name == INPUT or "/" in name or "->" in name or not name or count > 1:
-            raise UltralifError(f"population name {name!r}: taken, empty or with a reserved mark")
+    check_names(names, (INPUT,))
     if LOGITS in names[:-1]:
         raise UltralifError(
             f"population name {LOGITS!r}: certificates keep the read-out's logits under it; "

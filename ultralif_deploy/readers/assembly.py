@@ -1,7 +1,8 @@
 """Assembles a Network from neurons and their inputs: order, delay lines, projections."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network, Population, dense, per_neuron
 from ultralif_deploy.network.neurons import FloatNeuron, Threshold
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap, Projection
+from ultralif_deploy.program.names import HeldNames
 from ultralif_deploy.readers.nir.order import update_order
 
 BELOW_A_SPIKE = 0.5
@@ -23,21 +25,23 @@ class Arriving:
         neuron: the neuron model.
         terms: linear map of the spikes, for each pair of source and delay in timesteps.
         bias: bias that is added at every timestep, float64 [neuron].
+        given: its name where it was read, if a target could not hold it; None otherwise.
     """
 
     neuron: FloatNeuron
     terms: Mapping[tuple[str, int], LinearMap]
     bias: np.ndarray
+    given: str | None = None
 
-    def renamed(self, names: Mapping[str, str], otherwise: Callable[[str], str]) -> "Arriving":
+    def renamed(self, names: Mapping[str, str], given: str | None) -> "Arriving":
         """The same population with other names for its sources.
 
         Args:
             names: new names by old name.
-            otherwise: makes the new name of a source that `names` does not have.
+            given: its own name where it was read, if it gets another.
         """
-        terms = {(names.get(s) or otherwise(s), d): one for (s, d), one in self.terms.items()}
-        return replace(self, terms=terms)
+        terms = {(names[source], delay): one for (source, delay), one in self.terms.items()}
+        return replace(self, terms=terms, given=given)
 
 
 def assembled(
@@ -79,11 +83,12 @@ def assembled(
     }
     heard = [name for name, one in arriving.items() if (INPUT, 0) in one.terms]
     order = [name for name in update_order(at_once, heard) if name != readout]
-    lines = _delay_lines(arriving, inputs, read)
+    names = _line_names(arriving)
+    lines = _delay_lines(arriving, inputs, read, names)
     projections = [projection for line in lines for projection in line.projections]
     for name, one in arriving.items():
         for (source, delay), linear in one.terms.items():
-            sender = source if delay == 0 else _line_name(source, delay)
+            sender = names[source, delay] if delay else source
             plain = one.neuron.TIMELESS and len(one.terms) == 1 and source != INPUT
             projections.append(_projection(sender, name, linear, plain=plain))
     populations = [p for line in lines for p in line.populations]
@@ -93,6 +98,7 @@ def assembled(
             len(arriving[name].bias),
             arriving[name].neuron,
             per_neuron(arriving[name].bias, len(arriving[name].bias), f"{name}: bias"),
+            given=arriving[name].given,
         )
         for name in (*order, readout)
     ]
@@ -114,39 +120,60 @@ class _Line:
     projections: tuple[Projection, ...]
 
 
-def _delay_lines(arriving: Mapping[str, Arriving], inputs: int, read: Input) -> list[_Line]:
-    """A delay line for each source that is heard late; it is as long as the longest delay."""
+def _line_names(arriving: Mapping[str, Arriving]) -> dict[tuple[str, int], str]:
+    """Names of the populations of delay lines, by source and delay.
+
+    A line is as long as the longest delay of its source. Inputs act at once, so that a population
+    repeats them first.
+    """
+    held = HeldNames((INPUT,), arriving)
     longest: dict[str, int] = {}
     for one in arriving.values():
         for source, delay in one.terms:
             longest[source] = max(longest.get(source, 0), delay)
+    return {
+        (source, delay): held.of(f"{_spoken(source)}, {delay} later")
+        for source, most in longest.items()
+        if most
+        for delay in range(0 if source == INPUT else 1, most + 1)
+    }
+
+
+def _spoken(source: str) -> str:
+    return "spikes of the input" if source == INPUT else source
+
+
+def _delay_lines(
+    arriving: Mapping[str, Arriving],
+    inputs: int,
+    read: Input,
+    names: Mapping[tuple[str, int], str],
+) -> list[_Line]:
+    """A delay line for each source that is heard late.
+
+    Args:
+        arriving: populations by name.
+        inputs: number of inputs.
+        read: range and scale of integer inputs.
+        names: names of the populations in the lines, by source and delay.
+    """
     lines = []
-    for source, delay in longest.items():
-        if delay == 0:
-            continue
-        first = 1
-        if source == INPUT:
-            first = 0  # inputs act at once, so a population has to repeat them first
-            if read.maximum > 1 or not read.plain:
-                raise UltralifError(
-                    "a Delay on inputs other than spikes; expected spikes, or the Delay behind "
-                    "the first neurons"
-                )
+    for source, line in groupby(names, key=lambda one: one[0]):
+        if source == INPUT and (read.maximum > 1 or not read.plain):
+            raise UltralifError(
+                "a Delay on inputs other than spikes; expected spikes, or the Delay behind the "
+                "first neurons"
+            )
         size = inputs if source == INPUT else len(arriving[source].bias)
         made, projections = [], []
         before = source
-        for d in range(first, delay + 1):
-            name = _line_name(source, d)
+        for name in map(names.__getitem__, line):
             unit = Threshold(per_neuron(BELOW_A_SPIKE, size, name), inclusive=False)
             made.append(Population(name, size, unit, per_neuron(0.0, size, name)))
             projections.append(Projection(before, name, Identity(size)))
             before = name
         lines.append(_Line(tuple(reversed(made)), tuple(projections)))
     return lines
-
-
-def _line_name(source: str, delay: int) -> str:
-    return f"{'spikes of the input' if source == INPUT else source}, {delay} later"
 
 
 def _projection(source: str, target: str, linear: LinearMap, *, plain: bool) -> Projection:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ultralif_deploy.findings.assumptions import Assumptions, Chosen
 from ultralif_deploy.network.composition import Composed
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.names import shown
 from ultralif_deploy.schema.commands import CheckpointContent, Layer, NetworkContent
 
 if TYPE_CHECKING:
@@ -117,6 +119,17 @@ def network_description(path: Path, network: Network) -> NetworkContent:
             for p in network.populations
         ],
     }
+
+
+def other_names(network: Network) -> Assumptions:
+    """The populations that got other names than they were read with, if there are any."""
+    renamed = [p for p in network.populations if p.given is not None]
+    if not renamed:
+        return Assumptions()
+    pairs = (f"{shown(str(p.given))} is {p.name}" for p in renamed)
+    return Chosen(
+        "population names", "; ".join(pairs), "names that every target can hold"
+    ).recorded()
 
 
 def _mean(value: "Tensor | float") -> float:

@@ -11,7 +11,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Chosen, joined
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.sources.deployable import Deployable
-from ultralif_deploy.sources.descriptions import network_description
+from ultralif_deploy.sources.descriptions import network_description, other_names
 from ultralif_deploy.sources.inputs import check_classes, fitted, settle_encoder
 from ultralif_deploy.sources.networks import NONE_TO_CHOOSE
 from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
@@ -58,7 +58,7 @@ def open_given(
         network,
         dataset,
         encoder,
-        joined(steps.recorded(), encoding),
+        joined(steps.recorded(), encoding, other_names(network)),
         network.input.maximum,
         network_description(Path(name), network),
         decay_bits=settings.decay_bits,

@@ -17,11 +17,11 @@ from ultralif_deploy.readers.nir.delays import meant_delays
 from ultralif_deploy.readers.nir.frameworks import framework_reading
 from ultralif_deploy.readers.nir.graph import inlined, read_graph
 from ultralif_deploy.readers.nir.misreadings import misreadings
-from ultralif_deploy.readers.nir.network import import_nir, population_name
+from ultralif_deploy.readers.nir.network import import_nir, population_names
 from ultralif_deploy.readers.nir.neurons import Conventions
 from ultralif_deploy.readers.nir.ports import input_shapes, input_size, outputs_of
 from ultralif_deploy.sources.deployable import Deployable
-from ultralif_deploy.sources.descriptions import network_description
+from ultralif_deploy.sources.descriptions import network_description, other_names
 from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
 from ultralif_deploy.sources.settings import Settings, refuse_settings
 
@@ -110,7 +110,12 @@ def open_network(path: str | Path, settings: Settings) -> Deployable:
         network,
         file.dataset,
         file.encoder,
-        joined(conventions, Assumptions(ports, tuple(misread)), file.encoding),
+        joined(
+            conventions,
+            Assumptions(ports, tuple(misread)),
+            file.encoding,
+            other_names(network),
+        ),
         file.read.maximum,
         network_description(file.path, network),
         decay_bits=settings.decay_bits,
@@ -170,8 +175,9 @@ def _ports(graph: nir.NIRGraph, how: Conventions) -> Iterator[Chosen[str]]:
         yield Chosen("values of each Input", places, "file")
     if how.output_node is not None or ends.recorded or ends.left_out:
         yield Chosen("output_node", ends.read, "option" if how.output_node else "file")
+    names = population_names(nodes)
     for name, population in ends.recorded.items():
-        yield Chosen(f"Output {name}", f"the spikes of {population_name(population)}", "file")
+        yield Chosen(f"Output {name}", f"the spikes of {names[population]}", "file")
     for name in ends.left_out:
         yield Chosen(f"Output {name}", "left out", "option")
 

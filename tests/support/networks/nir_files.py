@@ -41,11 +41,9 @@ def every_kind() -> Program:
     extremes = np.array([LOW, 0, HIGH])
     populations = (
         population("fc.1", Threshold(np.array([LOW, 2, HIGH])), (-9, 1, 2**30)),
-        population(".", Threshold(np.array([1, 5, 3])), (1, 2, 3)),
+        population("class", Threshold(np.array([1, 5, 3])), (1, 2, 3)),
         population("output", TropicalLIF(whole, -whole, extremes, whole), (1, 0, 2)),
-        population(
-            "two\nlines", LIF(whole * 64, decay, -whole, "late-subtract"), (LOW // 64, 3, 1)
-        ),
+        population("two lines", LIF(whole * 64, decay, -whole, "late-subtract"), (LOW // 64, 3, 1)),
         population("é", UltraDLIF(whole, decay, "released")),
         population("input_to_fc_1", UltraDLIF(whole, decay, "paper", 2), (4, 5, 6)),
         population("soft", LogMaxLIF(whole, extremes, np.array([9, 4, 0, 1]), 3), (4, -5, 6)),
@@ -55,16 +53,16 @@ def every_kind() -> Program:
         weights("é", "input_to_fc_1", 3, 3),
         Projection("output", "read", Identity(3)),
         weights(INPUT, "fc.1", 2, 3),
-        Projection("fc.1", ".", Identity(3)),
-        Projection(".", "output", Identity(3)),
+        Projection("fc.1", "class", Identity(3)),
+        Projection("class", "output", Identity(3)),
         Projection("output", "output", Dense(np.eye(3))),
-        weights("output", "two\nlines", 3, 3),
-        weights("two\nlines", "é", 3, 3),
-        weights("input_to_fc_1", ".", 3, 3),
+        weights("output", "two lines", 3, 3),
+        weights("two lines", "é", 3, 3),
+        weights("input_to_fc_1", "class", 3, 3),
         weights("input_to_fc_1", "soft", 3, 3),
         weights("soft", "read", 3, 3),
         weights(INPUT, "read", 2, 3),
-        Projection("two\nlines", "fc.1", Identity(3)),
+        Projection("two lines", "fc.1", Identity(3)),
     )
     return Program(Input(2, 255), populations, projections, "4", 12, 5, ENCODING)
 

@@ -20,6 +20,7 @@ from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.names import HeldNames
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.framework import Framework, outputs_of, spikes_in, states_of
 from ultralif_deploy.readers.modules.meanings import Recorded, State
@@ -142,9 +143,10 @@ def check_neurons(reading: Reading, module: nn.Module) -> None:
         size = alone.bias.size
         current = _driving(reading.framework, layer, alone, math.prod(shape))
         one = Arriving(Integrator(), source_signal(name, (size,)).terms, np.zeros(size))
+        counted = HeldNames((INPUT,), (name,)).of("counted")
         network = assembled(
-            {name: alone, f"{name}, counted": one},
-            f"{name}, counted",
+            {name: alone, counted: one},
+            counted,
             math.prod(shape),
             len(current),
             Input(math.prod(shape)),

@@ -12,6 +12,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
+from ultralif_deploy.program.names import HeldNames
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.calls import flat
 from ultralif_deploy.readers.modules.framework import Framework, outputs_of, spikes_in, states_of
@@ -79,6 +80,7 @@ class Reading(States):
         self.calls: list[str] = []
         self.output: Meaning | None = None
         self.returned: list[Any] = []
+        self._names = HeldNames((INPUT,))
         self._newest: dict[str, str] = {}
         self._unknown: dict[str, Unknown] = {}
         self._sequences: list[bool] = []
@@ -151,10 +153,8 @@ class Reading(States):
         Raises:
             UltralifError: a population cannot be expressed; the message names it.
         """
-        out, name = self.read_out(), READOUT
+        out, name = self.read_out(), HeldNames((INPUT,), self.arriving).of(READOUT)
         self._refuse_unread(out.population if isinstance(out, State) else None)
-        while name in self.arriving:
-            name += "_"
         one = Arriving(Integrator(), {}, np.zeros(0))
         if isinstance(out, State):
             name, one = out.population, self._membrane(out)
@@ -285,10 +285,11 @@ class Reading(States):
                 type(current), "nothing that depends on the input in its first call"
             )
             raise UltralifError(f"{name}: gets {what}")
-        population, count = name, 2
-        while population in self.arriving or population == INPUT:
-            population, count = f"{name}, use {count}", count + 1
-        self.arriving[population] = self.framework.arriving(population, layer, current)
+        use = 1 + sum(layer == name for layer in self.layers.values())
+        meant = name if use == 1 else f"{name}, use {use}"
+        population = self._names.of(meant)
+        arriving = self.framework.arriving(population, layer, current)
+        self.arriving[population] = replace(arriving, given=None if population == meant else meant)
         self.layers[population] = name
         self.currents[population] = current
         self.spikes[population] = []

@@ -8,7 +8,7 @@ import numpy as np
 from ultralif_deploy.program.delays import Delay
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port
-from ultralif_deploy.readers.nir.network import population_name
+from ultralif_deploy.readers.nir.network import population_names
 from ultralif_deploy.readers.nir.neurons import POPULATIONS, Conventions
 from ultralif_deploy.readers.nir.ports import outputs_of
 from ultralif_deploy.readers.nir.walking import worked_out
@@ -28,7 +28,8 @@ def meant_delays(graph: nir.NIRGraph, how: Conventions, readout: str) -> tuple[D
     nodes, sources = inlined(graph)
     if not any(isinstance(node, nir.Delay) for node in nodes.values()):
         return ()
-    sent = _sent_by(nodes, sources, how.dt)
+    names = population_names(nodes)
+    sent = _sent_by(nodes, sources, how.dt, names)
     read = outputs_of(nodes, sources, how.output_node).read
     found = []
     for target, node in nodes.items():
@@ -37,7 +38,7 @@ def meant_delays(graph: nir.NIRGraph, how: Conventions, readout: str) -> tuple[D
             for (source, whole), bounds in _arriving(target, sources, sent).items():
                 meant = max(bounds, key=lambda one: abs(one - whole))
                 if meant != 0:
-                    found.append(Delay(source, readout if ends else population_name(target), meant))
+                    found.append(Delay(source, readout if ends else names[target], meant))
     return tuple(found)
 
 
@@ -51,15 +52,24 @@ def _arriving(name: str, sources: Sources, sent: Mapping[str, Meant]) -> Meant:
     return total
 
 
-def _sent_by(nodes: Nodes, sources: Sources, dt: float) -> dict[str, Meant]:
-    """Delays of what every node sends, from the populations before it."""
+def _sent_by(
+    nodes: Nodes, sources: Sources, dt: float, names: Mapping[str, str]
+) -> dict[str, Meant]:
+    """Delays of what every node sends, from the populations before it.
+
+    Args:
+        nodes: nodes by name.
+        sources: names before each node.
+        dt: seconds of a timestep.
+        names: names of the populations, by node.
+    """
     sent: dict[str, Meant] = {}
 
     def starts(name: str) -> str | None:
         """The population, or the input, that a node is."""
         node = nodes[name]
         if isinstance(node, POPULATIONS):
-            return population_name(name)
+            return names[name]
         return INPUT if isinstance(node, nir.Input) and not inner_port(name, node) else None
 
     def needs(name: str) -> Iterable[str]:

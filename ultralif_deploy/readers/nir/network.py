@@ -7,6 +7,7 @@ sum over time, LI, CubaLI and I by their membrane after the last timestep.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nir
@@ -15,6 +16,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
 from ultralif_deploy.program.graph import INPUT, Identity
+from ultralif_deploy.program.names import HeldNames
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.nir.graph import Nodes, Sources, inlined, inner_port, read_graph
 from ultralif_deploy.readers.nir.linear import scaled
@@ -85,12 +87,10 @@ def _network(graph: nir.NIRGraph, how: Conventions, timesteps: int, read: Input)
         while read_out in arriving:
             read_out += "_"
         arriving[read_out] = Arriving(Integrator(), out.terms, out.bias)
+    names = {ALL_INPUTS: INPUT} | population_names(nodes, arriving)
     return assembled(
-        {
-            population_name(name): one.renamed({ALL_INPUTS: INPUT}, population_name)
-            for name, one in arriving.items()
-        },
-        population_name(read_out),
+        {names[name]: one.renamed(names, _given(name, names)) for name, one in arriving.items()},
+        names[read_out],
         input_size(nodes),
         timesteps,
         read,
@@ -111,7 +111,18 @@ def _read_by_membrane(nodes: Nodes, sources: Sources, end: str) -> Nodes:
     return nodes | {name: read_by_membrane(name, nodes[name])}
 
 
-def population_name(name: str) -> str:
-    """A node's name without the marks that population names reserve."""
-    plain = name.replace("/", ".").replace("->", "-")
-    return f"{plain}_" if plain == INPUT else plain
+def population_names(nodes: Nodes, others: Iterable[str] = ()) -> dict[str, str]:
+    """Name of the population that each node becomes, by the name of the node.
+
+    Args:
+        nodes: nodes of a graph without subgraphs.
+        others: populations that are no nodes; names of nodes among them have no effect.
+    """
+    held = HeldNames((INPUT,))
+    populations = [name for name, node in nodes.items() if isinstance(node, POPULATIONS)]
+    return {name: held.of(name) for name in dict.fromkeys((*populations, *others))}
+
+
+def _given(name: str, names: Mapping[str, str]) -> str | None:
+    """The name of a node whose population gets another; `/` only stands between levels."""
+    return None if names[name] == name.replace("/", ".") else name
