@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from support.paths import shared_file
 
 torch.set_num_threads(1)
+os.environ["ULTRALIF_MAX_MEMORY"] = "4G"  # the same on every machine
 
 if "ULTRALIF_LAVA_PYTHON" in os.environ:  # under another name, which reaches all workers
     os.environ["ULTRALIF_TESTS_LAVA_PYTHON"] = os.environ.pop("ULTRALIF_LAVA_PYTHON")

@@ -71,7 +71,10 @@ def test_an_interrupted_training_says_that_it_goes_on(
         (("--hidden", "0"), "(0,): expected sizes of at least 1"),
         (("--hidden", "64,x"), "--hidden 64,x: expected whole numbers between commas"),
         (("--hidden", ",".join(["2"] * 101)), "101 hidden layers; expected 1 to 100"),
-        (("--hidden", "4000000"), "300,000,012 parameters; at most 200,000,000"),
+        (
+            ("--hidden", "8000000"),
+            "600,000,012 parameters in float64: 4,800,000,096 bytes",
+        ),
         (("--channels", "3,4"), "channels = (3, 4); expected none for snn"),
         (("--architecture", "convsnn"), "hidden = (12,): convsnn has channels"),
         (("--skip",), "--skip needs two or more hidden layers of one width, found (12,)"),

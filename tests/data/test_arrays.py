@@ -11,7 +11,6 @@ from support.commands import refused, ultralif
 from support.networks.nir_files import recurrent
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
 
 IMAGES = np.arange(48, dtype=np.uint8).reshape(12, 2, 2)
 LABELS = np.arange(12) % 3
@@ -137,8 +136,8 @@ def test_a_table_without_rows(tmp_path: Path) -> None:
 
 def test_a_table_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.csv").write_text("1,2\n" * 100)
-    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 100)
-    assert message(tmp_path / "a.csv").startswith("declares 400 bytes of contents; at most 100")
+    monkeypatch.setenv("ULTRALIF_MAX_MEMORY", "100")
+    assert "contents: 400 bytes; at most 100; allow" in message(tmp_path / "a.csv")
 
 
 def predictions(model: Path, data: Path, *more: object) -> list[int]:

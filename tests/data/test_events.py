@@ -13,7 +13,6 @@ from support.foreign.datasets import tonic
 from ultralif_deploy.data import Dataset, load_dataset
 from ultralif_deploy.data.binning import Binning
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
 
 N_MNIST = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 GESTURE = np.dtype([("x", np.int16), ("y", np.int16), ("p", bool), ("t", np.int64)])
@@ -340,10 +339,8 @@ def test_memory_is_bounded_before_frames_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_structured(tmp_path / "a.npy", events(0))
-    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 100_000)
-    assert "1 recordings as frames [50, 2, 34, 34] take" in refused(
-        path, timesteps=50, sensor="34x34"
-    )
+    monkeypatch.setenv("ULTRALIF_MAX_MEMORY", "100000")
+    assert "1 recordings as frames [50, 2, 34, 34]: " in refused(path, timesteps=50, sensor="34x34")
 
 
 def edited(path: Path, name: str, value: Any) -> Path:

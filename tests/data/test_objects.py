@@ -16,7 +16,6 @@ from support.requirements import import_or_skip
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.data.binning import Binning
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
 
 
 def refused(source: Any) -> str:
@@ -105,10 +104,10 @@ def test_folders_without_samples(tmp_path: Path) -> None:
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures(tmp_path, 3)
-    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 2000)
-    assert "22 images take 2,772 bytes; at most 2,000" in refused(tmp_path)
+    monkeypatch.setenv("ULTRALIF_MAX_MEMORY", "2000")
+    assert "22 images: 2,772 bytes; at most 2,000" in refused(tmp_path)
     made = torchvision().datasets.FakeData(30, (3, 6, 7), 4)
-    assert "FakeData: 30 samples of shape (3, 6, 7) take 3,780 bytes" in refused(made)
+    assert "FakeData: 30 samples of shape (3, 6, 7): 3,780 bytes" in refused(made)
 
 
 def test_tensors_of_a_transform(tmp_path: Path) -> None:

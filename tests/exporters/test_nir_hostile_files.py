@@ -13,7 +13,7 @@ from support.networks.nir_changes import refusal, scalar
 from support.networks.nir_files import NODES, Edit, changed, every_kind, put
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.io import hdf5
-from ultralif_deploy.io.files import MAX_UNPACKED_BYTES
+from ultralif_deploy.io.memory import allowed_bytes
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def loop(file: h5py.File) -> None:
 def bomb(file: h5py.File) -> None:
     """16 values whose one stored chunk could inflate to more than is allowed."""
     data = file.create_dataset("bomb", (16,), "f4", chunks=(16,), compression="gzip")
-    data.id.write_direct_chunk((0,), bytes(MAX_UNPACKED_BYTES // hdf5.DEFLATE_RATIO + 1))
+    data.id.write_direct_chunk((0,), bytes(allowed_bytes() // hdf5.DEFLATE_RATIO + 1))
 
 
 def long_texts(file: h5py.File) -> None:
@@ -110,17 +110,17 @@ FILE_CASES: dict[str, tuple[Edit, str]] = {
         declared(
             f"{NODES}/fc_1/tau", (1 << 40, 1 << 40), "i1", chunks=(64, 64), compression="gzip"
         ),
-        r"declares [\d,]{30,} bytes of contents; at most [\d,]+ are read",
+        r"declared contents: [\d,]{30,} bytes; at most 4,294,967,296",
     ),
     "many bytes": (
         declared(f"{NODES}/fc_1/tau", ((1 << 29) + 1,), "i1", chunks=True, compression="gzip"),
-        "declares 4,29.* bytes of contents",
+        "tau' with all before it: declared contents: 4,29.* bytes; at most",
     ),
     "huge chunk": (
         declared("x", (1,), "i1", maxshape=(None,), chunks=(1 << 30,), compression="gzip"),
-        "declares 8,58.* bytes of contents",
+        "declared contents: 8,58.* bytes; at most",
     ),
-    "inflating chunk": (bomb, "declares .* bytes of contents"),
+    "inflating chunk": (bomb, "declared contents: .* bytes; at most"),
     "stacked compression": (stacked, r"filters \[1, 1\]; expected at most one compression"),
     "strange filter": (
         declared("x", (9,), "i4", chunks=(9,), scaleoffset=0),

@@ -179,3 +179,16 @@ def test_convolutions_that_are_none(options, message):
 def test_maps_that_do_not_follow_each_other():
     with pytest.raises(UltralifError, match="do not follow each other"):
         Composed((Identity(2), Identity(3)))
+
+
+def test_a_kernel_that_takes_too_much_memory_is_refused_before_it_is_applied() -> None:
+    weight = np.broadcast_to(np.zeros(1), (1, 1, 4000, 4000))
+    message = r"kernel \(4000, 4000\) at \(9, 9\) positions: 10,368,000,000 bytes; at most 4,294"
+    with pytest.raises(UltralifError, match=message):
+        Conv2d(weight, (1, 8, 8), padding=(2000, 2000))
+
+
+def test_taps_that_meet_padding_alone_are_not_applied() -> None:
+    rng = np.random.default_rng(0)
+    conv = Conv2d(rng.integers(-9, 9, (2, 1, 5, 7)), (1, 2, 3), (1, 2), (4, 5), (1, 2))
+    assert_array_equal(conv.apply_transposed(np.eye(conv.target_size, dtype=int)), conv.matrix())

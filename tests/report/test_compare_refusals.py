@@ -10,7 +10,6 @@ import pytest
 
 from support.commands import refused, ultralif
 from support.reports import against, load, verified, written
-from ultralif_deploy.report import reading
 
 
 @pytest.fixture(scope="module")
@@ -131,5 +130,5 @@ def test_missing_and_huge_files(
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in refused("compare", tmp_path / "pipe", reports[0])
     assert "cannot be read" in refused("compare", "x" * 1000, reports[0])
-    monkeypatch.setattr(reading, "MAX_BYTES", 100)
-    assert "bytes; a report has at most 100" in refused("compare", *reports)
+    monkeypatch.setenv("ULTRALIF_MAX_MEMORY", "100")
+    assert "report.json: declared contents: " in refused("compare", *reports)

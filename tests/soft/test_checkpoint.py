@@ -13,7 +13,6 @@ from numpy.testing import assert_array_equal
 
 from support.networks.checkpoints import network, refused, state, written
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
 from ultralif_deploy.soft import checkpoint_file
 from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, save
@@ -251,9 +250,9 @@ def test_zip_bomb(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/99", bytes(8 << 20))
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 4 << 20)
+    monkeypatch.setenv("ULTRALIF_MAX_MEMORY", "4 MiB")
     monkeypatch.setattr(checkpoint_file.torch, "load", None)  # would raise TypeError
-    assert "bytes of contents; at most 4,194,304 are read" in refused(path)
+    assert "'archive/data/99' with all other entries: declared contents: 8,3" in refused(path)
 
 
 def test_zip_bomb_of_declared_sizes(tmp_path):
@@ -267,7 +266,7 @@ def test_zip_bomb_of_declared_sizes(tmp_path):
         entry += 46 + sum(struct.unpack_from("<3H", data, entry + 28))
     assert patched > 4
     path.write_bytes(data)
-    assert f"declares {patched * 0xF0000000:,} bytes of contents" in refused(path)
+    assert f"declared contents: {patched * 0xF0000000:,} bytes" in refused(path)
 
 
 def test_damaged_files_are_refused_or_read(tmp_path):

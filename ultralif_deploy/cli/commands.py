@@ -240,6 +240,7 @@ def quantize(
 
 @main.command()
 @options.program_argument
+@options.memory_option
 @click.option(
     "--to",
     "targets",

@@ -11,6 +11,7 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
 @click.command(cls=GroupedCommand)
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
+@options.memory_option
 @options.json_option
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Show two deployments side by side.

@@ -21,6 +21,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "seed",
         "limit",
         "split",
+        "max_memory",
     ),
     "What a checkpoint does not hold": (
         *("theta", "tau", "neuron", "skip", "stateless", "input_side"),

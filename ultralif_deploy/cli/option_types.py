@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ultralif_deploy.io.memory import size_bytes
+
 if TYPE_CHECKING:
     Parameter = click.ParamType[Any]
 else:  # click's types take no parameter when the program runs
@@ -109,6 +111,26 @@ class FiniteRange(click.FloatRange):
         """
         number: float = super().convert(_finite(value, param, ctx), param, ctx)
         return number
+
+
+class MemorySize(Parameter):
+    """A size of memory, as 500M or 8G; kept as text."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is a size.
+
+        Args:
+            value: value that the user gave.
+            param: the option.
+            ctx: context of the command.
+        """
+        try:
+            size_bytes(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class Directory(click.Path):

@@ -12,8 +12,10 @@ from ultralif_deploy.cli.option_types import (
     Directory,
     Finite,
     FiniteRange,
+    MemorySize,
     SpikeBits,
 )
+from ultralif_deploy.io.memory import OPTION, VARIABLE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -83,7 +85,26 @@ network_argument = click.argument(
 )
 program_argument = click.argument("program", type=click.Path(path_type=Path))
 
+
+def _set_memory(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Set the variable for this command alone; worker processes inherit it."""
+    if value is not None:
+        before = os.environ.get(VARIABLE, "")
+        os.environ[VARIABLE] = value
+        context.call_on_close(lambda: os.environ.__setitem__(VARIABLE, before))
+
+
+memory_option = click.option(
+    OPTION,
+    type=MemorySize(),
+    metavar="SIZE",
+    expose_value=False,
+    callback=_set_memory,
+    help=f"Memory that the contents of one input file may take, as 8G; a quarter of the machine's "
+    f"if it is not given. The environment variable {VARIABLE} sets it too.",
+)
 data_options = _stack(
+    memory_option,
     click.option(
         "--data",
         metavar="PATH|NAME",

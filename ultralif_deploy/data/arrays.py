@@ -7,7 +7,7 @@ import numpy as np
 
 from ultralif_deploy.data.splits import Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import MAX_UNPACKED_BYTES, check_unpacked_size
+from ultralif_deploy.io.memory import allowed_bytes, check_contents
 from ultralif_deploy.io.npz import check_npy_header
 
 SAMPLES = ("x", "X", "data", "samples", "inputs", "images", "spikes", "frames", "arr_0")
@@ -150,10 +150,10 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UltralifError: no table of numbers.
     """
-    check_unpacked_size(path, path.stat().st_size)
+    check_contents(str(path), path.stat().st_size)
     try:
         with path.open(encoding="utf-8-sig") as file:
-            first = file.readline(MAX_UNPACKED_BYTES).strip()
+            first = file.readline(allowed_bytes()).strip()
             names = [name.strip().strip('"') for name in first.split(",")]
             named = not all(map(_is_number, names))
             if not named:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
+from ultralif_deploy.io.memory import check_memory
 
 POLARITIES = ("both", "merged", "on", "off")
 MOST_FRAMES = 100_000
@@ -254,12 +254,8 @@ def binned(part: Recordings, how: Binning) -> tuple[np.ndarray, np.ndarray | Non
 def _check_size(part: Recordings, shape: tuple[int, ...], width_bytes: int) -> None:
     # All frames, and the counts of one recording as int64 beside them.
     size = math.prod(shape) * width_bytes + 8 * math.prod(shape[1:])
-    if size > files.MAX_UNPACKED_BYTES:
-        raise UltralifError(
-            f"{part.name}: {shape[0]:,} recordings as frames {list(shape[1:])} take {size:,} "
-            f"bytes; at most {files.MAX_UNPACKED_BYTES:,}; use fewer --timesteps, a larger --bin, "
-            "or fewer recordings"
-        )
+    what = f"{part.name}: {shape[0]:,} recordings as frames {list(shape[1:])}"
+    check_memory(what, size, "use fewer --timesteps, a larger --bin, or fewer recordings")
 
 
 def _counts(

@@ -10,7 +10,8 @@ import numpy as np
 from ultralif_deploy.data.arrays import read_npy, read_table
 from ultralif_deploy.data.binning import Events, structured_events
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.io.files import check_unpacked_size, readable_file
+from ultralif_deploy.io.files import readable_file
+from ultralif_deploy.io.memory import check_contents
 from ultralif_deploy.io.npz import npz_names, read_npz
 
 FIELDS = {
@@ -87,7 +88,7 @@ def read_bin_events(path: Path) -> Events:
     """The events in a .bin file of N-MNIST: 5 bytes each, x, y, and polarity with 23 bits of t."""
     readable_file(path)
     size = path.stat().st_size
-    check_unpacked_size(path, 8 * size)
+    check_contents(str(path), 8 * size)
     if size % BIN_BYTES:
         raise UltralifError(
             f"{path}: {size} bytes; expected 5 for every event, as N-MNIST's files have"
@@ -129,7 +130,7 @@ def read_aedat_events(path: Path) -> Events:
         for packet in decoder:
             if packet["stream_id"] == first:
                 packets.append(packet["events"])
-                check_unpacked_size(path, sum(events.nbytes for events in packets))
+                check_contents(str(path), sum(events.nbytes for events in packets))
     if not packets:
         raise UltralifError(f"{path}: no events in it; expected some")
     return events_of_array(str(path), np.concatenate(packets))

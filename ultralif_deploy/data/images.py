@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.io import files
+from ultralif_deploy.io.files import readable_file
+from ultralif_deploy.io.memory import check_memory
 
 IMAGE_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "WEBP")
@@ -41,11 +42,7 @@ def read_images(where: str, paths: list[Path]) -> np.ndarray:
     mode = "RGB" if any(mode not in GREY for _, mode in heads) else "L"
     shape = (3, size[1], size[0]) if mode == "RGB" else (size[1], size[0])
     total = len(paths) * math.prod(shape)
-    if total > files.MAX_UNPACKED_BYTES:
-        raise UltralifError(
-            f"{where}: {len(paths):,} images take {total:,} bytes; at most "
-            f"{files.MAX_UNPACKED_BYTES:,}; give fewer or smaller ones"
-        )
+    check_memory(f"{where}: {len(paths):,} images", total, "give fewer or smaller ones")
     images = np.empty((len(paths), *shape), np.uint8)
     for i, path in enumerate(paths):
         pixels = _pixels(path, mode)
@@ -64,7 +61,7 @@ def _pillow() -> Any:
 def _head(path: Path) -> tuple[tuple[int, int], str]:
     """Size and mode of an image, without decoding it."""
     try:
-        with _pillow().open(files.readable_file(path), formats=FORMATS) as image:
+        with _pillow().open(readable_file(path), formats=FORMATS) as image:
             size, mode = image.size, image.mode
     except UltralifError:
         raise

@@ -11,7 +11,7 @@ from ultralif_deploy.data.binning import Binning, Events, Recordings, binned, re
 from ultralif_deploy.data.event_files import events_of_array
 from ultralif_deploy.data.splits import Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io import files
+from ultralif_deploy.io.memory import check_memory
 
 Item = Callable[[int], tuple[np.ndarray, int | None]]
 """A sample and its label, by number."""
@@ -120,11 +120,8 @@ def part_of_items(name: str, count: int, item: Item, sensor: str | None) -> Name
             polarities=False if one_polarity else None,
         )
     size = math.prod((count, *first.shape)) * first.dtype.itemsize
-    if size > files.MAX_UNPACKED_BYTES:
-        raise UltralifError(
-            f"{name}: {count:,} samples of shape {first.shape} take {size:,} bytes; at most "
-            f"{files.MAX_UNPACKED_BYTES:,}; give fewer samples, or 8-bit ones"
-        )
+    what = f"{name}: {count:,} samples of shape {first.shape}"
+    check_memory(what, size, "give fewer samples, or 8-bit ones")
     x, labels = np.empty((count, *first.shape), first.dtype), [label]
     x[0] = first
     for i in range(1, count):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and limits on what untrusted files may unpack to."""
+"""Files that appear whole or not at all, and checks of untrusted ones before they are read."""
 
 import errno
 import hashlib
@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.memory import check_contents
 from ultralif_deploy.io.parts import part, remove, remove_stale_parts, sync
 from ultralif_deploy.io.swap import entries_written_whole, finish_swap
-
-MAX_UNPACKED_BYTES = 4 << 30
-"""What one input file may unpack to; larger is taken for an attack or a mistake."""
 
 UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST),
     errno.ENAMETOOLONG,
 )
 """Errors that say that a place takes no files at all."""
+
+JSON_EXPANSION = 32
+"""Bytes that values may take in memory for each byte of JSON: `[[],[],…` is the worst."""
 
 BYTECODE = "__pycache__"
 """Folder in which Python keeps what it compiled."""
@@ -46,15 +47,6 @@ def readable_file(path: str | Path) -> Path:
     return path
 
 
-def check_unpacked_size(path: Path, size_bytes: int) -> None:
-    """Refuse a file whose declared contents exceed `MAX_UNPACKED_BYTES`."""
-    if size_bytes > MAX_UNPACKED_BYTES:
-        raise UltralifError(
-            f"{path}: declares {size_bytes:,} bytes of contents; at most "
-            f"{MAX_UNPACKED_BYTES:,} are read"
-        )
-
-
 def check_zip_archive(path: Path, what: str) -> None:
     """Refuse a file that is not a whole zip archive, or that unpacks to too much.
 
@@ -63,7 +55,10 @@ def check_zip_archive(path: Path, what: str) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            check_unpacked_size(path, sum(entry.file_size for entry in archive.infolist()))
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+            largest = max(sizes, key=sizes.__getitem__, default="")
+            every = sum(entry.file_size for entry in archive.infolist())
+        check_contents(f"{path}: {largest!r} with all other entries", every)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UltralifError(f"{path}: not {what} (truncated or damaged: {error})") from error
 
@@ -222,9 +217,10 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UltralifError: the file is missing or is not JSON.
+        UltralifError: the file is missing, too large or not JSON.
     """
     path = readable_file(path)
+    check_contents(str(path), JSON_EXPANSION * path.stat().st_size)
     try:
         return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:

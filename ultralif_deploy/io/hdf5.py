@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import check_unpacked_size
+from ultralif_deploy.io.memory import check_contents
 
 MAX_DEPTH = 32
 """Most levels of groups; a program has 4, and each level of subgraphs adds 2."""
@@ -82,7 +82,7 @@ def check_hdf5(path: Path, purpose: Purpose = NIR) -> Texts:
     Raises:
         UltralifError: naming the file and the object.
     """
-    check_unpacked_size(path, path.stat().st_size)
+    check_contents(str(path), path.stat().st_size)
     try:
         _check_heaps(path, purpose)
         with h5py.File(path, "r") as file:
@@ -141,7 +141,7 @@ def _check_objects(path: Path, file: h5py.File, purpose: Purpose) -> Texts:
         if dataset.chunks:
             largest_chunk = max(largest_chunk, _largest_stored_chunk(dataset))
         # Inflating needs memory for the largest chunk, besides the data that are kept.
-        check_unpacked_size(path, total + DEFLATE_RATIO * largest_chunk)
+        check_contents(f"{where} with all before it", total + DEFLATE_RATIO * largest_chunk)
         if dataset.dtype.kind == "S" and dataset.shape == ():
             texts[name] = dataset[()].decode("utf-8")
         if _lists(dataset):

@@ -10,7 +10,8 @@ from typing import IO, Any
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import check_unpacked_size, check_zip_archive, readable_file
+from ultralif_deploy.io.files import check_zip_archive, readable_file
+from ultralif_deploy.io.memory import check_contents
 
 
 def read_npz(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -91,6 +92,6 @@ def check_npy_header(path: Path, name: str, file: IO[bytes], held_bytes: int) ->
     count = 1
     for length in shape:
         count *= int(length)
-    check_unpacked_size(path, count * dtype.itemsize)
+    check_contents(f"{path}: {name}", count * dtype.itemsize)
     if count * dtype.itemsize > held_bytes:
         raise UltralifError(f"{path}: {name} declares shape {shape}, more than the file holds")

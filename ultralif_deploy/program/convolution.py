@@ -6,15 +6,20 @@ o's group.
 Neurons are numbered channel first: (c, y, x) ↦ (c·H + y)·W + x, as NIR and torch flatten.
 """
 
+import math
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.memory import check_memory
 
 PATCH_VALUES = 1 << 24
 """Patch values held at once when a convolution is applied: 128 MiB of float64."""
+
+PATCH_VALUE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +63,10 @@ class Conv2d:
             raise UltralifError(
                 f"convolution: kernel {shape[2:]} does not fit an input of {self.input_shape[1:]}"
             )
+        check_memory(
+            f"convolution: kernel {shape[2:]} at {self.output_shape[1:]} positions",
+            PATCH_VALUE_BYTES * self._patch_values,
+        )
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -89,13 +98,12 @@ class Conv2d:
         """Map [..., source] to [..., target], in the arithmetic of weight and signal."""
         flat = signal.reshape(-1, self.source_size)
         out = np.empty((len(flat), self.target_size), np.result_type(signal, self.weight))
-        columns = self.weight[0].size * self.groups * int(np.prod(self.output_shape[1:]))
-        step = max(1, PATCH_VALUES // columns)
+        step = max(1, PATCH_VALUES // self._patch_values)
         rows = self.weight.reshape(self.groups, -1, self.weight[0].size)
         for start in range(0, len(flat), step):
             patches = self.patches(flat[start : start + step])
-            product = patches @ rows.transpose(0, 2, 1)[None]  # [row, group, position, channel]
-            out[start : start + step] = product.transpose(0, 1, 3, 2).reshape(len(patches), -1)
+            values = patches @ rows.transpose(0, 2, 1)[None]  # [row, group, position, channel]
+            out[start : start + step] = values.transpose(0, 1, 3, 2).reshape(len(patches), -1)
         return out.reshape(*signal.shape[:-1], self.target_size)
 
     def patches(self, signal: np.ndarray) -> np.ndarray:
@@ -126,7 +134,7 @@ class Conv2d:
         )
         sent = signal.reshape(len(signal), self.groups, -1, rows, columns)
         weight = self.weight.reshape(self.groups, -1, channels // self.groups, *self.kernel)
-        for a, b in np.ndindex(*self.kernel):
+        for a, b in product(*map(self._met, (0, 1))):
             y, x = a * self.dilation[0], b * self.dilation[1]
             reached = image[
                 ...,
@@ -156,6 +164,19 @@ class Conv2d:
     def per_neuron(self, channels: np.ndarray) -> np.ndarray:
         """Repeat one value per output channel for all neurons of the channel, [target]."""
         return np.repeat(channels, int(np.prod(self.output_shape[1:])))
+
+    @property
+    def _patch_values(self) -> int:
+        """Inputs under the kernel at all output positions together."""
+        _, *positions = self.output_shape
+        return math.prod((*self.weight.shape[1:], self.groups, *positions))
+
+    def _met(self, axis: int) -> list[int]:
+        """Rows or columns of the kernel that meet an input, and not padding alone."""
+        first = np.arange(self.kernel[axis]) * self.dilation[axis] - self.padding[axis]
+        last = first + (self.output_shape[1 + axis] - 1) * self.stride[axis]
+        met: list[int] = np.flatnonzero((last >= 0) & (first < self.input_shape[1 + axis])).tolist()
+        return met
 
     def _extent(self, axis: int) -> int:
         """Inputs from the first to the last tap of the kernel, both included."""

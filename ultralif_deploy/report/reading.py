@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import read_json, readable_file
+from ultralif_deploy.io.files import read_json
 from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.io.swap import refuse_unfinished
 from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.report.json_report import VERSION
 
-MAX_BYTES = 64 << 20
 """Largest size of a report; larger files are refused."""
 
 LONGEST_SHOWN = 60
@@ -39,9 +38,6 @@ class ReportReader:
             UltralifError: the file is missing, too large, not JSON, or no report of this version.
         """
         self.file = _report_file(Path(path))
-        size = readable_file(self.file).stat().st_size
-        if size > MAX_BYTES:
-            raise UltralifError(f"{self.file}: {size:,} bytes; a report has at most {MAX_BYTES:,}")
         report = read_json(self.file)
         if not isinstance(report, dict) or "version" not in report or "energy" not in report:
             raise UltralifError(

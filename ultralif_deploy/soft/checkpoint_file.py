@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import check_zip_archive, readable_file, write_bytes
+from ultralif_deploy.io.memory import check_memory
 from ultralif_deploy.soft.network import SoftNetwork
 
 SETTINGS_KEY = "ultralif_deploy"
@@ -46,7 +47,8 @@ FIRST_LAYERS = ("fc1.weight", "conv1.weight", "stem_conv.weight")
 _SNNTORCH = ("graded_spikes_factor", "reset_mechanism_val")
 _NUMBERED = re.compile(r"(?:.*\.)?\d+\.weight$")
 
-MAX_PARAMETERS = 200_000_000
+PARAMETER_BYTES = 8
+"""Of a parameter in float64, in which networks are hardened."""
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
@@ -198,8 +200,7 @@ def split_state(path: Path, content: dict[str, Any]) -> tuple[dict[str, Tensor],
     if other is not None:
         raise UltralifError(f"{path}: {other}")
     total = sum(tensor.numel() for tensor in state.values())
-    if total > MAX_PARAMETERS:
-        raise UltralifError(f"{path}: declares {total:,} parameters; at most {MAX_PARAMETERS:,}")
+    check_memory(f"{path}: {total:,} parameters in float64", PARAMETER_BYTES * total)
     record = {
         key: value
         for key, value in content.items()

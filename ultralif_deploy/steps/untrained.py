@@ -12,10 +12,11 @@ from ultralif_deploy.data.encoders import Encoder, lacks_frames, whole_counts
 from ultralif_deploy.data.samples import DARK_MAXIMUM
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
+from ultralif_deploy.io.memory import check_memory
 from ultralif_deploy.program.weight_format import Bits, formats_of
 from ultralif_deploy.soft.architectures import Architecture, build
 from ultralif_deploy.soft.checkpoint import DEFAULT_TAU, MAX_TIMESTEPS
-from ultralif_deploy.soft.checkpoint_file import MAX_PARAMETERS
+from ultralif_deploy.soft.checkpoint_file import PARAMETER_BYTES
 from ultralif_deploy.soft.neuron_kinds import default_theta
 from ultralif_deploy.soft.shapes import MAX_SIDE
 from ultralif_deploy.sources.checkpoints import image_side
@@ -261,8 +262,7 @@ def _check(architecture: Architecture, settings: Settings) -> set[str]:
     with torch.device("meta"):
         modules = build(a).values()
     total = sum(p.numel() for module in modules for p in module.parameters())
-    if total > MAX_PARAMETERS:
-        raise UltralifError(f"{total:,} parameters; at most {MAX_PARAMETERS:,}")
+    check_memory(f"{total:,} parameters in float64", PARAMETER_BYTES * total)
     return learned
 
 
