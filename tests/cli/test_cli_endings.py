@@ -77,17 +77,64 @@ def test_a_terminal_without_greek(encoding: str) -> None:
     assert "?" in result.stdout  # ε
 
 
+INTERRUPTED_WHILE = """
+import os, signal, sys
+from ultralif_deploy.__main__ import run
+
+class Finder:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+sys.argv[1:] = ["inspect", {demo!r}]
+run()
+"""
+INTERRUPTED_AFTER = """
+import atexit, os, signal, sys
+from ultralif_deploy.__main__ import run
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv[1:] = ["inspect", {demo!r}]
+run()
+"""
+
+
+def process(code: str, **how: Any) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", code]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+    return subprocess.run(command, text=True, check=False, **pipes)
+
+
+@pytest.mark.parametrize("name", ["click", "ultralif_deploy.cli.options", "numpy", "torch"])
+def test_an_interrupt_while_modules_are_imported(name: str) -> None:
+    ended = process(INTERRUPTED_WHILE.format(name=name, demo=str(DEMO)))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Error: interrupted\n")
+
+
+def test_an_interrupt_after_the_end_changes_nothing() -> None:
+    ended = process(INTERRUPTED_AFTER.format(demo=str(DEMO)))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "UltraPLIF" in ended.stdout
+
+
+RUN = "import sys; from ultralif_deploy.__main__ import run; sys.argv[1:] = {!r}; run()"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is missing")
 def test_output_that_cannot_be_written() -> None:
     with Path("/dev/full").open("w") as full:
-        command = [
-            sys.executable,
-            "-c",
-            "from ultralif_deploy.cli.commands import main; main()",
-            "--help",
-        ]
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (2, "Error: output: No space left on device\n")
+        ended = process(RUN.format(["--help"]), stdout=full)
+        assert (ended.returncode, ended.stderr) == (2, "Error: output: No space left on device\n")
+        assert process(RUN.format(["inspect", "none.pt"]), stderr=full).returncode == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="/proc is missing")
+def test_files_of_the_system_are_no_input_and_no_output() -> None:
+    line = refused("inspect", "/proc/self/mem")
+    assert line == "Error: /proc/self/mem: cannot be read (Input/output error)"
+    line = refused("quantize", DEMO, "-o", "/proc/self/mem")
+    assert "/proc/self/mem: a file, no directory; expected a directory for results" in line
 
 
 def test_too_many_timesteps_are_refused_before_they_are_encoded(tmp_path: Path) -> None:

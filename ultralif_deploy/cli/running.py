@@ -56,8 +56,18 @@ class Commands(click.Group):
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             where = error.filename or "output"
             refusal = Refusal(UltralifError(f"{where}: {error.strerror or error}"))
-            refusal.show()
+            try:
+                refusal.show()
+            except OSError:  # stderr takes nothing either: the exit code alone tells
+                sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             sys.exit(refusal.exit_code)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line; an interrupt ends that too in one line."""
+        try:
+            return super().make_context(*args, **extra)
+        except KeyboardInterrupt as stop:
+            raise Refusal(Interrupted("interrupted")) from stop
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the command line as it was typed, for the reports."""

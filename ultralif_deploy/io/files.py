@@ -41,7 +41,8 @@ def readable_file(path: str | Path) -> Path:
             raise UltralifError(f"{path}: no such file")
         if not path.is_file():
             raise UltralifError(f"{path}: not a regular file")
-        path.open("rb").close()
+        with path.open("rb") as file:
+            file.read(1)  # files of the system may open and not be read, as /proc/self/mem
     except OSError as error:
         raise UltralifError(f"{path}: cannot be read ({error.strerror})") from error
     return path
@@ -71,6 +72,8 @@ def output_directory(path: str | Path) -> Path:
     """
     path = Path(path)
     try:
+        if os.path.lexists(path) and not path.is_dir():
+            raise UltralifError(f"{path}: a file, no directory; expected a directory for results")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
