@@ -73,7 +73,7 @@ def test_a_missing_data_set_says_how_to_get_it(folder: Path, tmp_path: Path) -> 
         (b"", "starts with "),
         (b"\0\0\x0d\1" + bytes(8), "starts with 00000d01"),
         (b"\0\0\x08\3" + bytes(3), "not a readable IDX file"),
-        (b"\0\0\x08\3" + b"\xff" * 12, "declares"),
+        (b"\0\0\x08\3" + b"\xff" * 12, "declared contents"),
         (idx(IMAGES)[:-1], "need 768 bytes; it has other many"),
         (idx(IMAGES) + b"\0", "need 768 bytes; it has other many"),
         (idx(IMAGES[:3]), "train-labels-idx1-ubyte has shape (12,); expected (3,)"),

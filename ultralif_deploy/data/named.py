@@ -16,7 +16,7 @@ import numpy as np
 
 from ultralif_deploy.data.splits import Dataset, Named, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import check_unpacked_size
+from ultralif_deploy.io.memory import check_contents
 
 FOLDERS = "ULTRALIF_DATA"
 """Environment variable with folders that are searched first, separated as in PATH."""
@@ -176,7 +176,7 @@ def read_idx(path: Path) -> np.ndarray:
             axes = start[3]
             shape = struct.unpack(f">{axes}I", file.read(4 * axes))
             size = math.prod(shape)
-            check_unpacked_size(path, size)
+            check_contents(str(path), size)
             values = file.read(size + 1)
     except (OSError, EOFError, struct.error) as error:
         raise UltralifError(f"{path}: not a readable IDX file ({error})") from error
