@@ -44,7 +44,7 @@ from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
 from ultralif_deploy.steps.results import results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
-from ultralif_deploy.verify.backends import BACK_ENDS, back_end
+from ultralif_deploy.verify.backends import COMPARED, back_end
 from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal
 from ultralif_deploy.verify.expected_spikes.comparing import (
     Claim,
@@ -78,7 +78,7 @@ def deploy(
     anneal: "AnnealOptions | None" = None,
     max_gap: float | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
-    back_ends: Iterable[str] = tuple(BACK_ENDS),
+    back_ends: Iterable[str] = COMPARED,
     devices: Iterable[str] = DEVICES,
     skip_passes: Iterable[str] = (),
     progress: Progress | None = None,

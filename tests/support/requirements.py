@@ -2,13 +2,16 @@
 
 import importlib
 import os
+import shutil
 from typing import Any
 
 import pytest
 
-from ultralif_deploy.verify.backends import BACK_ENDS
+from ultralif_deploy.verify.backends import BACK_ENDS, COMPARED
 
-IN_THIS_ENVIRONMENT = tuple(name for name in BACK_ENDS if not name.startswith(("lava", "netx")))
+IN_THIS_ENVIRONMENT = tuple(
+    name for name in BACK_ENDS if name in COMPARED and not name.startswith(("lava", "netx"))
+)
 
 
 def available(names: tuple[str, ...] = IN_THIS_ENVIRONMENT) -> list[str]:
@@ -19,6 +22,12 @@ def available(names: tuple[str, ...] = IN_THIS_ENVIRONMENT) -> list[str]:
 def requires(name: str) -> pytest.MarkDecorator:
     """Mark of tests that run a back end."""
     return pytest.mark.skipif(not available((name,)), reason=str(BACK_ENDS[name].missing()))
+
+
+def requires_tool(name: str, install: str) -> pytest.MarkDecorator:
+    """Mark of tests that call a program of the system; under CI they run and fail without it."""
+    absent = not shutil.which(name) and not os.environ.get("CI")
+    return pytest.mark.skipif(absent, reason=f"{name} is not installed; {install}")
 
 
 def import_or_skip(module: str, install: str) -> Any:

@@ -9,7 +9,7 @@ from ultralif_deploy.cli import comparing, matching, options, running, simulatin
 from ultralif_deploy.cli.information.datasets import data
 from ultralif_deploy.cli.information.devices import devices
 from ultralif_deploy.cli.information.documentation import docs
-from ultralif_deploy.cli.option_types import Bits, BitsType
+from ultralif_deploy.cli.option_types import Bits, BitsType, WholeOrAuto
 from ultralif_deploy.cli.studies.stressing import stress
 from ultralif_deploy.cli.studies.sweeping import sweep
 from ultralif_deploy.cli.training import train
@@ -263,6 +263,15 @@ def quantize(
     help="The C code gets functions that stop a sample once no remaining timestep can change the "
     "prediction.",
 )
+@click.option(
+    "--lanes",
+    type=WholeOrAuto(1, 256),
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Neurons of a population that hardware computes at once: more take fewer cycles and more "
+    "logic. auto: 16, and 4 where an update multiplies.",
+)
 @options.output_option("ultralif-out")
 @options.json_option
 def export(
@@ -270,6 +279,7 @@ def export(
     targets: str,
     flavour: str,
     exit_rule: str | None,
+    lanes: int | None,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -280,7 +290,7 @@ def export(
     from ultralif_deploy.report.inspection import exports_summary
     from ultralif_deploy.steps.exporting import export_program
 
-    result = export_program(program, running.names(targets), output, flavour, exit_rule)
+    result = export_program(program, running.names(targets), output, flavour, exit_rule, lanes)
     running.show(result, as_json, exports_summary)
 
 

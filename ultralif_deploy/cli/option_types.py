@@ -64,6 +64,22 @@ class SpikeBits(click.IntRange):
         return value if value == "auto" else super().convert(value, param, ctx)
 
 
+class WholeOrAuto(click.IntRange):
+    """A whole number in a range, or `auto`, which is None."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number, or None.
+
+        Args:
+            value: value that the user gave.
+            param: the option.
+            ctx: context of the command.
+        """
+        return None if value == "auto" else super().convert(value, param, ctx)
+
+
 class _BadNumber(click.ClickException):
     """Ends the command in one line, as bad input does everywhere."""
 

@@ -47,9 +47,10 @@ ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
 PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
-    *("lava", "lava-loihi1", "lava-custom", "netx"),
+    *("lava", "lava-loihi1", "lava-custom", "netx", "verilog"),
 )
-EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx")
+ON_REQUEST = ("verilog",)
+EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",
@@ -361,7 +362,8 @@ back_ends_option = click.option(
     "--on",
     "back_ends",
     metavar="NAME[,NAME]",
-    help=f"Back ends to compare: {', '.join(BACK_ENDS)}. The default is all that can run here.",
+    help=f"Back ends to compare: {', '.join(BACK_ENDS)}. The default is all that can run here, but "
+    f"{', '.join(ON_REQUEST)}, which take longer.",
 )
 
 

@@ -93,8 +93,9 @@ class Commands(click.Group):
 
 
 def back_ends(given: str | None) -> tuple[str, ...]:
-    """Names of back ends in an option; all of them if the option is not given."""
-    return options.BACK_ENDS if given is None else names(given)
+    """Names of back ends in an option; all that are compared unasked if it is not given."""
+    unasked = tuple(name for name in options.BACK_ENDS if name not in options.ON_REQUEST)
+    return unasked if given is None else names(given)
 
 
 def names(given: str) -> tuple[str, ...]:

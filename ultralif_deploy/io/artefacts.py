@@ -8,3 +8,6 @@ C_SOURCE = "ultralif_program.c"
 
 LAVA_RUN, LAVA_NETWORK = "run.py", "network.json"
 """What a Python with Lava runs, and what it says of every population."""
+
+VERILOG_CORE, VERILOG_TESTBENCH, VERILOG_LAYOUT = "ultralif_core.v", "testbench.v", "layout.json"
+"""The network with taps, what drives it, and where its neurons, weights and parameters lie."""

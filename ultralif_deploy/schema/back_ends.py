@@ -56,6 +56,12 @@ class Facts(TypedDict):
     flash_bytes: NotRequired[Annotated[Bytes, "c: of code and constants"]]
     opset: NotRequired[Annotated[Count, "onnx: version of the operators"]]
     model_bytes: NotRequired[Annotated[Bytes, "onnx: of the file that runs"]]
+    simulator: NotRequired[Annotated[str, "verilog: verilator or iverilog"]]
+    lanes: NotRequired[Annotated[dict[str, Count], "verilog: neurons computed at once"]]
+    accumulator_bits: NotRequired[Annotated[dict[str, Count], "verilog: by population"]]
+    rom_bits: NotRequired[Annotated[Count, "verilog: of weights and parameters"]]
+    cycles_mean: NotRequired[Annotated[float, "verilog: clock cycles of an inference"]]
+    cycles_max: NotRequired[Annotated[Count, "verilog: of the slowest inference"]]
     processes: NotRequired[Annotated[dict[str, str], "Lava: process by population"]]
 
 

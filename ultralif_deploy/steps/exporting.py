@@ -8,7 +8,12 @@ from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.program.exits import exact_rule
 from ultralif_deploy.schema.commands import Export, Exported
-from ultralif_deploy.verify.backends import EXPORTERS, EXPORTERS_WITH_EXITS, write_form
+from ultralif_deploy.verify.backends import (
+    EXPORTERS,
+    EXPORTERS_WITH_EXITS,
+    EXPORTERS_WITH_LANES,
+    write_form,
+)
 
 
 def export_program(
@@ -17,6 +22,7 @@ def export_program(
     output: str | Path,
     flavour: str = "lif",
     exit_rule: str | None = None,
+    lanes: int | None = None,
 ) -> Exported:
     """Write a program in other forms.
 
@@ -27,11 +33,12 @@ def export_program(
         flavour: key of `exporters.nir.nodes.FLAVOURS`; used only for the target `nir`.
         exit_rule: `exact` lets the form stop samples once no remaining timestep of the program can
             change their prediction; None runs all timesteps.
+        lanes: neurons of a population that hardware computes at once; None chooses them.
 
     Raises:
         UltralifError: unknown target, flavour or rule.
-        Refused: a rule for a target that holds none, or a program that a target cannot express
-            exactly.
+        Refused: a rule or lanes for a target that has none, or a program that a target cannot
+            express exactly.
     """
     targets = list(dict.fromkeys(targets))
     available = ("nir", *EXPORTERS)
@@ -43,6 +50,9 @@ def export_program(
     for target in targets if exit_rule else ():
         if target not in EXPORTERS_WITH_EXITS:
             raise Refused(f"{target}: holds no exit rule; {', '.join(EXPORTERS_WITH_EXITS)} does")
+    for target in targets if lanes is not None else ():
+        if target not in EXPORTERS_WITH_LANES:
+            raise Refused(f"{target}: has no lanes; {', '.join(EXPORTERS_WITH_LANES)} does")
     loaded = read_nir(program)
     rule = exact_rule(loaded, loaded.timesteps) if exit_rule else None
     directory = output_directory(output)
@@ -53,6 +63,6 @@ def export_program(
             write_nir(loaded, path, flavour)
             written: tuple[Path, ...] = (path,)
         else:
-            written = write_form(target, loaded, directory / target, rule)
+            written = write_form(target, loaded, directory / target, rule, lanes)
         exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}

@@ -20,6 +20,8 @@ from ultralif_deploy.exporters.lava.writer import (
 )
 from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
+from ultralif_deploy.exporters.verilog.golden import Vectors as Beats
+from ultralif_deploy.exporters.verilog.writer import write_verilog
 from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
@@ -29,6 +31,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
+from ultralif_deploy.simulators.runners import verilog as verilog_runner
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
 """Writes a program's form into a directory, whole or not at all; returns the files.
@@ -49,11 +52,13 @@ class BackEnd:
         load: function that makes a program ready; with an artefact, it reads the directory.
         artefact: name of the exporter whose files are executed, or None.
         missing: function that says what is not installed here; None if nothing is missing.
+        on_request: whether it takes so long that only those who name it get it.
     """
 
     load: Callable[[Program, Path], Executable]
     artefact: str | None = None
     missing: Callable[[], Missing | None] = _nothing
+    on_request: bool = False
 
 
 def _in_memory(load: Callable[[Program], Executable]) -> BackEnd:
@@ -64,13 +69,19 @@ GOLDEN_SAMPLES, GOLDEN_TIMESTEPS = 2, 8
 """Of the self-test in exported C: enough that a changed weight shows, short enough to read."""
 
 
-def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) -> tuple[Path, ...]:
-    """C with golden vectors of seeded inputs, half of them 0."""
-    steps = min(GOLDEN_TIMESTEPS, program.timesteps) if rule is None else rule.timesteps
+def _golden_inputs(program: Program, timesteps: int) -> np.ndarray:
+    """Seeded inputs of self-tests, half of them 0, uint8 [time, sample, input]."""
     rng = np.random.default_rng(0)
-    shape = (steps, GOLDEN_SAMPLES, program.input.size)
+    shape = (timesteps, GOLDEN_SAMPLES, program.input.size)
     values = rng.integers(1, program.input.maximum + 1, shape) * rng.integers(0, 2, shape)
-    inputs = values.astype(np.uint8)
+    inputs: np.ndarray = values.astype(np.uint8)
+    return inputs
+
+
+def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) -> tuple[Path, ...]:
+    """C with golden vectors."""
+    steps = min(GOLDEN_TIMESTEPS, program.timesteps) if rule is None else rule.timesteps
+    inputs = _golden_inputs(program, steps)
     executable = fast.load(program)
     trace = executable.run(inputs, record=True)
     assert trace.spikes is not None
@@ -81,6 +92,14 @@ def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) ->
     return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits, exits), rule)
 
 
+def _write_verilog(program: Program, directory: Path, lanes: int | None = None) -> tuple[Path, ...]:
+    """Verilog with golden vectors, which are the reference's."""
+    inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps))
+    trace = reference.load(program).run(inputs, record=True)
+    assert trace.spikes is not None
+    return write_verilog(program, directory, Beats(inputs, trace.spikes, trace.logits), lanes)
+
+
 EXPORTERS: dict[str, Write] = {
     "onnx": write_onnx,
     "c": _write_c,
@@ -88,6 +107,7 @@ EXPORTERS: dict[str, Write] = {
     "lava-loihi1": write_lava_loihi1,
     "lava-custom": write_lava_custom,
     "netx": write_netx,
+    "verilog": _write_verilog,
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
@@ -95,6 +115,11 @@ EXPORTERS_WITH_EXITS: dict[str, Callable[[Program, Path, ExitRule], tuple[Path, 
     "c": _write_c,
 }
 """Forms that hold an exit rule themselves; other forms are run by what knows it."""
+
+EXPORTERS_WITH_LANES: dict[str, Callable[[Program, Path, int | None], tuple[Path, ...]]] = {
+    "verilog": _write_verilog,
+}
+"""Hardware, which computes a chosen number of neurons at once."""
 
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
@@ -110,8 +135,12 @@ BACK_ENDS: dict[str, BackEnd] = {
     "netx": BackEnd(
         lava_runner.load, "netx", partial(lava_runner.missing_netx, RUNTIME, NETX_RUNTIME)
     ),
+    "verilog": BackEnd(verilog_runner.load, "verilog", verilog_runner.missing, on_request=True),
 }
 """Every back end by the name that `simulate --on` uses."""
+
+COMPARED = tuple(name for name, back_end in BACK_ENDS.items() if not back_end.on_request)
+"""Back ends that are compared where nobody names others."""
 
 
 def back_end(name: str) -> BackEnd:
@@ -126,7 +155,11 @@ def back_end(name: str) -> BackEnd:
 
 
 def write_form(
-    target: str, program: Program, directory: Path, rule: ExitRule | None = None
+    target: str,
+    program: Program,
+    directory: Path,
+    rule: ExitRule | None = None,
+    lanes: int | None = None,
 ) -> tuple[Path, ...]:
     """Write a program in one form.
 
@@ -135,10 +168,13 @@ def write_form(
         program: program to be written.
         directory: directory of the files.
         rule: exit rule, for forms that hold one.
+        lanes: neurons of a population that are computed at once, for hardware; None chooses them.
 
     Raises:
         Refused: the target cannot express the program exactly.
     """
+    if lanes is not None and target in EXPORTERS_WITH_LANES:
+        return EXPORTERS_WITH_LANES[target](program, directory, lanes)
     if rule is not None and target in EXPORTERS_WITH_EXITS:
         return EXPORTERS_WITH_EXITS[target](program, directory, rule)
     return EXPORTERS[target](program, directory)

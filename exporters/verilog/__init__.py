@@ -1,0 +1,1 @@
+"""Export a program as Verilog-2001 for FPGAs."""

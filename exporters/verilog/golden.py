@@ -1,0 +1,63 @@
+"""Golden vectors as the beats that enter and leave the hardware."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultralif_deploy.exporters.verilog.layout import Layout
+
+VALUE_SHIFT = 24
+TLAST = 1 << 32
+FINAL = 1
+"""Lowest bit of the word that ends a timestep: the sample ends too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Golden vectors.
+
+    Attributes:
+        inputs: uint8 [time, sample, input].
+        spikes: spikes by population, uint8 [time, sample, neuron].
+        logits: int64 [sample, class].
+    """
+
+    inputs: np.ndarray
+    spikes: dict[str, np.ndarray]
+    logits: np.ndarray
+
+
+def input_beats(inputs: np.ndarray) -> str:
+    """Words {tlast, tdata} in hexadecimal, one a line, of inputs [time, sample, input]."""
+    lines = []
+    for sample in inputs.transpose(1, 0, 2):
+        for t, values in enumerate(sample):
+            (sent,) = np.nonzero(values)
+            beats = sent | values[sent].astype(np.int64) << VALUE_SHIFT
+            lines += [f"{beat:09x}" for beat in beats.tolist()]
+            lines.append(f"{TLAST | (FINAL if t == len(sample) - 1 else 0):09x}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def spike_beats(tag: int, spikes: np.ndarray, layout: Layout) -> list[str]:
+    """Beats of a population in the format of the testbench, of spikes [time, sample, neuron]."""
+    neurons = layout.neurons()
+    placed = np.where(neurons >= 0, spikes[..., np.maximum(neurons, 0)], 0)
+    lines = []
+    for sample in placed.transpose(1, 0, 2):
+        for t, values in enumerate(sample):
+            (sent,) = np.nonzero(values)
+            lines += [f"{tag:04x}0000{a:08x}{values[a]:08x}" for a in sent.tolist()]
+            lines.append(f"{tag:04x}{2 + (t == len(sample) - 1):04x}{0:016x}")
+    return lines
+
+
+def logit_beats(tag: int, logits: np.ndarray, layout: Layout) -> list[str]:
+    """Beats of the read-out, of logits [sample, class]."""
+    neurons = layout.neurons()
+    return [
+        f"{tag:04x}0000{a:08x}{int(sample[n]) & 0xFFFFFFFF:08x}"
+        for sample in logits
+        for a, n in enumerate(neurons.tolist())
+        if n >= 0
+    ]

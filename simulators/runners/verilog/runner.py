@@ -1,0 +1,170 @@
+"""Run exported Verilog: a simulator executes the testbench, which records every beat."""
+
+import json
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_TESTBENCH
+from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.schema.back_ends import Facts
+from ultralif_deploy.simulators.fast.events import count_events
+from ultralif_deploy.simulators.runners.verilog import tools
+from ultralif_deploy.simulators.runners.verilog.memories import read_arrays
+
+BEAT = np.dtype([("tag", ">u2"), ("flags", ">u2"), ("address", ">u4"), ("value", ">u4")])
+CYCLES, ENDS = 0xFFFF, 2
+"""Tag of a sample's cycles, and the flag of a beat that ends a timestep."""
+VALUE_SHIFT, TLAST = 24, 1 << 32
+
+
+def load(program: Program, directory: Path, tool: str | None = None) -> "Simulated":
+    """Build the testbench of a directory.
+
+    Args:
+        program: program that the directory expresses.
+        directory: directory with the exported files.
+        tool: `verilator` or `iverilog`; None takes the first that is installed.
+
+    Raises:
+        UltralifError: a file is missing or does not compile.
+        Missing: no simulator is installed.
+    """
+    return Simulated(program, directory, tools.found(tool))
+
+
+class Simulated:
+    """The exported hardware in a simulator."""
+
+    def __init__(self, program: Program, directory: Path, tool: tools.Tool) -> None:
+        self.program, self.directory, self.tool = program, directory.resolve(), tool
+        self.folder = Path(tempfile.mkdtemp(prefix="ultralif-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.layout: dict[str, Any] = json.loads((directory / VERILOG_LAYOUT).read_text("utf-8"))
+        self.slots = {name: np.array(at) for name, at in self.layout["slots"].items()}
+        self.cycles = np.zeros(0, dtype=np.int64)
+        self.command = tools.build(tool, sources(directory), self.folder)
+
+    def executed(self) -> dict[str, np.ndarray]:
+        """Weights, biases and parameters, as the simulated memories hold them."""
+        path = self.folder / "memories.txt"
+        self._simulate("", f"+roms={path}")
+        return read_arrays(self.program, self.layout, self.slots, path.read_text("ascii"))
+
+    def describe(self) -> Facts:
+        """Cycles of an inference in the last run, lanes, accumulators and memories."""
+        facts: Facts = {
+            "simulator": self.tool.name,
+            "lanes": self.layout["lanes"],
+            "accumulator_bits": self.layout["accumulator_bits"],
+            "rom_bits": self.layout["memory_bits"],
+        }
+        if len(self.cycles):
+            facts["cycles_mean"] = float(self.cycles.mean())
+            facts["cycles_max"] = int(self.cycles.max())
+        return facts
+
+    def run(self, inputs: np.ndarray, record: bool = False, stream: bool = False) -> Trace:
+        """Run inputs uint8 [time, batch, input].
+
+        Args:
+            inputs: uint8 [time, batch, input].
+            record: keep the spikes.
+            stream: a sample enters before the logits of the sample before are there.
+
+        Raises:
+            UltralifError: more timesteps than the accumulators of the read-out were made for, or
+                the hardware does not end.
+        """
+        inputs = self.program.check_inputs(inputs)
+        time, batch, _ = inputs.shape
+        most = self.layout["timesteps"]
+        if most is not None and time > most:
+            raise UltralifError(
+                f"verilog: {time} timesteps; its read-out holds the sums of {most}; export a "
+                "program of more timesteps (quantize --timesteps)"
+            )
+        spikes = {
+            p.name: np.zeros((time, batch, p.size), dtype=np.uint8)
+            for p in self.program.populations
+            if p.spikes
+        }
+        logits = np.zeros((batch, self.program.readout.size), dtype=np.int64)
+        if time and batch:
+            beats = self._simulate(_words(inputs), *(["+stream"] if stream else []))
+            self._fill(beats, spikes, logits)
+        counts = count_events(self.program, inputs, spikes, None)
+        return Trace(logits, counts, spikes if record else None)
+
+    def _simulate(self, words: str, *arguments: str) -> np.ndarray:
+        """Send words and return the recorded beats."""
+        inputs, record = self.folder / "inputs.mem", self.folder / "beats.txt"
+        inputs.write_text(words, "ascii")
+        given = (f"+inputs={inputs}", f"+record={record}", *arguments)
+        printed = tools.run([*self.command, *given], self.directory, self.tool)
+        wrong = [line for line in printed.splitlines() if "no beat" in line or "no file" in line]
+        if wrong:
+            raise UltralifError(f"verilog: {wrong[0]}")
+        return np.frombuffer(bytes.fromhex(record.read_text("ascii")), dtype=BEAT)
+
+    def _fill(self, beats: np.ndarray, spikes: dict[str, np.ndarray], logits: np.ndarray) -> None:
+        """Put recorded beats where they belong."""
+        time, batch = next(iter(spikes.values())).shape[:2] if spikes else (1, len(logits))
+        for tag, population in enumerate(self.program.populations):
+            own = beats[beats["tag"] == tag]
+            slots = self.slots[population.name]
+            if not population.spikes:
+                values = own["value"].astype(np.uint32).view(np.int32).astype(np.int64)
+                size = population.size
+                if len(own) != batch * size:
+                    raise UltralifError(
+                        f"verilog: {population.name}: {len(own)} logits; expected {batch * size}"
+                    )
+                order = slots[own["address"]].reshape(batch, size)
+                np.put_along_axis(logits, order, values.reshape(batch, size), axis=1)
+                continue
+            ends = own["flags"] >= ENDS
+            number = np.cumsum(ends) - ends  # timesteps before
+            if np.count_nonzero(ends) != time * batch:
+                raise UltralifError(
+                    f"verilog: {population.name}: {np.count_nonzero(ends)} timesteps; expected "
+                    f"{time * batch}"
+                )
+            events, at = own[~ends], number[~ends]
+            neurons = slots[events["address"]]
+            spikes[population.name][at % time, at // time, neurons] = events["value"]
+        cycles = beats[beats["tag"] == CYCLES]
+        self.cycles = cycles["value"].astype(np.int64) - cycles["address"] + 1
+
+
+def sources(directory: Path) -> list[Path]:
+    """Verilog of a directory, the testbench last.
+
+    Raises:
+        UltralifError: there is none.
+    """
+    found = sorted(directory.glob("ultralif_*.v"))
+    if not found or not (directory / VERILOG_TESTBENCH).is_file():
+        raise UltralifError(f"{directory}: no Verilog with a {VERILOG_TESTBENCH}")
+    return [
+        *(path for path in found if path.name != "ultralif_top.v"),
+        directory / VERILOG_TESTBENCH,
+    ]
+
+
+def _words(inputs: np.ndarray) -> str:
+    """Words {tlast, tdata} in hexadecimal, one a line."""
+    lines = []
+    for sample in inputs.transpose(1, 0, 2):
+        for t, values in enumerate(sample):
+            (sent,) = np.nonzero(values)
+            beats = sent | values[sent].astype(np.int64) << VALUE_SHIFT
+            lines += [f"{beat:09x}" for beat in beats.tolist()]
+            lines.append(f"{TLAST | (t == len(sample) - 1):09x}")
+    return "".join(f"{line}\n" for line in lines)
