@@ -108,8 +108,14 @@ def _source(program: Program, layout: Layout) -> dict[str, Any]:
     }
 
 
-def currents(program: Program, population: Population) -> Currents:
-    """Smallest and largest sum of weight times value of each neuron, in whatever order."""
+def currents(program: Program, population: Population, term: int) -> Currents:
+    """Smallest and largest sum of weight times value of each neuron, in whatever order.
+
+    Args:
+        program: program of the population.
+        population: population whose currents are bounded.
+        term: bits of a weight times a value.
+    """
     low, high = (np.zeros(population.size, dtype=np.int64) for _ in range(2))
     for p in program.incoming(population.name):
         most = program.largest_sent(p.source)
@@ -120,7 +126,7 @@ def currents(program: Program, population: Population) -> Currents:
             high += replace(p.map, weight=np.maximum(weight, 0)).apply(ones)
         else:
             high += most
-    return Currents(low, high)
+    return Currents(low, high, term)
 
 
 def _streams(program: Program, population: Population) -> list[Projection | None]:
@@ -144,16 +150,15 @@ def _population(
     program: Program, population: Population, made: Design, units: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     name, layout = made.ids[population.name], made.layouts[population.name]
-    found = currents(program, population)
-    lane = entry_for(LANES, population.neuron, population.name, "verilog")(
-        population, found, program.timesteps
-    )
     streams = _streams(program, population)
     bits = program.formats[population.name].stored_bits
     value = max(
         (program.largest_sent(p.source).bit_length() for p in streams if p is not None), default=1
     )
-    term = bits if value == 1 else bits + value
+    found = currents(program, population, bits if value == 1 else bits + value)
+    lane = entry_for(LANES, population.neuron, population.name, "verilog")(
+        population, found, program.timesteps
+    )
     most = population.largest_sent
     sent = most.bit_length() if population.spikes else LOGIT_BITS
     entry: dict[str, Any] = {
@@ -169,10 +174,11 @@ def _population(
         "period": layout.period,
         "tail": f"{layout.tail:x}",
         "address": bits_for(layout.slots),
+        "apart": layout.lanes % (1 << bits_for(layout.slots)),
         "final_address": int(np.flatnonzero(layout.neurons() >= 0)[-1]),
         "bits": bits,
         "value": value,
-        "accumulator": max(term, found.bits),
+        "accumulator": found.bits,
         "state": max(1, lane.state),
         "remembers": int(lane.state > 0),
         "latency": lane.latency,
@@ -332,7 +338,7 @@ def _lane_lines(lane: Lane, entry: dict[str, Any], widths: dict[str, int]) -> li
         lines.append(f"assign {name}_fired[{n}] = 1'b0;")
         if lane.module == "lif":
             lines.append("wire spike;")
-            lines.append("wire unused = &{1'b0, spike};")
+            lines.append("wire unused_spike = &{1'b0, spike};")
             ports["sent"] = "spike"
     if lane.busy:
         ports["busy"] = f"{name}_busy[{n}]"

@@ -40,7 +40,13 @@ def input_beats(inputs: np.ndarray) -> str:
 
 
 def spike_beats(tag: int, spikes: np.ndarray, layout: Layout) -> list[str]:
-    """Beats of a population in the format of the testbench, of spikes [time, sample, neuron]."""
+    """Beats of a population in the format of the testbench.
+
+    Args:
+        tag: number of the population.
+        spikes: uint8 [time, sample, neuron].
+        layout: where its neurons lie.
+    """
     neurons = layout.neurons()
     placed = np.where(neurons >= 0, spikes[..., np.maximum(neurons, 0)], 0)
     lines = []
@@ -53,7 +59,13 @@ def spike_beats(tag: int, spikes: np.ndarray, layout: Layout) -> list[str]:
 
 
 def logit_beats(tag: int, logits: np.ndarray, layout: Layout) -> list[str]:
-    """Beats of the read-out, of logits [sample, class]."""
+    """Beats of the read-out.
+
+    Args:
+        tag: its number.
+        logits: int64 [sample, class].
+        layout: where its neurons lie.
+    """
     neurons = layout.neurons()
     return [
         f"{tag:04x}0000{a:08x}{int(sample[n]) & 0xFFFFFFFF:08x}"

@@ -17,15 +17,22 @@ LOGIT_BITS = 32
 
 @dataclass(frozen=True, slots=True)
 class Currents:
-    """Smallest and largest current of each neuron, without bias, int64 [neuron]."""
+    """Bounds of the currents of a population, without bias.
+
+    Attributes:
+        low: smallest current of each neuron, int64 [neuron].
+        high: largest one.
+        term: bits of a weight times a value.
+    """
 
     low: np.ndarray
     high: np.ndarray
+    term: int
 
     @property
     def bits(self) -> int:
-        """Of an accumulator that holds every one of them."""
-        return signed_bits(int(self.low.min()), int(self.high.max()))
+        """Bits of an accumulator, which holds every current and every term."""
+        return max(self.term, signed_bits(int(self.low.min()), int(self.high.max())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,8 @@ def _tropical(population: Population, currents: Currents, timesteps: int) -> Lan
 def _integrator(population: Population, currents: Currents, timesteps: int) -> Lane:
     bias = population.bias.astype(np.int64)
     low, high = int((currents.low + bias).min()), int((currents.high + bias).max())
-    state = signed_bits(min(0, low * timesteps), max(0, high * timesteps))
+    state = max(currents.bits, signed_bits(min(0, low * timesteps), max(0, high * timesteps)))
+    state = max(state, signed_bits(int(bias.min()), int(bias.max())))
     most = [1 << 31]
     most += [(1 << (state - 1)) // -low] if low < 0 else []
     most += [((1 << (state - 1)) - 1) // high] if high > 0 else []

@@ -55,6 +55,7 @@ def _dense(linear: Dense, name: str, ends: tuple[Layout, Layout], bits: int) -> 
     parameters = {
         "WIDTH": bits * target.lanes,
         "GROUPS": target.groups,
+        "APART": target.groups % (1 << bits_for(len(rows))),
         "DEPTH": len(rows),
         "WORD": bits_for(len(rows)),
         "FILE": f'"{file}"',

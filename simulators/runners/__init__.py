@@ -1,1 +1,1 @@
-"""Runners of exported files: C, ONNX, Lava and netx."""
+"""Runners of exported files: C, ONNX, Lava, netx and Verilog."""

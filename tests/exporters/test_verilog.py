@@ -22,10 +22,11 @@ from support.strategies.shapes import inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.verilog import writer as exporter
-from ultralif_deploy.program.program import Program, executed_arrays
+from ultralif_deploy.program import neurons
+from ultralif_deploy.program.graph import Dense, Projection
+from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.simulators.reference import simulator as reference
-from ultralif_deploy.simulators.runners import verilog as runner
-from ultralif_deploy.simulators.runners.verilog import tools
+from ultralif_deploy.simulators.runners.verilog import runner, tools
 from ultralif_deploy.verify.backends import EXPORTERS, write_form
 
 KINDS = ("threshold", "tropical", "multi", "lif", "cubalif")
@@ -57,14 +58,14 @@ class Loader:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded network with golden vectors."""
     directory = tmp_path_factory.mktemp("demo")
-    run = ("deploy", DEMO, "--data", "digits", "--on", "fast", "--certify", 4)
+    run = ("deploy", DEMO, "--data", "digits", "--limit", 20, "--on", "verilog", "--certify", 20)
     assert ultralif(*run, "-o", directory).code == 0
     return directory
 
 
 @ICARUS
 def test_programs_are_equal_to_the_reference() -> None:
-    back_ends_agree(Loader(), drawn=drawn(), examples=60)
+    back_ends_agree(Loader(), drawn=drawn(), examples=40)
 
 
 @ICARUS
@@ -96,18 +97,17 @@ def test_samples_may_follow_at_once() -> None:
 
 
 @VERILATOR
-def test_a_trained_network_is_equal_in_verilator(demo: Path) -> None:
-    program, vectors = read_nir(demo / "program.nir"), np.load(demo / "vectors.npz")
-    simulated = runner.load(program, demo / "verilog", "verilator")
-    trace = simulated.run(vectors["inputs"], record=True)
-    assert trace.spikes is not None
-    np.testing.assert_array_equal(trace.logits, vectors["logits"])
-    np.testing.assert_array_equal(trace.spikes["neuron"], vectors["spikes.neuron"])
-    facts = simulated.describe()
+def test_a_trained_network_is_certified_by_verilator(demo: Path) -> None:
+    """Asked for by name it is compared; the certificate covers it."""
+    found = json.loads((demo / "report.json").read_text("utf-8"))["backends"]["verilog"]
+    assert (found["exact"], found["samples"]) == (True, 20)
+    facts = found["facts"]
     assert facts["simulator"] == "verilator"
     assert facts["lanes"] == {"neuron": 16, "readout": 10}
     assert facts["accumulator_bits"]["neuron"] == 13
     assert 700 < facts["cycles_mean"] < facts["cycles_max"] < 1100
+    claims = json.loads((demo / "certificate.json").read_text("utf-8"))
+    assert "verilog" in claims["backends"]
 
 
 @VERILATOR
@@ -123,7 +123,7 @@ def test_verilator_has_nothing_to_remark(demo: Path, tmp_path: Path) -> None:
             flags = ("--lint-only", "-Wall", "-Wno-WIDTHEXPAND", "-Wno-DECLFILENAME")
             tools.run([tool.path, *flags, "--top-module", "ultralif_top", *names], path, tool)
 
-    holds(check, drawn(), examples=10)
+    holds(check, drawn(), examples=5)
 
 
 @ICARUS
@@ -141,7 +141,6 @@ def make(directory: Path, build: Path) -> subprocess.CompletedProcess[str]:
 
 PLANTED: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "inclusive threshold": ("threshold", "drive > threshold", "drive >= threshold", ("threshold",)),
-    "empty lanes fire": ("layer", ": live & fired", ": fired", ("threshold",)),
     "no forwarding": ("accumulator", "adding && group == next_group", "1'b0", ("threshold",)),
     "state outlives the sample": ("layer", "first <= ending", "first <= 1'b0", ("tropical",)),
     "delayed spikes outlive it": ("layer", "first ? DELAYED :", "0 ? DELAYED :", ("threshold",)),
@@ -196,6 +195,30 @@ def test_the_self_test_fails_on_a_change(demo: Path, tmp_path: Path) -> None:
     done = make(tmp_path / "verilog", tmp_path / "build")
     assert done.returncode != 0
     assert re.search(r"^[1-9]\d* beats differ$", done.stdout, re.M)
+
+
+@ICARUS
+def test_lanes_without_a_neuron_do_not_fire(tmp_path: Path) -> None:
+    """Three neurons in lanes of two, which fire without any input."""
+    weight = np.zeros((3, 1))
+    program = Program(
+        Input(1),
+        (
+            Population("p0", 3, neurons.Threshold(np.full(3, -1)), np.zeros(3), np.ones(3)),
+            Population("out", 1, neurons.Integrator(), np.zeros(1), np.ones(1)),
+        ),
+        (
+            Projection("input", "p0", Dense(weight)),
+            Projection("p0", "out", Dense(weight.T + 1)),
+        ),
+        "8",
+        2,
+        1,
+    )
+    write_form("verilog", program, tmp_path / "verilog", lanes=2)
+    assert make(tmp_path / "verilog", tmp_path / "build").returncode == 0
+    change_text(tmp_path / "verilog" / "ultralif_layer.v", ": live & fired", ": fired")
+    assert make(tmp_path / "verilog", tmp_path / "build").returncode != 0
 
 
 @ICARUS
@@ -254,7 +277,7 @@ def test_lanes_are_an_option_of_hardware(demo: Path, tmp_path: Path) -> None:
     layout = json.loads((tmp_path / "verilog" / "layout.json").read_text("utf-8"))
     assert layout["lanes"] == {"neuron": 16, "readout": 10}
     assert "0 is not in the range" in ultralif(*run, 0).err
-    line = refused("export", program, "--to", "c", "--lanes", 8, "-o", tmp_path / "c")
+    line = refused("export", program, "--to", "c", "--lanes", 8, "-o", tmp_path / "c", code=1)
     assert "c: has no lanes; verilog does" in line
 
 
@@ -265,11 +288,3 @@ def test_missing_simulators_are_named(
     run = ("simulate", demo / "program.nir", "--on", "verilog", "--data", "digits", "--limit", 1)
     assert "Verilator or Icarus Verilog is not installed; to install it: apt-get" in refused(*run)
     assert not ultralif("doctor", "--json").json()["backends"]["verilog"]["available"]
-
-
-def test_the_certificate_covers_it(demo: Path, tmp_path: Path) -> None:
-    """Asked for by name it is compared, and checked again with the certificate."""
-    run = ("deploy", DEMO, "--data", "digits", "--on", "verilog", "--certify", 2)
-    report = ultralif(*run, "--limit", 20, "--json", "-o", tmp_path / "out").json()
-    assert report["backends"]["verilog"]["exact"]
-    assert report["backends"]["verilog"]["samples"] == 2

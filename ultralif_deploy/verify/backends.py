@@ -31,7 +31,8 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
-from ultralif_deploy.simulators.runners import verilog as verilog_runner
+from ultralif_deploy.simulators.runners.verilog import runner as verilog_runner
+from ultralif_deploy.simulators.runners.verilog import tools as verilog_tools
 
 Write = Callable[[Program, Path], tuple[Path, ...]]
 """Writes a program's form into a directory, whole or not at all; returns the files.
@@ -135,7 +136,7 @@ BACK_ENDS: dict[str, BackEnd] = {
     "netx": BackEnd(
         lava_runner.load, "netx", partial(lava_runner.missing_netx, RUNTIME, NETX_RUNTIME)
     ),
-    "verilog": BackEnd(verilog_runner.load, "verilog", verilog_runner.missing, on_request=True),
+    "verilog": BackEnd(verilog_runner.load, "verilog", verilog_tools.missing, on_request=True),
 }
 """Every back end by the name that `simulate --on` uses."""
 

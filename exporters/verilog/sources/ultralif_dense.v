@@ -8,6 +8,7 @@ module ultralif_dense #(
     parameter GROUP = 1, // bits of a group's number
     parameter DEPTH = 2, // words
     parameter WORD = 1, // bits of a word's address
+    parameter [WORD-1:0] APART = 1, // words between two sources: GROUPS
     parameter FILE = "words.mem"
 ) (
     input wire clk,
@@ -22,7 +23,6 @@ module ultralif_dense #(
     output wire [VALUE-1:0] op_value,
     output wire [WIDTH-1:0] op_weights
 );
-    localparam [WORD-1:0] APART = GROUPS;
 
     reg active;
     reg [GROUP-1:0] group;

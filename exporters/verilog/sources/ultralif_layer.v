@@ -23,6 +23,7 @@ module ultralif_layer #(
     parameter LATENCY = 0, // cycles of an update
     parameter STEP = 1, // bits that count these cycles
     parameter ADDRESS = 1, // bits of an address that is sent
+    parameter [ADDRESS-1:0] APART = 1, // addresses between two groups: LANES
     parameter SENT = 1 // bits of a value that is sent
 ) (
     input wire clk,
@@ -55,7 +56,6 @@ module ultralif_layer #(
     output reg [SENT-1:0] out_value
 );
     localparam [2:0] CLEAR = 0, GATHER = 1, DRAIN = 2, UPDATE = 3, STOP = 4;
-    localparam [ADDRESS-1:0] APART = LANES;
 
     reg [2:0] phase;
     reg [SELECT-1:0] select;

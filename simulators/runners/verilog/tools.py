@@ -83,6 +83,12 @@ def build(
 ) -> list[str]:
     """Build the testbench in a folder; returns the command that runs it.
 
+    Args:
+        tool: simulator.
+        sources: Verilog files, with the testbench among them.
+        folder: folder for what is built.
+        defines: macros, as NAME or NAME=VALUE.
+
     Raises:
         UltralifError: it does not compile.
     """
@@ -100,6 +106,11 @@ def build(
 
 def run(command: Sequence[str], folder: Path, tool: Tool) -> str:
     """Run a command of a tool; returns what it prints.
+
+    Args:
+        command: program and arguments.
+        folder: folder in which it runs.
+        tool: tool that is named in errors, with the environment that it needs.
 
     Raises:
         UltralifError: it fails, with its first line that names an error.
