@@ -91,6 +91,7 @@ def design(program: Program, lanes: int | None) -> Design:
             "timesteps": readout.pop("most_timesteps"),
             "slots": {name: places[name].neurons().tolist() for name in ids if name != INPUT},
             "projections": units,
+            "memories": made.memories,
             "parameters": [q for p in made.populations for q in p["stored"]],
             "lanes": {p["name"]: p["lanes"] for p in made.populations},
             "accumulator_bits": {p["name"]: p["accumulator"] for p in made.populations},
@@ -243,7 +244,7 @@ def _stream(
         made.memories.append(
             {
                 "id": f"w{own[1:]}",
-                "path": f"w{own[1:]}.rom.words",
+                "path": f"w{own[1:]}.rom",
                 "depth": unit.words[0],
                 "width": unit.words[1],
             }
@@ -282,7 +283,7 @@ def _parameters(
         made.memories.append(
             {
                 "id": identifier,
-                "path": identifier if constant else f"{identifier}_rom.words",
+                "path": identifier if constant else f"{identifier}_rom",
                 "depth": 0 if constant else layout.groups,
                 "width": width * layout.lanes,
             }

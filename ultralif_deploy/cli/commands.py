@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
+from ultralif_deploy.cli.forms.exporting import export
+from ultralif_deploy.cli.forms.synthesizing import synthesize
 from ultralif_deploy.cli.information.datasets import data
 from ultralif_deploy.cli.information.devices import devices
 from ultralif_deploy.cli.information.documentation import docs
-from ultralif_deploy.cli.option_types import Bits, BitsType, WholeOrAuto
+from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.studies.stressing import stress
 from ultralif_deploy.cli.studies.sweeping import sweep
 from ultralif_deploy.cli.training import train
@@ -28,6 +30,8 @@ def main() -> None:
 
 
 main.add_command(train)
+main.add_command(export)
+main.add_command(synthesize)
 main.add_command(docs)
 main.add_command(devices)
 main.add_command(data)
@@ -236,62 +240,6 @@ def quantize(
         progress=running.progress(),
     )
     running.show(result, as_json, quantization_summary)
-
-
-@main.command()
-@options.program_argument
-@options.memory_option
-@click.option(
-    "--to",
-    "targets",
-    default="nir",
-    show_default=True,
-    metavar="NAME[,NAME]",
-    help=f"Formats to write: {', '.join(('nir', *options.EXPORTERS))}.",
-)
-@click.option(
-    "--flavour",
-    type=click.Choice(options.FLAVOURS),
-    default="lif",
-    show_default=True,
-    help="NIR node that stands for a threshold unit.",
-)
-@click.option(
-    "--exit",
-    "exit_rule",
-    type=click.Choice(("exact",)),
-    help="The C code gets functions that stop a sample once no remaining timestep can change the "
-    "prediction.",
-)
-@click.option(
-    "--lanes",
-    type=WholeOrAuto(1, 256),
-    default="auto",
-    show_default=True,
-    metavar="N|auto",
-    help="Neurons of a population that hardware computes at once: more take fewer cycles and more "
-    "logic. auto: 16, and 4 where an update multiplies.",
-)
-@options.output_option("ultralif-out")
-@options.json_option
-def export(
-    program: Path,
-    targets: str,
-    flavour: str,
-    exit_rule: str | None,
-    lanes: int | None,
-    output: Path,
-    as_json: bool,
-) -> None:
-    """Write a program in formats that other tools read.
-
-    Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
-    """
-    from ultralif_deploy.report.inspection import exports_summary
-    from ultralif_deploy.steps.exporting import export_program
-
-    result = export_program(program, running.names(targets), output, flavour, exit_rule, lanes)
-    running.show(result, as_json, exports_summary)
 
 
 @main.command()

@@ -14,6 +14,7 @@ from ultralif_deploy.cli.option_types import (
     FiniteRange,
     MemorySize,
     SpikeBits,
+    WholeOrAuto,
 )
 from ultralif_deploy.io.memory import OPTION, VARIABLE
 
@@ -47,9 +48,10 @@ ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
 PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
-    *("lava", "lava-loihi1", "lava-custom", "netx", "verilog"),
+    *("lava", "lava-loihi1", "lava-custom", "netx"),
+    *("verilog", "verilog-netlist"),
 )
-ON_REQUEST = ("verilog",)
+ON_REQUEST = ("verilog", "verilog-netlist")
 EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
@@ -357,6 +359,15 @@ certify_option = click.option(
     show_default=True,
     metavar="N",
     help="Number of samples on which every spike is compared.",
+)
+lanes_option = click.option(
+    "--lanes",
+    type=WholeOrAuto(1, 256),
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Neurons of a population that hardware computes at once: more take fewer cycles and more "
+    "logic. auto: 16, and 4 where an update multiplies.",
 )
 back_ends_option = click.option(
     "--on",

@@ -11,3 +11,6 @@ LAVA_RUN, LAVA_NETWORK = "run.py", "network.json"
 
 VERILOG_CORE, VERILOG_TESTBENCH, VERILOG_LAYOUT = "ultralif_core.v", "testbench.v", "layout.json"
 """The network with taps, what drives it, and where its neurons, weights and parameters lie."""
+
+VERILOG_SERIAL = "ultralif_serial"
+"""The module that needs the fewest pins."""

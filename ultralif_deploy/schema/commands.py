@@ -6,6 +6,7 @@ from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.expected import Beside
+from ultralif_deploy.schema.hardware import Synthesized
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.studies.stress import Stress
@@ -293,6 +294,7 @@ class Commands(TypedDict, total=False):
     doctor: Annotated[Diagnosis, "what can run here"]
     energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]
     export: Annotated[Exported, "the files that were written"]
+    synthesize: Annotated[Synthesized, "what a program takes on an FPGA"]
     inspect: Annotated[
         InspectedCheckpoint | InspectedNetwork | InspectedProgram, "what the file holds"
     ]

@@ -31,6 +31,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
+from ultralif_deploy.simulators.runners.verilog import netlist
 from ultralif_deploy.simulators.runners.verilog import runner as verilog_runner
 from ultralif_deploy.simulators.runners.verilog import tools as verilog_tools
 
@@ -137,6 +138,7 @@ BACK_ENDS: dict[str, BackEnd] = {
         lava_runner.load, "netx", partial(lava_runner.missing_netx, RUNTIME, NETX_RUNTIME)
     ),
     "verilog": BackEnd(verilog_runner.load, "verilog", verilog_tools.missing, on_request=True),
+    "verilog-netlist": BackEnd(netlist.load, "verilog", netlist.missing, on_request=True),
 }
 """Every back end by the name that `simulate --on` uses."""
 

