@@ -14,17 +14,17 @@ from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.program.program import executed_arrays, weights_digest
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners.verilog import netlist, tools
-from ultralif_deploy.verify.backends import EXPORTERS
+from ultralif_deploy.verify.backends import write_form
 
 
 @requires("verilog-netlist")
 def test_a_netlist_is_equal_to_the_reference(tmp_path: Path) -> None:
     """Of a program with a leaky layer, recurrence and a join; weights are read from the netlist."""
     program = small_program()
-    EXPORTERS["verilog"](program, tmp_path / "verilog")
-    simulated = netlist.load(program, tmp_path / "verilog")
+    write_form("verilog", program, tmp_path / "verilog", lanes=1)
+    simulated = netlist.load(program, tmp_path / "verilog", "iverilog")
     rng = np.random.default_rng(1)
-    inputs = rng.integers(0, 2, (5, 8, program.input.size), dtype=np.uint8)
+    inputs = rng.integers(0, 2, (5, 4, program.input.size), dtype=np.uint8)
     expected = reference.load(program).run(inputs, record=True)
     assert expected.spikes is not None
     assert all(0 < spikes.mean() < 1 for spikes in expected.spikes.values())

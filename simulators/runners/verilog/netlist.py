@@ -30,12 +30,13 @@ def missing() -> Missing | None:
     return None
 
 
-def load(program: Program, directory: Path) -> Simulated:
+def load(program: Program, directory: Path, tool: str = "verilator") -> Simulated:
     """Synthesize the Verilog of a directory and build its testbench around the netlist.
 
     Args:
         program: program that the directory expresses.
         directory: directory with the exported files.
+        tool: simulator; `iverilog` is for the smallest netlists.
 
     Raises:
         UltralifError: a file is missing, or a tool fails.
@@ -43,8 +44,8 @@ def load(program: Program, directory: Path) -> Simulated:
     """
     if (absent := missing()) is not None:
         raise absent
-    tool = tools.found("verilator")
-    return simulated(program, directory, tool, lambda folder: _build(tool, directory, folder))
+    chosen = tools.found(tool)
+    return simulated(program, directory, chosen, lambda folder: _build(chosen, directory, folder))
 
 
 def _build(tool: tools.Tool, directory: Path, folder: Path) -> list[str]:

@@ -12,6 +12,10 @@ from support.requirements import requires_tool
 from ultralif_deploy.cli.forms import synthesizing
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
+from ultralif_deploy.program.graph import Dense, Projection
+from ultralif_deploy.program.neurons import Integrator
+from ultralif_deploy.program.program import Input, Population, Program
+from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.steps.hardware.parts import PARTS
 from ultralif_deploy.steps.hardware.synthesis import synthesize_program
 
@@ -29,13 +33,16 @@ def test_the_parts_of_the_option_are_those_of_the_table() -> None:
 
 
 @ICE40
-def test_figures_of_a_small_program(program: Path, tmp_path: Path) -> None:
+def test_figures_of_a_small_program(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tools.TOOLS, "verilator", lambda: None)  # Icarus Verilog builds at once
     frames = np.random.default_rng(0).integers(0, 2, (3, 5, 6), dtype=np.uint8)
     np.savez(tmp_path / "data.npz", x=frames)
-    run = ("synthesize", program, "--part", "up5k", "--lanes", 2, "--json")
+    run = ("synthesize", program, "--part", "up5k", "--lanes", 1, "--json")
     found = ultralif(*run, "--data", tmp_path / "data.npz", "--encoding", "events").json()
-    assert found["lanes"] == {"leaky": 2, "plain": 2, "out": 2}
-    assert found["dsps"] == 4  # a product of 23 and 13 bits in both lanes of the leaky layer
+    assert found["lanes"] == {"leaky": 1, "plain": 1, "out": 1}
+    assert found["dsps"] == 2  # a product of 23 and 13 bits
     assert 300 < found["luts"] < found["logic_cells"] < 3000
     assert found["logic_cells"] == found["used"]["ICESTORM_LC"]
     assert found["available"]["ICESTORM_LC"] == 5280
@@ -49,8 +56,11 @@ def test_figures_of_a_small_program(program: Path, tmp_path: Path) -> None:
 
 @ICE40
 def test_what_does_not_fit_says_the_way_out(tmp_path: Path) -> None:
-    write_nir(small_program(1024, 64), tmp_path / "program.nir")
-    run = ("synthesize", tmp_path / "program.nir", "--part", "up5k", "--lanes", 4)
+    weight = np.random.default_rng(0).integers(-128, 128, (10, 2048), dtype=np.int8)
+    readout = Population("out", 10, Integrator(), np.zeros(10), np.ones(10))
+    maps = (Projection("input", "out", Dense(weight)),)
+    write_nir(Program(Input(2048), (readout,), maps, "8", 2, 1), tmp_path / "program.nir")
+    run = ("synthesize", tmp_path / "program.nir", "--part", "up5k")
     line = refused(*run, code=1)
     assert "does not fit up5k: ICESTORM_RAM " in line
     assert "fewer bits (quantize --bits), or another part" in line
@@ -66,7 +76,7 @@ def test_missing_tools_are_named(
 
 
 def test_an_unknown_part_is_refused(program: Path) -> None:
-    with pytest.raises(UltralifError, match="part 'xc7': expected|part 'xc7'; available: up5k"):
+    with pytest.raises(UltralifError, match="part 'xc7'; available: up5k"):
         synthesize_program(program, "xc7")
 
 
