@@ -61,8 +61,9 @@ def write_verilog(
     files["inputs.mem"] = input_beats(vectors.inputs)
     files["expected.mem"] = "".join(f"{line}\n" for lines in beats.values() for line in lines)
     files[VERILOG_LAYOUT] = json.dumps(made.layout) + "\n"
+    environment = _environment()
     for template, name in RENDERED.items():
-        files[name] = _environment().get_template(template).render(context) + "\n"
+        files[name] = environment.get_template(template).render(context) + "\n"
     with directory_written_whole(directory) as temporary:
         for source in sources:
             shutil.copyfile(source, temporary / source.name)

@@ -71,6 +71,10 @@ GOLDEN_SAMPLES, GOLDEN_TIMESTEPS = 2, 8
 """Of the self-test in exported C: enough that a changed weight shows, short enough to read."""
 
 
+REFERENCE_OPERATIONS = 4_000_000
+"""Most synaptic operations of golden vectors that the reference computes: about a second."""
+
+
 def _golden_inputs(program: Program, timesteps: int) -> np.ndarray:
     """Seeded inputs of self-tests, half of them 0, uint8 [time, sample, input]."""
     rng = np.random.default_rng(0)
@@ -96,7 +100,9 @@ def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) ->
 
 def _write_verilog(program: Program, directory: Path, lanes: int | None = None) -> tuple[Path, ...]:
     """Verilog with golden vectors, which are the reference's."""
-    inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps))
+    operations = sum(int(p.map.fan_out().sum()) for p in program.projections)
+    affordable = max(1, REFERENCE_OPERATIONS // (GOLDEN_SAMPLES * max(1, operations)))
+    inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps, affordable))
     trace = reference.load(program).run(inputs, record=True)
     assert trace.spikes is not None
     return write_verilog(program, directory, Beats(inputs, trace.spikes, trace.logits), lanes)
