@@ -14,7 +14,6 @@ PARTS = ("up5k", "hx8k", "ecp5-12", "ecp5-25", "ecp5-45", "ecp5-85")
 
 @click.command(cls=GroupedCommand)
 @options.program_argument
-@options.memory_option
 @click.option(
     "--part",
     type=click.Choice(PARTS),
