@@ -119,7 +119,7 @@ def test_output_that_is_a_file(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("x", encoding="utf-8")
     line = refused("deploy", DEMO, "--data", "digits", "-o", blocked)
-    assert "file: cannot write there" in line
+    assert "file: a file, no directory" in line
     assert blocked.read_text(encoding="utf-8") == "x"
 
 
@@ -150,7 +150,8 @@ def test_absurd_shape_in_npz(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x_test.npy", array_of((10**12, 64)))
-    assert "declares" in deploy_refused(tmp_path / "o", DEMO, "--data", path)
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", path)
+    assert "declared contents: 64,000,000,000,000 bytes" in line
 
 
 def test_unknown_data(tmp_path: Path) -> None:
