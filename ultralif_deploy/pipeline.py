@@ -43,6 +43,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
 from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
 from ultralif_deploy.steps.results import results
 from ultralif_deploy.steps.simulating import run_on
+from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import COMPARED, back_end
 from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal
@@ -132,7 +133,10 @@ def deploy(
         chain = Chain(source.soft, source.network, passed, program, network is not source.network)
         with progress.stage(f"{chain.compared}, hard, integer") as update:
             test, encoder = source.data.test, source.encoder
-            measured = measure(chain, test, encoder, counter, lambda share: update(share, ""))
+            measured, predictions = measure(
+                chain, test, encoder, counter, lambda share: update(share, "")
+            )
+        write_predictions(directory / PREDICTIONS_FILE, predictions)
         stated = file_accuracy(source.record)
         accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
         measured = {**measured, "accuracy": accuracy}

@@ -56,7 +56,7 @@ def test_deploy_leaves_every_file(deployed: Path) -> None:
     names = {path.name for path in deployed.iterdir()}
     assert names == {
         *("program.nir", "report.json", "report.html", "energy.csv"),
-        *("certificate.json", "vectors.npz", "annealed.pt"),
+        *("certificate.json", "vectors.npz", "predictions.npz", "annealed.pt"),
         *(target for target in EXPORTERS if target != "lava-loihi1"),  # sums beyond 2047
         "stdout.json",
     }

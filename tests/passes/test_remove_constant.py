@@ -331,7 +331,7 @@ def test_agreement_is_that_of_the_neurons_left():
     for skip in ((), ("remove-constant",)):
         hard = apply_passes(naive, skip)
         chain = Chain(soft, naive, hard, quantize(hard, 8))
-        report = measure(chain, Split(x, None), encoder, ul.EventCounter(chain.program))
+        report, _ = measure(chain, Split(x, None), encoder, ul.EventCounter(chain.program))
         measured[skip] = report["populations"]
         for name, population in report["populations"].items():
             assert population["neurons_trained"] == 6

@@ -98,7 +98,8 @@ def deploy(
 
     Takes a checkpoint, a NIR file, or a function, FILE.py:NAME or package.module:name, which is
     run and returns a torch module. Writes program.nir, report.html, report.json, energy.csv,
-    certificate.json, vectors.npz, the exported formats, and with --anneal also annealed.pt.
+    predictions.npz, certificate.json, vectors.npz, the exported formats, and with --anneal also
+    annealed.pt.
 
     Example: ultralif deploy ultratplif_T10_seed0.pt --data digits --anneal -o out
     """
@@ -281,8 +282,8 @@ def verify(
 
     Compares the soft network, the hard network and the integer program on the same spikes; of a
     NIR file of another tool, the float network and the integer program. Writes program.nir,
-    certificate.json, vectors.npz, report.html, report.json and energy.csv. With --certificate, it
-    runs again everything that a certificate claims.
+    certificate.json, vectors.npz, predictions.npz, report.html, report.json and energy.csv. With
+    --certificate, it runs again everything that a certificate claims.
 
     Examples: ultralif verify annealed.pt --data digits --max-gap 0.5 -o out;
     ultralif verify model.nir --data spikes.npz -o out;

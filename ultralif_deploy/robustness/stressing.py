@@ -23,8 +23,8 @@ from ultralif_deploy.simulators import Executable
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.simulating import timesteps_of
+from ultralif_deploy.verify.accuracy.intervals import accuracy_interval
 from ultralif_deploy.verify.backends import load_on
-from ultralif_deploy.verify.intervals import accuracy_interval
 
 VERSION = 1
 """Of stress.json."""

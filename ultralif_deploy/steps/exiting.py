@@ -18,8 +18,8 @@ from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.exits import ByConfidence, Exits, Rule
 from ultralif_deploy.steps.simulating import run_on, timesteps_of
 from ultralif_deploy.steps.stopping import run_until_exits
+from ultralif_deploy.verify.accuracy.paired import paired_gap
 from ultralif_deploy.verify.confidence import Calibration, ConfidenceCounter
-from ultralif_deploy.verify.paired import paired_gap
 
 KEPT = 0.99
 """Default confidence: accuracy on training samples falls by at most one percentage point."""

@@ -14,12 +14,16 @@ from ultralif_deploy.io.files import (
     together,
 )
 from ultralif_deploy.report.files import ENERGY_FILE, PAGE_FILE, REPORT_FILE
+from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE
 from ultralif_deploy.verify.backends import EXPORTERS
 from ultralif_deploy.verify.certificate import CERTIFICATE_FILE, PROGRAM_FILE, VECTORS_FILE
 
 ANNEALED_FILE = "annealed.pt"
 
-FILES = (PROGRAM_FILE, VECTORS_FILE, REPORT_FILE, PAGE_FILE, ENERGY_FILE, CERTIFICATE_FILE)
+FILES = (
+    *(PROGRAM_FILE, VECTORS_FILE, PREDICTIONS_FILE),
+    *(REPORT_FILE, PAGE_FILE, ENERGY_FILE, CERTIFICATE_FILE),
+)
 """Of every deployment, beside a directory for every form."""
 
 

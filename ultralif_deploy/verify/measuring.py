@@ -14,7 +14,6 @@ from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts
 from ultralif_deploy.schema.measured import (
-    Accuracy,
     Authors,
     EpsilonPoint,
     Margins,
@@ -24,8 +23,9 @@ from ultralif_deploy.schema.measured import (
 )
 from ultralif_deploy.schema.values import Kind
 from ultralif_deploy.simulators import Executable
+from ultralif_deploy.verify.accuracy.accuracies import accuracies
+from ultralif_deploy.verify.accuracy.predictions import Predictions
 from ultralif_deploy.verify.backends import load_on
-from ultralif_deploy.verify.paired import paired_gap
 from ultralif_deploy.verify.raster import sample_raster
 from ultralif_deploy.verify.spikes_kept import SpikesKept
 
@@ -44,6 +44,9 @@ SWEEP_SAMPLES = 2000
 
 PART_BYTES = 1 << 24
 """Float64 values of all neurons and timesteps of the samples that are measured at once."""
+
+BEFORE = "before"
+"""Where the predictions of the soft or float network are tallied."""
 
 PREDICTIONS = "->predictions"
 """Where the agreement of predictions is tallied; no population can have this name."""
@@ -99,6 +102,7 @@ class _Tally:
     """Sums over blocks of samples."""
 
     correct: dict[str, list[np.ndarray]]
+    predicted: dict[str, list[np.ndarray]]
     rates: dict[str, float]
     agreement: dict[str, dict[str, int]]
     sizes: dict[str, int]
@@ -113,7 +117,7 @@ def measure(
     encoder: Encoder,
     counter: EventCounter,
     on_progress: Callable[[float], None] | None = None,
-) -> Figures:
+) -> tuple[Figures, Predictions]:
     """Measure accuracies, spike rates, agreement and margins on the test split.
 
     Args:
@@ -126,23 +130,27 @@ def measure(
     Returns:
         Figures for the report: accuracies as fractions, gaps in percentage points. Where
         input spikes are drawn and samples are few, accuracies are means over several draws; the
-        curve over ε and `integer_first_draw` beside it are of the first.
+        curve over ε and `integer_first_draw` beside it are of the first. Beside the figures, the
+        predictions of every sample on the first draw.
     """
-    tally = _Tally({}, {}, {}, {}, {}, {}, SpikesKept())
+    tally = _Tally({}, {}, {}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
     raster: Raster | None = None
     executable = load_on("fast", chain.program)
     for where, values in _parts(chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
         factors = SWEEP if where.start < SWEEP_SAMPLES else ENDS
-        soft_spikes = _soft(chain, encoder, values, labels, tally, factors)
+        soft_spikes, soft_logits = _soft(chain, encoder, values, labels, tally, factors)
         inputs = values[: chain.program.timesteps]
         integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
         _add_correct(tally, "integer", integer.logits, labels)
         hard = run_hard(chain.hard, values)
         _add_hard(chain, values, hard.logits, labels, tally)
-        choices = integer.predictions(), hard.logits.argmax(axis=1)
+        before = hard.logits if soft_logits is None else soft_logits
+        for form, logits in ((BEFORE, before), ("hard", hard.logits), ("integer", integer.logits)):
+            tally.predicted.setdefault(form, []).append(logits.argmax(axis=1))
+        choices = (tally.predicted[form][-1] for form in ("integer", "hard"))
         _agree(tally, "integer_hard", PREDICTIONS, *choices)
         for name, spikes in integer.spikes.items():
             steps, population = len(spikes), chain.program.population(name)
@@ -160,8 +168,8 @@ def measure(
             units = np.abs(margins) / population.membrane_unit
             tally.margins.setdefault(name, []).append(_sample(units, values.shape[1] / len(test.x)))
         if raster is None:
-            before = hard.spikes if chain.soft is None else soft_spikes
-            raster = sample_raster(before, integer.spikes, chain.compared)
+            beside = hard.spikes if chain.soft is None else soft_spikes
+            raster = sample_raster(beside, integer.spikes, chain.compared)
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
@@ -169,7 +177,11 @@ def measure(
     for draw in range(1, draws):
         _add_draw(chain, test, replace(encoder, seed=encoder.seed + draw), executable, tally)
     assert raster is not None
-    return _summary(chain, tally, counter.totals(), len(test.x), draws, raster)
+    predicted = {name: np.concatenate(parts) for name, parts in tally.predicted.items()}
+    predictions = Predictions(
+        chain.compared, test.y, predicted[BEFORE], predicted["hard"], predicted["integer"]
+    )
+    return _summary(chain, tally, counter.totals(), len(test.x), draws, raster), predictions
 
 
 def _parts(chain: Chain, encoder: Encoder, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -239,11 +251,17 @@ def _soft(
     labels: np.ndarray | None,
     tally: _Tally,
     factors: tuple[float, ...],
-) -> dict[str, np.ndarray]:
-    """Run the soft network at every factor; its spikes at the learned ε of the neurons deployed."""
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Run the soft network at every factor.
+
+    Returns:
+        At the learned ε, spikes of the neurons that are deployed, and logits; without a soft
+        network no spikes, and None.
+    """
     spikes: dict[str, np.ndarray] = {}
+    soft_logits: np.ndarray | None = None
     if chain.soft is None:
-        return spikes
+        return spikes, soft_logits
     from ultralif_deploy.soft.training import real_inputs
 
     kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
@@ -255,7 +273,8 @@ def _soft(
         key = f"sweep {factor}"
         tally.rates[key] = tally.rates.get(key, 0.0) + rate
         if factor == 1.0:
-            _add_correct(tally, "soft", trace.logits.numpy(), labels)
+            soft_logits = trace.logits.numpy()
+            _add_correct(tally, "soft", soft_logits, labels)
             output = float(trace.output_rate(chain.soft.architecture.skip))
             tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
             spikes = {
@@ -265,7 +284,7 @@ def _soft(
             for name, s in spikes.items():
                 mean = float(s.mean(dtype=np.float64)) * values.shape[1]
                 tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
-    return spikes
+    return spikes, soft_logits
 
 
 def _add_correct(tally: _Tally, name: str, logits: np.ndarray, labels: np.ndarray | None) -> None:
@@ -319,7 +338,7 @@ def _summary(
         authors = {"spike_rate": rate, "timesteps_times_spike_rate": chain.naive.timesteps * rate}
     return {
         "findings": list(tally.kept.findings()),
-        "accuracy": _accuracy(chain, correct, samples, draws),
+        "accuracy": accuracies(chain.compared, correct, samples, draws),
         "authors": authors,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
@@ -327,40 +346,6 @@ def _summary(
         "input_spike_rate": float(counts.spikes["input"].sum())
         / (steps * chain.program.input.size),
         "raster": raster,
-    }
-
-
-def _accuracy(chain: Chain, correct: dict[str, np.ndarray], samples: int, draws: int) -> Accuracy:
-    """Accuracies of every form of the network; nothing is allowed or stated in a file yet."""
-    accuracy: Accuracy = {
-        "compared": chain.compared,
-        "soft": None,
-        "hard_naive": None,
-        "hard": None,
-        "integer": None,
-        "integer_first_draw": None,
-        "gap_soft_integer": None,
-        "gap_ci95": None,
-        "mcnemar_p": None,
-        "max_gap": None,
-        "file": None,
-    }
-    if not correct:
-        return accuracy
-    gap = paired_gap(correct["soft"], correct["integer"], draws)
-    return {
-        **accuracy,
-        "draws": draws,
-        "soft": float(correct["soft"].mean()),
-        "hard_naive": float(correct["naive"].mean()),
-        "hard": float(correct["hard"].mean()),
-        "integer": float(correct["integer"].mean()),
-        "integer_first_draw": float(correct["integer"][:samples].mean()),
-        "gap_soft_integer": gap.gap,
-        "gap_ci95": list(gap.ci95),
-        "mcnemar_p": gap.mcnemar_p,
-        "only_soft_correct": gap.only_first,
-        "only_integer_correct": gap.only_second,
     }
 
 

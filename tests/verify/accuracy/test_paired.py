@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from ultralif_deploy.verify.paired import paired_gap
+from ultralif_deploy.verify.accuracy.paired import paired_gap
 
 
 def outcomes(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

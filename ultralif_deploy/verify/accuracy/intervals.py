@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ultralif_deploy.verify.paired import Z95
+from ultralif_deploy.verify.accuracy.paired import Z95
 
 PRIOR = 2
 """Samples added on either side, right and wrong, by Agresti and Coull."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ultralif_deploy.verify.intervals import accuracy_interval
-from ultralif_deploy.verify.paired import Z95
+from ultralif_deploy.verify.accuracy.intervals import accuracy_interval
+from ultralif_deploy.verify.accuracy.paired import Z95
 
 
 def test_one_repeat_is_agresti_and_coull() -> None:

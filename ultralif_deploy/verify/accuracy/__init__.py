@@ -1,0 +1,1 @@
+"""What the networks predict: accuracies with their intervals, paired gaps, classes."""
