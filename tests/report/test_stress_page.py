@@ -5,8 +5,8 @@ from copy import deepcopy
 
 import pytest
 
-from ultralif_deploy.report.html.charts import AXIS, log_axis
-from ultralif_deploy.report.html.lines import LEFT, TOP, WIDTH, LinePoint, lines
+from ultralif_deploy.report.html.drawing.charts import AXIS, log_axis
+from ultralif_deploy.report.html.drawing.lines import LEFT, TOP, WIDTH, LinePoint, lines
 from ultralif_deploy.report.html.stress import stress_page
 from ultralif_deploy.report.stress_words import amount, kept_up_to, weights
 from ultralif_deploy.schema.studies.stress import Stress, StressFault, StressLevel

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.report.html.scatter import highest_so_far
+from ultralif_deploy.report.html.drawing.scatter import highest_so_far
 from ultralif_deploy.schema.studies.sweep import SweptPoint
 from ultralif_deploy.soft.anneal import AnnealOptions
 from ultralif_deploy.sweeps.points import Deployment, grid, point_name

@@ -6,6 +6,7 @@ from ultralif_deploy.schema.values import (
     Count,
     Event,
     Fraction,
+    GreyLevels,
     Interval,
     Kind,
     Points,
@@ -115,6 +116,41 @@ class Raster(TypedDict):
     populations: Annotated[dict[str, RasterPopulation], "by name"]
 
 
+class ClassAccuracy(TypedDict):
+    """What the two forms make of the samples of one class."""
+
+    label: Annotated[Count, "number of the class"]
+    samples: Annotated[Count, "of this class"]
+    right_before: Annotated[Count, "that the soft or float network gets right"]
+    right_integer: Annotated[Count, "that the integer program gets right"]
+
+
+class ChangedSample(TypedDict):
+    """A sample that only one of the two forms gets right."""
+
+    sample: Annotated[Count, "its number in the test samples, counted from 0"]
+    label: Annotated[Count, "the right class"]
+    before: Annotated[Count, "class that the soft or float network predicts"]
+    integer: Annotated[Count, "class that the integer program predicts"]
+    picture: NotRequired[Annotated[list[GreyLevels], "its rows, for the first few"]]
+
+
+class Classes(TypedDict):
+    """Predictions by class, on the first draw of the input spikes."""
+
+    accuracies: Annotated[list[ClassAccuracy], "of every class that has samples"]
+    confusion_before: Annotated[
+        list[list[Count]] | None,
+        "samples by label (rows) and class predicted by the soft or float network (columns); "
+        "null where there are more than 40 classes",
+    ]
+    confusion_integer: Annotated[list[list[Count]] | None, "the same of the integer program"]
+    lost: Annotated[Count, "samples that only the soft or float network gets right"]
+    gained: Annotated[Count, "samples that only the integer program gets right"]
+    samples_lost: Annotated[list[ChangedSample], "the first 100 of those lost"]
+    samples_gained: Annotated[list[ChangedSample], "the first 100 of those gained"]
+
+
 class Measured(TypedDict):
     """Measurements on the test samples."""
 
@@ -122,6 +158,7 @@ class Measured(TypedDict):
     authors: Annotated[Authors | None, "the authors' spike rate; null where there is no soft one"]
     epsilon_sweep: Annotated[list[EpsilonPoint], "the soft network as ε falls to 0; may be empty"]
     prediction_agreement: Annotated[PredictionAgreement, "of predicted classes"]
+    classes: Annotated[Classes | None, "what becomes of each class; null without labels"]
     populations: Annotated[dict[str, Population], "those that spike, by name"]
     input_spike_rate: Annotated[Rate, "share of input values that are not 0"]
     raster: Annotated[Raster, "spikes of one sample"]

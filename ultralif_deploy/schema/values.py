@@ -37,6 +37,9 @@ Error = Annotated[float, Value("error", "An absolute or relative error, at least
 Bits = Annotated[float, Value("bits", "A number of bits; ternary weights have log2(3).", 0)]
 Bytes = Annotated[int, Value("bytes", "A number of bytes.", 0)]
 Potential = Annotated[float, Value("potential", "In units of the integer membrane.", 0)]
+GreyLevels = Annotated[
+    str, Value("grey_levels", "A grey level for each column; f is darkest.", pattern="^[0-9a-f]+$")
+]
 Sha256 = Annotated[str, Value("sha256", "SHA-256 in hexadecimal.", pattern="^[0-9a-f]{64}$")]
 Interval = Annotated[
     list[float],

@@ -15,6 +15,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts
 from ultralif_deploy.schema.measured import (
     Authors,
+    Classes,
     EpsilonPoint,
     Margins,
     Measured,
@@ -24,6 +25,7 @@ from ultralif_deploy.schema.measured import (
 from ultralif_deploy.schema.values import Kind
 from ultralif_deploy.simulators import Executable
 from ultralif_deploy.verify.accuracy.accuracies import accuracies
+from ultralif_deploy.verify.accuracy.classes import classes_of
 from ultralif_deploy.verify.accuracy.predictions import Predictions
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.raster import sample_raster
@@ -181,7 +183,9 @@ def measure(
     predictions = Predictions(
         chain.compared, test.y, predicted[BEFORE], predicted["hard"], predicted["integer"]
     )
-    return _summary(chain, tally, counter.totals(), len(test.x), draws, raster), predictions
+    classes = classes_of(predictions, test.x, encoder)
+    figures = _summary(chain, tally, counter.totals(), len(test.x), draws, raster, classes)
+    return figures, predictions
 
 
 def _parts(chain: Chain, encoder: Encoder, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -310,7 +314,13 @@ def _sample(margins: np.ndarray, share: float) -> np.ndarray:
 
 
 def _summary(
-    chain: Chain, tally: _Tally, counts: EventCounts, samples: int, draws: int, raster: Raster
+    chain: Chain,
+    tally: _Tally,
+    counts: EventCounts,
+    samples: int,
+    draws: int,
+    raster: Raster,
+    classes: Classes | None,
 ) -> Figures:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
     sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct)
@@ -342,6 +352,7 @@ def _summary(
         "authors": authors,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
+        "classes": classes,
         "populations": populations,
         "input_spike_rate": float(counts.spikes["input"].sum())
         / (steps * chain.program.input.size),

@@ -8,6 +8,7 @@ from importlib.resources import files
 import jinja2
 
 from ultralif_deploy.report.html.choices import choices_section
+from ultralif_deploy.report.html.classes import classes_section
 from ultralif_deploy.report.html.energy import (
     devices_section,
     layers_energy,
@@ -36,6 +37,7 @@ SECTIONS = (
     training_section,
     choices_section,
     accuracy_section,
+    classes_section,
     layers_section,
     parameters_section,
     raster_section,

@@ -1,8 +1,8 @@
 """The section on bits that `auto` chose: what every candidate costs and loses."""
 
 from ultralif_deploy.report.choices_words import bits_in_words, choice_text, choices_of
+from ultralif_deploy.report.html.drawing.scatter import HEIGHT, Dot, Ordinate, scatter
 from ultralif_deploy.report.html.page import Figure, Section, Table, cell, columns
-from ultralif_deploy.report.html.scatter import HEIGHT, Dot, Ordinate, scatter
 from ultralif_deploy.report.words import percent, points, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.schema.report import Report

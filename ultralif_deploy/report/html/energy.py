@@ -1,6 +1,6 @@
 """Sections on energy: by layer and cause, by device, sensitivity, networks without spikes."""
 
-from ultralif_deploy.report.html.charts import (
+from ultralif_deploy.report.html.drawing.charts import (
     Row,
     bar,
     dot,

@@ -1,17 +1,16 @@
 """Sections on the network: accuracy over ε, spike rates and margins, spikes of one sample."""
 
-from ultralif_deploy.report.html.charts import (
-    Point,
+from ultralif_deploy.report.html.drawing.cells import grid
+from ultralif_deploy.report.html.drawing.charts import (
     Row,
     bar,
-    curve,
     dot,
-    grid,
     linear_axis,
     log_axis,
     rows_figure,
     span,
 )
+from ultralif_deploy.report.html.drawing.curves import Point, curve
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
 from ultralif_deploy.report.words import (

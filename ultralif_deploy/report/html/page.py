@@ -122,6 +122,7 @@ class Section:
         paragraphs: text below the heading.
         figures: drawings below the text, side by side if there is room.
         tables: tables below the figures.
+        pictures: small drawings below the tables, as many in a row as there is room for.
     """
 
     key: str
@@ -129,6 +130,7 @@ class Section:
     paragraphs: tuple[Sentence, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    pictures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

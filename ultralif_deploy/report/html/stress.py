@@ -1,8 +1,8 @@
 """Makes stress.html, one file without external parts, from the content of stress.json alone."""
 
 from ultralif_deploy.report.html import rendered
-from ultralif_deploy.report.html.charts import log_axis
-from ultralif_deploy.report.html.lines import LinePoint, lines
+from ultralif_deploy.report.html.drawing.charts import log_axis
+from ultralif_deploy.report.html.drawing.lines import LinePoint, lines
 from ultralif_deploy.report.html.page import Figure, Page, Section, Table, cell, columns
 from ultralif_deploy.report.stress_words import amount, interval, kept_up_to, level_words, weights
 from ultralif_deploy.report.words import datum, percent

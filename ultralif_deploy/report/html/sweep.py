@@ -1,8 +1,14 @@
 """Makes sweep.html, one file without external parts, from the content of sweep.json alone."""
 
 from ultralif_deploy.report.html import rendered
+from ultralif_deploy.report.html.drawing.scatter import (
+    HEIGHT,
+    Dot,
+    Ordinate,
+    highest_so_far,
+    scatter,
+)
 from ultralif_deploy.report.html.page import Figure, Page, Section, Table, cell, columns
-from ultralif_deploy.report.html.scatter import HEIGHT, Dot, Ordinate, highest_so_far, scatter
 from ultralif_deploy.report.sweep_words import best_words, cost, cost_words, where_measured
 from ultralif_deploy.report.words import Format, joule, percent, points, whole
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint

@@ -1,6 +1,6 @@
 """The section on training: ε of every population, and accuracies, over the epochs."""
 
-from ultralif_deploy.report.html.charts import Series, traces
+from ultralif_deploy.report.html.drawing.curves import Series, traces
 from ultralif_deploy.report.html.page import Figure, Section
 from ultralif_deploy.report.summary import training_text
 from ultralif_deploy.report.words import Format

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ultralif_deploy.report.html.charts import AXIS, Axis, axis_marks
+from ultralif_deploy.report.html.drawing.charts import AXIS, Axis, axis_marks
 from ultralif_deploy.report.html.page import Mark, across, mark
 
 LEFT, WIDTH, TOP = 0.1, 0.86, 14.0

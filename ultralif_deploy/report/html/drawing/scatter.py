@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ultralif_deploy.report.html.charts import AXIS, Axis, axis_marks, log_axis
+from ultralif_deploy.report.html.drawing.charts import AXIS, Axis, axis_marks, log_axis
 from ultralif_deploy.report.html.page import Mark, across, mark
 from ultralif_deploy.report.words import Format
 

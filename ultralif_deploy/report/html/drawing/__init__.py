@@ -1,0 +1,1 @@
+"""Drawings as SVG: charts, curves, rasters and diagrams."""
