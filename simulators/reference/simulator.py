@@ -1,6 +1,7 @@
 """The reference simulator: PROGRAM.md line by line, in plain Python integers and loops."""
 
 import struct
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +21,9 @@ def load(program: Program) -> "Reference":
 
 Fan = list[tuple[int, int]]
 """(target neuron, weight) for every non-zero weight of one source neuron."""
+
+Watch = Callable[[str, int, int, list[int]], None]
+"""Called with a population, timestep, sample, and what each neuron compared with its threshold."""
 
 
 class Reference:
@@ -73,7 +77,37 @@ class Reference:
         rule.check(self.program, inputs)
         return self._run(inputs, rule, record)
 
-    def _run(self, inputs: np.ndarray, rule: ExitRule | None, record: bool) -> Stopped:
+    def margins(
+        self, inputs: np.ndarray, neurons: Mapping[str, Sequence[int]]
+    ) -> dict[str, np.ndarray]:
+        """Membrane potential minus threshold before the reset, of a few neurons with one threshold.
+
+        Args:
+            inputs: uint8 [time, batch, input].
+            neurons: numbers of the neurons by population.
+
+        Returns:
+            By population, int64 [time, batch, neuron], in units of the integer membrane; of a model
+            without memory, current and bias minus threshold.
+        """
+        time, batch = inputs.shape[:2]
+        seen = {n: np.zeros((time, batch, len(few)), np.int64) for n, few in neurons.items()}
+
+        def watch(name: str, t: int, sample: int, compared: list[int]) -> None:
+            if name in seen:
+                threshold = self.parameters[name]["threshold"]
+                seen[name][t, sample] = [compared[i] - threshold[i] for i in neurons[name]]
+
+        self._run(inputs, None, record=False, watch=watch)
+        return seen
+
+    def _run(
+        self,
+        inputs: np.ndarray,
+        rule: ExitRule | None,
+        record: bool,
+        watch: Watch | None = None,
+    ) -> Stopped:
         program = self.program
         time, batch = program.check_inputs(inputs).shape[:2]
         spiking = [p for p in program.populations if p.spikes]
@@ -97,13 +131,15 @@ class Reference:
                             projection.name, signal, current
                         )
                     update = self.updates[population.name]
-                    now[population.name], state[population.name] = update(
+                    now[population.name], state[population.name], compared = update(
                         population.neuron,
                         self.parameters[population.name],
                         self.bias[population.name],
                         current,
                         state[population.name],
                     )
+                    if watch is not None:
+                        watch(population.name, t, sample, compared)
                 for name, count in sent.items():
                     count[sample] += sum(1 for value in now[name] if value != 0)
                 for name, array in spikes.items():

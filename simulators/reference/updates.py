@@ -1,8 +1,8 @@
 """Reference updates: PROGRAM.md line by line, in plain Python integers, one function per model.
 
 An update takes the neuron, its parameters by name, bias, current and state at one timestep, and
-returns (spikes, next state). The state is one list: the first words of all neurons, then the
-second.
+returns (spikes, next state, what was compared with the threshold). The state is one list: the first
+words of all neurons, then the second.
 """
 
 from collections.abc import Callable
@@ -39,12 +39,14 @@ from ultralif_deploy.simulators.reference.second_order import second_order_step
 
 Integers = list[int]
 Parameters = dict[str, Integers]
-Result = tuple[Integers, Integers]
+Result = tuple[Integers, Integers, Integers]
+"""Spikes, the next state, and per neuron the value that was compared with its threshold, before the
+reset; of a read-out, what it reads."""
 
 
 def step(
     neuron: NeuronModel, parameters: Parameters, bias: Integers, current: Integers, v: Integers
-) -> Result:
+) -> tuple[Integers, Integers]:
     """One timestep of one population: (spikes, next state).
 
     Args:
@@ -54,7 +56,8 @@ def step(
         current: sum of the projections, per neuron.
         v: membrane potentials before this timestep, then the model's other state words.
     """
-    return UPDATES[type(neuron)](neuron, parameters, bias, current, v)
+    spikes, after, _ = UPDATES[type(neuron)](neuron, parameters, bias, current, v)
+    return spikes, after
 
 
 def _threshold(
@@ -63,7 +66,7 @@ def _threshold(
     """Threshold units."""
     size = len(current)
     spikes = [int(current[i] + bias[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, v
+    return spikes, v, [current[i] + bias[i] for i in range(size)]
 
 
 def _tropical_lif(
@@ -73,7 +76,7 @@ def _tropical_lif(
     size = len(current)
     v = [max(v[i] - p["decay"][i], current[i] + bias[i]) for i in range(size)]
     spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)]
+    return spikes, [p["reset"][i] if spikes[i] else v[i] for i in range(size)], v
 
 
 def _lif(neuron: LIF, p: Parameters, bias: Integers, current: Integers, v: Integers) -> Result:
@@ -100,7 +103,7 @@ def _ultradlif(
         shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
         v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
     spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    return spikes, [0 if spikes[i] else v[i] for i in range(size)], compared
 
 
 def _log_max_lif(
@@ -110,7 +113,7 @@ def _log_max_lif(
     size = len(current)
     v = _soft_maximum(neuron, p, bias, current, v)
     spikes = [int(v[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, [0 if spikes[i] else v[i] for i in range(size)]
+    return spikes, [0 if spikes[i] else v[i] for i in range(size)], v
 
 
 def _soft_maximum(
@@ -140,7 +143,8 @@ def _multi_threshold(
     neuron: MultiThreshold, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Threshold units with several thresholds."""
-    return _passed(p, [i + b for i, b in zip(current, bias, strict=True)]), v
+    total = [i + b for i, b in zip(current, bias, strict=True)]
+    return _passed(p, total), v, total
 
 
 def _graded_log_max_lif(
@@ -150,7 +154,7 @@ def _graded_log_max_lif(
     u = _soft_maximum(neuron, p, bias, current, v)
     spikes = _passed(p, u)
     taken = [p["reset"][s - 1] if s else 0 for s in spikes]
-    return spikes, [leak(u[i], taken[i], DECAY_BITS) for i in range(len(u))]
+    return spikes, [leak(u[i], taken[i], DECAY_BITS) for i in range(len(u))], u
 
 
 def _cuba_lif(
@@ -161,8 +165,8 @@ def _cuba_lif(
     wide = synaptic_current(neuron, p, bias, current, v[size:], neuron.fraction_bits)
     synapse = [clip(i, neuron.membrane_bits) for i in wide]
     total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
-    spikes, membrane = fire_and_reset(neuron, p, v[:size], total)
-    return spikes, membrane + synapse
+    spikes, membrane, compared = fire_and_reset(neuron, p, v[:size], total)
+    return spikes, membrane + synapse, compared
 
 
 def _integrator(
@@ -170,7 +174,8 @@ def _integrator(
 ) -> Result:
     """Read-out that adds its currents up."""
     size = len(current)
-    return [0] * size, [v[i] + current[i] + bias[i] for i in range(size)]
+    total = [v[i] + current[i] + bias[i] for i in range(size)]
+    return [0] * size, total, total
 
 
 def _leaky_integrator(
@@ -180,7 +185,8 @@ def _leaky_integrator(
     size = len(current)
     drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
     total = [leak(v[i], p["decay"][i], neuron.decay_bits) + drive[i] for i in range(size)]
-    return [0] * size, [saturate_readout(u) for u in total]
+    after = [saturate_readout(u) for u in total]
+    return [0] * size, after, after
 
 
 def _cuba_li(
@@ -191,7 +197,8 @@ def _cuba_li(
     synapse = synaptic_current(neuron, p, bias, current, v[size:], FRACTION_BITS)
     synapse = [saturate_readout(i) for i in synapse]
     total = [leak(v[i], p["decay"][i], neuron.decay_bits) + synapse[i] for i in range(size)]
-    return [0] * size, [saturate_readout(u) for u in total] + synapse
+    after = [saturate_readout(u) for u in total]
+    return [0] * size, after + synapse, after
 
 
 def synaptic_current(
@@ -220,8 +227,8 @@ def synaptic_current(
 
 def fire_and_reset(
     neuron: LIF | CubaLIF, p: dict[str, list[int]], v: list[int], total: list[int]
-) -> tuple[list[int], list[int]]:
-    """Spikes, and membranes after the reset.
+) -> tuple[list[int], list[int], list[int]]:
+    """Spikes, membranes after the reset, and what was compared with the threshold.
 
     Args:
         neuron: neuron with the reset mode, the width of the membrane and the most spikes.
@@ -230,7 +237,7 @@ def fire_and_reset(
         total: leaked membrane potentials plus drive, not saturated.
     """
     mode, bits = neuron.reset_mode, neuron.membrane_bits
-    spikes, after = [], []
+    spikes, after, compared = [], [], []
     for before, u, threshold, reset in zip(v, total, p["threshold"], p["reset"], strict=True):
         held = before > threshold
         whole = u
@@ -239,6 +246,7 @@ def fire_and_reset(
         elif held and mode in ("late-subtract", "immediate-subtract"):
             u -= reset
         u = clip(u, bits)
+        compared.append(u)
         fired = int(u > threshold)
         if mode == "immediate-subtract":
             u = clip(whole - reset if fired else whole, bits)
@@ -251,7 +259,7 @@ def fire_and_reset(
         spikes.append(fired)
         after.append(u)
     floor = p.get("floor", after)
-    return spikes, [max(u, least) for u, least in zip(after, floor, strict=True)]
+    return spikes, [max(u, least) for u, least in zip(after, floor, strict=True)], compared
 
 
 UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Integers, Integers, Integers], Result]]

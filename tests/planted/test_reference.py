@@ -289,8 +289,8 @@ READOUT_STEP = {
     ),
     "membrane not saturated": ("[saturate_readout(u) for u in total]", "total"),
     "synapse forgotten": (
-        "[saturate_readout(u) for u in total] + synapse",
-        "[saturate_readout(u) for u in total] + [0] * size",
+        "after + synapse",
+        "after + [0] * size",
     ),
 }
 

@@ -78,7 +78,7 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def judged(neuron, p, bias, current, v):
         after = [a + i + b for a, i, b in zip(v, current, bias, strict=True)]
-        return [a % 2 for a in after], after
+        return [a % 2 for a in after], after, after
 
     def compiled(neuron, p, block):
         for now, fired in zip(block.current, block.spikes, strict=True):

@@ -304,12 +304,12 @@ def test_raster_keeps_evenly_spaced_neurons_of_one_sample() -> None:
 
 
 def test_axes() -> None:
-    axis = linear_axis(0.9, str)
+    axis = linear_axis(0.9, str, "x")
     assert axis.ticks == pytest.approx((0, 0.2, 0.4, 0.6, 0.8))
     assert axis.place(0.45) == 0.5
     assert axis.place(2.0) == 1.0
-    assert linear_axis(0.0, str).place(0.0) == 0.0
-    decades = log_axis([2e-9, 3e-8, 0.0], str)
+    assert linear_axis(0.0, str, "x").place(0.0) == 0.0
+    decades = log_axis([2e-9, 3e-8, 0.0], str, "x")
     assert decades.ticks == pytest.approx((1e-9, 1e-8, 1e-7))
     assert decades.place(1e-8) == pytest.approx(0.5)
     assert decades.place(0.0) == 0.0

@@ -5,8 +5,8 @@ from copy import deepcopy
 
 import pytest
 
-from ultralif_deploy.report.html.drawing.charts import AXIS, log_axis
-from ultralif_deploy.report.html.drawing.lines import LEFT, TOP, WIDTH, LinePoint, lines
+from ultralif_deploy.report.html.drawing.charts import AXIS, TOP, log_axis
+from ultralif_deploy.report.html.drawing.lines import LEFT, WIDTH, LinePoint, lines
 from ultralif_deploy.report.html.stress import stress_page
 from ultralif_deploy.report.stress_words import amount, kept_up_to, weights
 from ultralif_deploy.schema.studies.stress import Stress, StressFault, StressLevel
@@ -87,9 +87,9 @@ def test_a_level_that_never_ran_alone() -> None:
 
 
 def test_places_of_points() -> None:
-    axis = log_axis((0.01, 1.0), str)
+    axis = log_axis((0.01, 1.0), str, "x")
     points = [LinePoint(0.01, 1.0, 0.5, 1.0, "first"), LinePoint(1.0, 0.0, 0.0, 0.25, "last")]
-    marks = lines([points], axis, 200.0, 0.5)
+    marks = lines([points], axis, "y", 200.0, 0.5)
     bottom = 200 - AXIS
     dots = [dict(m.attributes) for m in marks if m.tag == "circle"]
     assert [(d["cx"], float(d["cy"])) for d in dots] == [

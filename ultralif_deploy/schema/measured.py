@@ -80,6 +80,18 @@ class Margins(TypedDict):
     q50: Annotated[Potential, "the median"]
 
 
+class MarginHistogram(TypedDict):
+    """Shares of the updates by their distance from the threshold."""
+
+    ends: Annotated[
+        list[Count],
+        "upper end of each bin, in units of the integer membrane; the first begins at "
+        "0, and the last one also holds what lies beyond it",
+    ]
+    below: Annotated[list[Fraction], "of all updates, those below the threshold, by bin"]
+    above: Annotated[list[Fraction], "of all updates, those at or above the threshold, by bin"]
+
+
 class Population(TypedDict):
     """A population that spikes."""
 
@@ -91,6 +103,7 @@ class Population(TypedDict):
     agreement_integer_hard: Annotated[Fraction, "neurons and timesteps where both are equal"]
     agreement_integer_soft: Annotated[Fraction, "the same against soft spikes above 0.5, or float"]
     margin_units: Annotated[Margins, "distance of the hard network's membranes from thresholds"]
+    margin_histogram: Annotated[MarginHistogram, "the same as shares, on both sides"]
     margin_below_one_unit: Annotated[Fraction, "updates where rounding can change a spike"]
 
 
@@ -114,6 +127,34 @@ class Raster(TypedDict):
     timesteps: Annotated[Count, "that are kept, the first ones"]
     of: Annotated[Count, "timesteps in all"]
     populations: Annotated[dict[str, RasterPopulation], "by name"]
+
+
+class MembraneTrace(TypedDict):
+    """One neuron: membrane potential minus threshold at each timestep, before the reset."""
+
+    neuron: Annotated[Count, "its number in the program"]
+    unit: Annotated[float, "real value of one unit of the integer membrane"]
+    soft: NotRequired[Annotated[list[float], "of the soft network as trained, if there is one"]]
+    hard: Annotated[list[float], "of the hard network that was quantized"]
+    integer: Annotated[list[float], "of the integer program, times `unit`"]
+
+
+class MembranePopulation(TypedDict):
+    """A few neurons of a population."""
+
+    remembers: Annotated[bool, "false where the current alone is compared with the threshold"]
+    traces: Annotated[list[MembraneTrace], "one for each neuron drawn"]
+
+
+class Membranes(TypedDict):
+    """Membrane potentials of a few neurons for one sample, in the units of the network."""
+
+    sample: Annotated[Count, "its number"]
+    timesteps: Annotated[Count, "that are kept, the first ones"]
+    of: Annotated[Count, "timesteps in all"]
+    populations: Annotated[
+        dict[str, MembranePopulation], "the first ones, without those of several thresholds"
+    ]
 
 
 class ClassAccuracy(TypedDict):
@@ -162,3 +203,6 @@ class Measured(TypedDict):
     populations: Annotated[dict[str, Population], "those that spike, by name"]
     input_spike_rate: Annotated[Rate, "share of input values that are not 0"]
     raster: Annotated[Raster, "spikes of one sample"]
+    membranes: Annotated[
+        Membranes | None, "membranes of the same sample; null for programs of one timestep"
+    ]

@@ -121,6 +121,7 @@ class DSpike(LIF):
 
     def spike(self, v: Tensor, factor: float) -> Tensor:
         threshold = self.threshold()
+        self._note(v - threshold)
         if factor == 0.0:
             step = (v >= threshold).to(v.dtype)
             return step if self.levels == 1 else self._in_steps(self.spike(v, 1.0))

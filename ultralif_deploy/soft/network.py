@@ -6,7 +6,7 @@ network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN a
 the released names, so `state_dict` is the released format.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from ultralif_deploy.soft.architectures import (
     build,
     stages,
 )
+from ultralif_deploy.soft.neurons import SoftNeuron
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,24 @@ class SoftNetwork(nn.Module):
                     traces = [_of_all_samples(list(row)) for row in rows]
                 yield from traces
 
+    @torch.no_grad()
+    def margins(self, inputs: Tensor) -> dict[str, Tensor]:
+        """V − θ before the reset of each spiking population, [time, batch, neuron].
+
+        Args:
+            inputs: [time, batch, input], real values.
+        """
+        signals = first_signals(self, inputs)
+        time, batch = inputs.shape[:2]
+        found: dict[str, Tensor] = {}
+        for stage in self.stages():
+            if stage.neuron is not None:
+                current = stage_current(stage, signals)
+                signals[stage.name] = fire(stage, current, time, 1.0)
+                margins = _by_timestep(stage, current, time, partial(_margins, stage.neuron))
+                found[stage.name] = margins.reshape(time, batch, -1)
+        return found
+
     def epsilon(self) -> float:
         """Mean temperature over the neurons."""
         values = [
@@ -228,13 +247,30 @@ def fire(
         straight_through: hard values, soft derivatives.
     """
     assert stage.neuron is not None
+    neuron = stage.neuron
+    return _by_timestep(stage, current, time, lambda flat: neuron(flat, factor, straight_through))
+
+
+def _margins(neuron: SoftNeuron, current: Tensor) -> Tensor:
+    """V − θ before the reset, for a current of the same shape [time, sample, neuron]."""
+    neuron.drives = []
+    try:
+        neuron(current)
+        return torch.stack(neuron.drives)
+    finally:
+        neuron.drives = None
+
+
+def _by_timestep(
+    stage: Stage, current: Tensor, time: int, run: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """What `run` makes of a current [row, ...], given as [time, sample, neuron]."""
     ordered = current.movedim(1, -1) if stage.channelwise else current
     neurons = ordered.shape[-1] if stage.channelwise else current[0].numel()
     # Without state, every timestep can be treated as a separate sample.
     flat = ordered.reshape(1 if stage.stateless else time, -1, neurons)
-    spikes: Tensor = stage.neuron(flat, factor, straight_through)
-    spikes = spikes.reshape(ordered.shape)
-    return spikes.movedim(-1, 1) if stage.channelwise else spikes
+    made = run(flat).reshape(ordered.shape)
+    return made.movedim(-1, 1) if stage.channelwise else made
 
 
 def added(signals: list[Tensor]) -> Tensor:

@@ -63,6 +63,9 @@ class SoftNeuron(nn.Module):
     """Whether the membrane keeps its ε, so that in the hard limit only the spikes become hard. The
     membrane then keeps its memory. Only neurons with a soft maximum can have a soft membrane."""
 
+    drives: list[Tensor] | None = None
+    """Collects v − θ of every timestep while `SoftNetwork.margins` runs; otherwise None."""
+
     def __init__(self, theta: float, tau: float) -> None:
         super().__init__()
         self.theta = theta
@@ -156,11 +159,16 @@ class SoftNeuron(nn.Module):
             spikes.append(spike)
         return torch.stack(spikes)
 
+    def _note(self, drive: Tensor) -> None:
+        if self.drives is not None:
+            self.drives.append(drive)
+
     def _spike(self, drive: Tensor, temperature: Scalar, factor: float) -> Tensor:
         """σ(drive/(factor·temperature)); at factor 0 the step function, 1 where drive ≥ 0.
 
         With several levels, factor 0 gives σ(drive/temperature) rounded to whole levels.
         """
+        self._note(drive)
         if factor != 0.0:
             return torch.sigmoid(drive / (factor * temperature))
         if self.levels == 1:

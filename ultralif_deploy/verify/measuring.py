@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from ultralif_deploy.schema.measured import (
     Authors,
     Classes,
     EpsilonPoint,
-    Margins,
     Measured,
+    Membranes,
     Population,
     Raster,
 )
@@ -28,6 +28,8 @@ from ultralif_deploy.verify.accuracy.accuracies import accuracies
 from ultralif_deploy.verify.accuracy.classes import classes_of
 from ultralif_deploy.verify.accuracy.predictions import Predictions
 from ultralif_deploy.verify.backends import load_on
+from ultralif_deploy.verify.margins import margin_histogram, margin_sample, margin_units
+from ultralif_deploy.verify.membranes import membranes_of
 from ultralif_deploy.verify.raster import sample_raster
 from ultralif_deploy.verify.spikes_kept import SpikesKept
 
@@ -62,11 +64,6 @@ DRAWS = 10
 MOST_SAMPLES = 10_000
 """Samples of which one draw tells enough, and the most that all draws take."""
 
-BLOCK_MARGINS, ALL_MARGINS = 200_000, 2_000_000
-"""About as many margins of a population are kept of one block, and of all blocks."""
-
-MARGIN_QUANTILES = (0.01, 0.05, 0.5)
-
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -91,6 +88,18 @@ class Chain:
     def compared(self) -> Kind:
         """What the integers are compared with: `soft` spikes, or those of the `float` network."""
         return "float" if self.soft is None else "soft"
+
+    def kept(self) -> dict[str, np.ndarray]:
+        """By population, numbers of the neurons that passes kept, where they removed some."""
+        return {p.name: p.kept for p in self.hard.populations if p.kept is not None}
+
+
+class _Shown(TypedDict):
+    """What the report shows of single samples and of classes."""
+
+    raster: Raster
+    membranes: Membranes | None
+    classes: Classes | None
 
 
 class Figures(Measured):
@@ -138,6 +147,7 @@ def measure(
     tally = _Tally({}, {}, {}, {}, {}, {}, {}, SpikesKept())
     thresholds = thresholds_of(chain.hard)
     raster: Raster | None = None
+    membranes: Membranes | None = None
     executable = load_on("fast", chain.program)
     for where, values in _parts(chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
@@ -167,11 +177,15 @@ def measure(
                 _agree(tally, "integer_soft", name, spikes, meant)
             margins = hard.margins[name]
             tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
-            units = np.abs(margins) / population.membrane_unit
-            tally.margins.setdefault(name, []).append(_sample(units, values.shape[1] / len(test.x)))
+            units = margin_sample(margins / population.membrane_unit, values.shape[1] / len(test.x))
+            tally.margins.setdefault(name, []).append(units)
         if raster is None:
             beside = hard.spikes if chain.soft is None else soft_spikes
             raster = sample_raster(beside, integer.spikes, chain.compared)
+            kept = chain.kept()
+            membranes = membranes_of(
+                chain.program, values, integer, hard, chain.soft, encoder, kept
+            )
         counter.add(inputs, integer)
         if on_progress is not None:
             on_progress(where.stop / len(test.x))
@@ -183,8 +197,12 @@ def measure(
     predictions = Predictions(
         chain.compared, test.y, predicted[BEFORE], predicted["hard"], predicted["integer"]
     )
-    classes = classes_of(predictions, test.x, encoder)
-    figures = _summary(chain, tally, counter.totals(), len(test.x), draws, raster, classes)
+    shown: _Shown = {
+        "raster": raster,
+        "membranes": membranes,
+        "classes": classes_of(predictions, test.x, encoder),
+    }
+    figures = _summary(chain, tally, counter.totals(), len(test.x), draws, shown)
     return figures, predictions
 
 
@@ -268,7 +286,7 @@ def _soft(
         return spikes, soft_logits
     from ultralif_deploy.soft.training import real_inputs
 
-    kept = {p.name: p.kept for p in chain.hard.populations if p.kept is not None}
+    kept = chain.kept()
     traces = chain.soft.at_factors(real_inputs(encoder, values), factors)
     for factor, trace in zip(factors, traces, strict=True):
         tally.swept[factor] = tally.swept.get(factor, 0) + values.shape[1]
@@ -302,25 +320,13 @@ def _agree(tally: _Tally, kind: str, name: str, a: np.ndarray, b: np.ndarray) ->
     tally.sizes[f"{kind} {name}"] = tally.sizes.get(f"{kind} {name}", 0) + a.size
 
 
-def _sample(margins: np.ndarray, share: float) -> np.ndarray:
-    """Some margins of a block, evenly spaced, so that memory stays bounded.
-
-    Args:
-        margins: margins of the block.
-        share: share of all samples that the block holds.
-    """
-    flat, wanted = margins.reshape(-1), min(BLOCK_MARGINS, int(share * ALL_MARGINS))
-    return flat[:: max(1, flat.size // max(1, wanted))].copy()  # a view would keep the whole block
-
-
 def _summary(
     chain: Chain,
     tally: _Tally,
     counts: EventCounts,
     samples: int,
     draws: int,
-    raster: Raster,
-    classes: Classes | None,
+    shown: _Shown,
 ) -> Figures:
     correct = {name: np.concatenate(parts) for name, parts in tally.correct.items()}
     sweep = [] if chain.soft is None else _sweep(chain.soft, tally, correct)
@@ -339,8 +345,9 @@ def _summary(
             "spikes_kept": tally.kept.populations[p.name].as_dict(),
             "agreement_integer_hard": _agreement(tally, "integer_hard", p.name),
             "agreement_integer_soft": _agreement(tally, "integer_soft", p.name),
-            "margin_units": _margin_units(margins),
-            "margin_below_one_unit": float((margins < 1).mean()),
+            "margin_units": margin_units(margins),
+            "margin_histogram": margin_histogram(margins),
+            "margin_below_one_unit": float((np.abs(margins) < 1).mean()),
         }
     authors: Authors | None = None
     if chain.soft is not None:
@@ -352,18 +359,11 @@ def _summary(
         "authors": authors,
         "epsilon_sweep": sweep,
         "prediction_agreement": {"integer_hard": _agreement(tally, "integer_hard", PREDICTIONS)},
-        "classes": classes,
         "populations": populations,
         "input_spike_rate": float(counts.spikes["input"].sum())
         / (steps * chain.program.input.size),
-        "raster": raster,
+        **shown,
     }
-
-
-def _margin_units(margins: np.ndarray) -> Margins:
-    """Quantiles of the margins in units of the integer membrane."""
-    q01, q05, q50 = (float(np.quantile(margins, q)) for q in MARGIN_QUANTILES)
-    return {"q01": q01, "q05": q05, "q50": q50}
 
 
 def _agreement(tally: _Tally, kind: str, name: str) -> float:

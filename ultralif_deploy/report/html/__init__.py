@@ -16,6 +16,7 @@ from ultralif_deploy.report.html.energy import (
     sensitivity_section,
 )
 from ultralif_deploy.report.html.findings import findings_section, parameters_section
+from ultralif_deploy.report.html.membranes import margins_section, traces_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
 from ultralif_deploy.report.html.page import Page
 from ultralif_deploy.report.html.record import (
@@ -39,8 +40,10 @@ SECTIONS = (
     accuracy_section,
     classes_section,
     layers_section,
+    margins_section,
     parameters_section,
     raster_section,
+    traces_section,
     layers_energy,
     devices_section,
     sensitivity_section,

@@ -40,16 +40,16 @@ def _figure(choice: Choice, what: str) -> Figure:
     ]
     top = 2 * max(LEAST_LOSS, choice["max_loss"])
     low = min(0.0, *(dot.y for dot in dots))
-    ordinate = Ordinate(low, top, (0.0, top / 2, top), points, choice["max_loss"])
+    ordinate = Ordinate("points lost", low, top, (0.0, top / 2, top), points, choice["max_loss"])
     over = "stored bytes of weights" if what == "weights" else "synaptic operations of one sample"
     return Figure(
         f"Loss by bits of {what}",
         "; ".join(dot.tip for dot in dots),
         HEIGHT,
-        scatter(dots, ordinate, whole),
+        scatter(dots, ordinate, whole, over),
         (("dot1", "chosen"), ("dot0", "smallest for its loss"), ("dot2", "others")),
-        f"Percentage points lost over {over}, logarithmic; the dashed line is what was allowed, "
-        f"and larger losses than {top:g} points lie on the upper end.",
+        f"The dashed line is the loss that was allowed. Losses above {top:g} percentage points are "
+        "drawn at the upper end.",
     )
 
 

@@ -46,7 +46,7 @@ def _by_place(name: str, device: Device, known: Price) -> Figure:
     """A chart of a device's energy: a row for each place, with bars by cause."""
     places = device["by_place"]
     dynamic = {p: sum(v for c, v in parts.items() if c != "idle") for p, parts in places.items()}
-    axis = linear_axis(max(dynamic.values(), default=0.0), joule)
+    axis = linear_axis(max(dynamic.values(), default=0.0), joule, "energy of one inference")
     drawn = sorted(places, key=lambda place: -sum(places[place].values()))[:PLACES]
     rows, causes = [], dict.fromkeys(c for c in CAUSES if c in device["by_cause_j"])
     for place in (place for place in places if place in drawn):
@@ -90,7 +90,8 @@ def devices_section(report: Report) -> Section:
 
 def _devices(priced: dict[str, Price], devices: dict[str, Device]) -> Figure:
     """A chart of the estimates of all devices, the smallest first."""
-    axis = log_axis([joules for known in priced.values() for joules in known], joule)
+    drawn = [joules for known in priced.values() for joules in known]
+    axis = log_axis(drawn, joule, "energy of one inference")
     rows = []
     for name, (nominal, low, high) in sorted(priced.items(), key=lambda item: item[1].nominal):
         badge = devices[name]["badge"]
@@ -109,7 +110,7 @@ def _devices(priced: dict[str, Price], devices: dict[str, Device]) -> Figure:
         rows,
         axis,
         tuple((badge, badge) for badge in ("published", "fitted", "estimated")),
-        "Logarithmic axis; lines reach from the low to the high figures of the sources.",
+        "Lines reach from the low to the high figures of the sources.",
     )
 
 
@@ -168,7 +169,8 @@ def sensitivity_section(report: Report) -> Section:
 def _tornado(name: str, device: Device, known: Price) -> Figure:
     """A tornado chart: a bar for each constant, over the estimates that its range leads to."""
     bars = device["sensitivity"][:CONSTANTS]
-    axis = linear_axis(max(b["high_per_inference_j"] for b in bars), joule)
+    largest = max(b["high_per_inference_j"] for b in bars)
+    axis = linear_axis(largest, joule, "energy of one inference")
     nominal = axis.place(known.nominal)
     rows = []
     for b in bars:

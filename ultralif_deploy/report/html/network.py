@@ -1,23 +1,19 @@
-"""Sections on the network: accuracy over ε, spike rates and margins, spikes of one sample."""
+"""Sections on the network: accuracy over ε, spike rates, spikes of one sample."""
 
 from ultralif_deploy.report.html.drawing.cells import grid
 from ultralif_deploy.report.html.drawing.charts import (
     Row,
     bar,
-    dot,
     linear_axis,
-    log_axis,
     rows_figure,
-    span,
 )
-from ultralif_deploy.report.html.drawing.curves import Point, curve
+from ultralif_deploy.report.html.drawing.curves import HEIGHT, Ordinate, Point, curve
 from ultralif_deploy.report.html.page import Figure, Mark, Section, Table, cell, columns, mark
 from ultralif_deploy.report.summary import trained
 from ultralif_deploy.report.words import (
     Format,
     percent,
     rate,
-    short,
     significant,
     weights_in_words,
     whole,
@@ -67,13 +63,13 @@ def _sweep_point(point: EpsilonPoint, value: float | None, text: str) -> Point:
 def _curve(
     name: str, points: list[Point], names: list[str], least: float, written: Format
 ) -> Figure:
-    height = 210.0
+    ordinate = Ordinate(name.lower(), least, written)
     return Figure(
         f"{name} over ε",
         f"{name} of the network as trained while its ε falls to 0, then of the deployed integer "
         f"program. {'; '.join(p.tip for p in points if p.tip)}.",
-        height,
-        curve(points, names, height, least, written),
+        HEIGHT,
+        curve(points, names, ordinate, "ε, then the integer program"),
         (("swept", "as trained, ε falling to 0"), ("deployed", "deployed integer program")),
     )
 
@@ -106,20 +102,21 @@ def _accuracies(report: Report) -> Table:
     note = ""
     before = trained(report)
     if accuracy["mcnemar_p"] is not None:
+        where = "In the mean over the draws, only" if accuracy["draws"] > 1 else "Only"
         note = (
-            f"Only the {before} network is right for {accuracy['only_soft_correct']} samples, "
-            f"only the integer program for {accuracy['only_integer_correct']}."
+            f"{where} the {before} network is right for {accuracy['only_soft_correct']} samples, "
+            f"and only the integer program for {accuracy['only_integer_correct']}."
         )
     return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
 
 
 def layers_section(report: Report) -> Section:
-    """Spike rates of network and program, and the distance of membranes from the threshold."""
+    """Spike rates of network and program, and how often their spikes agree."""
     populations = report["populations"]
     if not populations:
         return Section("layers", "Layers", (("No population spikes.",),))
     kind = trained(report)
-    figures = (_rates(populations, kind), _margins(populations))
+    figures = (_rates(populations, kind),)
     return Section("layers", "Layers", (), figures, (_layer_table(populations, kind),))
 
 
@@ -127,7 +124,8 @@ def _rates(populations: dict[str, Population], kind: str) -> Figure:
     rates = {
         name: (p["spike_rate_soft"], p["spike_rate_integer"]) for name, p in populations.items()
     }
-    axis = linear_axis(max(map(max, rates.values())), lambda rate: f"{rate:g}")
+    title = "spikes of a neuron in a timestep"
+    axis = linear_axis(max(map(max, rates.values())), lambda rate: f"{rate:g}", title)
     rows = []
     for name, (before, after) in rates.items():
         tracks = (
@@ -145,31 +143,6 @@ def _rates(populations: dict[str, Population], kind: str) -> Figure:
     )
 
 
-def _margins(populations: dict[str, Population]) -> Figure:
-    margins = {name: p["margin_units"] for name, p in populations.items()}
-    quantiles = {name: (m["q01"], m["q05"], m["q50"]) for name, m in margins.items()}
-    drawn = [q for three in quantiles.values() for q in three]
-    axis = log_axis(drawn, lambda value: f"{value:,g}" if value < 1 else whole(value))
-    rows = []
-    for name, (low, lower, middle) in quantiles.items():
-        track = (
-            span(axis.place(low), axis.place(middle), "range"),
-            dot(axis.place(low), "swept", f"1 % lie below {low:.3g}"),
-            dot(axis.place(lower), "swept", f"5 % lie below {lower:.3g}"),
-            dot(axis.place(middle), "deployed", f"median {middle:.3g}"),
-        )
-        rows.append(Row(name, " · ".join(map(short, (low, lower, middle))), (track,)))
-    return rows_figure(
-        "Margin to the threshold",
-        "Distance of the membrane from the threshold in units of the integer membrane: 1 %, 5 % "
-        "and 50 % of all lie below. " + "; ".join(f"{row.label}: {row.value}" for row in rows),
-        rows,
-        axis,
-        (("swept", "1 % and 5 % lie below"), ("deployed", "median")),
-        "In units of the integer membrane; below one unit, rounding can change a spike.",
-    )
-
-
 def _layer_table(populations: dict[str, Population], kind: str) -> Table:
     rows = tuple(
         (
@@ -179,13 +152,12 @@ def _layer_table(populations: dict[str, Population], kind: str) -> Table:
             cell(p["spike_rate_integer"], significant(p["spike_rate_integer"])),
             cell(p["agreement_integer_soft"], percent(p["agreement_integer_soft"])),
             cell(p["agreement_integer_hard"], percent(p["agreement_integer_hard"])),
-            cell(p["margin_below_one_unit"], percent(p["margin_below_one_unit"])),
         )
         for name, p in populations.items()
     )
     rates = (f"#rate {kind}", "#rate integer")
     agreement = (f"#agrees with {kind}", "#agrees with hard")
-    named = columns("population", "#neurons", *rates, *agreement, "#below one unit")
+    named = columns("population", "#neurons", *rates, *agreement)
     return Table("Populations that spike", named, rows)
 
 

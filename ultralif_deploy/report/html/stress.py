@@ -68,9 +68,10 @@ def _figure(content: Stress, place: Place, faults: dict[str, StressFault]) -> Fi
         for name, fault in faults.items()
     )
     undisturbed = content["undisturbed"]["accuracy"]
-    drawn = lines(points, log_axis(levels, lambda level: f"{level:g}"), HEIGHT, undisturbed)
+    axis = log_axis(levels, lambda level: f"{level:g}", "level of the fault")
+    drawn = lines(points, axis, "accuracy", HEIGHT, undisturbed)
     legend = tuple((f"dot{i}", name) for i, name in enumerate(faults))
-    return Figure(TITLES[place], said, HEIGHT, drawn, legend, "Over the level, logarithmic.")
+    return Figure(TITLES[place], said, HEIGHT, drawn, legend)
 
 
 def _point(name: str, fault: StressFault, level: StressLevel) -> LinePoint | None:

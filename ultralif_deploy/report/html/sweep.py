@@ -53,13 +53,13 @@ def _front(content: Sweep) -> Section:
     figures = (
         _figure(
             content,
-            f"Accuracy over {over} of one inference",
+            f"{over} of one inference",
             {name: cost(content, one) for name, one in labelled.items()},
             lambda value: whole(value) if device is None else joule(value),
         ),
         _figure(
             content,
-            "Accuracy over stored bytes of weights",
+            "stored bytes of weights",
             {name: float(one["weight_bytes"]) for name, one in labelled.items()},
             whole,
         ),
@@ -68,7 +68,7 @@ def _front(content: Sweep) -> Section:
     return Section("front", "Accuracy and cost", ((said,),), figures)
 
 
-def _figure(content: Sweep, title: str, xs: dict[str, float], written: Format) -> Figure:
+def _figure(content: Sweep, over: str, xs: dict[str, float], written: Format) -> Figure:
     found = {name: _accuracy(content["points"][name]) for name in xs}
     front = highest_so_far([(x, found[name]) for name, x in xs.items()])
     low, high = min(found.values()), max(found.values())
@@ -84,14 +84,13 @@ def _figure(content: Sweep, title: str, xs: dict[str, float], written: Format) -
         )
         for (name, x), on_front in zip(xs.items(), front, strict=True)
     ]
-    ordinate = Ordinate(low, high, (low, (low + high) / 2, high), percent)
+    ordinate = Ordinate("accuracy", low, high, (low, (low + high) / 2, high), percent)
     return Figure(
-        title,
+        f"Accuracy over {over}",
         "; ".join(dot.tip for dot in dots),
         HEIGHT,
-        scatter(dots, ordinate, written),
+        scatter(dots, ordinate, written, over),
         (("dot1", "best"), ("dot0", "cheapest for its accuracy"), ("dot2", "others")),
-        "The horizontal axis is logarithmic.",
     )
 
 

@@ -1,12 +1,11 @@
 """The section on training: ε of every population, and accuracies, over the epochs."""
 
-from ultralif_deploy.report.html.drawing.curves import Series, traces
+from ultralif_deploy.report.html.drawing.curves import HEIGHT, Ordinate, Series, traces
 from ultralif_deploy.report.html.page import Figure, Section
 from ultralif_deploy.report.summary import training_text
 from ultralif_deploy.report.words import Format
 from ultralif_deploy.schema.report import Report
 
-HEIGHT = 210.0
 COLOURS = 7
 """Largest number of lines with different colours; for more populations the mean is drawn."""
 
@@ -42,6 +41,6 @@ def _figure(title: str, lines: dict[str, list[float]], least: float, written: Fo
         f"{title} over the epochs",
         f"{'; '.join(ends)}.",
         HEIGHT,
-        traces(series, HEIGHT, least, written),
+        traces(series, Ordinate(title, least, written), "epoch"),
         legend,
     )

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.html.page import Figure, Mark, across, mark
 
-LABEL, TRACK, GAP, AXIS = 19, 11, 9, 24
-"""Heights in pixels: the label of a row, each of its tracks, the gap after it, the axis below."""
+LABEL, TRACK, GAP, AXIS = 19, 11, 9, 42
+"""Heights in pixels: the label of a row, each of its tracks, the gap after it, and the axis below
+with its numbers and its title."""
+
+TOP = 30.0
+"""Pixels above a vertical axis, for its title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,13 @@ class Axis:
         place: maps a value to its position, a share of the width from 0 to 1.
         ticks: values that get a line and a number.
         written: formats the number of a tick.
+        title: what is measured along the axis, with its unit.
     """
 
     place: Callable[[float], float]
     ticks: tuple[float, ...]
     written: Callable[[float], str]
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,14 @@ class Row:
     tracks: tuple[tuple[Mark, ...], ...]
 
 
-def linear_axis(largest: float, written: Callable[[float], str]) -> Axis:
-    """An axis from 0 to `largest`; ticks are 1, 2 or 5 times a power of ten apart."""
+def linear_axis(largest: float, written: Callable[[float], str], title: str) -> Axis:
+    """An axis from 0 to `largest`; ticks are 1, 2 or 5 times a power of ten apart.
+
+    Args:
+        largest: value at its right end.
+        written: formats the numbers.
+        title: see `Axis`.
+    """
     largest = largest if largest > 0 else 1.0
     step = round_step(largest / 4.5)
     count = int(largest / step + 1e-9)
@@ -54,6 +66,7 @@ def linear_axis(largest: float, written: Callable[[float], str]) -> Axis:
         lambda value: min(1.0, max(0.0, value / largest)),
         tuple(step * i for i in range(count + 1)),
         written,
+        title,
     )
 
 
@@ -63,8 +76,14 @@ def round_step(least: float) -> float:
     return next(power * f for f in (1, 2, 5, 10) if power * f >= least * (1 - 1e-9))
 
 
-def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
-    """A logarithmic axis over the decades of the positive values; 0 is put at the left end."""
+def log_axis(values: Sequence[float], written: Callable[[float], str], title: str) -> Axis:
+    """A logarithmic axis over the decades of the positive values; 0 is put at the left end.
+
+    Args:
+        values: values that must lie on the axis.
+        written: formats the numbers.
+        title: see `Axis`; it is followed by `logarithmic`.
+    """
     positive = [value for value in values if value > 0] or [1.0]
     first = math.floor(math.log10(min(positive)))
     last = max(first + 1, math.ceil(math.log10(max(positive))))
@@ -75,7 +94,12 @@ def log_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
             return 0.0
         return min(1.0, max(0.0, (math.log10(value) - first) / (last - first)))
 
-    return Axis(place, tuple(10.0**e for e in range(first, last + 1, stride)), written)
+    return Axis(
+        place,
+        tuple(10.0**e for e in range(first, last + 1, stride)),
+        written,
+        f"{title}, logarithmic",
+    )
 
 
 def bar(low: float, high: float, style: str, tip: str) -> Mark:
@@ -166,7 +190,7 @@ def rows_figure(
 
 
 def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
-    """Vertical lines at the ticks of an axis, and their numbers below.
+    """Vertical lines at the ticks of an axis, their numbers below, and the title of the axis.
 
     Args:
         axis: the axis.
@@ -182,4 +206,14 @@ def axis_marks(axis: Axis, top: float, bottom: float) -> list[Mark]:
             mark("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"),
             mark("text", text=axis.written(tick), x=x, y=bottom + 15, class_=f"tick {anchor}"),
         ]
-    return marks
+    return [*marks, horizontal_title(axis.title, bottom)]
+
+
+def horizontal_title(text: str, bottom: float) -> Mark:
+    """The title of a horizontal axis, below its numbers; `bottom` is where the axis lies."""
+    return mark("text", text=text, x="50%", y=bottom + 33, class_="axis middle")
+
+
+def vertical_title(text: str) -> Mark:
+    """The title of a vertical axis, above its upper end."""
+    return mark("text", text=text, x=0, y=11, class_="axis start")

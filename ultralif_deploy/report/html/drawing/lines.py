@@ -4,11 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ultralif_deploy.report.html.drawing.charts import AXIS, Axis, axis_marks
+from ultralif_deploy.report.html.drawing.charts import (
+    AXIS,
+    TOP,
+    Axis,
+    axis_marks,
+    vertical_title,
+)
 from ultralif_deploy.report.html.page import Mark, across, mark
 
-LEFT, WIDTH, TOP = 0.1, 0.86, 14.0
-"""Left end and width of the lines, as shares of the figure's width, and pixels above them."""
+LEFT, WIDTH = 0.1, 0.86
+"""Left end and width of the lines, as shares of the figure's width."""
 
 UNITS = 1000
 """Width of a band in its own coordinates, which are stretched to the width of the lines."""
@@ -34,7 +40,7 @@ class LinePoint:
 
 
 def lines(
-    drawn: Sequence[Sequence[LinePoint]], axis: Axis, height: float, level: float
+    drawn: Sequence[Sequence[LinePoint]], axis: Axis, title: str, height: float, level: float
 ) -> tuple[Mark, ...]:
     """Lines of shares from 0 to 1, with bands.
 
@@ -43,16 +49,17 @@ def lines(
     Args:
         drawn: the points of every line, from left to right.
         axis: the horizontal axis.
+        title: title of the vertical axis.
         height: height of the figure in pixels.
         level: a share that is drawn as a dashed line, for comparison.
     """
     bottom = height - AXIS
-    inner = Axis(lambda x: LEFT + WIDTH * axis.place(x), axis.ticks, axis.written)
+    inner = Axis(lambda x: LEFT + WIDTH * axis.place(x), axis.ticks, axis.written, axis.title)
 
     def down(share: float) -> float:
         return bottom - (bottom - TOP) * share
 
-    marks = axis_marks(inner, TOP, bottom)
+    marks = [*axis_marks(inner, TOP, bottom), vertical_title(title)]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = down(share)
         marks += [

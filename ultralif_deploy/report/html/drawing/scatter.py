@@ -4,11 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ultralif_deploy.report.html.drawing.charts import AXIS, Axis, axis_marks, log_axis
+from ultralif_deploy.report.html.drawing.charts import (
+    AXIS,
+    TOP,
+    Axis,
+    axis_marks,
+    log_axis,
+    vertical_title,
+)
 from ultralif_deploy.report.html.page import Mark, across, mark
 from ultralif_deploy.report.words import Format
 
-LEFT, WIDTH, TOP, HEIGHT = 0.1, 0.8, 14.0, 230.0
+LEFT, WIDTH, HEIGHT = 0.1, 0.8, 264.0
 """Left end and width of the points, as shares of the figure's width, and pixels."""
 
 
@@ -36,6 +43,7 @@ class Ordinate:
     """The vertical axis.
 
     Attributes:
+        title: what is measured along the axis, with its unit.
         low: value at the lower end.
         high: value at the upper end.
         ticks: values that get a line and a number.
@@ -43,6 +51,7 @@ class Ordinate:
         level: a value that is drawn as a dashed line; None for none.
     """
 
+    title: str
     low: float
     high: float
     ticks: tuple[float, ...]
@@ -50,7 +59,9 @@ class Ordinate:
     level: float | None = None
 
 
-def scatter(dots: Sequence[Dot], ordinate: Ordinate, written: Format) -> tuple[Mark, ...]:
+def scatter(
+    dots: Sequence[Dot], ordinate: Ordinate, written: Format, title: str
+) -> tuple[Mark, ...]:
     """The marks of the figure, `HEIGHT` pixels high.
 
     The CSS class of the chosen point is `dot1`, of those on the front `dot0`, of others `dot2`.
@@ -59,9 +70,10 @@ def scatter(dots: Sequence[Dot], ordinate: Ordinate, written: Format) -> tuple[M
         dots: the points; at least one.
         ordinate: the vertical axis.
         written: formats the numbers of the horizontal axis.
+        title: title of the horizontal axis.
     """
-    inner = log_axis([dot.x for dot in dots], written)
-    axis = Axis(lambda x: LEFT + WIDTH * inner.place(x), inner.ticks, written)
+    inner = log_axis([dot.x for dot in dots], written, title)
+    axis = Axis(lambda x: LEFT + WIDTH * inner.place(x), inner.ticks, written, inner.title)
     bottom = HEIGHT - AXIS
 
     def down(value: float) -> float:
@@ -69,7 +81,7 @@ def scatter(dots: Sequence[Dot], ordinate: Ordinate, written: Format) -> tuple[M
         share = (within - ordinate.low) / (ordinate.high - ordinate.low)
         return bottom - (bottom - TOP) * share
 
-    marks = axis_marks(axis, TOP, bottom)
+    marks = [*axis_marks(axis, TOP, bottom), vertical_title(ordinate.title)]
     for tick in ordinate.ticks:
         y = down(tick)
         marks += [

@@ -1,0 +1,51 @@
+"""Distances of the hard network's membranes from their thresholds: a sample, and its summary."""
+
+import numpy as np
+
+from ultralif_deploy.schema.measured import MarginHistogram, Margins
+
+BLOCK_MARGINS, ALL_MARGINS = 200_000, 2_000_000
+"""About as many margins of a population are kept of one block, and of all blocks."""
+
+MOST_POWER = 24
+"""The histogram ends at this power of two."""
+
+QUANTILES = (0.01, 0.05, 0.5)
+
+
+def margin_sample(margins: np.ndarray, share: float) -> np.ndarray:
+    """Some margins of a block, evenly spaced, so that memory stays bounded.
+
+    Args:
+        margins: margins of the block.
+        share: share of all samples that the block holds.
+    """
+    flat, wanted = margins.reshape(-1), min(BLOCK_MARGINS, int(share * ALL_MARGINS))
+    return flat[:: max(1, flat.size // max(1, wanted))].copy()  # a view would keep the whole block
+
+
+def margin_units(margins: np.ndarray) -> Margins:
+    """Quantiles of |v − θ| in units of the integer membrane."""
+    q01, q05, q50 = (float(np.quantile(np.abs(margins), q)) for q in QUANTILES)
+    return {"q01": q01, "q05": q05, "q50": q50}
+
+
+def margin_histogram(margins: np.ndarray) -> MarginHistogram:
+    """Shares of the margins, in bins of |v − θ| that end at 1, 2, 4, 8 … units.
+
+    Args:
+        margins: v − θ in units of the integer membrane; the last bin also holds those beyond
+            2^`MOST_POWER`.
+    """
+    powers = np.floor(np.log2(np.clip(np.abs(margins), 0.5, 2.0**MOST_POWER - 1)))
+    place = powers.astype(np.int64) + 1
+    bins = 1 + int(place.max(initial=0))
+    fires = margins >= 0
+    below, above = (
+        np.bincount(place[part], minlength=bins) / max(1, len(margins)) for part in (~fires, fires)
+    )
+    return {
+        "ends": [2**power for power in range(bins)],
+        "below": below.tolist(),
+        "above": above.tolist(),
+    }
