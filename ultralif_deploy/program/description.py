@@ -1,5 +1,6 @@
 """The size of a program, as plain values."""
 
+from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import named, weight_format
 from ultralif_deploy.schema.report import ProgramSize
@@ -28,12 +29,20 @@ def describe_program(program: Program) -> ProgramSize:
                 "name": p.name,
                 "neuron": type(p.neuron).__name__,
                 "size": p.size,
+                "weight_bits": _bits(program.formats[p.name].name),
                 "current_bound": program.current_bounds[p.name],
             }
             for p in program.populations
         ],
         "projections": [
-            {"name": p.name, "map": type(p.map).__name__, "delayed": p.name in program.delayed}
+            {
+                "name": p.name,
+                "source": p.source,
+                "target": p.target,
+                "weights": p.map.weight.size if isinstance(p.map, WEIGHTED) else 0,
+                "map": type(p.map).__name__,
+                "delayed": p.name in program.delayed,
+            }
             for p in program.projections
         ],
     }

@@ -83,6 +83,7 @@ class ProgramPopulation(TypedDict):
     name: Annotated[str, "unique"]
     neuron: Annotated[str, "its model"]
     size: Annotated[Count, "neurons"]
+    weight_bits: Annotated[int | str, "of the weights into it: 2 to 8 or `ternary`"]
     current_bound: Annotated[Count, "largest synaptic sum and bias, proved from the weights"]
 
 
@@ -90,6 +91,9 @@ class ProgramProjection(TypedDict):
     """A projection of the program."""
 
     name: Annotated[str, "`source->target`"]
+    source: Annotated[str, "name of a population, or `input`"]
+    target: Annotated[str, "name of a population"]
+    weights: Annotated[Count, "stored; 0 where the map has none"]
     map: Annotated[str, "Dense, Conv2d, Identity …"]
     delayed: Annotated[bool, "whether it acts one timestep later"]
 

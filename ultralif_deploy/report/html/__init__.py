@@ -9,6 +9,7 @@ import jinja2
 
 from ultralif_deploy.report.html.choices import choices_section
 from ultralif_deploy.report.html.classes import classes_section
+from ultralif_deploy.report.html.diagram import diagram_section
 from ultralif_deploy.report.html.energy import (
     devices_section,
     layers_energy,
@@ -39,6 +40,7 @@ SECTIONS = (
     choices_section,
     accuracy_section,
     classes_section,
+    diagram_section,
     layers_section,
     margins_section,
     parameters_section,
