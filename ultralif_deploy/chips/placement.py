@@ -84,6 +84,7 @@ class Placement:
         rows: dict[str, schema.PlacedPopulation] = {
             name: {
                 "cores": p.cores,
+                "first_core": p.first_core,
                 "neurons_per_core": int(np.bincount(p.core).max()),
                 "memory_bits": int((p.synapse_bits + p.state_bits).max()),
                 "memory_share": float((p.synapse_bits + p.state_bits).max() / memory),
@@ -96,6 +97,7 @@ class Placement:
         return {
             "chip": self.chip.name,
             "chips": self.chips,
+            "cores_per_chip": self.chip.need("cores"),
             "cores": self.cores,
             "worst_core": max(rows, key=lambda name: rows[name]["memory_share"]),
             "populations": rows,

@@ -156,9 +156,9 @@ def _cost(report: Report) -> Sentence:
     answer: list[str | Datum] = [
         "One inference takes ",
         datum(report, whole, "energy", "synaptic_operations_per_inference"),
-        " synaptic operations; it would take ",
+        " synaptic operations, the mean over the samples. It would take ",
         datum(report, whole, "energy", "dense_operations_per_inference"),
-        " if every value were non-zero.",
+        " if no input, spike or weight were zero.",
     ]
     priced = prices(devices)
     if priced:
@@ -170,12 +170,12 @@ def _cost(report: Report) -> Sentence:
             " and ",
             _price(report, high),
         ]
-        answer += [", because they cover different things: "]
+        answer += [". They cover different things: "]
         for place, name in enumerate(by_joules):
             before = "" if place == 0 else ", "
             covers = COVERS.get(devices[name]["model"], devices[name]["model"])
             answer += [before, f"{covers} ({name}) ", _price(report, name)]
-        answer += ["; none of them is the whole energy."]
+        answer += [". None of them is the whole energy."]
     unpublished = [name for name in devices if name not in priced]
     if unpublished:
         answer += [f" Not published or not placed: {_names(unpublished)}."]
@@ -218,9 +218,9 @@ def passes_note(report: Report) -> str:
     dense = whole(report["energy"]["dense_operations_per_inference"])
     stored = whole(report["program"]["parameters"])
     return (
-        f"Operations here count only weights that are not 0; the {dense} of the summary count all "
-        f"weights. Parameters here are weights and biases; the {stored} of the program also "
-        "include the stored thresholds, leaks and resets."
+        f"Operations here leave out weights that are 0; the {dense} of the summary count every "
+        f"weight. Parameters here are weights and biases. The {stored} of the summary are the "
+        "integers that the program stores: weights, biases, thresholds, leaks and resets."
     )
 
 

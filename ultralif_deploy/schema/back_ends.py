@@ -9,6 +9,7 @@ class PlacedPopulation(TypedDict):
     """A population on a chip, described by the figures of its fullest core."""
 
     cores: Annotated[Count, "that hold it"]
+    first_core: Annotated[Count, "number of the first of them, from 0 over all chips"]
     neurons_per_core: Annotated[Count, "at most"]
     memory_bits: Annotated[Count, "of synapses and state"]
     memory_share: Annotated[Fraction, "of a core's memory for synapses"]
@@ -22,6 +23,7 @@ class Placement(TypedDict):
 
     chip: Annotated[str, "its name"]
     chips: Annotated[Count, "in use"]
+    cores_per_chip: Annotated[Count, "that one chip has"]
     cores: Annotated[Count, "in use"]
     worst_core: Annotated[str, "the population with the fullest core"]
     populations: Annotated[dict[str, PlacedPopulation], "by name"]

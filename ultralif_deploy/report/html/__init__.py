@@ -20,13 +20,13 @@ from ultralif_deploy.report.html.findings import findings_section, parameters_se
 from ultralif_deploy.report.html.membranes import margins_section, traces_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
 from ultralif_deploy.report.html.page import Page
+from ultralif_deploy.report.html.placement import placement_section
 from ultralif_deploy.report.html.record import (
     again_section,
     assumed_section,
     back_ends_section,
     exports_section,
     passes_section,
-    placement_section,
 )
 from ultralif_deploy.report.html.training import training_section
 from ultralif_deploy.report.summary import ANSWERS, subject, summary, warnings

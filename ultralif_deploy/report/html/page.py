@@ -70,11 +70,13 @@ class Cell:
         text: the text that is shown.
         order: the value by which the column is sorted.
         style: CSS classes, for example `badge published`, `good`, `bad` or `code`; may be empty.
+        link: address of a file beside the page, to which the text leads; may be empty.
     """
 
     text: str
     order: Any
     style: str = ""
+    link: str = ""
 
 
 def cell(value: Any, text: str | None = None, style: str = "") -> Cell:

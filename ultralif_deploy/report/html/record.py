@@ -1,41 +1,11 @@
-"""Sections on how the result was made: placement, back ends, exports, passes and settings."""
+"""Sections on how the result was made: back ends, exports, passes and settings."""
 
-import json
+from urllib.parse import quote
 
-from ultralif_deploy.report.html.page import Section, Table, cell, columns
+from ultralif_deploy.report.html.page import Cell, Section, Table, cell, columns
 from ultralif_deploy.report.summary import passes_note
-from ultralif_deploy.report.words import percent, whole
+from ultralif_deploy.report.words import whole
 from ultralif_deploy.schema.report import Report
-
-
-def placement_section(report: Report) -> Section:
-    """Cores of each population on the chips."""
-    rows = []
-    for result in report["backends"].values():
-        placement = result["facts"].get("placement")
-        if placement is None:
-            continue
-        for name, p in placement["populations"].items():
-            worst = " (the fullest)" if name == placement["worst_core"] else ""
-            rows.append(
-                (
-                    cell(placement["chip"]),
-                    cell(name + worst),
-                    cell(p["cores"]),
-                    cell(p["neurons_per_core"]),
-                    cell(p["memory_bits"], f"{p['memory_bits'] / 8192:.1f} KiB"),
-                    cell(p["memory_share"], percent(p["memory_share"])),
-                    cell(p["input_axons"]),
-                    cell(p["output_axons"]),
-                    cell(p["depth"]),
-                )
-            )
-    if not rows:
-        return Section("placement", "Placement", (("The program was placed on no chip.",),))
-    figures = ("#neurons", "#memory", "#of the core", "#axons in", "#axons out", "#late by")
-    named = columns("chip", "population", "#cores", *figures)
-    words = ("Cores of each population, in figures of its fullest core.",)
-    return Section("placement", "Placement", (words,), tables=(Table("Cores", named, tuple(rows)),))
 
 
 def back_ends_section(report: Report) -> Section:
@@ -67,12 +37,20 @@ def exports_section(report: Report) -> Section:
     files = [("program", program["file"], program["sha256"])]
     for target, form in exports["written"].items():
         files += [(target, file, digest) for file, digest in form["sha256"].items()]
-    rows = [(cell(a), cell(b, style="code"), cell(c, style="code whole")) for a, b, c in files]
+    rows = [
+        (cell(form), _linked(file), cell(digest, style="code whole"))
+        for form, file, digest in files
+    ]
     tables = [Table("Files", columns("form", "file", "SHA-256"), tuple(rows))]
     if exports["refused"]:
         refused = [(cell(target), cell(reason)) for target, reason in exports["refused"].items()]
         tables.append(Table("Refused", columns("form", "why"), tuple(refused)))
     return Section("exports", "Exports", tables=tuple(tables))
+
+
+def _linked(file: str) -> Cell:
+    """A file beside the page, as a link; `./` keeps a name from being read as an address."""
+    return Cell(file, file, "code", f"./{quote(file)}")
 
 
 def passes_section(report: Report) -> Section:
@@ -81,7 +59,9 @@ def passes_section(report: Report) -> Section:
     for row in report["passes"]:
         costs = row["neurons"], row["parameters"], row["dense_operations"]
         rows.append((cell(row["pass"]), *(cell(cost, whole(cost)) for cost in costs)))
-    named = columns("after the pass", "#neurons", "#parameters", "#operations")
+    named = columns(
+        "after the pass", "#neurons", "#weights and biases", "#operations of non-zero weights"
+    )
     words = ("Every pass keeps all spikes. ", passes_note(report))
     tables = (Table("One pass after another", named, tuple(rows)),)
     return Section("passes", "Passes", (words,), tables=tables)
@@ -111,13 +91,20 @@ def again_section(report: Report) -> Section:
         ("check the certificate", "ultralif verify --certificate certificate.json"),
     ]
     compiled = report["backends"].get("c")
-    if compiled is not None and compiled["facts"]:
-        rows.append(("C program", json.dumps(compiled["facts"], sort_keys=True)))
+    if compiled is not None and "flash_bytes" in compiled["facts"]:
+        facts = compiled["facts"]
+        rows.append(
+            (
+                "C program",
+                f"{whole(facts['code_bytes'])} bytes of code, {whole(facts['const_bytes'])} of "
+                f"constants, {whole(facts['ram_bytes'])} of state",
+            )
+        )
     cells = tuple((cell(name), cell(str(value), style="code")) for name, value in rows)
     words = (
         "certificate.json holds digests of the weights as each back end executed them, of the "
-        "inputs and of every spike; vectors.npz beside it holds the inputs and spikes themselves. "
-        "It is written when all back ends agree.",
+        "inputs and of every spike. vectors.npz holds the inputs and the spikes themselves. Both "
+        "are written only if all back ends agree.",
     )
     table = Table("To do it again", columns("what", "value"), cells)
     return Section("again", "Reproduce and check", (words,), tables=(table,))
