@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.browser import chromium
 from support.commands import DEMO, ultralif
 from support.paths import ROOT
 from support.requirements import import_or_skip
@@ -31,27 +30,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium without a screen, its console and its requests recorded."""
-    webdriver = import_or_skip("selenium.webdriver", "pip install selenium")
-    service = import_or_skip("selenium.webdriver.chrome.service", "pip install selenium")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        reason = "chromium is missing; apt-get install chromium chromium-driver"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        *("headless", "no-sandbox", "disable-gpu", "no-first-run", "hide-scrollbars"),
-        *("disable-background-networking", "disable-component-update", "disable-sync"),
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=service.Service(driver))
-    yield started
-    started.quit()
+    yield from chromium(tmp_path_factory.mktemp("profile"))
 
 
 def show(browser: Any, page: Path, width: int = 1280, scheme: str = "light") -> None:

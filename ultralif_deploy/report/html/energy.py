@@ -147,7 +147,8 @@ def _constants(devices: dict[str, Device]) -> Table:
             figure = cell(c["value"], constant(c))
             rows.append((cell(name), cell(key), figure, cell(c["covers"]), cell(c["source"])))
     names = columns("device", "constant", "#value", "covers", "source")
-    return Table("Every constant, with its source", names, tuple(rows))
+    title = "Every constant, with its source"
+    return Table(title, names, tuple(rows), elsewhere="report.json")
 
 
 def sensitivity_section(report: Report) -> Section:

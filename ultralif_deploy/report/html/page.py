@@ -101,12 +101,22 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a title, and an optional note below."""
+    """A table with a title, and an optional note below.
+
+    Attributes:
+        title: title above the table, and its accessible name.
+        columns: names of the columns.
+        rows: cells of every row.
+        note: text below the table.
+        elsewhere: name of the file that has the same figures. If it is given, the table is on
+            screen only, and on paper stands where the figures are.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    elsewhere: str = ""
 
 
 def columns(*names: str) -> tuple[Column, ...]:

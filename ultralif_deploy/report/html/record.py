@@ -41,7 +41,8 @@ def exports_section(report: Report) -> Section:
         (cell(form), _linked(file), cell(digest, style="code whole"))
         for form, file, digest in files
     ]
-    tables = [Table("Files", columns("form", "file", "SHA-256"), tuple(rows))]
+    named = columns("form", "file", "SHA-256")
+    tables = [Table("Files", named, tuple(rows), elsewhere="certificate.json")]
     if exports["refused"]:
         refused = [(cell(target), cell(reason)) for target, reason in exports["refused"].items()]
         tables.append(Table("Refused", columns("form", "why"), tuple(refused)))
