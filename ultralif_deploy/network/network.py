@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ultralif_deploy.network.neurons import FloatNeuron
+from ultralif_deploy.program.display import population_rows, summary
 from ultralif_deploy.program.graph import (
     INPUT,
     Dense,
@@ -92,6 +93,11 @@ class Network:
 
     def __post_init__(self) -> None:
         check_structure(self.input.size, self.populations, self.projections)
+
+    def __repr__(self) -> str:
+        title = f"Network: {self.input.size:,} inputs, {self.timesteps} timesteps"
+        rows = population_rows(self.populations, self.projections, self.delayed())
+        return summary(title, rows)
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """Projections into a population."""

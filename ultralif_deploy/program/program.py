@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.display import population_rows, summary, table
 from ultralif_deploy.program.fixed import (
     INT32_MAX,
 )
@@ -153,6 +154,24 @@ class Program:
                     f"{name}: its current can reach {bound}, beyond 32 bits; use fewer bits"
                 )
         self.check_timesteps(self.timesteps)
+
+    def __repr__(self) -> str:
+        return summary(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        rows = [(*row, self.formats[row[0]].name) for row in self._rows()]
+        names = ("population", "neurons", "model", "currents from", "bits of weights")
+        return table(self._title(), names, rows)
+
+    def _title(self) -> str:
+        return (
+            f"Program: {self.input.size:,} inputs, {self.timesteps} timesteps, "
+            f"{self.parameters:,} parameters"
+        )
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        return population_rows(self.populations, self.projections, self.delayed)
 
     @cached_property
     def formats(self) -> dict[str, WeightFormat]:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ultralif_deploy.program.display import table
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.schema.energy import Counts
 
@@ -61,6 +62,18 @@ class Trace:
     def predictions(self) -> np.ndarray:
         """Class of the largest logit, int64 [batch]; of equal logits the first."""
         return self.logits.argmax(axis=1)
+
+    def _repr_html_(self) -> str:
+        """Spikes and synaptic operations of one inference as a table, for notebooks."""
+        counts, samples = self.counts, max(1, self.counts.samples)
+        kinds = {"spikes": counts.spikes, "synaptic operations": counts.synaptic_operations}
+        rows = [
+            (kind, name, f"{float(found.sum()) / samples:,.1f}")
+            for kind, by_name in kinds.items()
+            for name, found in by_name.items()
+        ]
+        title = f"Trace: {counts.samples:,} samples, {counts.timesteps} timesteps"
+        return table(title, ("events", "of", "mean of one inference"), rows)
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the logits and of each population's recorded spikes."""
