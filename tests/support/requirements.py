@@ -24,10 +24,14 @@ def requires(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not available((name,)), reason=str(BACK_ENDS[name].missing()))
 
 
+def expected_here(name: str) -> bool:
+    """Whether tests call a program of the system: it is installed, or this is CI."""
+    return bool(shutil.which(name) or os.environ.get("CI"))
+
+
 def requires_tool(name: str, install: str) -> pytest.MarkDecorator:
     """Mark of tests that call a program of the system; under CI they run and fail without it."""
-    absent = not shutil.which(name) and not os.environ.get("CI")
-    return pytest.mark.skipif(absent, reason=f"{name} is not installed; {install}")
+    return pytest.mark.skipif(not expected_here(name), reason=f"{name} is not installed; {install}")
 
 
 def import_or_skip(module: str, install: str) -> Any:

@@ -145,10 +145,10 @@ def simulation_summary(result: Simulated) -> RenderableType:
 
 def diagnosis_summary(found: Diagnosis) -> RenderableType:
     """Which back ends can run, and how to install the others."""
-    columns = ("back end", "runs here", "what it needs")
+    columns = ("back end or tool", "runs here", "what it needs")
     table = titled(f"ultralif-deploy {found['ultralif_deploy']}", *columns, left=columns)
     installs: dict[str, list[str]] = {}
-    for name, state in found["backends"].items():
+    for name, state in (*found["backends"].items(), *found["synthesis"].items()):
         table.add_row(name, "yes" if state["available"] else "no", state["tool"] or "")
         if state["install"]:
             installs.setdefault(state["install"], []).append(name)

@@ -6,7 +6,6 @@ from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.expected import Beside
-from ultralif_deploy.schema.hardware import Synthesized
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.studies.stress import Stress
@@ -173,7 +172,7 @@ class Rechecked(TypedDict):
 
 
 class BackEndState(TypedDict):
-    """Whether a back end can run here."""
+    """Whether a back end, or a tool of `synthesize`, can run here."""
 
     available: Annotated[bool, "whether it can"]
     tool: Annotated[str | None, "that is missing"]
@@ -185,6 +184,7 @@ class Diagnosis(TypedDict):
 
     ultralif_deploy: Annotated[str, "version of the tool"]
     backends: Annotated[dict[str, BackEndState], "by name"]
+    synthesis: Annotated[dict[str, BackEndState], "tools of `synthesize`, by name"]
 
 
 class DeviceConstant(TypedDict):
@@ -279,6 +279,36 @@ class ComparedReports(Groups):
 
     files: Annotated[list[str], "that were read, two"]
     conditions: Annotated[dict[str, list[str]], "that differ, in words, by name"]
+
+
+class Cycles(TypedDict):
+    """Clock cycles of inferences, counted in a simulation."""
+
+    samples: Annotated[Count, "that ran"]
+    mean: Annotated[float, "from the first event to the last logit"]
+    max: Annotated[Count, "of the slowest inference"]
+    apart: Annotated[float, "mean from one inference to the next, where samples follow at once"]
+
+
+class Synthesized(TypedDict):
+    """Of `synthesize`. Figures of the design with its serial interface of 10 pins."""
+
+    part: Annotated[str, "name of the part"]
+    device: Annotated[str, "device and package"]
+    lanes: Annotated[dict[str, Count], "neurons computed at once, by population"]
+    rom_bits: Annotated[Count, "of weights and parameters"]
+    luts: Annotated[Count, "tables of four inputs, by yosys"]
+    flip_flops: Annotated[Count, "by yosys"]
+    block_rams: Annotated[Count, "by yosys"]
+    dsps: Annotated[Count, "multipliers, by yosys"]
+    logic_cells: Annotated[Count, "in use after packing, by nextpnr"]
+    used: Annotated[dict[str, Count], "cells in use, by nextpnr's names"]
+    available: Annotated[dict[str, Count], "such cells on the part"]
+    fmax_hz: Annotated[float, "highest clock frequency, by nextpnr's estimate"]
+    cycles: Annotated[Cycles | None, "null without data"]
+    latency_s: Annotated[float | None, "mean cycles at that frequency; null without data"]
+    inferences_per_s: Annotated[float | None, "samples that follow at once; null without data"]
+    tools: Annotated[dict[str, str], "versions"]
 
 
 class Commands(TypedDict, total=False):

