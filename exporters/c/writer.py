@@ -1,10 +1,11 @@
 """A program as C99: one header, one source file and a self-test with golden vectors.
 
-The code implements PROGRAM.md. It has no heap, no floating point and no recursion; for networks of
-threshold units on spikes it has no multiplication either, but where samples stop early. Weights
-below 8 bits are packed.
+The code implements PROGRAM.md. It has no heap, no floating point, no recursion and no C library;
+for dense networks of threshold units on spikes it has no multiplication either, but where samples
+stop early. Weights below 8 bits are packed.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from ultralif_deploy.io.artefacts import C_SOURCE
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.artefacts import C_PREFIX, c_source
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.exits import NEVER, ExitRule
@@ -21,9 +23,11 @@ from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projec
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 
-HEADER, SELFTEST = "ultralif_program.h", "selftest.c"
+SELFTEST = "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
 PER_LINE = 24
+LONGEST_PREFIX = 40
+PREFIX = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_PREFIX - 1}}}")
 
 BRANCHES = {
     neurons.Threshold: "Threshold",
@@ -93,7 +97,11 @@ class Array:
 
 
 def write_c(
-    program: Program, directory: Path, vectors: Vectors, rule: ExitRule | None = None
+    program: Program,
+    directory: Path,
+    vectors: Vectors,
+    rule: ExitRule | None = None,
+    prefix: str = C_PREFIX,
 ) -> tuple[Path, ...]:
     """Write the program and a self-test on `vectors`.
 
@@ -102,17 +110,28 @@ def write_c(
         directory: directory of the files; made if it is missing.
         vectors: inputs with the spikes and logits of `program`, for the self-test.
         rule: adds functions that stop samples early; the vectors then have exits.
+        prefix: begins every name that other sources see, so that a firmware can hold several
+            programs. Macros begin with it in capitals.
 
     Raises:
-        UltralifError: nothing can be written there.
+        UltralifError: nothing can be written there, or no name in C can begin with the prefix.
     """
+    if not PREFIX.fullmatch(prefix):
+        raise UltralifError(
+            f"prefix {prefix!r}: expected a letter, and then letters, digits and underscores, at "
+            f"most {LONGEST_PREFIX} in all"
+        )
     ids = identifiers(program)
     populations = [_population(program, p, ids) for p in program.populations]
-    context = _context(program, rule, ids, populations)
+    source = c_source(prefix)
+    header = source.removesuffix(".c") + ".h"
+    files: dict[str, object] = {"source": source, "header": header}
+    context = files | _context(program, rule, ids, populations)
+    tested = files | _selftest(program, populations, vectors)
     texts = {
-        HEADER: _render("ultralif_program.h.j2", context),
-        C_SOURCE: _render("ultralif_program.c.j2", context),
-        SELFTEST: _render("selftest.c.j2", _selftest(program, populations, vectors)),
+        header: _render("ultralif_program.h.j2", context, prefix),
+        source: _render("ultralif_program.c.j2", context, prefix),
+        SELFTEST: _render("selftest.c.j2", tested, prefix),
     }
     with directory_written_whole(directory) as temporary:
         for name, text in texts.items():
@@ -163,9 +182,15 @@ def narrowest(values: np.ndarray) -> np.dtype[Any]:
     return np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1))
 
 
-def _render(template: str, context: dict[str, object]) -> str:
+def _render(template: str, context: dict[str, object], prefix: str) -> str:
+    def named(name: str) -> str:
+        """A template's text with the prefix; names of populations come later, and stay."""
+        text = (TEMPLATES / name).read_text("utf-8")
+        text = text.replace("ultralif_", f"{prefix}_")
+        return text.replace("ULTRALIF_", f"{prefix.upper()}_")
+
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FunctionLoader(named),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
@@ -190,7 +215,7 @@ def _context(
         if isinstance(p.map, Conv2d):
             arrays += _taps(ids[p.name], p.map)
     arrays += [] if rule is None else exit_tables(rule)
-    spikes = sum(p.size for p in program.populations if p.spikes) + program.input.size
+    spikes = sum(p.size for p in program.populations if p.spikes)
     models = {type(p.neuron).__name__ for p in program.populations}
     structures = [p.neuron.structure() for p in program.populations]
     leaks = {one["decay_bits"] for one in structures if "decay_bits" in one}
@@ -293,7 +318,7 @@ def _incoming(program: Program, projection: Projection, ids: dict[str, str]) -> 
     entry: dict[str, object] = {
         "id": ids[projection.name],
         "name": projection.name,
-        "from_input": from_input,
+        "sparse": from_input and program.input.maximum == 1,
         "sent": "inputs" if from_input else f"state->{ids[projection.source]}_spikes",
         "add_row": _add_row(program, program.formats[projection.target].stored_bits),
     }

@@ -25,7 +25,9 @@ from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 
 BATCH_SOURCE = Path(__file__).parent / "c_batch.c"
-ARRAY_DECLARATION = re.compile(r"^extern const (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M)
+ARRAY_DECLARATION = re.compile(
+    r"^extern ULTRALIF_CONST (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M
+)
 STRICT_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 TIME_LIMIT_S = 600
 
@@ -88,8 +90,8 @@ class Compiled:
         self.arrays = _declared(directory)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
         ends = np.cumsum(self.sizes, dtype=np.uint32)
-        # The state holds words of 4 bytes first, then spikes and the input in bytes.
-        last = int(self.sizes.sum()) + program.input.size
+        # The state holds words of 4 bytes first, then spikes in bytes.
+        last = int(self.sizes.sum())
         first = self.library.ultralif_ram_bytes() - -(-last // 4) * 4
         self.offsets = first + ends - self.sizes
 

@@ -3,8 +3,17 @@
 ONNX_STEP, ONNX_SEQUENCE = "step.onnx", "sequence.onnx"
 """One timestep, and all of them."""
 
-C_SOURCE = "ultralif_program.c"
-"""Declares every array as `extern const TYPE ultralif_NAME[…]`."""
+C_PREFIX = "ultralif"
+"""Begins the names of exported C, unless the user chooses another prefix."""
+
+
+def c_source(prefix: str) -> str:
+    """The source file; it declares every array as `extern PREFIX_CONST TYPE prefix_NAME[…]`."""
+    return f"{prefix}_program.c"
+
+
+C_SOURCE = c_source(C_PREFIX)
+"""The file that back ends compile."""
 
 LAVA_RUN, LAVA_NETWORK = "run.py", "network.json"
 """What a Python with Lava runs, and what it says of every population."""

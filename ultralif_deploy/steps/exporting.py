@@ -8,12 +8,7 @@ from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.program.exits import exact_rule
 from ultralif_deploy.schema.commands import Export, Exported
-from ultralif_deploy.verify.backends import (
-    EXPORTERS,
-    EXPORTERS_WITH_EXITS,
-    EXPORTERS_WITH_LANES,
-    write_form,
-)
+from ultralif_deploy.verify.backends import EXPORTERS, OPTIONS, write_form
 
 
 def export_program(
@@ -22,6 +17,7 @@ def export_program(
     output: str | Path,
     flavour: str = "lif",
     exit_rule: str | None = None,
+    prefix: str | None = None,
     lanes: int | None = None,
 ) -> Exported:
     """Write a program in other forms.
@@ -33,12 +29,13 @@ def export_program(
         flavour: key of `exporters.nir.nodes.FLAVOURS`; used only for the target `nir`.
         exit_rule: `exact` lets the form stop samples once no remaining timestep of the program can
             change their prediction; None runs all timesteps.
+        prefix: what the names of the C form begin with; None means `ultralif`.
         lanes: neurons of a population that hardware computes at once; None chooses them.
 
     Raises:
-        UltralifError: unknown target, flavour or rule.
-        Refused: a rule or lanes for a target that has none, or a program that a target cannot
-            express exactly.
+        UltralifError: unknown target, flavour or rule, or a prefix that cannot begin a name.
+        Refused: a rule, a prefix or lanes for a target that takes none, or a program that a target
+            cannot express exactly.
     """
     targets = list(dict.fromkeys(targets))
     available = ("nir", *EXPORTERS)
@@ -47,12 +44,16 @@ def export_program(
         raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
     if exit_rule not in (None, "exact"):
         raise UltralifError(f"exit {exit_rule!r}; expected exact")
-    for target in targets if exit_rule else ():
-        if target not in EXPORTERS_WITH_EXITS:
-            raise Refused(f"{target}: holds no exit rule; {', '.join(EXPORTERS_WITH_EXITS)} does")
-    for target in targets if lanes is not None else ():
-        if target not in EXPORTERS_WITH_LANES:
-            raise Refused(f"{target}: has no lanes; {', '.join(EXPORTERS_WITH_LANES)} does")
+    asked = {
+        "rule": (exit_rule, "holds no exit rule"),
+        "prefix": (prefix, "takes no prefix"),
+        "lanes": (lanes, "has no lanes"),
+    }
+    for option, (value, reason) in asked.items():
+        able = [target for target in EXPORTERS if option in OPTIONS.get(target, ())]
+        for target in targets:
+            if value is not None and target not in able:
+                raise Refused(f"{target}: {reason}; {', '.join(able)} does")
     loaded = read_nir(program)
     rule = exact_rule(loaded, loaded.timesteps) if exit_rule else None
     directory = output_directory(output)
@@ -63,6 +64,8 @@ def export_program(
             write_nir(loaded, path, flavour)
             written: tuple[Path, ...] = (path,)
         else:
-            written = write_form(target, loaded, directory / target, rule, lanes)
+            written = write_form(
+                target, loaded, directory / target, rule, prefix=prefix, lanes=lanes
+            )
         exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}

@@ -22,6 +22,7 @@ from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
 from ultralif_deploy.exporters.verilog.golden import Vectors as Beats
 from ultralif_deploy.exporters.verilog.writer import write_verilog
+from ultralif_deploy.io.artefacts import C_PREFIX
 from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
@@ -35,9 +36,10 @@ from ultralif_deploy.simulators.runners.verilog import netlist
 from ultralif_deploy.simulators.runners.verilog import runner as verilog_runner
 from ultralif_deploy.simulators.runners.verilog import tools as verilog_tools
 
-Write = Callable[[Program, Path], tuple[Path, ...]]
+Write = Callable[..., tuple[Path, ...]]
 """Writes a program's form into a directory, whole or not at all; returns the files.
 
+Called with the program and the directory, and with what `OPTIONS` says that the form takes.
 Raises `Refused` where the target cannot express the program exactly.
 """
 
@@ -84,7 +86,9 @@ def _golden_inputs(program: Program, timesteps: int) -> np.ndarray:
     return inputs
 
 
-def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) -> tuple[Path, ...]:
+def _write_c(
+    program: Program, directory: Path, rule: ExitRule | None = None, prefix: str = C_PREFIX
+) -> tuple[Path, ...]:
     """C with golden vectors."""
     steps = min(GOLDEN_TIMESTEPS, program.timesteps) if rule is None else rule.timesteps
     inputs = _golden_inputs(program, steps)
@@ -95,7 +99,8 @@ def _write_c(program: Program, directory: Path, rule: ExitRule | None = None) ->
     if rule is not None:
         stopped = executable.run_until_exit(inputs, rule)
         exits = np.stack([stopped.timesteps, stopped.trace.predictions()], axis=1)
-    return write_c(program, directory, Vectors(inputs, trace.spikes, trace.logits, exits), rule)
+    vectors = Vectors(inputs, trace.spikes, trace.logits, exits)
+    return write_c(program, directory, vectors, rule, prefix)
 
 
 def _write_verilog(program: Program, directory: Path, lanes: int | None = None) -> tuple[Path, ...]:
@@ -119,15 +124,8 @@ EXPORTERS: dict[str, Write] = {
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
-EXPORTERS_WITH_EXITS: dict[str, Callable[[Program, Path, ExitRule], tuple[Path, ...]]] = {
-    "c": _write_c,
-}
-"""Forms that hold an exit rule themselves; other forms are run by what knows it."""
-
-EXPORTERS_WITH_LANES: dict[str, Callable[[Program, Path, int | None], tuple[Path, ...]]] = {
-    "verilog": _write_verilog,
-}
-"""Hardware, which computes a chosen number of neurons at once."""
+OPTIONS = {"c": ("rule", "prefix"), "verilog": ("lanes",)}
+"""What a form takes beside the program. Forms without an exit rule are run by what knows it."""
 
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
@@ -168,6 +166,8 @@ def write_form(
     program: Program,
     directory: Path,
     rule: ExitRule | None = None,
+    *,
+    prefix: str | None = None,
     lanes: int | None = None,
 ) -> tuple[Path, ...]:
     """Write a program in one form.
@@ -177,16 +177,15 @@ def write_form(
         program: program to be written.
         directory: directory of the files.
         rule: exit rule, for forms that hold one.
+        prefix: what names begin with, for forms that have names.
         lanes: neurons of a population that are computed at once, for hardware; None chooses them.
 
     Raises:
         Refused: the target cannot express the program exactly.
     """
-    if lanes is not None and target in EXPORTERS_WITH_LANES:
-        return EXPORTERS_WITH_LANES[target](program, directory, lanes)
-    if rule is not None and target in EXPORTERS_WITH_EXITS:
-        return EXPORTERS_WITH_EXITS[target](program, directory, rule)
-    return EXPORTERS[target](program, directory)
+    given = {"rule": rule, "prefix": prefix, "lanes": lanes}
+    taken = {n: v for n, v in given.items() if v is not None and n in OPTIONS.get(target, ())}
+    return EXPORTERS[target](program, directory, **taken)
 
 
 def write_artefact(

@@ -33,6 +33,7 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     help="The C code gets functions that stop a sample once no remaining timestep can change the "
     "prediction.",
 )
+@click.option("--prefix", metavar="NAME", help="Begins the names in C. The default is ultralif.")
 @options.lanes_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -41,6 +42,7 @@ def export(
     targets: str,
     flavour: str,
     exit_rule: str | None,
+    prefix: str | None,
     lanes: int | None,
     output: Path,
     as_json: bool,
@@ -52,5 +54,7 @@ def export(
     from ultralif_deploy.report.inspection import exports_summary
     from ultralif_deploy.steps.exporting import export_program
 
-    result = export_program(program, running.names(targets), output, flavour, exit_rule, lanes)
+    result = export_program(
+        program, running.names(targets), output, flavour, exit_rule, prefix, lanes
+    )
     running.show(result, as_json, exports_summary)
