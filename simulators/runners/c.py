@@ -4,7 +4,6 @@ import _ctypes
 import ctypes
 import math
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -18,16 +17,13 @@ import numpy as np
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.io.artefacts import C_SOURCE
 from ultralif_deploy.program.exits import NEVER, ExitRule, Stopped
-from ultralif_deploy.program.graph import WEIGHTED, Conv2d, Dense
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
+from ultralif_deploy.simulators.runners.c_arrays import declared, executed
 
 BATCH_SOURCE = Path(__file__).parent / "c_batch.c"
-ARRAY_DECLARATION = re.compile(
-    r"^extern ULTRALIF_CONST (u?int\d+)_t ultralif_(\w+?)((?:\[\d+\])+);$", re.M
-)
 STRICT_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 TIME_LIMIT_S = 600
 
@@ -87,7 +83,7 @@ class Compiled:
         weakref.finalize(self.library, _ctypes.dlclose, self.library._handle)
         self.code_bytes = _code_bytes(directory)
         self.spiking = [p for p in program.populations if p.spikes]
-        self.arrays = _declared(directory)
+        self.arrays = declared(directory)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
         ends = np.cumsum(self.sizes, dtype=np.uint32)
         # The state holds words of 4 bytes first, then spikes in bytes.
@@ -97,16 +93,7 @@ class Compiled:
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, read from the compiled library and unpacked."""
-        program, arrays = self.program, {}
-        for i, p in enumerate(program.projections):
-            if isinstance(p.map, WEIGHTED):
-                arrays[p.name] = self._weights(
-                    f"w{i}", p.map, program.formats[p.target].stored_bits
-                )
-        for i, population in enumerate(program.populations):
-            for name in ("bias", *population.parameters()):
-                arrays[f"{population.name}.{name}"] = self._read(f"p{i}_{name}")
-        return arrays
+        return executed(self.program, self._read)
 
     def describe(self) -> Facts:
         """Bytes of state, and of code and constants as compiled for size on this machine."""
@@ -177,33 +164,6 @@ class Compiled:
         kind: type[ctypes.Array[Any]] = np.ctypeslib.as_ctypes_type(dtype) * math.prod(shape)
         held = np.array(kind.in_dll(self.library, f"ultralif_{name}"), dtype=np.int64)
         return held.reshape(shape)
-
-    def _weights(self, name: str, linear: Dense | Conv2d, bits: int) -> np.ndarray:
-        """Weights in the program's order."""
-        if isinstance(linear, Dense):
-            rows, targets = linear.source_size, linear.target_size
-        else:
-            targets = linear.weight.shape[0] // linear.groups
-            rows = linear.input_shape[0] * linear.kernel[0] * linear.kernel[1]
-        stored = -(-targets * bits // 8)
-        packed = self._read(name).reshape(rows, stored)
-        unpacked = np.unpackbits(packed.astype(np.uint8), axis=1, bitorder="little")
-        digits = unpacked[:, : targets * bits].reshape(rows, targets, bits).astype(np.int64)
-        weight = digits @ (1 << np.arange(bits)) - (digits[..., -1] << bits)
-        if isinstance(linear, Dense):
-            return weight.T
-        inner = linear.weight.shape[1]
-        grouped = weight.reshape(linear.groups, inner, *linear.kernel, targets)
-        return grouped.transpose(0, 4, 1, 2, 3).reshape(linear.weight.shape)
-
-
-def _declared(directory: Path) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
-    """Type and shape of every constant array that the source declares, by name."""
-    found = ARRAY_DECLARATION.findall((directory / C_SOURCE).read_text("utf-8"))
-    return {
-        name: (np.dtype(kind), tuple(map(int, re.findall(r"\d+", shape))))
-        for kind, name, shape in found
-    }
 
 
 def _code_bytes(directory: Path) -> Facts:

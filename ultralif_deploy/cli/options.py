@@ -46,12 +46,13 @@ NEURONS = (
 )
 ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
 PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
+EMULATED = ("c-cortex-m0", "c-cortex-m4", "c-cortex-m33", "c-rv32")
 BACK_ENDS = (
-    *("reference", "fast", "loihi1", "loihi2", "onnx", "c"),
+    *("reference", "fast", "loihi1", "loihi2", "onnx", "c", *EMULATED),
     *("lava", "lava-loihi1", "lava-custom", "netx"),
     *("verilog", "verilog-netlist"),
 )
-ON_REQUEST = ("verilog", "verilog-netlist")
+ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist")
 EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (

@@ -192,6 +192,20 @@ def _cost(report: Report) -> Sentence:
             datum(report, whole, "backends", "c", "facts", "ram_bytes"),
             " bytes of state.",
         ]
+    for name, result in report["backends"].items():
+        if "instructions" in result["facts"]:
+            place = ("backends", name, "facts")
+            answer += [
+                f" On {name}, an inference takes ",
+                datum(report, whole, *place, "instructions", "mean"),
+                " instructions on average, ",
+                datum(report, whole, *place, "flash_bytes"),
+                " bytes of flash, ",
+                datum(report, whole, *place, "ram_bytes"),
+                " of state and ",
+                datum(report, whole, *place, "stack_bytes"),
+                " of stack.",
+            ]
     return tuple(answer)
 
 

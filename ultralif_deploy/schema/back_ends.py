@@ -46,16 +46,26 @@ class Activity(TypedDict):
     longest_timestep_ns: Annotated[Nanoseconds | None, "null where no times are published"]
 
 
+class Instructions(TypedDict):
+    """Instructions of an inference on an emulated core."""
+
+    mean: Annotated[float, "over the samples counted"]
+    most: Annotated[Count, "of the samples counted"]
+    samples: Annotated[Count, "whose instructions were counted: the first ones"]
+
+
 class Facts(TypedDict):
     """Facts about the executable form of a back end; each back end has other facts, some none."""
 
     placement: NotRequired[Annotated[Placement, "loihi1, loihi2: neurons on cores"]]
     models: NotRequired[Annotated[dict[str, str], "loihi1, loihi2: neuron model by population"]]
     activity: NotRequired[Annotated[Activity, "loihi1, loihi2: what the chip did"]]
-    ram_bytes: NotRequired[Annotated[Bytes, "c: of state"]]
-    code_bytes: NotRequired[Annotated[Bytes, "c: of code, compiled for size"]]
-    const_bytes: NotRequired[Annotated[Bytes, "c: of constants"]]
-    flash_bytes: NotRequired[Annotated[Bytes, "c: of code and constants"]]
+    ram_bytes: NotRequired[Annotated[Bytes, "c, c-…: of state"]]
+    code_bytes: NotRequired[Annotated[Bytes, "c: of code, compiled for size; c-…: for speed"]]
+    const_bytes: NotRequired[Annotated[Bytes, "c, c-…: of constants"]]
+    flash_bytes: NotRequired[Annotated[Bytes, "c, c-…: of code and constants"]]
+    stack_bytes: NotRequired[Annotated[Bytes, "c-…: of stack, to the deepest write"]]
+    instructions: NotRequired[Annotated[Instructions, "c-…: of an inference"]]
     opset: NotRequired[Annotated[Count, "onnx: version of the operators"]]
     model_bytes: NotRequired[Annotated[Bytes, "onnx: of the file that runs"]]
     simulator: NotRequired[Annotated[str, "verilog: verilator or iverilog"]]

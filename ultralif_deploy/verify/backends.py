@@ -32,6 +32,8 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
+from ultralif_deploy.simulators.runners.firmware import runner as firmware_runner
+from ultralif_deploy.simulators.runners.firmware.cores import CORES
 from ultralif_deploy.simulators.runners.verilog import netlist
 from ultralif_deploy.simulators.runners.verilog import runner as verilog_runner
 from ultralif_deploy.simulators.runners.verilog import tools as verilog_tools
@@ -134,6 +136,10 @@ BACK_ENDS: dict[str, BackEnd] = {
     "loihi2": _in_memory(loihi.load2),
     "onnx": BackEnd(onnx_runner.load, "onnx"),
     "c": BackEnd(c_runner.load, "c", c_runner.missing),
+    **{
+        name: BackEnd(firmware_runner.loader(name), "c", core.missing, on_request=True)
+        for name, core in CORES.items()
+    },
     **{
         flavour: BackEnd(lava_runner.load, flavour, partial(lava_runner.missing, RUNTIME))
         for flavour in ("lava", "lava-loihi1", "lava-custom")

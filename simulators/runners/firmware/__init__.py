@@ -1,0 +1,1 @@
+"""Exported C, cross-compiled for microcontrollers and run in an emulator."""

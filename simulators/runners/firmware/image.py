@@ -1,0 +1,83 @@
+"""An exported program as an image for a core: cross-compiled, linked, and read by its symbols."""
+
+import io
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.artefacts import C_SOURCE
+from ultralif_deploy.simulators.runners.c import STRICT_FLAGS, TIME_LIMIT_S
+from ultralif_deploy.simulators.runners.firmware.cores import Core
+
+HARNESS = Path(__file__).parent / "image.c"
+FLASH, RAM = 0x10000, 0x20000000
+EXECUTABLE = 4
+"""SHF_EXECINSTR of an ELF section; SHF_ALLOC is 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A linked program.
+
+    Attributes:
+        segments: bytes to load, by address.
+        symbols: address and size, by name.
+        code_bytes, const_bytes: in flash, with what the compiler's own library adds.
+    """
+
+    segments: dict[int, bytes]
+    symbols: dict[str, tuple[int, int]]
+    code_bytes: int
+    const_bytes: int
+
+
+def build(core: Core, directory: Path, optimization: str) -> Image:
+    """Compile and link `ultralif_program.c` of a directory.
+
+    Args:
+        core: processor core.
+        directory: directory with the exported files.
+        optimization: a flag of the compiler.
+
+    Raises:
+        UltralifError: it does not compile.
+    """
+    with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+        path = Path(temporary) / "image.elf"
+        command = [
+            *(core.compiler, *core.flags, *STRICT_FLAGS, optimization, "-ffreestanding"),
+            *("-fno-tree-loop-distribute-patterns", "-c", f"-I{directory}", str(HARNESS)),
+            *("-o", f"{temporary}/harness.o"),
+        ]
+        _call(core, command)
+        command = [
+            *(core.compiler, *core.flags, *STRICT_FLAGS, optimization, "-ffreestanding"),
+            *("-nostdlib", f"-I{directory}", str(directory / C_SOURCE), f"{temporary}/harness.o"),
+            *(f"-Wl,-Ttext={FLASH:#x},-Tbss={RAM:#x},-e,ultralif_step,--build-id=none", "-lgcc"),
+            *("-o", str(path)),
+        ]
+        _call(core, command)
+        return _read(path.read_bytes())
+
+
+def _call(core: Core, command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    if done.returncode:
+        lines = done.stderr.splitlines()
+        first = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
+        raise UltralifError(f"{core.name}: does not compile: {first}")
+
+
+def _read(content: bytes) -> Image:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    elf = ELFFile(io.BytesIO(content))
+    segments = {s["p_paddr"]: s.data() for s in elf.iter_segments("PT_LOAD") if s["p_filesz"]}
+    tables = [s for s in elf.iter_sections() if isinstance(s, SymbolTableSection)]
+    symbols = {s.name: (s["st_value"], s["st_size"]) for t in tables for s in t.iter_symbols()}
+    stored = [s for s in elf.iter_sections() if s["sh_flags"] & 2 and s["sh_type"] != "SHT_NOBITS"]
+    code = sum(s["sh_size"] for s in stored if s["sh_flags"] & EXECUTABLE)
+    return Image(segments, symbols, code, sum(s["sh_size"] for s in stored) - code)
