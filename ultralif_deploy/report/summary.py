@@ -194,16 +194,16 @@ def _cost(report: Report) -> Sentence:
         ]
     for name, result in report["backends"].items():
         if "instructions" in result["facts"]:
-            place = ("backends", name, "facts")
+            facts = ("backends", name, "facts")
             answer += [
                 f" On {name}, an inference takes ",
-                datum(report, whole, *place, "instructions", "mean"),
+                datum(report, whole, *facts, "instructions", "mean"),
                 " instructions on average, ",
-                datum(report, whole, *place, "flash_bytes"),
+                datum(report, whole, *facts, "flash_bytes"),
                 " bytes of flash, ",
-                datum(report, whole, *place, "ram_bytes"),
+                datum(report, whole, *facts, "ram_bytes"),
                 " of state and ",
-                datum(report, whole, *place, "stack_bytes"),
+                datum(report, whole, *facts, "stack_bytes"),
                 " of stack.",
             ]
     return tuple(answer)
