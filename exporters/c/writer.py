@@ -14,6 +14,15 @@ import jinja2
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.c.rows import (
+    buffers,
+    is_narrow,
+    pack,
+    row_format,
+    row_formats,
+    stored_bits_of,
+    transposed,
+)
 from ultralif_deploy.io.artefacts import C_PREFIX, c_source
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
@@ -145,27 +154,6 @@ def identifiers(program: Program) -> dict[str, str]:
     return names | {p.name: f"w{i}" for i, p in enumerate(program.projections)}
 
 
-def transposed(linear: Dense | Conv2d) -> np.ndarray:
-    """Weights as stored: transposed, so that the last axis holds the targets of one spike.
-
-    Dense: [source, target]. Conv2d: [channel, kernel row, kernel column, output of the group].
-    """
-    if isinstance(linear, Dense):
-        return linear.weight.T
-    outer, inner = linear.weight.shape[0] // linear.groups, linear.weight.shape[1]
-    grouped = linear.weight.reshape(linear.groups, outer, inner, *linear.kernel)
-    return grouped.transpose(0, 2, 3, 4, 1).reshape(-1, *linear.kernel, outer)
-
-
-def pack(rows: np.ndarray, bits: int) -> np.ndarray:
-    """Pack integers int8 [..., n] into bytes uint8 [..., ⌈n·bits/8⌉], the first in the low bits."""
-    if bits == 8:
-        return rows
-    low = (rows[..., None].astype(np.uint8) >> np.arange(bits, dtype=np.uint8)) & 1
-    flat = low.reshape(*rows.shape[:-1], -1)
-    return np.packbits(flat, axis=-1, bitorder="little")
-
-
 def state_words(population: Population) -> int:
     """Number of 32-bit words that a population keeps from one timestep to the next."""
     return population.words * population.size if population.neuron.REMEMBERS else 0
@@ -173,8 +161,9 @@ def state_words(population: Population) -> int:
 
 def spikes_offset(program: Program) -> int:
     """Bytes of currents and membrane potentials; in the state, the spikes follow them."""
-    widest = max(p.size for p in program.populations)
-    return 4 * (widest + sum(state_words(p) for p in program.populations))
+    held = buffers(program)
+    words = held["wide"] + sum(state_words(p) for p in program.populations)
+    return 4 * words + 2 * held["narrow"]
 
 
 def narrowest(values: np.ndarray) -> np.dtype[Any]:
@@ -229,10 +218,12 @@ def _context(
         "exit_timesteps": None if rule is None else rule.timesteps,
         "exit_margin": rule is not None and bool(np.any(rule.margin < NEVER)),
         "format_version": FORMAT_VERSION,
-        "formats": [_format(program, bits) for bits in _stored_bits(program)],
+        "bits": stored_bits_of(program),
+        "formats": (formats := row_formats(program)),
+        "simd": any(f["simd"] for f in formats),
         "graded": graded,
         "value_parameter": ", int32_t value" if graded else "",
-        "widest": max(p.size for p in program.populations),
+        **buffers(program),
         "ram_bytes": spikes_offset(program) + -(-spikes // 4) * 4,
         "const_bytes": sum(a.values.nbytes for a in arrays),
         "weight_bytes": weight_bytes,
@@ -270,7 +261,17 @@ def _parameters(population: Population, ids: dict[str, str]) -> list[Array]:
 def _population(program: Program, population: Population, ids: dict[str, str]) -> dict[str, object]:
     parameters = population.parameters()
     plain = population.neuron.structure()
+    narrow = is_narrow(program, population)
+    # Dense rows come first: when they are done, the accumulators are brought in order.
+    drives = program.incoming(population.name)
+    incoming = [_incoming(program, p, ids) for p in sorted(drives, key=lambda p: not _is_dense(p))]
+    dense = [one for one in incoming if one["kind"] == "dense"]
+    for one in dense:
+        one["last"] = one is dense[-1]
     return {
+        "type": "int16_t" if narrow else "int32_t",
+        "buffer": "narrow" if narrow else "wide",
+        "excess": any(one["excess"] for one in dense),
         "id": ids[population.name],
         "name": population.name,
         "model": entry_for(BRANCHES, population.neuron, population.name, "c"),
@@ -288,29 +289,12 @@ def _population(program: Program, population: Population, ids: dict[str, str]) -
         "most_spikes": population.largest_sent,
         "floor": "floor" in parameters,
         "entries": len(parameters.get("table", ())),
-        "incoming": [_incoming(program, p, ids) for p in program.incoming(population.name)],
+        "incoming": incoming,
     }
 
 
-def _stored_bits(program: Program) -> list[int]:
-    """Bits of the stored weights, each once, the fewest first."""
-    weighted = (p for p in program.projections if isinstance(p.map, (Dense, Conv2d)))
-    return sorted({program.formats[p.target].stored_bits for p in weighted})
-
-
-def _format(program: Program, bits: int) -> dict[str, object]:
-    """What the template needs to read weights of so many bits."""
-    return {
-        "bits": bits,
-        "mask": (1 << bits) - 1,
-        "sign": 1 << (bits - 1),
-        "add_row": _add_row(program, bits),
-    }
-
-
-def _add_row(program: Program, bits: int) -> str:
-    """Name of the C function that adds a row of weights; one for each format."""
-    return "add_row" if len(_stored_bits(program)) == 1 else f"add_row_of_{bits}_bits"
+def _is_dense(projection: Projection) -> bool:
+    return isinstance(projection.map, Dense)
 
 
 def _incoming(program: Program, projection: Projection, ids: dict[str, str]) -> dict[str, object]:
@@ -320,11 +304,13 @@ def _incoming(program: Program, projection: Projection, ids: dict[str, str]) -> 
         "name": projection.name,
         "sparse": from_input and program.input.maximum == 1,
         "sent": "inputs" if from_input else f"state->{ids[projection.source]}_spikes",
-        "add_row": _add_row(program, program.formats[projection.target].stored_bits),
     }
     linear = projection.map
     if isinstance(linear, Identity):
         return entry | {"kind": "identity"}
+    form = row_format(program, projection)
+    entry |= {"add_row": form["name"], "excess": form["excess"], "simd": form["simd"]}
+    entry["excess_bits"] = program.formats[projection.target].stored_bits - 1
     if isinstance(linear, Dense):
         return entry | {"kind": "dense", "sources": linear.source_size}
     assert isinstance(linear, Conv2d)

@@ -53,7 +53,9 @@ def _weights(stored: np.ndarray, linear: Dense | Conv2d, bits: int) -> np.ndarra
     packed = stored.reshape(rows, -(-targets * bits // 8))
     unpacked = np.unpackbits(packed.astype(np.uint8), axis=1, bitorder="little")
     digits = unpacked[:, : targets * bits].reshape(rows, targets, bits).astype(np.int64)
-    weight: np.ndarray = digits @ (1 << np.arange(bits)) - (digits[..., -1] << bits)
+    # Packed weights are larger by 2^(bits - 1); weights of 8 bits are stored as they are.
+    first = digits[..., -1] << bits if bits == 8 else 1 << (bits - 1)
+    weight: np.ndarray = digits @ (1 << np.arange(bits)) - first
     if isinstance(linear, Dense):
         return weight.T
     inner = linear.weight.shape[1]

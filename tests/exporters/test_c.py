@@ -21,7 +21,10 @@ from support.strategies.shapes import FORMATS, inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.c import writer as exporter
-from ultralif_deploy.program.program import Program
+from ultralif_deploy.exporters.c.rows import pack
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners.c import Compiled, compile_c
@@ -90,7 +93,7 @@ def test_the_self_test_of_a_trained_network_passes(demo: Path, flags: tuple[str,
     ("file", "old", "new"),
     [
         ("ultralif_program.c", "> ultralif_p0_threshold[n]", "<= ultralif_p0_threshold[n]"),
-        ("ultralif_program.c", "*current += ", "*current -= "),
+        ("ultralif_program.c", "*current++ += *row++", "*current++ -= *row++"),
         ("selftest.c", None, None),
     ],
     ids=["comparison", "sign", "vector"],
@@ -158,13 +161,14 @@ def test_weights_are_packed(name: str) -> None:
     form = weight_format(name)
     rng = np.random.default_rng(0)
     rows = rng.integers(form.low, form.high, (5, 7), dtype=np.int8, endpoint=True)
-    packed = exporter.pack(rows, form.stored_bits)
+    packed = pack(rows, form.stored_bits)
     assert packed.shape == (5, -(-7 * form.stored_bits // 8))
     for row, stored in zip(rows.tolist(), packed.tolist(), strict=True):
         number = sum((byte & 255) << 8 * i for i, byte in enumerate(stored))
         for i, weight in enumerate(row):
             digits = number >> i * form.stored_bits & ((1 << form.stored_bits) - 1)
-            assert digits == weight % (1 << form.stored_bits)
+            raised = weight % 256 if form.stored_bits == 8 else weight + (1 << form.stored_bits - 1)
+            assert digits == raised
 
 
 def test_packed_programs_take_less_flash(tmp_path: Path) -> None:
@@ -209,6 +213,19 @@ def test_sparse_inputs_are_equal_to_dense_ones() -> None:
     holds(check, st.data(), examples=15)
 
 
+@pytest.mark.parametrize(("bias", "buffer"), [(1, "int16_t narrow"), (2, "int32_t wide")])
+def test_16_bits_are_used_as_far_as_they_hold(bias: int, buffer: str, tmp_path: Path) -> None:
+    hidden = Population("hidden", 1, Threshold(np.array([32767])), np.array([bias]), np.ones(1))
+    out = Population("out", 1, Integrator(), np.zeros(1), np.ones(1))
+    maps = (Dense(np.full((1, 258), 127)), Dense(np.ones((1, 1))))
+    drives = (Projection(INPUT, "hidden", maps[0]), Projection("hidden", "out", maps[1]))
+    program = Program(Input(258), (hidden, out), drives, "8", 2, 1)
+    EXPORTERS["c"](program, tmp_path / "c")
+    assert f"{buffer}[" in (tmp_path / "c" / "ultralif_program.h").read_text("utf-8")
+    found = c_runner.load(program, tmp_path / "c").run(np.ones((2, 1, 258), dtype=np.uint8))
+    assert found.logits.tolist() == [[2 * (bias - 1)]]
+
+
 PLANTED: dict[str, tuple[str, str, str]] = {
     "inclusive threshold": (
         "neuron.j2",
@@ -227,7 +244,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "+ (int64_t)current[n] * {{ p.unit }}",
         "+ (int64_t)current[n] * 64",
     ),
-    "unsigned packed weights": ("ultralif_program.c.j2", " ^ {{ f.sign }}u) - {{ f.sign }}", ")"),
+    "unsigned packed weights": ("ultralif_program.c.j2", "rows << {{ q.excess_bits }}", "0"),
     "leak rounds down": (
         "ultralif_program.c.j2",
         "v >= 0 ? (v * (4096 - decay)) >> 12 : -((-v * (4096 - decay)) >> 12)",
@@ -235,7 +252,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     ),
     "no initial membrane": ("ultralif_program.c.j2", "_initial[n]{%", "_initial[n] * 0{%"),
     "rounding drops the half": ("ultralif_program.c.j2", "x += (int64_t)1 << (c - 1);", ""),
-    "inputs as spikes": ("ultralif_program.c.j2", ', sent[i]" if graded', ', 1" if graded'),
+    "inputs as spikes": ("ultralif_program.c.j2", ', 1, sent[i]" if graded', ', 1, 1" if graded'),
     "ring turns back": (
         "neuron.j2",
         "right = v[(n + {{ p.stride }}) % size];\n        int32_t most",

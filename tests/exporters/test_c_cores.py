@@ -14,7 +14,15 @@ from support.planted_text import change_text
 from support.requirements import requires
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
+from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import (
+    Input,
+    Population,
+    Program,
+    executed_arrays,
+    weights_digest,
+)
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners.firmware.cores import CORES
 from ultralif_deploy.simulators.runners.firmware.runner import COUNTED, OnCore
@@ -61,6 +69,36 @@ def test_drawn_programs_are_equal_to_the_reference(name: str) -> None:
             return OnCore(name, program, Path(directory) / "c", "-O1")
 
     back_ends_agree(load, examples=12)
+
+
+@pytest.mark.parametrize("bits", ["8", "4", "2", "5"])
+def test_rows_that_fill_no_group_are_added_exactly(bits: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(int(bits))
+    top = (1 << int(bits) - 1) - 1
+    sizes = (19, 37, 30, 13)
+    names = (INPUT, "a", "b", "out")
+    populations = [
+        Population(name, size, Threshold(rng.integers(-9, 9, size)), np.ones(size), np.ones(size))
+        for name, size in zip(names[1:3], sizes[1:3], strict=True)
+    ]
+    out = Population("out", 13, Integrator(), np.zeros(13), np.ones(13))
+    drives = [
+        Projection(source, target, Dense(rng.integers(-top, top + 1, (rows, columns))))
+        for source, target, rows, columns in zip(names, names[1:], sizes[1:], sizes, strict=False)
+    ]
+    program = Program(Input(19), (*populations, out), tuple(drives), bits, 5, 1)
+    write_form("c", program, tmp_path / "c")
+    on_core = OnCore("c-cortex-m4", program, tmp_path / "c")
+    inputs = inputs_of(program, 4)
+    expected = reference.load(program).run(inputs, record=True)
+    assert_same_trace(on_core.run(inputs, record=True), expected)
+    fast = on_core.describe()["instructions"]["mean"]
+    if bits in "84":
+        source = tmp_path / "c" / "ultralif_program.c"
+        change_text(source, "#define ULTRALIF_SIMD 1", "#define ULTRALIF_SIMD 0")
+    plain = OnCore("c-cortex-m4", program, tmp_path / "c")
+    assert_same_trace(plain.run(inputs, record=True), expected)
+    assert (fast < plain.describe()["instructions"]["mean"]) == (bits in "84")
 
 
 def test_instructions_are_those_that_the_core_executes(demo: Path) -> None:

@@ -29,7 +29,7 @@ class OnCore:
     """The exported source, cross-compiled and in the memory of an emulated core."""
 
     def __init__(
-        self, name: str, program: Program, directory: Path, optimization: str = "-O2"
+        self, name: str, program: Program, directory: Path, optimization: str = "-O3"
     ) -> None:
         self.name = name
         self.program = program
