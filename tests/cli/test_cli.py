@@ -10,7 +10,7 @@ import pytest
 
 from support.commands import DEMO, refused, ultralif
 from support.requirements import available
-from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.cli import choices
 from ultralif_deploy.cli.commands import main
 from ultralif_deploy.cli.grouped_help import COMMON, FEW, TOPICS
 from ultralif_deploy.data.binning import POLARITIES
@@ -221,16 +221,16 @@ def test_summaries_of_the_commands_are_whole() -> None:
 
 
 def test_option_lists_are_those_of_the_code() -> None:
-    assert list(cli_options.NEURONS) == [*RELEASED, *SECOND_ORDER]
-    assert cli_options.ENCODINGS == ENCODINGS
-    assert cli_options.POLARITIES == POLARITIES
-    assert list(cli_options.ARCHITECTURES) == list(ARCHITECTURES)
-    assert list(cli_options.NORMALIZATIONS) == list(NORMALIZATIONS)
-    assert list(cli_options.BACK_ENDS) == list(BACK_ENDS)
-    assert [n for n in BACK_ENDS if n not in cli_options.ON_REQUEST] == list(COMPARED)
-    assert list(cli_options.EXPORTERS) == list(EXPORTERS)
-    assert list(cli_options.FLAVOURS) == list(FLAVOURS)
-    assert set(cli_options.PASSES) == set(PASSES) - REQUIRED
+    assert list(choices.NEURONS) == [*RELEASED, *SECOND_ORDER]
+    assert choices.ENCODINGS == ENCODINGS
+    assert choices.POLARITIES == POLARITIES
+    assert list(choices.ARCHITECTURES) == list(ARCHITECTURES)
+    assert list(choices.NORMALIZATIONS) == list(NORMALIZATIONS)
+    assert list(choices.BACK_ENDS) == list(BACK_ENDS)
+    assert [n for n in BACK_ENDS if n not in choices.ON_REQUEST] == list(COMPARED)
+    assert list(choices.EXPORTERS) == list(EXPORTERS)
+    assert list(choices.FLAVOURS) == list(FLAVOURS)
+    assert set(choices.PASSES) == set(PASSES) - REQUIRED
 
 
 def test_help_imports_nothing_heavy() -> None:

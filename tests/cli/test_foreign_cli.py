@@ -10,7 +10,7 @@ import pytest
 
 from support.commands import DEMO, refused, ultralif
 from support.networks.nir_files import recurrent
-from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.cli import choices
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.readers.nir.neurons import DISCRETIZATIONS
@@ -140,8 +140,8 @@ def test_a_network_without_spikes(data: Path, tmp_path: Path) -> None:
 
 
 def test_options_are_those_there_are() -> None:
-    assert list(cli_options.RESETS) == list(RESETS)
-    assert cli_options.DISCRETIZATIONS == DISCRETIZATIONS
+    assert list(choices.RESETS) == list(RESETS)
+    assert choices.DISCRETIZATIONS == DISCRETIZATIONS
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred", "\u202eltr", "\x9b1m"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import back_ends_agree, holds
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.requirements import requires
 from support.strategies.programs import programs
 from support.strategies.second_order import SPIKING

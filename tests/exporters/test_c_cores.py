@@ -10,7 +10,7 @@ import unicorn
 
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import assert_same_trace, back_ends_agree
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.requirements import requires
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError

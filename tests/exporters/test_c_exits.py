@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from support.comparisons import holds
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.requirements import requires
 from support.strategies.programs import programs
 from support.strategies.shapes import MODES, inputs_for, seeds

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.requirements import requires
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
 from ultralif_deploy.program.neurons import Integrator

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import assert_same_trace, back_ends_agree, holds
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.requirements import requires_tool
 from support.strategies.programs import programs
 from support.strategies.shapes import inputs_for

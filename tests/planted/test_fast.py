@@ -6,7 +6,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 from support.comparisons import (
     back_ends_agree,
 )
-from support.planted_simulators import (
+from support.planted.simulators import (
     drawn_for,
     planted_fast,
 )

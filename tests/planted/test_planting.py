@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.planted_text import change_text
+from support.planted.text import change_text
 from support.planting import Bug, NotPlantedError, applies, change_file, copy_of, plant
 
 PLAIN = """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from support.comparisons import back_ends_agree
-from support.planted_simulators import (
+from support.planted.simulators import (
     drawn_for,
     planted_fast,
     planted_fixed,

@@ -172,8 +172,8 @@ def test_bugs_in_the_kernels_are_found(bug: str) -> None:
 FAST = {
     "logits are the second word": (
         "simulator",
-        "states[program.readout.name][:, : program.readout.size]",
-        "states[program.readout.name][:, -program.readout.size :]",
+        "memory.states[program.readout.name][:, : program.readout.size]",
+        "memory.states[program.readout.name][:, -program.readout.size :]",
     ),
     "read-out sums currents": ("updates", "_leaky_sum", "_integrator"),
     "read-out adds the first word": (

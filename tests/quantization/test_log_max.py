@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from support.commands import DEMO, refused, ultralif
 from support.comparisons import holds
-from ultralif_deploy.cli import options as cli_options
+from ultralif_deploy.cli import choices
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
@@ -267,7 +267,7 @@ def test_options_that_do_not_fit(tmp_path):
     path = tmp_path / "net.pt"
     save(path, soft_network(), {}, {"table": 5000})
     assert "table = 5000; expected 1 to 4096 entries" in refused("inspect", path)
-    assert cli_options.MEMBRANES == MEMBRANES
+    assert choices.MEMBRANES == MEMBRANES
     assert ultralif("quantize", DEMO, "--membrane", "soft", "--table", 4097).code == 2
 
 

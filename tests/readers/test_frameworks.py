@@ -16,7 +16,7 @@ from support.foreign.framework_process import INPUTS, KINDS, NEURONS, SAMPLES, T
 from support.lava_comparisons import LAVA_PYTHON
 from support.networks.readings import data, meant, written
 from support.paths import ROOT
-from ultralif_deploy.cli import options
+from ultralif_deploy.cli import choices
 from ultralif_deploy.readers.nir.frameworks import FRAMEWORKS, framework_reading
 from ultralif_deploy.readers.nir.neurons import SYNAPSES, Conventions
 from ultralif_deploy.schema.matching import Matched
@@ -43,8 +43,8 @@ def exact(name: str, folder: Path) -> None:
 
 
 def test_help_names_every_framework_and_synapse() -> None:
-    assert options.FRAMEWORKS == tuple(FRAMEWORKS) == (*KINDS, "lava")
-    assert options.SYNAPSES == SYNAPSES
+    assert choices.FRAMEWORKS == tuple(FRAMEWORKS) == (*KINDS, "lava")
+    assert choices.SYNAPSES == SYNAPSES
 
 
 @pytest.mark.parametrize(("name", "kind"), [(n, kind) for n in HERE for kind in KINDS[n]])

@@ -221,7 +221,7 @@ def test_absurd_shape_in_the_vectors(copy: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("inputs.npy", array_of((10**12, 2, 64)))
     line = refused("verify", "--certificate", copy / "certificate.json")
-    assert "vectors.npz: declares 128,000,000,000,000 bytes" in line
+    assert "inputs.npy: declared contents: 128,000,000,000,000 bytes; at most" in line
 
 
 def test_vectors_without_logits(copy: Path) -> None:

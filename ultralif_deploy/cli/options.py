@@ -7,6 +7,23 @@ from typing import Any, TypeVar
 
 import click
 
+from ultralif_deploy.cli.choices import (
+    BACK_ENDS,
+    DECAY_BITS,
+    DISCRETIZATIONS,
+    ENCODINGS,
+    FIRING,
+    FRAMEWORKS,
+    MEMBRANES,
+    NEURONS,
+    NORMALIZATIONS,
+    ON_REQUEST,
+    PASSES,
+    POLARITIES,
+    READ_OUTS,
+    RESETS,
+    SYNAPSES,
+)
 from ultralif_deploy.cli.option_types import (
     BitsType,
     Directory,
@@ -19,57 +36,6 @@ from ultralif_deploy.cli.option_types import (
 from ultralif_deploy.io.memory import OPTION, VARIABLE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-MEMBRANES = ("hard", "soft")
-ENCODINGS = ("rate", "constant", "events")
-NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "svhn")
-POLARITIES = ("both", "merged", "on", "off")
-# Named here and not imported, so that --help does not wait for NumPy; a test compares them.
-NEURONS = (
-    "ultratlif",
-    "ultratplif",
-    "ultratlif_ds",
-    "ultratplif_ds",
-    "ultradlif",
-    "ultradplif",
-    "lif",
-    "plif",
-    "fullplif",
-    "adalif",
-    "dspike",
-    "dspike+",
-    "sigmalif",
-    "silif",
-    "csilif",
-    "adlif",
-    "cadlif",
-)
-ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
-PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
-EMULATED = ("c-cortex-m0", "c-cortex-m4", "c-cortex-m33", "c-rv32")
-BACK_ENDS = (
-    *("reference", "fast", "loihi1", "loihi2", "onnx", "c", *EMULATED),
-    *("lava", "lava-loihi1", "lava-custom", "netx"),
-    *("verilog", "verilog-netlist"),
-)
-ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist")
-EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog")
-FLAVOURS = ("lif", "cubalif", "threshold")
-RESETS = (
-    "value",
-    "subtract",
-    "none",
-    "late-value",
-    "late-subtract",
-    "immediate-subtract",
-)
-DISCRETIZATIONS = ("euler", "exponential")
-FIRING = ("above", "at")
-SYNAPSES = ("current", "pulse", "decaying-pulse")
-FRAMEWORKS = ("norse", "snntorch", "spikingjelly", "sinabs", "rockpool", "lava")
-READ_OUTS = ("spikes", "membrane")
-DECAY_BITS = (12, 24)
-
 
 FINITE = Finite()
 

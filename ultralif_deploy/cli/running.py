@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ultralif_deploy.cli import options
+from ultralif_deploy.cli import choices
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.io.printable import printable, printable_values
@@ -94,7 +94,7 @@ class Commands(click.Group):
 
 def back_ends(given: str | None) -> tuple[str, ...]:
     """Names of back ends in an option; all that are compared unasked if it is not given."""
-    unasked = tuple(name for name in options.BACK_ENDS if name not in options.ON_REQUEST)
+    unasked = tuple(name for name in choices.BACK_ENDS if name not in choices.ON_REQUEST)
     return unasked if given is None else names(given)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 
@@ -22,7 +22,7 @@ EXITS = ("exact", "confidence")
 @click.option(
     "--on",
     "back_end",
-    type=click.Choice(options.BACK_ENDS),
+    type=click.Choice(choices.BACK_ENDS),
     default="fast",
     show_default=True,
     help="Back end that runs the program: a simulator, or an exported format.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, BitsType
 
@@ -15,7 +15,7 @@ from ultralif_deploy.cli.option_types import Bits, BitsType
 @options.network_options
 @click.option(
     "--architecture",
-    type=click.Choice(options.ARCHITECTURES),
+    type=click.Choice(choices.ARCHITECTURES),
     default="snn",
     show_default=True,
     help="snn is fully connected: SNN, DeepSNN or TripleSNN by its hidden layers.",

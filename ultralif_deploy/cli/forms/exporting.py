@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 
 
@@ -17,11 +17,11 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     default="nir",
     show_default=True,
     metavar="NAME[,NAME]",
-    help=f"Formats to write: {', '.join(('nir', *options.EXPORTERS))}.",
+    help=f"Formats to write: {', '.join(('nir', *choices.EXPORTERS))}.",
 )
 @click.option(
     "--flavour",
-    type=click.Choice(options.FLAVOURS),
+    type=click.Choice(choices.FLAVOURS),
     default="lif",
     show_default=True,
     help="NIR node that stands for a threshold unit.",
