@@ -41,7 +41,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     open_expected,
 )
 from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
-from ultralif_deploy.steps.results import results
+from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
@@ -287,9 +287,10 @@ def quantize_checkpoint(
         progress: progress display of the candidates that `auto` tries.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: bad input, or a directory with the results of a deployment.
     """
     progress = progress or Progress()
+    refuse_deployment(Path(output))
     source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
     passed, program, weights = quantized(
         source, source.network, bits, skip_passes, max_gap, progress

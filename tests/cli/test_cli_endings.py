@@ -79,6 +79,7 @@ def test_a_terminal_without_greek(encoding: str) -> None:
 
 INTERRUPTED_WHILE = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 from ultralif_deploy.__main__ import run
 
 class Finder:
@@ -93,6 +94,7 @@ run()
 """
 INTERRUPTED_AFTER = """
 import atexit, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ultralif_deploy.__main__ import run
 atexit.register(os.kill, os.getpid(), signal.SIGINT)
 sys.argv[1:] = ["inspect", {demo!r}]

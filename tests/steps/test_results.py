@@ -51,6 +51,13 @@ def test_an_annealed_checkpoint_that_no_certificate_lists_stays(output: Path) ->
     assert (output / "annealed.pt").read_bytes() == b"of ultralif anneal"
 
 
+def test_another_program_is_not_put_beside_a_report(output: Path) -> None:
+    before = (output / "program.nir").read_bytes()
+    line = refused("quantize", DEMO, "-o", output)
+    assert "holds a deployment, whose certificate.json is about its own program" in line
+    assert (output / "program.nir").read_bytes() == before
+
+
 def test_files_of_the_user_inside_a_form_are_not_lost(output: Path) -> None:
     before = (output / "report.json").read_bytes()
     (output / "c" / "main.c").write_text("int main;", encoding="utf-8")

@@ -50,6 +50,20 @@ def results(output: str | Path, sources: Iterable[object]) -> Iterator[Path]:
         yield made
 
 
+def refuse_deployment(directory: Path) -> None:
+    """Refuse a directory whose report and certificate are about another program.
+
+    Raises:
+        UltralifError: it holds the results of a deployment.
+    """
+    for name in (CERTIFICATE_FILE, REPORT_FILE):
+        if (directory / name).exists():
+            raise UltralifError(
+                f"{directory}: holds a deployment, whose {name} is about its own program; expected "
+                "another directory (-o)"
+            )
+
+
 def _annealed_before(directory: Path) -> list[str]:
     """`annealed.pt` where the certificate of an earlier run lists the very file."""
     path = directory / ANNEALED_FILE
