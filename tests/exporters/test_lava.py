@@ -60,7 +60,7 @@ def test_programs_are_equal_to_the_reference() -> None:
 @lava
 def test_threshold_programs_are_equal_in_the_registers_of_loihi_1() -> None:
     chains = programs(kinds=("threshold",), delayed=False)
-    assert equal_where_not_refused(chains, 30, ("lava-loihi1",))["lava-loihi1"] >= 2
+    assert equal_where_not_refused(chains, 18, ("lava-loihi1",))["lava-loihi1"] >= 2
 
 
 @lava
