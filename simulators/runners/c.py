@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,24 @@ def compile_c(arguments: Iterable[object]) -> None:
     Raises:
         UltralifError: it does not compile.
     """
-    command = [compiler() or "cc", *STRICT_FLAGS, *map(str, arguments)]
+    call_compiler("c", [compiler() or "cc", *STRICT_FLAGS, *map(str, arguments)])
+
+
+def call_compiler(back_end: str, command: Sequence[str]) -> None:
+    """Run a command of a compiler.
+
+    Args:
+        back_end: its name, for the error.
+        command: program and arguments.
+
+    Raises:
+        UltralifError: it does not compile, with its first line that names an error.
+    """
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     if done.returncode:
         lines = done.stderr.splitlines()
         first = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
-        raise UltralifError(f"c: does not compile: {first}")
+        raise UltralifError(f"{back_end}: does not compile: {first}")
 
 
 def load(program: Program, directory: Path, optimization: str = "-O2") -> "Compiled":

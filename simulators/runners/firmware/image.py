@@ -1,14 +1,12 @@
 """An exported program as an image for a core: cross-compiled, linked, and read by its symbols."""
 
 import io
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import C_SOURCE
-from ultralif_deploy.simulators.runners.c import STRICT_FLAGS, TIME_LIMIT_S
+from ultralif_deploy.simulators.runners.c import STRICT_FLAGS, call_compiler
 from ultralif_deploy.simulators.runners.firmware.cores import Core
 
 HARNESS = Path(__file__).parent / "image.c"
@@ -51,23 +49,15 @@ def build(core: Core, directory: Path, optimization: str) -> Image:
             *("-fno-tree-loop-distribute-patterns", "-c", f"-I{directory}", str(HARNESS)),
             *("-o", f"{temporary}/harness.o"),
         ]
-        _call(core, command)
+        call_compiler(core.name, command)
         command = [
             *(core.compiler, *core.flags, *STRICT_FLAGS, optimization, "-ffreestanding"),
             *("-nostdlib", f"-I{directory}", str(directory / C_SOURCE), f"{temporary}/harness.o"),
             *(f"-Wl,-Ttext={FLASH:#x},-Tbss={RAM:#x},-e,ultralif_step,--build-id=none", "-lgcc"),
             *("-o", str(path)),
         ]
-        _call(core, command)
+        call_compiler(core.name, command)
         return _read(path.read_bytes())
-
-
-def _call(core: Core, command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
-    if done.returncode:
-        lines = done.stderr.splitlines()
-        first = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
-        raise UltralifError(f"{core.name}: does not compile: {first}")
 
 
 def _read(content: bytes) -> Image:
