@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.report.html.drawing.scatter import highest_so_far
 from ultralif_deploy.schema.studies.sweep import SweptPoint
 from ultralif_deploy.soft.anneal import AnnealOptions
 from ultralif_deploy.sweeps.points import Deployment, grid, point_name
 from ultralif_deploy.sweeps.rows import deciding_device, judged
+from ultralif_deploy.verify.accuracy.front import undominated
 
 VARY: dict[str, list[Any]] = {"bits": ["8", "4"], "seed": [0, 1, 2]}
 
@@ -93,5 +93,5 @@ def test_the_front_and_the_best_point() -> None:
 
 
 def test_the_front_of_a_figure() -> None:
-    places = [(1.0, 0.8), (2.0, 0.9), (3.0, 0.9), (2.0, 0.9), (0.5, 0.1)]
-    assert highest_so_far(places) == [True, True, False, True, True]
+    places = [(1.0, -0.8), (2.0, -0.9), (3.0, -0.9), (2.0, -0.9), (0.5, -0.1)]
+    assert undominated(places) == [True, True, False, True, True]

@@ -26,6 +26,7 @@ from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.programs import program_of_passed
 from ultralif_deploy.steps.simulating import run_on
+from ultralif_deploy.verify.accuracy.front import undominated
 
 AUTO = "auto"
 LADDER = ("8", "6", "5", "4", "3", "2", "ternary")
@@ -119,8 +120,8 @@ class Judge:
             max_loss: largest loss that was allowed, in percentage points.
         """
         labels = self.samples.y
-        for one in tried:
-            one["on_front"] = not any(_dominates(other, one) for other in tried)
+        for one, on_front in zip(tried, undominated(list(map(_costs, tried))), strict=True):
+            one["on_front"] = on_front
             one["chosen"] = one is chosen
         return {
             "samples": len(self.samples.x),
@@ -211,10 +212,6 @@ def _below(bits: str) -> Iterator[str]:
     yield from LADDER[LADDER.index(bits) + 1 :]
 
 
-def _dominates(a: Candidate, b: Candidate) -> bool:
-    """Whether a is as small, sends as little and loses as little as b, and differs from it."""
-    costs = [
-        (one["weight_bytes"], one["synaptic_operations"], max(0.0, one["loss"])) for one in (a, b)
-    ]
-    better = all(x <= y for x, y in zip(*costs, strict=True))
-    return better and costs[0] != costs[1]
+def _costs(one: Candidate) -> tuple[float, float, float]:
+    """Size, operations and loss; a gain counts as no loss."""
+    return (one["weight_bytes"], one["synaptic_operations"], max(0.0, one["loss"]))

@@ -1,5 +1,6 @@
 """What the points of a sweep cost and what they reach, read from their reports."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.studies.sweep import SweptPoint
 from ultralif_deploy.sweeps.points import Values
+from ultralif_deploy.verify.accuracy.front import undominated
 from ultralif_deploy.verify.certificate import PROGRAM_FILE
 
 
@@ -59,11 +61,7 @@ def judged(points: Mapping[str, SweptPoint], within: float) -> dict[str, SweptPo
         for name, one in points.items()
         if one["verdict"] != "no" and one["accuracy"] is not None
     }
-    front = {
-        name
-        for name, mine in costs.items()
-        if not any(_dominates(theirs, mine) for theirs in costs.values())
-    }
+    front = set(itertools.compress(costs, undominated(list(costs.values()))))
     highest = min((loss for loss, *_ in costs.values()), default=0.0)
     near = [name for name in front if costs[name][0] <= highest + within / 100 + 1e-12]
     best = min(near, key=lambda name: (*costs[name][1:], costs[name][0], name), default=None)
@@ -88,7 +86,3 @@ def _costs(point: SweptPoint, device: str | None) -> tuple[float, float, float]:
     assert joules is not None
     assert point["accuracy"] is not None
     return (-point["accuracy"], joules, float(point["weight_bytes"]))
-
-
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))

@@ -5,13 +5,13 @@ from ultralif_deploy.report.html.drawing.scatter import (
     HEIGHT,
     Dot,
     Ordinate,
-    highest_so_far,
     scatter,
 )
 from ultralif_deploy.report.html.page import Figure, Page, Section, Table, cell, columns
 from ultralif_deploy.report.sweep_words import best_words, cost, cost_words, where_measured
 from ultralif_deploy.report.words import Format, joule, percent, points, whole
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
+from ultralif_deploy.verify.accuracy.front import undominated
 
 LEAST_RANGE = 0.02
 """Accuracies are drawn over at least this range, so that small differences look small."""
@@ -70,7 +70,7 @@ def _front(content: Sweep) -> Section:
 
 def _figure(content: Sweep, over: str, xs: dict[str, float], written: Format) -> Figure:
     found = {name: _accuracy(content["points"][name]) for name in xs}
-    front = highest_so_far([(x, found[name]) for name, x in xs.items()])
+    front = undominated([(x, -found[name]) for name, x in xs.items()])
     low, high = min(found.values()), max(found.values())
     spare = max(0.0, LEAST_RANGE - (high - low)) / 2
     low, high = max(0.0, low - spare), min(1.0, high + spare)

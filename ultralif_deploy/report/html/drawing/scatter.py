@@ -100,15 +100,6 @@ def scatter(
     )
 
 
-def highest_so_far(places: Sequence[tuple[float, float]]) -> list[bool]:
-    """Whether no other place is at least as high and as far to the left.
-
-    Args:
-        places: pairs of x and y; of equal ones all are on the front.
-    """
-    return [not any((a, b) != (x, y) and a <= x and b >= y for a, b in places) for x, y in places]
-
-
 def _front(dots: Sequence[Dot], axis: Axis, down: Callable[[float], float]) -> list[Mark]:
     return [
         mark(
