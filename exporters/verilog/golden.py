@@ -1,15 +1,10 @@
-"""Golden vectors as the beats that enter and leave the hardware."""
+"""Golden vectors as the beats that leave the hardware."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ultralif_deploy.exporters.verilog.layout import Layout
-
-VALUE_SHIFT = 24
-TLAST = 1 << 32
-FINAL = 1
-"""Lowest bit of the word that ends a timestep: the sample ends too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +20,6 @@ class Vectors:
     inputs: np.ndarray
     spikes: dict[str, np.ndarray]
     logits: np.ndarray
-
-
-def input_beats(inputs: np.ndarray) -> str:
-    """Words {tlast, tdata} in hexadecimal, one a line, of inputs [time, sample, input]."""
-    lines = []
-    for sample in inputs.transpose(1, 0, 2):
-        for t, values in enumerate(sample):
-            (sent,) = np.nonzero(values)
-            beats = sent | values[sent].astype(np.int64) << VALUE_SHIFT
-            lines += [f"{beat:09x}" for beat in beats.tolist()]
-            lines.append(f"{TLAST | (FINAL if t == len(sample) - 1 else 0):09x}")
-    return "".join(f"{line}\n" for line in lines)
 
 
 def spike_beats(tag: int, spikes: np.ndarray, layout: Layout) -> list[str]:

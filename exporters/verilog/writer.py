@@ -14,11 +14,11 @@ import jinja2
 from ultralif_deploy.exporters.verilog.design import Design, design
 from ultralif_deploy.exporters.verilog.golden import (
     Vectors,
-    input_beats,
     logit_beats,
     spike_beats,
 )
 from ultralif_deploy.io.artefacts import VERILOG_CORE, VERILOG_LAYOUT, VERILOG_TESTBENCH
+from ultralif_deploy.io.event_words import event_words
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
@@ -58,7 +58,7 @@ def write_verilog(
     names = [*(source.name for source in sources), VERILOG_CORE, "ultralif_top.v"]
     context = _context(program, made, beats) | {"sources": names}
     files = dict(made.files)
-    files["inputs.mem"] = input_beats(vectors.inputs)
+    files["inputs.mem"] = event_words(vectors.inputs)
     files["expected.mem"] = "".join(f"{line}\n" for lines in beats.values() for line in lines)
     files[VERILOG_LAYOUT] = json.dumps(made.layout) + "\n"
     environment = _environment()

@@ -12,6 +12,7 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_SERIAL, VERILOG_TESTBENCH
+from ultralif_deploy.io.event_words import event_words
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
@@ -24,7 +25,6 @@ CYCLES, ENDS = 0xFFFF, 2
 """Tag of a sample's cycles, and the flag of a beat that ends a timestep."""
 UNUSED = ("ultralif_top.v", f"{VERILOG_SERIAL}.v")
 """Modules around the network, which the testbench drives itself."""
-VALUE_SHIFT, TLAST = 24, 1 << 32
 
 
 def load(program: Program, directory: Path, tool: str | None = None) -> "Simulated":
@@ -135,7 +135,7 @@ class Simulated:
         }
         logits = np.zeros((batch, self.program.readout.size), dtype=np.int64)
         if time and batch:
-            beats = self._simulate(_words(inputs), *(["+stream"] if stream else []))
+            beats = self._simulate(event_words(inputs), *(["+stream"] if stream else []))
             self._fill(beats, spikes, logits, stream)
         counts = count_events(self.program, inputs, spikes, None)
         return Trace(logits, counts, spikes if record else None)
@@ -204,15 +204,3 @@ def sources(directory: Path) -> list[Path]:
         *(path for path in found if path.name not in UNUSED),
         directory / VERILOG_TESTBENCH,
     ]
-
-
-def _words(inputs: np.ndarray) -> str:
-    """Words {tlast, tdata} in hexadecimal, one a line."""
-    lines = []
-    for sample in inputs.transpose(1, 0, 2):
-        for t, values in enumerate(sample):
-            (sent,) = np.nonzero(values)
-            beats = sent | values[sent].astype(np.int64) << VALUE_SHIFT
-            lines += [f"{beat:09x}" for beat in beats.tolist()]
-            lines.append(f"{TLAST | (t == len(sample) - 1):09x}")
-    return "".join(f"{line}\n" for line in lines)
