@@ -36,20 +36,8 @@ def run_job(job: Job) -> str | None:
 
     # Figures must not depend on how many points run beside each other.
     torch.set_num_threads(1)
-    how = job.deployment
     try:
-        deploy(
-            job.checkpoint,
-            job.output,
-            how.settings,
-            bits=how.bits,
-            anneal=how.anneal,
-            max_gap=how.max_gap,
-            certified_samples=how.certified_samples,
-            back_ends=how.back_ends,
-            devices=how.devices,
-            skip_passes=how.skip_passes,
-        )
+        deploy(job.checkpoint, job.output, **job.deployment.arguments())
     except UltralifError as error:
         if isinstance(error, Refused) or not isinstance(error, CheckFailed):
             return str(error)

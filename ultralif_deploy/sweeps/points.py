@@ -36,6 +36,10 @@ class Deployment:
     devices: tuple[str, ...] = ()
     skip_passes: tuple[str, ...] = ()
 
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `pipeline.deploy` beside checkpoint and output."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     def with_values(self, values: Values) -> "Deployment":
         """The same with other values of some options.
 

@@ -15,7 +15,7 @@ from ultralif_deploy.io.files import (
     write_json,
 )
 from ultralif_deploy.io.progress import Progress
-from ultralif_deploy.pipeline import DEVICES, deploy
+from ultralif_deploy.pipeline import CERTIFIED_SAMPLES, DEVICES, deploy
 from ultralif_deploy.report.files import REPORT_FILE, write_sweep
 from ultralif_deploy.report.words import percent
 from ultralif_deploy.schema.report import Report
@@ -24,6 +24,7 @@ from ultralif_deploy.sweeps.jobs import Job
 from ultralif_deploy.sweeps.points import Deployment, Values, grid
 from ultralif_deploy.sweeps.pools import Pool, dask_pool, local_pool, run_all
 from ultralif_deploy.sweeps.rows import deciding_device, judged, row
+from ultralif_deploy.verify.backends import COMPARED
 
 POINTS, BEST, PLAN_FILE = "points", "best", "plan.json"
 """Folders of all points and of the best one; what all points have in common."""
@@ -240,15 +241,10 @@ def _deploy_best(
     name = next((name for name, one in found["points"].items() if one["best"]), None)
     if name is None:
         raise UltralifError("no point deploys, so there is none to take")
-    plan = plans[name]
-    deploy(
-        checkpoint,
-        output,
-        replace(plan.settings, split="test"),
-        bits=plan.bits,
-        anneal=plan.anneal,
-        max_gap=plan.max_gap,
-        devices=plan.devices,
-        skip_passes=plan.skip_passes,
-        progress=progress,
+    plan = replace(
+        plans[name],
+        settings=replace(plans[name].settings, split="test"),
+        certified_samples=CERTIFIED_SAMPLES,
+        back_ends=COMPARED,
     )
+    deploy(checkpoint, output, **plan.arguments(), progress=progress)

@@ -1,7 +1,7 @@
 """The command `ultralif sweep`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,9 +9,6 @@ from ultralif_deploy.cli import options, running
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 from ultralif_deploy.errors import UltralifError
-
-if TYPE_CHECKING:
-    from ultralif_deploy.soft.anneal import AnnealOptions
 
 
 def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -42,12 +39,6 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
         except click.BadParameter as error:
             raise UltralifError(f"--vary {text}: {error.message}") from error
     return found
-
-
-def _annealing(
-    epochs: int, learning_rate: float, sparsity: float, bits: Bits, asked: bool
-) -> "AnnealOptions | None":
-    return running.annealing(epochs, learning_rate, sparsity, bits) if asked else None
 
 
 @click.command(cls=GroupedCommand)
@@ -137,17 +128,16 @@ def sweep(
     """
     from ultralif_deploy.report.summaries.sweep import sweep_summary
     from ultralif_deploy.sweeps.points import Deployment
-    from ultralif_deploy.sweeps.sweep import BACK_ENDS
     from ultralif_deploy.sweeps.sweep import sweep as run
 
     settings = running.settings(given)
     deployment = Deployment(
         settings,
         bits,
-        _annealing(epochs, learning_rate, sparsity, bits, anneal),
+        running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap,
         certify,
-        BACK_ENDS if back_ends is None else running.names(back_ends),
+        () if back_ends is None else running.names(back_ends),
         running.names(device),
         skip_passes,
     )
