@@ -57,13 +57,18 @@ def dask_pool(scheduler: str) -> Pool:
 
 @contextmanager
 def _processes(workers: int) -> Iterator[Executor]:
-    """New processes, none of which inherits a lock or a thread of this one."""
-    context = multiprocessing.get_context("spawn")
+    """New processes, none of which inherits a lock or a thread of this one.
+
+    An error ends them, so that none goes on writing beside what the caller starts next.
+    """
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
         try:
             yield pool
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                if worker not in others:
+                    worker.terminate()
             raise
 
 
