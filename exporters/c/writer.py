@@ -23,6 +23,7 @@ from ultralif_deploy.exporters.c.rows import (
     stored_bits_of,
     transposed,
 )
+from ultralif_deploy.exporters.golden import Vectors
 from ultralif_deploy.io.artefacts import C_PREFIX, c_source
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
@@ -56,23 +57,6 @@ BRANCHES = {
     neurons.LeakySum: "LeakySum",
 }
 """Branches of `templates/neuron.j2` by model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Golden vectors.
-
-    Attributes:
-        inputs: uint8 [time, sample, input].
-        spikes: spikes by population, uint8 [time, sample, neuron].
-        logits: int64 [sample, class].
-        exits: int64 [sample, 2], timesteps and prediction of samples that stop early; or None.
-    """
-
-    inputs: np.ndarray
-    spikes: dict[str, np.ndarray]
-    logits: np.ndarray
-    exits: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,8 @@
 """Golden vectors as the beats that leave the hardware."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ultralif_deploy.exporters.verilog.layout import Layout
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Golden vectors.
-
-    Attributes:
-        inputs: uint8 [time, sample, input].
-        spikes: spikes by population, uint8 [time, sample, neuron].
-        logits: int64 [sample, class].
-    """
-
-    inputs: np.ndarray
-    spikes: dict[str, np.ndarray]
-    logits: np.ndarray
 
 
 def spike_beats(tag: int, spikes: np.ndarray, layout: Layout) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import jinja2
 
+from ultralif_deploy.exporters.golden import Vectors
 from ultralif_deploy.exporters.verilog.design import Design, design
 from ultralif_deploy.exporters.verilog.golden import (
-    Vectors,
     logit_beats,
     spike_beats,
 )

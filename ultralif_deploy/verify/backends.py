@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.exporters.c.writer import Vectors, write_c
+from ultralif_deploy.exporters.c.writer import write_c
+from ultralif_deploy.exporters.golden import Vectors
 from ultralif_deploy.exporters.lava.writer import (
     RUNTIME,
     write_lava,
@@ -20,7 +21,6 @@ from ultralif_deploy.exporters.lava.writer import (
 )
 from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
-from ultralif_deploy.exporters.verilog.golden import Vectors as Beats
 from ultralif_deploy.exporters.verilog.writer import write_verilog
 from ultralif_deploy.io.artefacts import C_PREFIX
 from ultralif_deploy.program.exits import ExitRule
@@ -112,7 +112,7 @@ def _write_verilog(program: Program, directory: Path, lanes: int | None = None) 
     inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps, affordable))
     trace = reference.load(program).run(inputs, record=True)
     assert trace.spikes is not None
-    return write_verilog(program, directory, Beats(inputs, trace.spikes, trace.logits), lanes)
+    return write_verilog(program, directory, Vectors(inputs, trace.spikes, trace.logits), lanes)
 
 
 EXPORTERS: dict[str, Write] = {
