@@ -4,10 +4,10 @@ python examples/api_reference.py            # rewrites the page
 python examples/api_reference.py --check    # exit 1 where it is out of date
 """
 
-import argparse
 import inspect
-import sys
 from pathlib import Path
+
+from generated import write_or_check
 
 import ultralif_deploy
 
@@ -35,14 +35,7 @@ def _row(name: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    wanted = page()
-    if arguments.check:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        sys.exit(0 if current == wanted else "docs/api.md is out of date")
-    PAGE.write_text(wanted, encoding="utf-8")
+    write_or_check(__doc__, {PAGE: page()})
 
 
 if __name__ == "__main__":

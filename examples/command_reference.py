@@ -4,11 +4,10 @@ python examples/command_reference.py            # rewrites the page
 python examples/command_reference.py --check    # exit 1 where it is out of date
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 import click
+from generated import write_or_check
 
 from ultralif_deploy.cli.commands import main as ultralif
 from ultralif_deploy.cli.grouped_help import ALL
@@ -36,14 +35,7 @@ def with_reference(page: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    current = PAGE.read_text(encoding="utf-8")
-    wanted = with_reference(current)
-    if arguments.check:
-        sys.exit(0 if current == wanted else "docs/commands.md: command reference is out of date")
-    PAGE.write_text(wanted, encoding="utf-8")
+    write_or_check(__doc__, {PAGE: with_reference(PAGE.read_text(encoding="utf-8"))})
 
 
 if __name__ == "__main__":

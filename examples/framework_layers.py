@@ -6,9 +6,7 @@ python examples/framework_layers.py --check    # exit 1 where it is out of date
 Every reader compares all spikes with those of the framework itself before it returns a network.
 """
 
-import argparse
 import functools
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from generated import write_or_check
 from torch import nn
 
 import ultralif_deploy as ul
@@ -271,14 +270,7 @@ Sinabs is installed by `{INSTALL}`.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    wanted = page()
-    if arguments.check:
-        current = PAGE.read_text(encoding="utf-8")
-        sys.exit(0 if current == wanted else "docs/frameworks.md: tables are out of date")
-    PAGE.write_text(wanted, encoding="utf-8")
+    write_or_check(__doc__, {PAGE: page()})
 
 
 if __name__ == "__main__":

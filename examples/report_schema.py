@@ -4,12 +4,12 @@ python examples/report_schema.py            # rewrites the files
 python examples/report_schema.py --check    # exit 1 where one is out of date
 """
 
-import argparse
 import json
-import sys
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
+
+from generated import write_or_check
 
 from ultralif_deploy import schema
 from ultralif_deploy.schema.certificate import Certificate
@@ -114,16 +114,11 @@ def reference(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    for name in FILES:
-        path = FOLDER / f"{name}.schema.json"
-        wanted = json.dumps(document(name), indent=1, ensure_ascii=False) + "\n"
-        if not check:
-            path.write_text(wanted, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != wanted:
-            sys.exit(f"{path.name} is out of date; python examples/report_schema.py makes it anew")
+    texts = {
+        FOLDER / f"{name}.schema.json": json.dumps(document(name), indent=1, ensure_ascii=False)
+        for name in FILES
+    }
+    write_or_check(__doc__, {path: f"{text}\n" for path, text in texts.items()})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""What scripts share that write files of the package: with --check they only compare."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_or_check(description: str | None, wanted: Mapping[Path, str]) -> None:
+    """Write files, or end with exit code 1 where `--check` is given and one is out of date.
+
+    Args:
+        description: of the script, for `--help`.
+        wanted: content of every file.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--check", action="store_true", help="Write nothing; compare.")
+    check = parser.parse_args().check
+    for path, text in wanted.items():
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path.name} is out of date; python {sys.argv[0]} makes it anew")
