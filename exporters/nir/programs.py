@@ -20,6 +20,7 @@ import nir
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.nir.files import write_graph
 from ultralif_deploy.exporters.nir.identifiers import identifier
 from ultralif_deploy.exporters.nir.maps import VECTOR_MAPS, WEIGHTS, read_map, write_map
 from ultralif_deploy.exporters.nir.neurons import (
@@ -64,7 +65,7 @@ def write_nir(program: Program, path: str | Path, flavour: str = "lif") -> None:
     graph = program_to_graph(program, flavour)
     # First in memory, because HDF5 reports a full disk in many different ways.
     buffer = io.BytesIO()
-    nir.write(buffer, graph)
+    write_graph(buffer, graph)
     write_bytes(path, buffer.getbuffer())
 
 
