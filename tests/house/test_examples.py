@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.paths import ROOT
 from support.requirements import available
+from support.scripts import EXAMPLES, run_script
 from ultralif_deploy.data import loading
 from ultralif_deploy.soft import checkpoint
 
-EXAMPLES = ROOT / "examples"
 DIGITS = loading.EMBEDDED["digits"]
 
 
-def example(name: str, *arguments: object) -> str:
+def benchmark(name: str, *arguments: object) -> str:
+    """What a benchmark prints; it has a process of its own, because it sets numbers of threads."""
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr
@@ -35,12 +35,12 @@ def test_every_example_imports_what_there_is(path: Path, monkeypatch: pytest.Mon
 
 def test_train_digits(tmp_path: Path) -> None:
     path = tmp_path / "ultratplif_T10_seed0.pt"
-    assert "% soft" in example("train_digits.py", "--epochs", 1, "-o", path)
+    assert "% soft" in run_script("train_digits.py", "--epochs", 1, "-o", path)
     assert checkpoint.load_checkpoint(path).network.architecture.widths == (64, 64, 10)
 
 
 def test_attacks_find_nothing() -> None:
-    assert "after a kill" in example("attack.py", "kills", "--points", 4)
+    assert "after a kill" in run_script("attack.py", "kills", "--points", 4)
 
 
 def test_packaged_checkpoint_is_small() -> None:
@@ -50,7 +50,7 @@ def test_packaged_checkpoint_is_small() -> None:
 
 
 def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:
-    example("make_digits.py", "-o", tmp_path / "digits.npz")
+    run_script("make_digits.py", "-o", tmp_path / "digits.npz")
     with np.load(tmp_path / "digits.npz") as made, np.load(DIGITS) as packaged:
         assert set(made) == set(packaged)
         for name in made:
@@ -59,38 +59,38 @@ def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:
 
 def test_mnist_study_resumes(tmp_path: Path) -> None:
     arguments = ("--epochs", 1, "--anneal-epochs", 1, "--timesteps", 1, "-o", tmp_path)
-    first = example("mnist_study.py", DIGITS, *arguments)
+    first = run_script("mnist_study.py", DIGITS, *arguments)
     assert first.count("| 1 |") == 13
-    assert example("mnist_study.py", DIGITS, *arguments) == first
+    assert run_script("mnist_study.py", DIGITS, *arguments) == first
 
 
 @pytest.mark.parametrize("batch", [1, 64])
 def test_benchmark_compares_every_peer(batch: int) -> None:
     arguments = ("--batches", batch, "--rounds", 1, "--minimum", 0.01)
-    printed = example("benchmarks/simulators.py", *arguments)
+    printed = benchmark("benchmarks/simulators.py", *arguments)
     for peer in ("ultralif fast", "onnxruntime", "snnTorch"):
         assert peer in printed
 
 
 def test_sparsity_study_resumes(tmp_path: Path) -> None:
     arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
-    first = example("sparsity_study.py", "digits", *arguments)
+    first = run_script("sparsity_study.py", "digits", *arguments)
     assert first.startswith("| | λ = 0 | λ = 0.1 | last / first |\n")
     for row in ("hard rate", "operations", "paper-proxy nJ", "loihi1-sanafe nJ"):
         assert f"\n| {row} |" in first
-    assert example("sparsity_study.py", "digits", *arguments) == first
+    assert run_script("sparsity_study.py", "digits", *arguments) == first
 
 
 def test_back_ends_are_compared_and_refusals_explained() -> None:
     names = [name for name in available() if name != "reference"]
     arguments = ("--networks", "small MLP", "MLP", "--batch", 20, "--rounds", 1, "--minimum", 0.01)
-    printed = example("benchmarks/back_ends.py", "--on", *names, *arguments)
+    printed = benchmark("benchmarks/back_ends.py", "--on", *names, *arguments)
     for name in ("reference", *names):
         assert re.search(rf"^{name}, \d+ at once +[\d,]+ \([\d,.]+\)", printed, re.MULTILINE)
     assert "loihi1, MLP: loihi1: hidden1: synaptic sums reach" in printed
 
 
 def test_costs_of_commands_are_measured() -> None:
-    printed = example("benchmarks/commands.py", "--samples", 20, "--hidden", 16, "--inputs", 64)
+    printed = benchmark("benchmarks/commands.py", "--samples", 20, "--hidden", 16, "--inputs", 64)
     for command in ("deploy, 20 samples", "simulate", "verify --certificate", "inspect", "doctor"):
         assert re.search(rf"^{command} +[\d.]+ +[\d.]+ +\d+$", printed, re.MULTILINE)

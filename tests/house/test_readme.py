@@ -1,14 +1,13 @@
 """README and pages of documentation say what the commands say, and their links lead somewhere."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.commands import ultralif
 from support.paths import ROOT
+from support.scripts import run_script
 from ultralif_deploy.cli.information.documentation import pages, title, written_page
 
 README = ROOT / "README.md"
@@ -21,7 +20,7 @@ SCRIPTS = ("command_reference.py", "api_reference.py", "framework_layers.py")
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_generated_pages_are_current(script: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / "examples" / script), "--check"], check=True)
+    run_script(script, "--check")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from support.commands import DEMO, ultralif
-from support.hardware import small_program
+from support.hardware import smallest_program
 from support.networks.nir_files import recurrent
 from support.networks.second_order import saved, state_dict
 from support.requirements import expected_here
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = ("--data", "digits", "--limit", 20, "--certify", 2, "--on", "fast")
     assert ultralif("verify", DEMO, *made, "-o", path / "made").code == 0
     recurrent(path / "model.nir")
-    write_nir(small_program(), path / "small.nir")
+    write_nir(smallest_program(), path / "small.nir")
     saved(path / "silif.pth", state_dict("silif"))
     rng = np.random.default_rng(1)
     x = (rng.random((4, 12, 6)) < 0.4).astype(np.uint8)
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SYNTHESIZE: dict[str, tuple[object, ...]] = {
-    "synthesize": ("synthesize", "small.nir", "--part", "hx8k", "--lanes", 1)
+    "synthesize": ("synthesize", "small.nir", "--part", "hx8k")
 }
 if not expected_here("nextpnr-ice40"):
     SYNTHESIZE.clear()

@@ -1,4 +1,4 @@
-"""A small program that uses much of what hardware has."""
+"""Programs for hardware: a small one that uses much of what it has, and the smallest."""
 
 import numpy as np
 
@@ -42,3 +42,10 @@ def small_program(inputs: int = 6, hidden: int = 5) -> Program:
         5,
         1,
     )
+
+
+def smallest_program() -> Program:
+    """A read-out of two inputs."""
+    readout = Population("out", 2, neurons.Integrator(), np.zeros(2), np.ones(2))
+    weights = Dense(np.array([[1, -1], [-1, 1]], dtype=np.int8))
+    return Program(Input(2), (readout,), (Projection("input", "out", weights),), "8", 2, 1)
