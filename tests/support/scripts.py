@@ -4,6 +4,7 @@ import io
 import runpy
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +26,14 @@ def run_script(name: str, *arguments: object) -> str:
         patch.setattr(sys, "argv", [str(path), *map(str, arguments)])
         patch.syspath_prepend(str(path.parent))
         patch.syspath_prepend(str(EXAMPLES))
-        try:
-            runpy.run_path(str(path), run_name="__main__")
-        except SystemExit as end:
-            assert not end.code, f"{name} ends with {end.code}: {printed.getvalue()}"
+        code = _exit_code(path)
+    assert not code, f"{name} ends with {code}: {printed.getvalue()}"
     return printed.getvalue()
+
+
+def _exit_code(path: Path) -> str | int | None:
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        return end.code
+    return None

@@ -85,7 +85,7 @@ def test_batch_norm_networks_are_mended(shared: Callable[[str], Path], tmp_path:
 
 
 def test_grown_membranes_are_mended(shared: Callable[[str], Path]) -> None:
-    """As above, on 2000 digits, with a log τ that grew: hard, its neurons would fire at every timestep.
+    """As above, 2000 digits, with a log τ that grew: hard, its neurons would fire all the time.
 
     Stopping the growth and re-estimating the batch norm alone loses more than 2 points.
     """
