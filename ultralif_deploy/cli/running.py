@@ -13,7 +13,7 @@ import click
 from ultralif_deploy.cli import choices
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.errors import Interrupted, UltralifError
-from ultralif_deploy.io.printable import printable, printable_values
+from ultralif_deploy.io.printable import printable, printable_values, shortened
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,11 +31,16 @@ COMMAND = "ultralif.command"
 """Key under which click's context holds the command line."""
 
 
+LONGEST_WORD, LONGEST_LINE = 1000, 4000
+"""Characters of an error that are shown; names from files may have any length."""
+
+
 class Refusal(click.ClickException):
     """Ends a command with one line on stderr and an exit code."""
 
     def __init__(self, error: UltralifError) -> None:
-        super().__init__(printable(" ".join(str(error).split())))
+        line = " ".join(shortened(word, LONGEST_WORD) for word in str(error).split())
+        super().__init__(printable(shortened(line, LONGEST_LINE)))
         setattr(self, "exit_code", error.exit_code)  # noqa: B010 - a class variable in click
 
 

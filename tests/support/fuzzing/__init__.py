@@ -1,0 +1,1 @@
+"""Changed input files of every kind, and what commands may do with them."""
