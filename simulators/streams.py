@@ -1,13 +1,15 @@
-"""Runs that stop samples early, for back ends that step through all samples of a batch together.
+"""Runs of one timestep after the other: streams, and runs that stop samples early.
 
-Samples that have stopped leave the batch, so the rest of the run spends no time on them.
+They are for back ends that step through all samples of a batch together. Samples that have stopped
+leave the batch, so the rest of the run spends no time on them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
@@ -57,6 +59,54 @@ Step = Callable[[np.ndarray, bool, Memory], Trace]
 
 The trace has the logits so far, the events of this timestep, and its spikes if the bool says so.
 """
+
+
+class Stream:
+    """Samples that run on as their inputs arrive, one timestep for each call.
+
+    A stream that got the inputs of `run` one after the other has its spikes and its logits. The
+    accumulators are proved for as many timesteps as `run` takes, so a longer stream is refused.
+
+    Args:
+        program: program that runs.
+        step: function of the back end that computes one timestep.
+        batch: number of samples that run beside each other.
+    """
+
+    def __init__(self, program: Program, step: Step, batch: int) -> None:
+        self._program, self._advance, self._batch = program, step, batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew with membranes as they are before the first timestep."""
+        self._memory = initial_memory(self._program, self._batch)
+        self.timesteps = 0
+
+    def step(self, inputs: np.ndarray) -> Trace:
+        """Run the next timestep.
+
+        Args:
+            inputs: uint8 [batch, input].
+
+        Returns:
+            The spikes of this timestep, uint8 [1, batch, neuron] by population, its event counts,
+            and the logits of all timesteps so far, int64 [batch, class].
+
+        Raises:
+            UltralifError: another shape or type, values above the program's largest, or more
+                timesteps than the accumulators hold.
+        """
+        if inputs.ndim != 2 or len(inputs) != self._batch:
+            raise UltralifError(
+                f"inputs of one timestep are {inputs.shape}; expected ({self._batch}, "
+                f"{self._program.input.size})"
+            )
+        self._program.check_input_shape(inputs[None])
+        self._program.check_timesteps(self.timesteps + 1)
+        trace = self._advance(inputs[None], True, self._memory)
+        self.timesteps += 1
+        # The memory goes on to change, and with it what the trace would show.
+        return replace(trace, logits=trace.logits.copy())
 
 
 def run_until_exit(

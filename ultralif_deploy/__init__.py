@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.readers.snntorch.network import from_snntorch
     from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
     from ultralif_deploy.robustness.stressing import stress
+    from ultralif_deploy.simulators.fast.simulator import stream
     from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
     from ultralif_deploy.soft.checkpoint import load_checkpoint
     from ultralif_deploy.soft.hardening import harden
@@ -79,6 +80,7 @@ _PUBLIC = {
     "run_hard": "ultralif_deploy.network.running",
     "simulate_program": "ultralif_deploy.pipeline",
     "train": "ultralif_deploy.pipeline",
+    "stream": "ultralif_deploy.simulators.fast.simulator",
     "stress": "ultralif_deploy.robustness.stressing",
     "sweep": "ultralif_deploy.sweeps.sweep",
     "write_nir": "ultralif_deploy.exporters.nir.programs",
@@ -120,6 +122,7 @@ __all__ = [
     "reestimate_batch_norm",
     "run_hard",
     "simulate_program",
+    "stream",
     "stress",
     "sweep",
     "train",

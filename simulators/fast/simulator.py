@@ -28,7 +28,7 @@ from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.simulators.native.workers import cores, workers
-from ultralif_deploy.simulators.streams import Memory, initial_memory, run_until_exit
+from ultralif_deploy.simulators.streams import Memory, Stream, initial_memory, run_until_exit
 
 CHUNK_VALUES = 1 << 22
 """Values of one population that a thread handles at once. Chunks are long, because threads need the
@@ -44,6 +44,16 @@ SHARE_SAMPLES = 16
 def load(program: Program) -> "Fast":
     """Make a program ready to run."""
     return Fast(program)
+
+
+def stream(program: Program, batch: int = 1) -> Stream:
+    """Make a program ready to run timestep by timestep, as its inputs arrive.
+
+    Args:
+        program: any.
+        batch: number of samples that run beside each other.
+    """
+    return Stream(program, load(program).step, batch)
 
 
 Counters = dict[tuple[str, bool], np.ndarray]
@@ -128,12 +138,12 @@ class Fast:
         """
         self.program.check_input_shape(inputs)
         if self.chain is None:
-            return run_until_exit(self.program, self._step, inputs, rule, record)
+            return run_until_exit(self.program, self.step, inputs, rule, record)
         rule.check(self.program, inputs)
         return self._along_chain(np.ascontiguousarray(inputs), record, rule)
 
-    def _step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
-        """Run one timestep."""
+    def step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
+        """Run one timestep, as `streams.Step` says."""
         return self._in_chunks(
             inputs,
             self._chunk(inputs),
@@ -165,6 +175,8 @@ class Fast:
 
     def _chunk(self, inputs: np.ndarray) -> int:
         """Number of samples that one thread handles at once."""
+        steps: int
+        batch: int
         steps, batch, _ = inputs.shape
         widest = max(self.program.input.size, *(p.size for p in self.program.populations))
         most = max(1, CHUNK_VALUES // max(1, steps * widest))

@@ -172,7 +172,7 @@ def bug_in_streams(*change: str) -> Run:
 
     def run(program: Program, inputs: np.ndarray, rule: ExitRule, record: bool) -> Stopped:
         made = fast.load(program)
-        return module.run_until_exit(program, made._step, inputs, rule, record)
+        return module.run_until_exit(program, made.step, inputs, rule, record)
 
     return run
 
