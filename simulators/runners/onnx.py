@@ -36,6 +36,8 @@ class OnOnnxruntime:
             self.models = {name: onnx.load(directory / name) for name in (ONNX_STEP, ONNX_SEQUENCE)}
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
+            # Threads that wait leave their cores to others; by default they spin.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             self.step, self.session = (
                 onnxruntime.InferenceSession(
                     self.models[name].SerializeToString(),

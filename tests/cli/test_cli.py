@@ -1,5 +1,6 @@
 """Every command, as a user types it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -208,6 +209,17 @@ def test_topics_name_options_that_exist() -> None:
     named = {one.name for command in main.commands.values() for one in command.params}
     assert {name for names in TOPICS.values() for name in names} <= named
     assert set(COMMON) <= named
+
+
+def test_threads_that_wait_leave_their_cores_to_others() -> None:
+    code = (
+        "import atexit, os; atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY'])); "
+        "from ultralif_deploy.__main__ import run; run()"
+    )
+    command = [sys.executable, "-c", code, "--version"]
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert printed.stdout.splitlines()[-1] == "PASSIVE"
 
 
 def test_the_package_is_a_command_too() -> None:
