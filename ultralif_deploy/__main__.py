@@ -8,8 +8,8 @@ from types import FrameType
 INTERRUPTED = 130
 
 WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
-"""How threads of torch wait for each other. By default they keep their cores busy, which takes up to
-25 times as long where other programs use these cores."""
+"""How threads of torch wait for each other. By default they keep their cores busy, which takes up
+to 25 times as long where other programs use these cores."""
 
 
 def run() -> None:
