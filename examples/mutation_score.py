@@ -74,13 +74,11 @@ cosmic_ray.plugins.OPERATOR_PROVIDERS["ultralif"] = {"RemoveStatement": RemoveSt
 
 
 def copied(root: Path, folder: Path) -> Path:
-    """A copy of the repository from which Python imports the package, outer folders included."""
-    tree = folder / "tree"
-    shutil.copytree(root, tree, ignore=LEFT_OUT)
-    for room in ("exporters", "simulators"):
-        if (tree / room).is_dir():
-            (tree / "ultralif_deploy" / room).symlink_to(tree / room)
-    return tree
+    """A copy of the repository from which Python imports the package.
+
+    The package has links to the outer folders. They stay links, so that a change there is imported.
+    """
+    return shutil.copytree(root, folder / "tree", symlinks=True, ignore=LEFT_OUT)
 
 
 def enter(root: Path, scratch: str) -> None:

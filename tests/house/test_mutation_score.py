@@ -19,21 +19,22 @@ def score(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_one_mutant_is_noticed_and_one_survives(tmp_path: Path) -> None:
     import_or_skip("cosmic_ray", "pip install cosmic-ray")
     root, results = tmp_path / "repository", tmp_path / "results"
-    code, tests = root / "ultralif_deploy" / "room", root / "tests" / "room"
-    code.mkdir(parents=True)
-    tests.mkdir(parents=True)
+    code, tests = root / "simulators", root / "tests" / "simulators"
+    for folder in (code, tests, root / "ultralif_deploy"):
+        folder.mkdir(parents=True)
+    (root / "ultralif_deploy" / "simulators").symlink_to("../simulators")
     (code / "sums.py").write_text(
         "def total(a, b):\n    return a + b\n\n\ndef untested(a, b):\n    return a < b\n", "utf-8"
     )
     test = tests / "test_sums.py"
     test.write_text(
-        "from ultralif_deploy.room.sums import total\n\n\n"
+        "from ultralif_deploy.simulators.sums import total\n\n\n"
         "def test_sum():\n    assert total(3, 3) == 6\n",
         "utf-8",
     )
-    arguments = ("--modules", "ultralif_deploy/room/*.py", "--root", root, "-o", results)
+    arguments = ("--modules", "simulators/*.py", "--root", root, "-o", results)
     first = score(*arguments)
-    module = "ultralif_deploy/room/sums.py"
+    module = "simulators/sums.py"
     assert first.stdout.startswith(f"{module}: 1 of 2 noticed, 50%\n  survives: {module}:6\n"), (
         first
     )
