@@ -46,7 +46,7 @@ from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import COMPARED, back_end
-from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal
+from ultralif_deploy.verify.certificate import PROGRAM_FILE, certify, seal, write_backbone
 from ultralif_deploy.verify.expected_spikes.comparing import (
     Claim,
     Sides,
@@ -122,7 +122,7 @@ def deploy(
     if anneal is not None:
         source.require_soft()
     expected = open_expected(source, settings)
-    with results(output, (checkpoint, settings.data)) as directory:
+    with results(output, (checkpoint, settings.data, settings.backbone)) as directory:
         network, how = _annealed(source, anneal, directory, Path(output), progress)
         with progress.stage("quantize") as update:
             made = quantized(source, network, bits, skip_passes, max_gap, progress)
@@ -176,7 +176,8 @@ def deploy(
             beside,
         )
         write_report(directory, report)
-        seal(directory, compared)
+        backbone = write_backbone(directory, source.data, certified_samples)
+        seal(directory, compared, backbone)
     compared.check()
     refuse_gap(report)
     refuse_doubts(report, settings.strict)

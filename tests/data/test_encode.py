@@ -148,7 +148,7 @@ def test_channels_are_normalised_on_their_own(normalize):
 
 
 @pytest.mark.parametrize(
-    "text", ["imagenet", "0.5", "0.5,0", "0.5,nan", "0.1,0.2,0.3", "0.5,-1", "", "1e999,1"]
+    "text", ["imagenet21k", "0.5", "0.5,0", "0.5,nan", "0.1,0.2,0.3", "0.5,-1", "", "1e999,1"]
 )
 def test_normalizations_that_are_none(text):
     with pytest.raises(UltralifError, match="expected one of none, mnist, fashion, cifar10"):

@@ -5,7 +5,7 @@ They are written here again, so that --help does not wait for NumPy; a test comp
 
 MEMBRANES = ("hard", "soft")
 ENCODINGS = ("rate", "constant", "events")
-NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "svhn")
+NORMALIZATIONS = ("none", "mnist", "fashion", "cifar10", "cifar100", "imagenet", "svhn")
 POLARITIES = ("both", "merged", "on", "off")
 NEURONS = (
     "ultratlif",

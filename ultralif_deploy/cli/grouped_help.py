@@ -14,6 +14,7 @@ COMMON = (
 TOPICS: dict[str, tuple[str, ...]] = {
     "Data and its encoding": (
         "data",
+        "backbone",
         "normalize",
         "encoding",
         "gain",

@@ -82,6 +82,13 @@ data_options = _stack(
         "(.npz, .npy, .csv, .h5, .bin, .aedat4, .png), or a folder of images or recordings.",
     ),
     click.option(
+        "--backbone",
+        metavar="FILE.onnx|PART",
+        help="Float network in front: the data are images, and its features the inputs. A file, "
+        "or the name of a part of the module that FILE.py:NAME builds. --normalize is then for its "
+        "pixels.",
+    ),
+    click.option(
         "--bin",
         type=FINITE,
         metavar="MS",

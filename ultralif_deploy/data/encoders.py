@@ -44,6 +44,8 @@ class Encoder:
         sensor: width and height of the sensor that recorded them.
         polarity: polarities of the events that are kept, one of `binning.POLARITIES`.
         frames: number of frames that each timestep adds up, where it is more than one.
+        backbone: SHA-256 of the backbone whose features the samples are.
+        pixels: normalization of the pixels that the backbone takes.
     """
 
     kind: str
@@ -57,6 +59,8 @@ class Encoder:
     sensor: str | None = None
     polarity: str | None = None
     frames: int | None = None
+    backbone: str | None = None
+    pixels: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:

@@ -1,7 +1,7 @@
 """Mean and standard deviation of pixels in [0, 1], by name or as numbers, one pair or per channel.
 
-The figures of mnist, fashion and cifar10 are those of the released code; cifar100's and svhn's are
-the ones in common use. Numbers are written as all means, then all deviations: `0.5,0.25` or
+The figures of mnist, fashion and cifar10 are those of the released code; the others are in common
+use. Numbers are written as all means, then all deviations: `0.5,0.25` or
 `0.49,0.48,0.45,0.25,0.24,0.26`.
 """
 
@@ -19,6 +19,7 @@ NORMALIZATIONS: dict[str, tuple[Channels, Channels]] = {
     "fashion": (0.2860, 0.3530),
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.262)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "svhn": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
 }
 

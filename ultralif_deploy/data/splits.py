@@ -1,9 +1,10 @@
 """Samples with their labels, checked: what every reader of data returns."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ultralif_deploy.data.backbone.record import Features
 from ultralif_deploy.data.binning import Binning
 from ultralif_deploy.errors import UltralifError
 
@@ -52,6 +53,7 @@ class Dataset:
         test: test split.
         test_from: origin of the test split, if it is not the file's own x_test.
         binning: binning of recordings of events into frames; without values for other data.
+        features: backbone that made the samples; None where they are the data themselves.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Dataset:
     test: Split
     test_from: str = "x_test"
     binning: Binning = field(default_factory=Binning)
+    features: Features | None = None
 
     @property
     def recorded(self) -> bool:
@@ -80,7 +83,7 @@ class Dataset:
             )
         train, test = self.train.cut(samples - held_out)
         where = f"last {held_out} training samples"
-        return Dataset(self.name, train, test, where, self.binning)
+        return replace(self, train=train, test=test, test_from=where)
 
 
 @dataclass(frozen=True, slots=True)

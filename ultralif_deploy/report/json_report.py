@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+from ultralif_deploy.energy.backbone import backbone_costs
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.schema.backbone import InFront
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import Beside
@@ -66,6 +68,7 @@ def deployment_report(
         "source": {"file": source.path.name, "architecture": source.architecture},
         **_trajectory(source),
         **beside,
+        **_in_front(source),
         "annealing": annealing,
         **choices,
         **measured,
@@ -97,6 +100,11 @@ def deployment_report(
             "sha256": program_sha256,
         },
     }
+
+
+def _in_front(source: Deployable) -> InFront:
+    features = source.data.features
+    return {} if features is None else {"backbone": backbone_costs(features.figures)}
 
 
 def _trajectory(source: Deployable) -> Trajectory:

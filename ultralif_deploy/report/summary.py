@@ -44,11 +44,12 @@ SHOWN_WARNINGS = 6
 
 def summary(report: Report) -> dict[str, Sentence]:
     """Answers to the questions whether it deploys, what was lost, and what it costs."""
-    return {
+    answers = {
         "Does it deploy?": _deployment(report),
         "What was lost?": _loss(report),
         "What does it cost?": _cost(report),
     }
+    return answers | ({"What is in front?": _in_front(report)} if "backbone" in report else {})
 
 
 def warnings(report: Report) -> list[str]:
@@ -207,6 +208,25 @@ def _cost(report: Report) -> Sentence:
                 " of stack.",
             ]
     return tuple(answer)
+
+
+def _in_front(report: Report) -> Sentence:
+    """The backbone, which is counted but not certified."""
+    name = report["backbone"]["name"]
+    return (
+        f"The backbone ({name}) runs in float, and is not certified. It holds ",
+        datum(report, whole, "backbone", "parameters"),
+        " parameters, and makes ",
+        datum(report, whole, "backbone", "features"),
+        " features of each sample, which the program takes as 8-bit inputs, with errors up to ",
+        datum(report, significant, "backbone", "rounding"),
+        ". One inference takes ",
+        datum(report, whole, "backbone", "multiply_accumulates"),
+        " float multiply-accumulates in it, which is ",
+        datum(report, joule, "backbone", "arithmetic_j"),
+        " for their arithmetic in 45 nm CMOS. The costs above are without it. All accuracies and "
+        "spikes here are of the program behind it, with these features.",
+    )
 
 
 def _price(report: Report, name: str) -> Datum:

@@ -329,6 +329,7 @@ def written_files(report: Report, directory: str) -> Text:
     forms = [f"{target}/" for target in report["exports"]["written"]]
     files = ["program.nir", *forms, "certificate.json", "vectors.npz"]
     files += ["report.html", "report.json", "energy.csv", "predictions.npz"]
+    files += ["backbone.onnx"] if "backbone" in report else []
     files += [] if report["annealing"] == "none" else ["annealed.pt"]
     text = f"Written to {directory}: {', '.join(files)}"
     for target, reason in report["exports"]["refused"].items():

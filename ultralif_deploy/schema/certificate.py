@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 from ultralif_deploy.schema.back_ends import NotRun
+from ultralif_deploy.schema.backbone import CertifiedBackbone
 from ultralif_deploy.schema.expected import CertifiedSpikes
 from ultralif_deploy.schema.values import Count, Sha256
 
@@ -43,6 +44,7 @@ class Certificate(TypedDict):
     expected: NotRequired[
         Annotated[CertifiedSpikes, "with --expect, what the user's framework computed"]
     ]
+    backbone: NotRequired[Annotated[CertifiedBackbone, "with --backbone, what stands in front"]]
     not_run: Annotated[dict[str, NotRun], "those that could not run, by name"]
     not_compared: Annotated[list[str], "names of those that were not asked for"]
     files: Annotated[dict[str, Sha256], "of all files that the run wrote, by path; not this one"]

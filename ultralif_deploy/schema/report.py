@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, TypedDict
 
 from ultralif_deploy.schema.back_ends import Compared
+from ultralif_deploy.schema.backbone import InFront
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import Beside
@@ -121,7 +122,7 @@ class Program(ProgramSize):
     sha256: Annotated[Sha256, "of the file"]
 
 
-class Report(Measured, Compared, Judgement, Trajectory, Choices, Beside):
+class Report(Measured, Compared, Judgement, Trajectory, Choices, Beside, InFront):
     """Everything that `ultralif deploy`, `verify` or `demo` found out."""
 
     version: Annotated[Literal[2], "of this format"]

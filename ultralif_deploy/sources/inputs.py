@@ -20,6 +20,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.sources.backbones import behind_backbone, reads_features
 from ultralif_deploy.sources.settings import BINNING, CONVENTIONS, Settings, refuse_settings
 
 T = TypeVar("T", int, float, str)
@@ -65,13 +66,17 @@ def open_data(settings: Settings, stored: Mapping[str, Any] | None = None) -> Da
             are binned as they say where no option does.
 
     Raises:
-        UltralifError: the data set cannot be read, or options for recordings are given for other
-            data.
+        UltralifError: the data set cannot be read, the backbone is bad, or options for recordings
+            are given for other data.
     """
     dataset = None
     if settings.data is not None:
         dataset = load_dataset(settings.data, _binning(settings, stored or {}))
         dataset = dataset.validating() if settings.split == "validation" else dataset
+        _check_limit(settings)
+        dataset = behind_backbone(dataset, settings, stored or {})
+    else:
+        refuse_settings(settings, ("backbone",), "no data are given, whose features it computes")
     if dataset is None or not dataset.recorded:
         what = "no data are given" if dataset is None else f"{dataset.name} holds no recordings"
         refuse_settings(settings, BINNING, f"{what}; it is for recordings of events")
@@ -173,10 +178,13 @@ def settle_encoder(
         gain = choose("gain", settings.gain, stored, {}, encoder.gain, kind=float)
         encoder = replace(encoder, gain=gain.value)
         chosen.append(gain)
-    if kind != "events":
+    if kind != "events" and (dataset is None or dataset.features is None):
         normalize = choose("normalize", settings.normalize, stored, {}, encoder.normalize, kind=str)
         encoder = replace(encoder, normalize=normalize.value)
         chosen.append(normalize)
+    encoder, behind, clipped = reads_features(encoder, settings, stored, dataset)
+    chosen += behind
+    findings += clipped
     if dataset is not None and kind == "constant":
         findings += rounded_pixels(dataset)
     turned = torch_axes or bool(stored.get("channels_last"))
@@ -262,6 +270,8 @@ def _encoding(
     """
     if dataset is None:
         return choose("encoding", settings.encoding, stored, {}, default, kind=str)
+    if dataset.features is not None:
+        return _graded(settings, dataset, inputs)
     shape = dataset.test.x.shape[1:]
     fitting = fitting_encodings(dataset.test.x, inputs, told)
     if not fitting:
@@ -282,6 +292,28 @@ def _encoding(
     return chosen
 
 
+def _graded(settings: Settings, dataset: Dataset, inputs: int) -> Chosen[str]:
+    """The encoding of features, which are graded inputs.
+
+    Args:
+        settings: options as given.
+        dataset: features.
+        inputs: number of inputs of the network.
+    """
+    features = dataset.test.x.shape[1]
+    if settings.encoding not in (None, "constant"):
+        raise UltralifError(
+            f"--encoding {settings.encoding}: features of a backbone are graded inputs; expected "
+            "constant"
+        )
+    if features != inputs:
+        raise UltralifError(
+            f"{dataset.name}: the backbone gives {features} features, the network takes {inputs} "
+            "inputs; expected as many"
+        )
+    return Chosen("encoding", "constant", "features of the backbone")
+
+
 def _refuse_unfit(settings: Settings, kind: str) -> None:
     """Refuse options that this encoding does not use."""
     for name, value, fits in (
@@ -298,11 +330,15 @@ def limited(dataset: Dataset, settings: Settings) -> Dataset:
     Raises:
         UltralifError: a limit below 1.
     """
-    if settings.limit is not None and settings.limit < 1:
-        raise UltralifError(f"limit = {settings.limit}; expected at least 1")
+    _check_limit(settings)
     if settings.limit is None:
         return dataset
     return replace(dataset, test=dataset.test.cut(settings.limit)[0])
+
+
+def _check_limit(settings: Settings) -> None:
+    if settings.limit is not None and settings.limit < 1:
+        raise UltralifError(f"limit = {settings.limit}; expected at least 1")
 
 
 def check_classes(dataset: Dataset, classes: int) -> None:

@@ -15,6 +15,7 @@ from ultralif_deploy.readers.norse.network import from_norse
 from ultralif_deploy.readers.sinabs.network import from_sinabs
 from ultralif_deploy.readers.snntorch.network import from_snntorch
 from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
+from ultralif_deploy.sources.backbones import head_of
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.given import open_given, refuse_without_meaning
 from ultralif_deploy.sources.inputs import fitted, open_data, settle_encoder
@@ -63,6 +64,17 @@ def open_module(module: nn.Module, settings: Settings) -> Deployable:
             settings do not fit it.
     """
     refuse_without_meaning(settings)
+    with head_of(module, settings) as behind:
+        return _opened(module, behind)
+
+
+def _opened(module: nn.Module, settings: Settings) -> Deployable:
+    """Read a module, or what stands behind its backbone.
+
+    Args:
+        module: the module, without its backbone if that is a part of it.
+        settings: options as given; the backbone is a file or the part itself.
+    """
     reader, name = _reader_of(module), type(module).__name__
     opened = open_data(settings)
     shape = _sample_shape(module, opened)

@@ -22,6 +22,8 @@ class Settings:
 
     Attributes:
         data: `digits`, a file, a folder, or what else `load_dataset` takes.
+        backbone: float network in front, whose features are the inputs: an ONNX file, a torch
+            module, or the name of the part of the module that is deployed.
         bin: milliseconds of a frame, for recordings of events.
         sensor: width and height of the sensor, as `34x34`, for recordings of events.
         polarity: both, merged, on or off, for recordings of events.
@@ -63,6 +65,7 @@ class Settings:
     """
 
     data: Any = None
+    backbone: Any = None
     bin: float | None = None
     sensor: str | None = None
     polarity: str | None = None

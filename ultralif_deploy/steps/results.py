@@ -16,7 +16,12 @@ from ultralif_deploy.io.files import (
 from ultralif_deploy.report.files import ENERGY_FILE, PAGE_FILE, REPORT_FILE
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE
 from ultralif_deploy.verify.backends import EXPORTERS
-from ultralif_deploy.verify.certificate import CERTIFICATE_FILE, PROGRAM_FILE, VECTORS_FILE
+from ultralif_deploy.verify.certificate import (
+    BACKBONE_FILE,
+    CERTIFICATE_FILE,
+    PROGRAM_FILE,
+    VECTORS_FILE,
+)
 
 ANNEALED_FILE = "annealed.pt"
 
@@ -44,7 +49,7 @@ def results(output: str | Path, sources: Iterable[object]) -> Iterator[Path]:
     for target in EXPORTERS:
         refuse_strangers(directory / target)
     kept = {Path(one).resolve() for one in sources if isinstance(one, (str, Path))}
-    older = (*FILES, *EXPORTERS, *_annealed_before(directory))
+    older = (*FILES, *EXPORTERS, *_written_before(directory))
     replaced = tuple(name for name in older if (directory / name).resolve() not in kept)
     with together(directory, replaced, seal=CERTIFICATE_FILE) as made:
         yield made
@@ -64,11 +69,12 @@ def refuse_deployment(directory: Path) -> None:
             )
 
 
-def _annealed_before(directory: Path) -> list[str]:
-    """`annealed.pt` where the certificate of an earlier run lists the very file."""
-    path = directory / ANNEALED_FILE
-    with suppress(UltralifError, OSError, TypeError, KeyError):
-        claim: Any = read_json(directory / CERTIFICATE_FILE)
-        if claim["files"][ANNEALED_FILE] == sha256_file(path):
-            return [ANNEALED_FILE]
-    return []
+def _written_before(directory: Path) -> list[str]:
+    """Files of some deployments, where the certificate of an earlier run lists the very file."""
+    found = []
+    for name in (ANNEALED_FILE, BACKBONE_FILE):
+        with suppress(UltralifError, OSError, TypeError, KeyError):
+            claim: Any = read_json(directory / CERTIFICATE_FILE)
+            if claim["files"][name] == sha256_file(directory / name):
+                found.append(name)
+    return found

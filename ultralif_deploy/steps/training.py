@@ -177,7 +177,17 @@ def _interned(value: Any) -> Any:
 def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
     """Input settings that our checkpoints store in addition to the released format."""
     told = encoder.as_dict()
-    names = ("timesteps", "gain", "normalize", "bin", "sensor", "polarity", "frames")
+    names = (
+        "timesteps",
+        "gain",
+        "normalize",
+        "bin",
+        "sensor",
+        "polarity",
+        "frames",
+        "backbone",
+        "pixels",
+    )
     return {"encoding": encoder.kind} | {name: told[name] for name in names if name in told}
 
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from ultralif_deploy.data import Dataset
 from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.files import sha256_file, write_bytes, write_json
@@ -21,6 +22,7 @@ from ultralif_deploy.io.npz import npz_bytes
 from ultralif_deploy.program.program import Program, executed_arrays, weights_digest
 from ultralif_deploy.program.trace import Trace, array_digest, run_in_steps
 from ultralif_deploy.schema import back_ends as schema
+from ultralif_deploy.schema.backbone import CertifiedBackbone
 from ultralif_deploy.schema.certificate import Certificate, CertifiedProgram, Record, Vectors
 from ultralif_deploy.schema.expected import CertifiedSpikes
 from ultralif_deploy.verify.backends import BACK_ENDS, back_end, load_written
@@ -30,6 +32,7 @@ from ultralif_deploy.verify.exports import Exports, checksums, write_exports
 
 VERSION: Final = 2
 PROGRAM_FILE: Final = "program.nir"
+BACKBONE_FILE: Final = "backbone.onnx"
 VECTORS_FILE: Final = "vectors.npz"
 CERTIFICATE_FILE: Final = "certificate.json"
 REFERENCE = "reference"
@@ -207,8 +210,33 @@ def certify(
     return Comparison(results, not_run, exports, claims)
 
 
-def seal(directory: Path, compared: Comparison) -> None:
-    """Write the certificate over all files of a directory, if all back ends are exact."""
+def write_backbone(directory: Path, data: Dataset, samples: int) -> CertifiedBackbone | None:
+    """Write the float network in front of a program, and return what the certificate says of it.
+
+    Args:
+        directory: directory of the results.
+        data: data set, whose samples are features; None is returned for others.
+        samples: number of certified samples.
+    """
+    if data.features is None:
+        return None
+    model = data.features.model
+    write_bytes(directory / BACKBONE_FILE, model.content)
+    return {
+        "file": BACKBONE_FILE,
+        "file_sha256": model.sha256,
+        "features_sha256": array_digest(data.test.x[:samples]),
+    }
+
+
+def seal(directory: Path, compared: Comparison, backbone: CertifiedBackbone | None = None) -> None:
+    """Write the certificate over all files of a directory, if all back ends are exact.
+
+    Args:
+        directory: directory of the results.
+        compared: result of `certify`.
+        backbone: what `write_backbone` returned; None without a backbone.
+    """
     claims = compared.claims
     if claims is None:
         return
@@ -223,6 +251,8 @@ def seal(directory: Path, compared: Comparison) -> None:
     }
     if claims.expected is not None:
         certificate["expected"] = claims.expected
+    if backbone is not None:
+        certificate["backbone"] = backbone
     write_json(directory / CERTIFICATE_FILE, certificate)
 
 

@@ -19,6 +19,7 @@ from ultralif_deploy.schema.certificate import Certificate, Record
 from ultralif_deploy.schema.checking import fault
 from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, back_end, write_form
 from ultralif_deploy.verify.certificate import (
+    BACKBONE_FILE,
     CERTIFICATE_FILE,
     EXPECTED,
     LOGITS,
@@ -104,6 +105,7 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
         claims.failures.append(
             f"vectors.npz: {inputs.shape[1]} samples of {inputs.shape[0]} timesteps certify nothing"
         )
+    _compare_backbone(claims, claim, directory, inputs)
     files = covered(directory, claim["files"], path.name)
     claims.failures += [*files.failures, *_unaccounted(claim)]
     samples: dict[str, int] = {}
@@ -136,6 +138,31 @@ def check_certificate(path: str | Path, on_samples: OnSamples | None = None) -> 
     if claims.failures:
         raise CheckFailed(f"{path}: does not hold: {'; '.join(claims.failures)}")
     return Checked(samples, not_checked, files.not_covered | _not_compared(claim))
+
+
+def _compare_backbone(
+    claims: _Claims, claim: Certificate, directory: Path, inputs: np.ndarray
+) -> None:
+    """Compare the backbone's file, and the features that the golden vectors repeat.
+
+    The backbone does not run: its float arithmetic differs between machines.
+
+    Args:
+        claims: record of the claims, which notes what differs.
+        claim: the certificate.
+        directory: directory of the certificate.
+        inputs: uint8 [time, sample, input].
+    """
+    if "backbone" not in claim:
+        return
+    backbone = claim["backbone"]
+    if backbone["file"] != BACKBONE_FILE:
+        claims.failures.append(f"backbone: file {backbone['file']!r}; expected {BACKBONE_FILE}")
+        return
+    file = readable_file(directory / BACKBONE_FILE)
+    claims.compare("backbone.onnx as a file", backbone["file_sha256"], sha256_file(file))
+    found = {array_digest(features) for features in inputs}
+    claims.compare("features of the backbone", {backbone["features_sha256"]}, found)
 
 
 def _unaccounted(claim: Certificate) -> list[str]:

@@ -363,10 +363,14 @@ class Reading(States):
         self, recorder: Recorder, name: str, layer: nn.Module, args: tuple[Any, ...], result: Any
     ) -> None:
         """Make the result of a layer that cannot be taken over unknown, with the reason."""
-        if any(recorder.meaning(one) is not None for one in flat(args)):
+        given = [meaning for one in flat(args) if (meaning := recorder.meaning(one)) is not None]
+        if given:
             why = f"{name}: a {type(layer).__name__}; expected {self.framework.supported}"
+            if all(map(_in_front, given)):
+                why += "; or name the part before all neurons that shall run in float (--backbone)"
+            first = next((one for one in given if isinstance(one, Unknown)), Unknown(why))
             for output in flat(result):
-                recorder.mean(output, Unknown(why))
+                recorder.mean(output, first)
 
 
 def _chosen(result: Any, sequence: bool) -> Any:
@@ -381,6 +385,12 @@ def _inert(
     del name, layer
     if (meaning := recorder.meaning(args[0])) is not None:
         recorder.mean(result, meaning)
+
+
+def _in_front(meaning: Meaning) -> bool:
+    """Whether values depend on no neuron."""
+    sources = {source for source, _ in meaning.terms} if isinstance(meaning, Signal) else {None}
+    return sources == {INPUT}
 
 
 def _sender(signal: Signal) -> str | None:

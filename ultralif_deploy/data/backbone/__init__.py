@@ -1,0 +1,1 @@
+"""A float network in front of the spiking one: images become features, which are its inputs."""
