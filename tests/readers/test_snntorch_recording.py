@@ -252,6 +252,49 @@ def test_a_factor_of_one_may_be_a_tensor():
     from_snntorch(nn.Sequential(nn.Linear(3, 3), leaky(graded_spikes_factor=torch.ones(3))))
 
 
+def test_factors_of_spikes_go_into_the_weights_behind_them():
+    factor = torch.tensor([0.5, -2.0, 3.0])
+    torch.manual_seed(1)
+    recurrent = snn.RLeaky(0.9, linear_features=3, init_hidden=True)
+    recurrent.graded_spikes_factor = factor
+    images = leaky(graded_spikes_factor=torch.tensor([2.0, 0.25])[:, None, None])
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 2, 2), images, nn.AvgPool2d(2), nn.Flatten()),
+        *(nn.Linear(2, 3), recurrent, nn.Linear(3, 3), leaky(graded_spikes_factor=3)),
+    )
+    network = from_snntorch(module, (1, 3, 3), timesteps=9)
+    weights = {p.name: p.map.matrix() for p in network.projections}
+    scale = factor.double().numpy()
+    assert_allclose(weights["5->7"], module[6].weight.detach().numpy() * scale, rtol=1e-6)
+    back = recurrent.recurrent.weight.detach().numpy() * scale
+    assert_allclose(weights["5->5"], back, rtol=1e-6)
+    assert_allclose(weights["7->readout"], 3 * np.eye(3))
+    pooled = module[4].weight.detach().numpy() * [2.0, 0.25] / 4
+    assert_allclose(weights["1->5"], pooled.repeat(4, axis=1), rtol=1e-6)
+
+
+def test_factors_of_spikes_of_neurons_whose_states_are_passed_on():
+    class Passing(nn.Module):
+        def __init__(self):
+            torch.manual_seed(3)
+            super().__init__()
+            self.fc, self.out = nn.Linear(4, 5), leaky()
+            self.lif = snn.RSynaptic(0.8, 0.9, linear_features=5)
+            self.lif.graded_spikes_factor = torch.tensor(0.6)
+
+        def forward(self, x):
+            state, sent = self.lif.reset_mem(), []
+            for frame in x:
+                state = self.lif(self.fc(frame), *state)
+                sent.append(self.out(state[0]))
+            return torch.stack(sent)
+
+    network = from_snntorch(Passing(), (4,), timesteps=6)
+    assert [p.name for p in network.projections] == [
+        *("input->lif", "lif->lif", "lif->out", "out->readout"),
+    ]
+
+
 def test_hidden_states_of_the_caller_survive_a_reset_in_forward():
     def function(net, x):
         utils.reset(net)

@@ -210,7 +210,8 @@ def check_whole(reading: Reading, module: nn.Module, given: np.ndarray) -> None:
         expected = np.stack(reading.spikes[population])
         calls = found.get(name, [])  # a container may call its layers for each timestep
         steps = calls if len(calls) != 1 else list(whole.steps(calls[0], len(given)))
-        spikes = [spikes_in(name, step) for step in steps]
+        one = reading.framework.spike_of(module.get_submodule(name))
+        spikes = [spikes_in(name, step / one) for step in steps]
         if uses == 1 and not (spikes and np.array_equal(np.stack(spikes), expected)):
             raise UltralifError(
                 f"{name}: fires other spikes when forward gets all timesteps at once than when it "
@@ -256,7 +257,7 @@ def _spikes_alone(name: str, layer: Any, framework: Framework, current: np.ndarr
             result = layer(now, *state)
             if not framework.keeps_states and isinstance(result, tuple):
                 state = result[1:]
-            spikes.append(spikes_in(name, outputs_of(result)[0]))
+            spikes.append(spikes_in(name, outputs_of(result)[0] / framework.spike_of(layer)))
     return np.stack(spikes)
 
 
@@ -324,6 +325,7 @@ class _Driven(States):
                 self.keep(population, states_of(given), outputs)
                 return result
             spikes = torch.from_numpy(self.sent[population][t]).reshape(outputs[0].shape)
+            spikes = spikes * self._reading.framework.spike_of(layer)
             self.keep(population, states_of(given), (spikes, *outputs[1:]))
             return (spikes, *result[1:]) if isinstance(result, tuple) else spikes
 

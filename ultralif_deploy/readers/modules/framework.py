@@ -46,6 +46,7 @@ class Framework:
         layers: the framework's own layers, each with the layer of torch that computes the same.
         alone: a context in which nothing but a copy of the module is reset or changed.
         is_silent: whether a layer of neurons never fires, and returns its membrane.
+        spike_of: what a layer returns for one spike, a factor for each neuron or one for all.
         looked_into: the framework's own layers whose functions are followed.
         in_steps: makes the layers of a copy take one timestep in each call.
         time_axis: whether they then still have an axis of time, of length 1, behind the batch.
@@ -63,6 +64,7 @@ class Framework:
     layers: Mapping[type[nn.Module], type[nn.Module]] = field(default_factory=dict)
     alone: Callable[[nn.Module], AbstractContextManager[Any]] = nullcontext
     is_silent: Callable[[nn.Module], bool] = lambda layer: False
+    spike_of: Callable[[nn.Module], Tensor | float] = lambda layer: 1.0
     looked_into: tuple[type[nn.Module], ...] = (nn.Sequential,)
     in_steps: Callable[[nn.Module], None] = lambda own: None
     time_axis: Callable[[nn.Module], bool] = lambda own: False

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
 from ultralif_deploy.readers.nir.linear import Signal, source_signal
 
 
@@ -98,3 +99,35 @@ class Frames:
 
 
 Meaning = Signal | State | Later | Frames | Unknown | Recorded
+
+
+def depends_on_inputs(meaning: Meaning) -> bool:
+    """Whether values depend on the inputs alone, and on no neuron."""
+    sources = {source for source, _ in meaning.terms} if isinstance(meaning, Signal) else {None}
+    return sources == {INPUT}
+
+
+def sender_of(signal: Signal) -> str | None:
+    """The source of a signal that is its unchanged spikes; None for any other signal."""
+    ((source, _), one), *more = signal.terms.items()
+    plain = isinstance(one, Identity) and not more and not signal.bias.any()
+    return source if plain else None
+
+
+def same_signals(a: Signal, b: Signal) -> bool:
+    """Whether two signals have the same sources, maps and biases."""
+    if a.terms.keys() != b.terms.keys() or not np.array_equal(a.bias, b.bias):
+        return False
+    return all(_same_map(a.terms[key], b.terms[key]) for key in a.terms)
+
+
+def _same_map(a: LinearMap, b: LinearMap) -> bool:
+    if type(a) is not type(b) or a.source_size != b.source_size:
+        return False
+    if isinstance(a, Conv2d) and isinstance(b, Conv2d):
+        fields = ("input_shape", "stride", "padding", "dilation", "groups")
+        if any(getattr(a, f) != getattr(b, f) for f in fields):
+            return False
+    if isinstance(a, (Conv2d, Dense)) and isinstance(b, (Conv2d, Dense)):
+        return np.array_equal(a.weight, b.weight)
+    return True

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.network.neurons import Integrator
-from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, LinearMap
+from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.names import HeldNames
 from ultralif_deploy.readers.assembly import Arriving, assembled
 from ultralif_deploy.readers.modules.calls import flat
@@ -26,11 +26,14 @@ from ultralif_deploy.readers.modules.meanings import (
     Recorded,
     State,
     Unknown,
+    depends_on_inputs,
+    same_signals,
+    sender_of,
 )
 from ultralif_deploy.readers.modules.recorder import Leaf, Recorder
 from ultralif_deploy.readers.modules.runs import States
 from ultralif_deploy.readers.modules.units import NORMS, normed
-from ultralif_deploy.readers.nir.linear import Signal, source_signal, transformed
+from ultralif_deploy.readers.nir.linear import Signal, scaled, source_signal, transformed
 
 READOUT = "readout"
 
@@ -82,6 +85,7 @@ class Reading(States):
         self.returned: list[Any] = []
         self._names = HeldNames((INPUT,))
         self._newest: dict[str, str] = {}
+        self._sent: dict[str, Signal] = {}
         self._unknown: dict[str, Unknown] = {}
         self._sequences: list[bool] = []
 
@@ -215,7 +219,8 @@ class Reading(States):
         self._newest[name] = population
         self.keep(population, states, outputs)
         silent = self.framework.is_silent(layer)
-        self._fired(population, torch.zeros_like(outputs[0]) if silent else outputs[0])
+        sent = torch.zeros_like(outputs[0]) if silent else outputs[0]
+        self._fired(population, sent, self.framework.spike_of(layer))
         t = len(self.spikes[population]) - 1
         if silent:
             self.recorder.mean(outputs[0], State(population, t, True))
@@ -232,7 +237,7 @@ class Reading(States):
         current = recorder.meaning(args[0])
         uses = [population for population, layer in self.layers.items() if layer == name]
         if isinstance(current, Signal):
-            same = [use for use in uses if _same(self.currents[use], current)]
+            same = [use for use in uses if same_signals(self.currents[use], current)]
             population = same[0] if same else self._begin_pool(name, layer, current)
         elif isinstance(current, Later) and uses:
             population = min(uses, key=lambda use: len(self.spikes[use]))
@@ -244,7 +249,7 @@ class Reading(States):
         self._fired(population, result)
 
     def _begin_pool(self, name: str, layer: nn.Module, current: Signal) -> str:
-        source = _sender(current)
+        source = sender_of(current)
         if source is None or (source == INPUT and not self._spikes_in):
             raise UltralifError(f"{name}: {NO_SPIKES}")
         if source in self.arriving and self.arriving[source].neuron.largest_sent > 1:
@@ -262,19 +267,28 @@ class Reading(States):
         for output in outputs:
             self.recorder.mean(output, unknown)
 
-    def _fired(self, population: str, spikes: Tensor) -> None:
-        """Keep the spikes of one timestep, and give them their meaning."""
+    def _fired(self, population: str, sent: Tensor, spike: Tensor | float = 1.0) -> None:
+        """Keep the spikes of one timestep, and give what a layer returned its meaning.
+
+        Args:
+            population: name of the population.
+            sent: what the layer returned, [batch, …].
+            spike: what it returns for one spike.
+        """
         t = len(self.spikes[population])
         self.calls.append(population)
-        self.spikes[population].append(spikes_in(population, spikes))
-        shape = tuple(spikes.shape[1:])
-        now: Meaning = source_signal(population, shape) if t == 0 else Later(population)
-        self.recorder.mean(spikes, now)
+        self.spikes[population].append(spikes_in(population, sent / spike))
+        if t == 0:
+            plain = source_signal(population, tuple(sent.shape[1:]))
+            factor = torch.as_tensor(spike).expand(sent.shape)[0].flatten().double()
+            self._sent[population] = scaled(population, plain, factor.detach().numpy())
+        now: Meaning = self._sent[population] if t == 0 else Later(population)
+        self.recorder.mean(sent, now)
 
     def _begin(self, name: str, layer: Any, current: Meaning | None) -> str:
         """Add a new population, and return its name."""
         before = self.currents.get(name)
-        again = isinstance(current, Signal) and before is not None and _same(current, before)
+        again = isinstance(current, Signal) and before is not None and same_signals(current, before)
         if again or isinstance(current, Later):
             raise UltralifError(
                 f"{name}: is reset to a given state at a later timestep; pass the state that it "
@@ -323,8 +337,10 @@ class Reading(States):
             return meaning.population
         if isinstance(meaning, Later) and meaning.of:
             return meaning.of
-        if isinstance(meaning, Signal) and (population := _sender(meaning)) in self.layers:
-            return population
+        if isinstance(meaning, Signal):
+            for population, sent in self._sent.items():
+                if same_signals(meaning, sent):
+                    return population
         raise UltralifError(
             f"{name}: gets a state that is changed on its way; expected it as the neuron returned "
             "it"
@@ -334,7 +350,7 @@ class Reading(States):
         """Refuse a current that cannot be the input of a population at a later timestep."""
         if type(current) in UNSUITABLE_INPUT:
             raise UltralifError(f"{population}: gets {UNSUITABLE_INPUT[type(current)]}")
-        if isinstance(current, Signal) and not _same(current, self.currents[population]):
+        if isinstance(current, Signal) and not same_signals(current, self.currents[population]):
             raise UltralifError(
                 f"{population}: a neuron used twice in a timestep with one state, or one that "
                 "gets spikes of the timestep before; expected one neuron for every place, or a "
@@ -366,7 +382,7 @@ class Reading(States):
         given = [meaning for one in flat(args) if (meaning := recorder.meaning(one)) is not None]
         if given:
             why = f"{name}: a {type(layer).__name__}; expected {self.framework.supported}"
-            if all(map(_in_front, given)):
+            if all(map(depends_on_inputs, given)):
                 why += "; or name the part before all neurons that shall run in float (--backbone)"
             first = next((one for one in given if isinstance(one, Unknown)), Unknown(why))
             for output in flat(result):
@@ -385,35 +401,3 @@ def _inert(
     del name, layer
     if (meaning := recorder.meaning(args[0])) is not None:
         recorder.mean(result, meaning)
-
-
-def _in_front(meaning: Meaning) -> bool:
-    """Whether values depend on no neuron."""
-    sources = {source for source, _ in meaning.terms} if isinstance(meaning, Signal) else {None}
-    return sources == {INPUT}
-
-
-def _sender(signal: Signal) -> str | None:
-    """The source of a signal that is its unchanged spikes; None for any other signal."""
-    ((source, _), one), *more = signal.terms.items()
-    plain = isinstance(one, Identity) and not more and not signal.bias.any()
-    return source if plain else None
-
-
-def _same(a: Signal, b: Signal) -> bool:
-    """Whether two signals have the same sources, maps and biases."""
-    if a.terms.keys() != b.terms.keys() or not np.array_equal(a.bias, b.bias):
-        return False
-    return all(_same_map(a.terms[key], b.terms[key]) for key in a.terms)
-
-
-def _same_map(a: LinearMap, b: LinearMap) -> bool:
-    if type(a) is not type(b) or a.source_size != b.source_size:
-        return False
-    if isinstance(a, Conv2d) and isinstance(b, Conv2d):
-        fields = ("input_shape", "stride", "padding", "dilation", "groups")
-        if any(getattr(a, f) != getattr(b, f) for f in fields):
-            return False
-    if isinstance(a, (Conv2d, Dense)) and isinstance(b, (Conv2d, Dense)):
-        return np.array_equal(a.weight, b.weight)
-    return True

@@ -38,8 +38,11 @@ def _population(name: str, layer: Any, signal: Signal) -> Arriving:
     for option, plain in (("inhibition", False), ("state_quant", False)):
         if getattr(layer, option):
             raise UltralifError(f"{name}: {option} is on; expected {option}={plain}")
-    if torch.any(torch.as_tensor(layer.graded_spikes_factor) != 1.0):
-        raise UltralifError(f"{name}: graded_spikes_factor is not 1; expected spikes of 1")
+    if not torch.all(torch.isfinite(layer.graded_spikes_factor / layer.graded_spikes_factor)):
+        raise UltralifError(
+            f"{name}: graded_spikes_factor is 0 or not finite; expected other values, or leave the "
+            "neurons out that send 0"
+        )
     threshold = spread_over(layer.threshold, signal, f"{name}: threshold")
     keep = np.clip(spread_over(layer.beta, signal, f"{name}: beta"), 0.0, 1.0)
     mode = _reset_mode(name, layer, threshold)
@@ -56,9 +59,18 @@ def _population(name: str, layer: Any, signal: Signal) -> Arriving:
 def _back(name: str, layer: Any, shape: tuple[int, ...]) -> Signal:
     """The signal that a recurrent population sends itself, which acts one timestep later."""
     own = source_signal(name, shape)
+    own = scaled(
+        name, own, spread_over(layer.graded_spikes_factor, own, f"{name}: graded_spikes_factor")
+    )
     if layer.all_to_all:
         return transformed(name, layer_node(name, layer.recurrent), own, 1.0)
     return scaled(name, own, spread_over(layer.recurrent.V, own, f"{name}: V"))
+
+
+def _spike_of(layer: Any) -> Tensor | float:
+    """What a layer returns for one spike; pools return spikes of their inputs."""
+    factor: Tensor | float = getattr(layer, "graded_spikes_factor", 1.0)
+    return factor
 
 
 def _prepare(name: str, layer: Any) -> None:
@@ -135,5 +147,6 @@ SNNTORCH = Framework(
     _memory,
     keeps_states=True,
     alone=_alone,
+    spike_of=_spike_of,
 )
 """Neurons of snnTorch."""
