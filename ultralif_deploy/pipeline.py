@@ -346,12 +346,13 @@ def simulate_program(
         Refused: samples of a program whose read-out forgets cannot stop early.
     """
     described = [load_device(name) for name in devices]
-    loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
+    ready = open_program(program, settings, bits)
+    loaded, dataset, encoder = ready.program, ready.dataset, ready.encoder
     labels = dataset.test.y
     exits: Exits | None = None
     if confidence is not None and exit_rule != "confidence":
         raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
-    counter = counter_of(loaded, dataset, encoder, settings)
+    counter = counter_of(ready, settings)
     if counter is not None and exit_rule is not None:
         raise UltralifError("--expect: it compares whole runs; expected no --exit beside it")
     if exit_rule is None:
@@ -369,7 +370,7 @@ def simulate_program(
         "predictions": predictions.tolist(),
         "accuracy": None if labels is None else float((predictions == labels).mean()),
         "counts": trace.counts.as_dict(),
-        "assumed": assumptions.as_dict(),
+        "assumed": ready.assumptions.as_dict(),
     }
     if exits is not None:
         result["exits"] = exits
@@ -398,9 +399,9 @@ def program_energy(
         UltralifError: bad input.
     """
     described = [load_device(name) for name in devices]
-    loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
-    counter = EventCounter(loaded, chips_of(described))
-    run_on("fast", loaded, dataset.test, encoder, progress or Progress(), counter)
+    ready = open_program(program, settings, bits)
+    counter, test = EventCounter(ready.program, chips_of(described)), ready.dataset.test
+    run_on("fast", ready.program, test, ready.encoder, progress or Progress(), counter)
     report = energy_report(counter.events(), described)
-    assumed = assumptions.as_dict()
+    assumed = ready.assumptions.as_dict()
     return {**report, "assumed": assumed} if assumed else report

@@ -121,7 +121,9 @@ def test_the_certificate_holds_what_was_expected(folder: Path, tmp_path: Path, t
     assert "expected spikes" in refused(*check, code=1)
 
 
-def test_simulate_counts_in_integers(folder: Path, tmp_path: Path) -> None:
+def test_simulate_counts_in_integers_and_in_float_where_there_is_a_float_network(
+    folder: Path, tmp_path: Path
+) -> None:
     report = verified(folder, tmp_path, "wrong.npz")
     wanted = report["expected"]["populations"]["hidden"]["integer"]
     files = ("--data", folder / "inputs.npz", "--expect", folder / "wrong.npz")
@@ -131,7 +133,7 @@ def test_simulate_counts_in_integers(folder: Path, tmp_path: Path) -> None:
         assert errors(validator("commands"), {"simulate": found}) == []
         hidden = found["expected"]["populations"]["hidden"]
         assert hidden["integer"] == wanted
-        assert hidden["float"] is None
+        assert hidden["float"] == (None if program.parent == tmp_path else 2)
     text = ultralif("simulate", tmp_path / "program.nir", *files)
     assert text.out.startswith("wrong.npz expects")
 
@@ -142,8 +144,11 @@ def test_refusals(folder: Path, tmp_path: Path) -> None:
     assert "no such file" in refused(*run, "--expect", tmp_path / "none.npz")
     assert "expected spikes [25 timesteps" in refused(*run, "--expect", folder / "inputs.npz")
     assert not (tmp_path / "out").exists()
-    simulate = ("simulate", folder / "model.nir", *inputs, "--dt", 1e-3)
-    line = refused(*simulate, "--expect", folder / "logits.npz")
+    simulate = ("simulate", folder / "model.nir", *inputs, *OPTIONS)
+    found = ultralif(*simulate, "--expect", folder / "logits.npz", "--json").json()["expected"]
+    assert found["float_logits"] == 0
+    assert ultralif("quantize", *simulate[1:], "-o", tmp_path).code == 0
+    line = refused("simulate", tmp_path / "program.nir", *inputs, "--expect", folder / "logits.npz")
     assert "logits alone, which integers have in another unit" in line
     line = refused(*simulate, "--expect", folder / "expected.npz", "--exit", "exact")
     assert "it compares whole runs" in line
@@ -176,3 +181,6 @@ def test_neurons_that_passes_remove_count_too(tmp_path: Path) -> None:
         "integer": 1,
     }
     assert certificate(tmp_path / "out")["expected"]["float"]["lif"] == 0
+    files = ("--data", tmp_path / "inputs.npz", "--expect", tmp_path / "expected.npz")
+    run = ("simulate", tmp_path / "model.nir", *files, "--dt", 1e-3, "--on", "reference", "--json")
+    assert ultralif(*run).json()["expected"]["populations"] == report["expected"]["populations"]

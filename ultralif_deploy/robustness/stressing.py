@@ -92,7 +92,8 @@ def stress(
     check_levels(given)
     if repeats < 1:
         raise UltralifError(f"repeats = {repeats}; expected at least 1")
-    loaded, dataset, encoder, assumptions = open_program(program, settings, bits)
+    opened = open_program(program, settings, bits)
+    loaded, dataset, encoder = opened.program, opened.dataset, opened.encoder
     labels = dataset.test.y
     if labels is None:
         raise UltralifError(f"{dataset.name}: no y_test; accuracy under faults needs labels")
@@ -121,7 +122,7 @@ def stress(
         "repeats": repeats,
         "undisturbed": {"accuracy": right, "ci95": list(accuracy_interval(undisturbed[None]))},
         "faults": measured,
-        "assumed": assumptions.as_dict(),
+        "assumed": opened.assumptions.as_dict(),
     }
     write_stress(directory, content)
     return content

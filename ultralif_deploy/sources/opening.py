@@ -1,5 +1,6 @@
 """Opens what the user gives: a checkpoint, a network of another tool, a module, or a program."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from ultralif_deploy.sources.inputs import open_data, open_inputs
 from ultralif_deploy.sources.networks import open_network
 from ultralif_deploy.sources.programs import program_of
 from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.verify.expected_spikes.comparing import Sides
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,9 +86,26 @@ def refuse_guesses(path: str | Path, assumptions: Assumptions) -> None:
         raise UltralifError(f"{path}: --strict: {guessed[0]}{more}")
 
 
-def open_program(
-    path: str | Path, settings: Settings, bits: Bits | None = None
-) -> tuple[Program, Dataset, Encoder, Assumptions]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A program with its data.
+
+    Attributes:
+        program: the program.
+        dataset: the samples.
+        encoder: encoder of the inputs.
+        assumptions: settings with their origins; none for a file that is a program.
+        sides: the float network beside the program, where the program was made of one.
+    """
+
+    program: Program
+    dataset: Dataset
+    encoder: Encoder
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    sides: Sides | None = None
+
+
+def open_program(path: str | Path, settings: Settings, bits: Bits | None = None) -> Opened:
     """Open a program with its data; a NIR file of another tool is quantized first.
 
     Args:
@@ -94,21 +113,19 @@ def open_program(
         settings: options as given; they name the data set.
         bits: bits per weight for a NIR file of another tool, 2 to 8 or `ternary`; None is 8.
 
-    Returns:
-        The program, the data set, the encoder, and the settings with their origins.
-
     Raises:
         UltralifError: the file is bad, the data do not fit, or `bits` are given for a program.
     """
     if kind_of(path) is Kind.NETWORK:
         source = open_network(path, settings)
         dataset = source.data
-        _, program = program_of(source, source.network, 8 if bits is None else bits)
-        return program, dataset, source.encoder, source.assumptions
+        passed, program = program_of(source, source.network, 8 if bits is None else bits)
+        sides = Sides(source.network, passed, program)
+        return Opened(program, dataset, source.encoder, source.assumptions, sides)
     if bits is not None:
         raise UltralifError(
             f"--bits {bits}: it is for NIR files of other tools, {path} is a program"
         )
     loaded = read_nir(path)
     dataset, encoder = open_inputs(loaded, settings)
-    return loaded, dataset, encoder, Assumptions()
+    return Opened(loaded, dataset, encoder)

@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from ultralif_deploy.data import Dataset
-from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
-from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.expected import ExpectedSpikes
 from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.sources.opening import Opened
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.simulating import timesteps_of
 from ultralif_deploy.verify.expected_spikes.comparing import (
     Sides,
+    SidesCounter,
     compare_expected,
     expected_of_network,
     spikes_record,
@@ -73,7 +72,7 @@ class ExpectedCounter:
         self.samples += count
 
     def content(self) -> ExpectedSpikes:
-        """For --json; the float network did not run."""
+        """For --json; there is no float network."""
         return {
             "file": self.expected.path.name,
             "sha256": self.expected.sha256,
@@ -91,28 +90,31 @@ class ExpectedCounter:
         }
 
 
-def counter_of(
-    program: Program, dataset: Dataset, encoder: Encoder, settings: Settings
-) -> ExpectedCounter | None:
+def counter_of(opened: Opened, settings: Settings) -> ExpectedCounter | SidesCounter | None:
     """A counter of what differs from the expected spikes of the settings, if there are any.
 
     Args:
-        program: program to be run.
-        dataset: the samples.
-        encoder: encoder of the inputs.
+        opened: program to be run, with its data; with a float network beside it, that counts too.
         settings: options as given.
 
     Raises:
-        UltralifError: they do not fit the program or the data, or hold logits alone.
+        UltralifError: they do not fit the program or the data, or hold logits alone where no float
+            network is there to compare them with.
     """
     if settings.expect is None:
         return None
+    limited, samples = settings.limit is not None, len(opened.dataset.test.x)
+    path, program, steps = settings.expect, opened.program, opened.encoder.timesteps
+    if opened.sides is not None:
+        network = opened.sides.network
+        expected = expected_of_network(path, network, samples, steps, limited=limited)
+        return SidesCounter(expected, opened.sides)
     neurons = {p.name: p.size for p in program.populations if p.spikes}
-    samples, steps = len(dataset.test.x), timesteps_of(program, encoder)
-    limited, classes = settings.limit is not None, program.readout.size
-    expected = read_expected(settings.expect, Shapes(neurons, classes, samples, steps, limited))
+    steps, classes = timesteps_of(program, opened.encoder), program.readout.size
+    expected = read_expected(path, Shapes(neurons, classes, samples, steps, limited))
     if not expected.spikes:
         raise UltralifError(
-            f"{settings.expect}: logits alone, which integers have in another unit; expected spikes"
+            f"{path}: logits alone, which integers have in another unit; expected spikes, or the "
+            "float network itself in place of the program"
         )
     return ExpectedCounter(expected)

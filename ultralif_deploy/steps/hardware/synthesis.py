@@ -134,9 +134,10 @@ def _opened(program: str | Path, settings: Settings) -> tuple[Program, np.ndarra
     """The program, and inputs of samples where data were given."""
     if settings.data is None:
         return read_nir(program), None
-    loaded, dataset, encoder, _ = open_program(program, settings)
-    x = dataset.test.x if settings.limit is not None else dataset.test.x[:SAMPLES]
-    return loaded, encoder.encode(x, (0, 0))[: loaded.timesteps]
+    opened = open_program(program, settings)
+    test, loaded = opened.dataset.test, opened.program
+    x = test.x if settings.limit is not None else test.x[:SAMPLES]
+    return loaded, opened.encoder.encode(x, (0, 0))[: loaded.timesteps]
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

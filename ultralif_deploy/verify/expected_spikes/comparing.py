@@ -20,7 +20,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace, array_digest
 from ultralif_deploy.schema.expected import CertifiedSpikes, ExpectedSpikes
 from ultralif_deploy.verify.backends import load_on
-from ultralif_deploy.verify.expected_spikes.differences import Differences, blocks_of
+from ultralif_deploy.verify.expected_spikes.differences import Differences, blocks_of, parts_of
 from ultralif_deploy.verify.expected_spikes.reading import Expected, Shapes, read_expected
 
 
@@ -115,6 +115,62 @@ class Sides:
         }
 
 
+class SidesCounter:
+    """Counts what differs from expected spikes, in float and in integers, block by block."""
+
+    def __init__(self, expected: Expected, sides: Sides) -> None:
+        self.expected, self.sides = expected, sides
+        self.found, self.integer = Differences(), dict.fromkeys(expected.spikes, 0)
+        self.samples = 0
+        self._held = sides.held()
+
+    def add(self, inputs: np.ndarray, trace: Trace) -> None:
+        """Compare the next samples; the float network runs as many of them at once as it can.
+
+        Args:
+            inputs: inputs of the program's run, [time, sample, input].
+            trace: trace of the program, with its spikes.
+        """
+        assert trace.spikes is not None
+        network = self.sides.network
+        for part in parts_of(network, inputs.shape[1]):
+            whole = self._all_timesteps(inputs[:, part])
+            block = slice(self.samples + part.start, self.samples + part.start + whole.shape[1])
+            run = run_hard(network, whole)
+            self.found.add(network, run, self.expected, block)
+            for name, wanted in self.expected.spikes.items():
+                meant = run.spikes[name].astype(np.uint8)
+                if name in trace.spikes:
+                    meant[: len(inputs), :, self._held[name]] = trace.spikes[name][:, part]
+                self.integer[name] += int(np.count_nonzero(meant != wanted[:, block]))
+        self.samples += inputs.shape[1]
+
+    def _all_timesteps(self, inputs: np.ndarray) -> np.ndarray:
+        """The inputs of the float network, which a pass that collapses time leaves as it is."""
+        steps = self.sides.network.timesteps
+        if not self.sides.network.input.constant or len(inputs) == steps:
+            return inputs
+        return np.broadcast_to(inputs[:1], (steps, *inputs.shape[1:]))
+
+    def content(self) -> ExpectedSpikes:
+        """For the report and --json."""
+        return {
+            "file": self.expected.path.name,
+            "sha256": self.expected.sha256,
+            "samples": self.samples,
+            "populations": {
+                name: {
+                    "spikes": int(spikes.sum(dtype=np.int64)),
+                    "float": self.found.spikes[name],
+                    "integer": self.integer[name],
+                }
+                for name, spikes in self.expected.spikes.items()
+            },
+            "float_logits": None if self.expected.logits is None else self.found.logits,
+            "first": self.found.first,
+        }
+
+
 def compare_expected(
     expected: Expected,
     sides: Sides,
@@ -131,35 +187,12 @@ def compare_expected(
         encoder: encoder of the inputs.
         on_progress: function that is called with the share done.
     """
-    executable, held = load_on("fast", sides.program), sides.held()
+    executable, counter = load_on("fast", sides.program), SidesCounter(expected, sides)
     steps = sides.program.timesteps
-    found, integer = Differences(), dict.fromkeys(expected.spikes, 0)
     for block, inputs in blocks_of(sides.network, encoder, x):
-        trace = run_hard(sides.network, inputs)
-        found.add(sides.network, trace, expected, block)
-        spikes = executable.run(inputs[:steps], record=True).spikes
-        assert spikes is not None
-        for name, wanted in expected.spikes.items():
-            meant = trace.spikes[name].astype(np.uint8)
-            if name in spikes:
-                meant[:steps, :, held[name]] = spikes[name]
-            integer[name] += int(np.count_nonzero(meant != wanted[:, block]))
+        counter.add(inputs[:steps], executable.run(inputs[:steps], record=True))
         on_progress(block.stop / len(x))
-    return {
-        "file": expected.path.name,
-        "sha256": expected.sha256,
-        "samples": len(x),
-        "populations": {
-            name: {
-                "spikes": int(spikes.sum(dtype=np.int64)),
-                "float": found.spikes[name],
-                "integer": integer[name],
-            }
-            for name, spikes in expected.spikes.items()
-        },
-        "float_logits": None if expected.logits is None else found.logits,
-        "first": found.first,
-    }
+    return counter.content()
 
 
 def claim_of(expected: Expected, sides: Sides, inputs: np.ndarray) -> Claim:

@@ -73,13 +73,17 @@ def blocks_of(
         encoder: encoder of the inputs.
         x: the samples.
     """
-    values = sum(p.size for p in network.populations) * encoder.timesteps
-    step = max(1, BLOCK_VALUES // values)
     for where, inputs in encoder.blocks(x):
-        for start in range(0, inputs.shape[1], step):
-            part = inputs[:, start : start + step]
-            first = where.start + start
-            yield slice(first, first + part.shape[1]), part
+        for part in parts_of(network, inputs.shape[1]):
+            yield slice(where.start + part.start, where.start + part.stop), inputs[:, part]
+
+
+def parts_of(network: Network, samples: int) -> Iterator[slice]:
+    """The samples of a block in parts that a float network can run at once."""
+    values = sum(p.size for p in network.populations) * network.timesteps
+    step = max(1, BLOCK_VALUES // values)
+    for start in range(0, samples, step):
+        yield slice(start, min(start + step, samples))
 
 
 def logits_differ(found: np.ndarray, wanted: np.ndarray, every: np.ndarray) -> np.ndarray:
