@@ -145,33 +145,57 @@ def test_objects_are_deployed_like_files(tmp_path: Path) -> None:
     assert ultralif("verify", "--certificate", tmp_path / "a" / "certificate.json").code == 0
 
 
+class Recorded:
+    """Two recordings, as a data set of tonic holds them."""
+
+    sensor_size = (9, 7, 2)
+
+    def __init__(self, transform: Any = np.copy) -> None:
+        rng = np.random.default_rng(0)
+        self.transform = transform
+        self.events = np.zeros(200, [("x", int), ("y", int), ("t", int), ("p", int)])
+        self.events["t"] = np.sort(rng.integers(0, 50_000, 200))
+        for name, most in (("x", 9), ("y", 7), ("p", 2)):
+            self.events[name] = rng.integers(0, most, 200)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, i: int) -> tuple[Any, int]:
+        return self.transform(self.events[: 100 * (i + 1)].copy()), i
+
+
 def test_frames_that_tonic_made() -> None:
-    rng = np.random.default_rng(0)
-    events = np.zeros(200, [("x", int), ("y", int), ("t", int), ("p", int)])
-    events["t"] = np.sort(rng.integers(0, 50_000, 200))
-    for name, most in (("x", 9), ("y", 7), ("p", 2)):
-        events[name] = rng.integers(0, most, 200)
-
-    class Source:
-        sensor_size = (9, 7, 2)
-
-        def __init__(self, transform: Any) -> None:
-            self.transform = transform
-
-        def __len__(self) -> int:
-            return 2
-
-        def __getitem__(self, i: int) -> tuple[Any, int]:
-            return self.transform(events[: 100 * (i + 1)].copy()), i
-
     to_frame = tonic().transforms.ToFrame((9, 7, 2), n_time_bins=5)
-    framed = load_dataset(Source(to_frame))
+    framed = load_dataset(Recorded(to_frame))
     assert not framed.recorded
-    recorded = load_dataset(torch.utils.data.Subset(Source(np.copy), [0, 1]), Binning(5))
+    recorded = load_dataset(torch.utils.data.Subset(Recorded(), [0, 1]), Binning(5))
     assert_array_equal(framed.test.x, recorded.test.x, strict=True)
     assert_array_equal(recorded.test.y, [0, 1])
     windows = tonic().transforms.ToFrame((9, 7, 2), time_window=5000)
-    assert "bin events into as many frames" in refused(Source(windows))
+    assert "bin events into as many frames" in refused(Recorded(windows))
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["written", "read back"])
+def test_caches_of_tonic(first: bool, tmp_path: Path) -> None:
+    plain = load_dataset(Recorded(), Binning(5)).test
+    to_frame = tonic().transforms.ToFrame((9, 7, 2), n_time_bins=5)
+    for name, transform in (("events", np.copy), ("frames", to_frame)):
+        cached = tonic().DiskCachedDataset(Recorded(transform), str(tmp_path / name))
+        assert first or [cached[i][1] for i in range(2)] == [0, 1]
+        for source in (cached, tonic().MemoryCachedDataset(Recorded(transform))):
+            read = load_dataset(source, Binning(5))
+            assert_array_equal(read.test.x, plain.x, strict=True)
+            assert_array_equal(read.test.y, plain.y)
+            assert read.recorded == (name == "events")
+    later = tonic().DiskCachedDataset(Recorded(), str(tmp_path / "events"), transform=to_frame)
+    assert_array_equal(load_dataset(later).test.x, plain.x, strict=True)
+
+
+def test_chains_of_data_sets() -> None:
+    plain = load_dataset(Recorded(), Binning(5)).test
+    chain = torch.utils.data.ConcatDataset([Recorded(), Recorded()])  # type: ignore[list-item]
+    assert_array_equal(load_dataset(chain, Binning(5)).test.x, np.concatenate([plain.x] * 2))
 
 
 @pytest.mark.parametrize(

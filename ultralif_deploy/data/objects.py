@@ -175,10 +175,13 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _sensor(source: Any) -> str | None:
-    """Width and height that a data set of tonic tells, also below Subset and slices of it."""
+    """Width and height that a data set of tonic tells, also below parts, caches and chains of it."""
     for _ in range(8):
         size = getattr(source, "sensor_size", None)
         if size is not None and len(size) >= 2:
             return f"{int(size[0])}x{int(size[1])}"
+        if parts := getattr(source, "datasets", None):  # of a ConcatDataset
+            sizes = {_sensor(part) for part in parts}
+            return sizes.pop() if len(sizes) == 1 else None
         source = getattr(source, "dataset", None)
     return None
