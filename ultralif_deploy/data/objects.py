@@ -175,7 +175,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _sensor(source: Any) -> str | None:
-    """Width and height that a data set of tonic tells, also below parts, caches and chains of it."""
+    """Width and height that a data set of tonic tells, also below parts, caches and chains."""
     for _ in range(8):
         size = getattr(source, "sensor_size", None)
         if size is not None and len(size) >= 2:
