@@ -244,6 +244,24 @@ def cells() -> Iterator[str]:
     yield from (f"{number}. {_cell(text[4:])}" for text, number in refusals.items())
 
 
+FILES = {
+    "Norse": ("LIFBoxCell", "LIFCell", "IAFCell"),
+    "snnTorch": ("Leaky", "Synaptic"),
+    "SpikingJelly": ("IFNode", "LIFNode", "CUBALIFNode"),
+    "Sinabs": ("IAF", "LIF"),
+    "Rockpool": ("LIFTorch", "LIFNeuronTorch"),
+}
+"""Neurons that each framework writes as NIR; `tests/readers/test_frameworks.py` compares them."""
+
+
+def files() -> Iterator[str]:
+    """The lines of the table of files."""
+    yield "| framework | neurons that it writes as NIR | equal spike for spike with `--like` |"
+    yield "|---|---|---|"
+    for name, kinds in FILES.items():
+        yield from (f"| {name} | {kind} | yes |" for kind in kinds)
+
+
 def _noted(refusal: str, refusals: dict[str, int]) -> str:
     number = refusals.setdefault(refusal, len(refusals) + 1)
     return f"no ({number})"
@@ -266,7 +284,13 @@ writes this page from such networks. A fifth framework, Rockpool, is read from i
 Sinabs is installed by `{INSTALL}`.
 
 """
-    return head + "\n".join(cells()) + "\n"
+    written = """
+## NIR files
+Each framework wrote these by its own exporter, with its default settings and drawn numbers, and ran
+them itself. The last column says whether every spike is the same by `--like`.
+
+"""
+    return head + "\n".join(cells()) + "\n" + written + "\n".join(files()) + "\n"
 
 
 def main() -> None:

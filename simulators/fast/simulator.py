@@ -18,7 +18,7 @@ from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
-from ultralif_deploy.program.stages import one_later
+from ultralif_deploy.program.stages import Stage, heard_in, one_later
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast import event_chain
@@ -232,7 +232,7 @@ class Fast:
             chosen = [program.population(name) for name in stage.populations]
             for p in chosen:
                 sent[p.name] = np.empty((steps, batch, p.size * p.spikes), dtype=np.uint8)
-            (self._in_steps if stage.loops else self._at_once)(chosen, sent, memory)
+            (self._in_blocks if stage.loops else self._at_once)(stage, sent, memory)
             for source in stage.ended:
                 kept[source] = sent.pop(source)
                 self._count(source, kept[source], memory.last.get(source), counters)
@@ -243,32 +243,28 @@ class Fast:
         spikes = {p.name: kept[p.name] for p in program.populations if record and p.spikes}
         return Trace(np.ascontiguousarray(logits), counts, spikes if record else None)
 
-    def _at_once(
-        self, chosen: list[Population], sent: dict[str, np.ndarray], memory: Memory
-    ) -> None:
+    def _at_once(self, stage: Stage, sent: dict[str, np.ndarray], memory: Memory) -> None:
         """Run one population over all timesteps; writes its spikes into `sent`."""
-        (population,) = chosen
+        (name,) = stage.populations
+        population = self.program.population(name)
         current = self._current(population, sent, memory)
         self._update(population, current, sent[population.name], memory)
 
-    def _in_steps(
-        self, chosen: list[Population], sent: dict[str, np.ndarray], memory: Memory
-    ) -> None:
-        """Run populations that hear each other, timestep by timestep; writes into `sent`."""
-        names = [p.name for p in chosen]
+    def _in_blocks(self, stage: Stage, sent: dict[str, np.ndarray], memory: Memory) -> None:
+        """Run populations that hear each other, block by block; writes into `sent`."""
+        names = stage.populations
+        chosen = [self.program.population(name) for name in names]
         outer = {p.name: self._current(p, sent, memory, names) for p in chosen}
         inner = {
             p.name: [q for q in self.program.incoming(p.name) if q.source in names] for p in chosen
         }
-        for t in range(len(sent[names[0]])):
-            for p in chosen:
-                current = outer[p.name][t : t + 1]
-                for q in inner[p.name]:
-                    late = q.name in self.program.delayed
-                    heard = sent[q.source][t - late : t - late + 1]
-                    heard = memory.last[q.source] if late and t == 0 else heard
-                    current = current + self._project(q, heard)
-                self._update(p, current, sent[p.name][t : t + 1], memory)
+        for name, window in stage.windows(len(sent[names[0]])):
+            current = outer[name][window]
+            for q in inner[name]:
+                late, before = q.name in self.program.delayed, memory.last.get(q.source)
+                heard = heard_in(window, sent[q.source], late=late, before=before)
+                current = current + self._project(q, heard)
+            self._update(self.program.population(name), current, sent[name][window], memory)
 
     def _update(
         self, population: Population, current: np.ndarray, spikes: np.ndarray, memory: Memory

@@ -30,6 +30,11 @@ def test_the_shared_cases(name: str) -> None:
     assert outcome.out.splitlines()[0] == OPTIONS.get(name, "--dt 0.0001")
 
 
+def test_every_shared_network_is_among_the_cases() -> None:
+    folders = shared_file(f"cases/{min(CASES)}/net.nir").parents[1]
+    assert {path.parent.name for path in folders.glob("*/net.nir")} == set(CASES)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A file with its data and the spikes of one reading."""

@@ -13,7 +13,7 @@ def test_silif_is_the_published_equation() -> None:
     alpha, beta, a, b = draw(0, 1), draw(0, 1), draw(-1, 1), draw(0, 2)
     x = draw(-4, 8, 40, 2)
     neuron = float_neurons.SiLIF(np.ones(5), 1 - alpha, alpha, beta, a, b)
-    spikes, margins = neuron.run(x)
+    spikes, margins, _ = neuron.run(x)
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
         for n in range(5):
@@ -32,7 +32,7 @@ def test_csilif_is_the_published_equation() -> None:
     x = draw(-2, 3, 40, 2)
     alpha = size * np.exp(1j * angle)
     neuron = float_neurons.CSiLIF(np.full(5, 0.5), b, alpha.real, alpha.imag)
-    spikes, margins = neuron.run(x)
+    spikes, margins, _ = neuron.run(x)
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
         for n in range(5):
@@ -51,7 +51,7 @@ def test_adalif_is_the_released_equation(inclusive: bool) -> None:
     theta = np.full(5, 0.5)
     x[:, :, 0], tau[0] = 0.5, 1.0  # ties at the first timestep
     kept, jump = np.full(5, 0.9), np.full(5, 0.1 * (1 - 0.9))
-    spikes, _ = float_neurons.AdaLIF(theta, tau, kept, jump, inclusive).run(x)
+    spikes, *_ = float_neurons.AdaLIF(theta, tau, kept, jump, inclusive).run(x)
     assert spikes[0, 0, 0] == inclusive
     assert 0.1 < spikes.mean() < 0.9
     for sample in range(2):
@@ -69,7 +69,7 @@ def test_adalif_is_the_released_equation(inclusive: bool) -> None:
 def test_leaky_sum_is_the_published_read_out_without_softmax() -> None:
     draw = floats(4)
     alpha, x = draw(0.8, 0.96), draw(-3, 3, 30, 2)
-    _, totals = float_neurons.LeakySum(1 - alpha, alpha).run(x)
+    _, totals, _ = float_neurons.LeakySum(1 - alpha, alpha).run(x)
     u = total = np.zeros((2, 5))
     for t in range(30):
         u = alpha * u + (1 - alpha) * x[t]

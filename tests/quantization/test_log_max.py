@@ -282,10 +282,10 @@ def test_ring_over_channels_is_one_ring_per_pixel(form):
     theta, tau = rng.integers(0, 8, (channels, pixels)) / 4, rng.choice([0.5, 0.75], (channels, 1))
     tau = np.broadcast_to(tau, theta.shape)
     flat = float_neurons.UltraDLIF(theta.ravel(), tau.ravel(), form, inclusive=True, stride=pixels)
-    spikes, margins = flat.run(current.reshape(7, 4, -1))
+    spikes, margins, _ = flat.run(current.reshape(7, 4, -1))
     for pixel in range(pixels):
         ring = float_neurons.UltraDLIF(theta[:, pixel], tau[:, pixel], form, inclusive=True)
-        expected, margin = ring.run(current[..., pixel])
+        expected, margin, _ = ring.run(current[..., pixel])
         assert_array_equal(spikes.reshape(current.shape)[..., pixel], expected)
         assert_array_equal(margins.reshape(current.shape)[..., pixel], margin)
     assert 0.05 < spikes.mean() < 0.95

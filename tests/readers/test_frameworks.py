@@ -1,6 +1,7 @@
 """`--like NAME` reads a file as its framework computes, by the framework's own run."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def exact(name: str, folder: Path) -> None:
 def test_help_names_every_framework_and_synapse() -> None:
     assert choices.FRAMEWORKS == tuple(FRAMEWORKS) == (*KINDS, "lava")
     assert choices.SYNAPSES == SYNAPSES
+
+
+def test_the_page_names_every_kind_that_is_compared_here() -> None:
+    text = (ROOT / "ultralif_deploy" / "docs" / "frameworks.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| yes \|$", text, re.MULTILINE)
+    named = {(name.lower(), kind) for name, kind in rows}
+    assert named == {(name, kind) for name, kinds in KINDS.items() for kind in kinds}
 
 
 @pytest.mark.parametrize(("name", "kind"), [(n, kind) for n in HERE for kind in KINDS[n]])

@@ -7,7 +7,7 @@ import numpy as np
 
 from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.program.graph import INPUT
-from ultralif_deploy.program.stages import Stage, one_later
+from ultralif_deploy.program.stages import Stage, heard_in, one_later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ def run_hard(network: Network, values: np.ndarray) -> HardTrace:
     """Run the network on integer inputs uint8 [time, batch, input].
 
     If the inputs have more than T timesteps, the first T are used. Populations run one after the
-    other, each over all timesteps at once; those that hear each other run timestep by timestep.
+    other, each over all timesteps at once; those that hear each other run block by block.
     """
     values = values[: network.timesteps]
     inputs = network.input.scale * values.astype(np.float64) + network.input.offset
@@ -58,12 +58,13 @@ def total_current(
     """
     delayed = network.delayed()
     time, batch = signals[INPUT].shape[:2]
-    total: np.ndarray = np.zeros((time, batch, population.size)) + population.bias
+    total = np.broadcast_to(population.bias, (time, batch, population.size))
     for projection in network.incoming(population.name):
         if projection.source not in without:
             sent = signals[projection.source].astype(np.float64, copy=False)
             late = projection.name in delayed
-            total += projection.map.apply(one_later(sent) if late else sent)
+            term = projection.map.apply(one_later(sent) if late else sent)
+            total = np.add(total, term, out=total if total.flags.writeable else None)
     return total
 
 
@@ -91,17 +92,17 @@ class _Run:
         """Run the populations of a stage over all timesteps."""
         chosen = [p for p in self.network.populations if p.name in stage.populations]
         if stage.loops:
-            self._by_timestep(chosen)
+            self._by_blocks(stage, chosen)
             return
         (population,) = chosen
         current = total_current(self.network, population, self.sent)
         if population.neuron.FIRES:
-            self.sent[population.name], margin = population.neuron.run(current)
-            self.margins[population.name] = margin
+            name = population.name
+            self.sent[name], self.margins[name], _ = population.neuron.run(current)
         else:
             self.logits = population.neuron.read(current) / self.network.divisor
 
-    def _by_timestep(self, together: list[Population]) -> None:
+    def _by_blocks(self, stage: Stage, together: list[Population]) -> None:
         """Run populations that hear each other; read-outs are never among them."""
         time, batch = self.sent[INPUT].shape[:2]
         names = [p.name for p in together]
@@ -114,12 +115,11 @@ class _Run:
             p.name: [q for q in self.network.incoming(p.name) if q.source in names]
             for p in together
         }
-        for t in range(time):
-            for p in together:
-                current = currents[p.name][t]
-                for q in inner[p.name]:
-                    at = t - 1 if q.name in self.delayed else t
-                    if at >= 0:
-                        current = current + q.map.apply(self.sent[q.source][at].astype(np.float64))
-                spikes, margin, states[p.name] = p.neuron.step(current, states[p.name])
-                self.sent[p.name][t], self.margins[p.name][t] = spikes, margin
+        neurons = {p.name: p.neuron for p in together}
+        for name, window in stage.windows(time):
+            current = currents[name][window]
+            for q in inner[name]:
+                heard = heard_in(window, self.sent[q.source], late=q.name in self.delayed)
+                current = current + q.map.apply(heard.astype(np.float64))
+            spikes, margin, states[name] = neurons[name].run(current, states[name])
+            self.sent[name][window], self.margins[name][window] = spikes, margin

@@ -146,17 +146,18 @@ def sinabs(kind: str, weight: np.ndarray, x: np.ndarray, rng: np.random.Generato
 def rockpool(kind: str, weight: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> Any:
     import torch
     from rockpool.nn.combinators import Sequential
-    from rockpool.nn.modules import LIFTorch, LinearTorch
+    from rockpool.nn.modules import LIFNeuronTorch, LIFTorch, LinearTorch
     from rockpool.nn.modules.torch.nir import to_nir
 
-    assert kind == "LIFTorch"
-    neurons = LIFTorch(  # its spikes are float32, and so is all it computes
+    made = {"LIFTorch": LIFTorch, "LIFNeuronTorch": LIFNeuronTorch}[kind]
+    slow = {"tau_syn": full(rng.uniform(3e-3, 2e-2)).float()} if kind == "LIFTorch" else {}
+    neurons = made(  # its spikes are float32, and so is all it computes
         NEURONS,
         tau_mem=full(rng.uniform(5e-3, 3e-2)).float(),
-        tau_syn=full(rng.uniform(3e-3, 2e-2)).float(),
         threshold=full(rng.uniform(0.5, 2.0)).float(),
         bias=full(0.0).float(),
         dt=1e-3,
+        **slow,
     )
     layer = LinearTorch((INPUTS, NEURONS), weight=torch.tensor(weight.T).float(), has_bias=False)
     net = Sequential(layer, neurons)
@@ -178,7 +179,7 @@ KINDS = {
     "snntorch": ("Leaky", "Synaptic"),
     "spikingjelly": ("IFNode", "LIFNode", "CUBALIFNode"),
     "sinabs": ("IAF", "LIF"),
-    "rockpool": ("LIFTorch",),
+    "rockpool": ("LIFTorch", "LIFNeuronTorch"),
 }
 """Classes of neurons that each framework exports."""
 

@@ -43,14 +43,19 @@ class FloatNeuron:
         """State before the first timestep, for currents of this shape [batch, neuron]."""
         return np.zeros((*shape[:-1], self.WORDS * shape[-1]))
 
-    def run(self, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Spikes and v − θ, both [time, batch, neuron], for a current of that shape."""
-        state = self.initial_state(current.shape[1:])
+    def run(self, current: np.ndarray, state: np.ndarray | None = None) -> Step:
+        """Spikes and v − θ, both [time, batch, neuron], and the state after the last timestep.
+
+        Args:
+            current: sum of all projections and the bias, float64 [time, batch, neuron].
+            state: state before the first timestep; None is the initial one.
+        """
+        state = self.initial_state(current.shape[1:]) if state is None else state
         spikes = np.empty(current.shape, dtype=self.spike_type)
         margins = np.empty(current.shape)
         for t, now in enumerate(current):
             spikes[t], margins[t], state = self.step(now, state)
-        return spikes, margins
+        return spikes, margins, state
 
     def read(self, current: np.ndarray) -> np.ndarray:
         """Membrane potential of a read-out after the last timestep, [batch, neuron]."""

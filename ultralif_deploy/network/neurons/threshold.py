@@ -25,3 +25,6 @@ class Threshold(FloatNeuron):
     def step(self, current: np.ndarray, state: np.ndarray) -> Step:
         margin = current - self.threshold
         return fires(margin, self.inclusive), margin, state
+
+    def run(self, current: np.ndarray, state: np.ndarray | None = None) -> Step:
+        return self.step(current, self.initial_state(current.shape[1:]) if state is None else state)

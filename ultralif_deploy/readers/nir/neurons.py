@@ -53,7 +53,7 @@ class Conventions:
         reset_mode: a key of `RESETS`; NIR itself says `value`.
         fires: `above` the threshold (v > θ, as NIR says) or `at` it (v ≥ θ, as in SpikingJelly).
         synapse: an input is a `current` into the synapse, as NIR's equation says, a `pulse`, or a
-            `decaying-pulse`.
+            `decaying-pulse`; a LIF node, which has no synapse, takes decaying pulses as they are.
         read_out: neurons at the output are read by their `spikes`, or by their `membrane`, in which
             case they never fire.
         max_spikes: most spikes of a neuron in one timestep; NIR says 1, Sinabs and Rockpool fire
@@ -256,9 +256,14 @@ def _synapse(n: _Node) -> tuple[np.ndarray, np.ndarray]:
     return synaptic, raised if n.how.synapse == "pulse" else raised * synaptic
 
 
-def _membrane(n: _Node) -> tuple[np.ndarray, np.ndarray]:
-    """What a timestep keeps of the membrane, and the gain of the synaptic current into it."""
-    keep, gain = n.passed("tau_mem", "r")
+def _membrane(n: _Node, tau: str = "tau_mem") -> tuple[np.ndarray, np.ndarray]:
+    """What a timestep keeps of the membrane, and the gain of the current into it.
+
+    Args:
+        n: node of leaky neurons.
+        tau: name of the time constant of their membranes.
+    """
+    keep, gain = n.passed(tau, "r")
     if n.how.synapse != "decaying-pulse":
         return keep, gain
     if np.any(keep <= 0):
@@ -266,7 +271,7 @@ def _membrane(n: _Node) -> tuple[np.ndarray, np.ndarray]:
             f"{n.name}: a decaying pulse into a membrane that keeps nothing; expected a shorter "
             "--dt, or another --synapse"
         )
-    return keep, n.parameter("r") * n.how.dt / (n.parameter("tau_mem") * keep)
+    return keep, n.parameter("r") * n.how.dt / (n.parameter(tau) * keep)
 
 
 def _if(n: _Node) -> Model:
@@ -278,7 +283,7 @@ def _if(n: _Node) -> Model:
 
 
 def _lif(n: _Node) -> Model:
-    keep, gain = n.passed("tau", "r")
+    keep, gain = _membrane(n, "tau")
     threshold, firing = _firing(n, n.parameter("v_leak"))
     return Model(LIF(threshold=threshold, tau=keep, **firing), gain, n.same(0.0))
 

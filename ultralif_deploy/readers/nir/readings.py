@@ -81,7 +81,7 @@ def open_answers(graph: nir.NIRGraph, given: Mapping[str, Answer], told: Told) -
         "discretization": DISCRETIZATIONS if has(LEAKY) else (),
         "reset_mode": tuple(RESETS) if has(RESETTING) else (),
         "fires": FIRING if has((nir.Threshold, *RESETTING)) else (),
-        "synapse": SYNAPSES if has(SYNAPTIC) else (),
+        "synapse": SYNAPSES if has(SYNAPTIC) else tuple(_decaying(graph, nodes)),
         "read_out": _read_outs(told) if has(RESETTING) else (),
         "max_spikes": _most_spikes(told) if has(RESETTING) else (),
         "min_membrane": tuple(_floors(nodes)) if has(RESETTING) else (),
@@ -157,6 +157,23 @@ def _most_spikes(told: Told) -> tuple[Answer, ...]:
     if told.most_spikes > 1:
         return tuple(dict.fromkeys((MAX_SPIKES, told.most_spikes)))
     return () if told.every_neuron else (1, MAX_SPIKES)
+
+
+def _decaying(graph: nir.NIRGraph, nodes: Iterable[nir.NIRNode]) -> Iterator[str]:
+    """Nothing; and, where every LIF node has r = τ·e^(−Δt/τ)/Δt as Rockpool writes it, both ways.
+
+    Args:
+        graph: graph as read from the file; its constants suggest Δt.
+        nodes: its neurons, none with a synapse.
+    """
+    leaky = [node for node in nodes if isinstance(node, nir.LIF)]
+    for step in timesteps(graph) if leaky else ():
+        if all(
+            np.allclose(node.r * step, node.tau * np.exp(-step / node.tau), rtol=UNIFORM, atol=0)
+            for node in leaky
+        ):
+            yield from ("current", "decaying-pulse")
+            return
 
 
 def _floors(nodes: Iterable[nir.NIRNode]) -> Iterator[Answer]:
