@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from snntorch import utils
 from torch import nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from support.comparisons import holds
 from support.foreign.frameworks import double_spikes, run_recorded
@@ -293,6 +294,38 @@ def test_factors_of_spikes_of_neurons_whose_states_are_passed_on():
     assert [p.name for p in network.projections] == [
         *("input->lif", "lif->lif", "lif->out", "out->readout"),
     ]
+
+
+class Compiled(nn.Module):
+    """As `torch.compile` wraps a module; its own import takes seconds."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+
+def test_wrappers_of_torch_are_looked_through():
+    inner = nn.Sequential(nn.Linear(3, 8), nn.Unflatten(1, (2, 2, 2)), leaky(), nn.Flatten())
+    plain = from_snntorch(inner, (3,))
+    for wrapped in (nn.DataParallel(inner), AveragedModel(inner), Compiled(inner)):
+        found = from_snntorch(wrapped, (3,))
+        assert [p.name for p in found.populations] == [p.name for p in plain.populations]
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_parametrized_weights_are_read_as_they_are_computed(norm):
+    torch.manual_seed(5)
+    layer = getattr(nn.utils.parametrizations, norm)(nn.Linear(4, 4))
+    module = nn.Sequential(layer, leaky()).eval()
+    network = from_snntorch(module, (4,))
+    assert_allclose(network.projections[0].map.matrix(), layer.weight.detach().numpy(), atol=1e-6)
+    assert "original" in next(name for name, _ in module.named_parameters() if "weight" in name)
+    assert nn.utils.parametrize.is_parametrized(layer, "weight")
+
+
+def test_layers_without_a_size_are_refused():
+    with pytest.raises(UltralifError, match=r"0\.weight: its shape is not known yet; run the mod"):
+        from_snntorch(nn.Sequential(nn.LazyLinear(3), leaky()), (4,))
 
 
 def test_hidden_states_of_the_caller_survive_a_reset_in_forward():

@@ -198,7 +198,7 @@ class Reading(States):
             return _inert
         package = kind.__module__.split(".")[0]
         foreign = package not in ("torch", self.framework.package)
-        looked_into = foreign or isinstance(layer, self.framework.looked_into)
+        looked_into = foreign or isinstance(layer, (nn.Unflatten, *self.framework.looked_into))
         return None if looked_into and not isinstance(layer, LINEAR) else self._unsupported
 
     def _neuron(

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.network import Input, Network
@@ -23,6 +26,8 @@ from ultralif_deploy.readers.modules.framework import Framework
 from ultralif_deploy.readers.modules.reading import Reading
 from ultralif_deploy.readers.modules.runs import LAYOUTS, run_forward
 from ultralif_deploy.readers.nir.linear import values
+
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 
 DEFAULT_TIMESTEPS = 100
 """T of one inference, if neither the caller nor the module fixes it."""
@@ -48,6 +53,7 @@ def read_module(
     Raises:
         UltralifError: a layer or function cannot be taken over, or network and module differ.
     """
+    module = _unwrapped(module)
     shape = values(input_shape or _input_shape(module, framework), "input")
     trial = _Trial(module, framework, shape, timesteps, read := read or Input(1))
     problems: list[tuple[int, UltralifError]] = []
@@ -182,6 +188,27 @@ def _input_shape(module: nn.Module, framework: Framework) -> tuple[int, ...]:
     return (first.in_features,)
 
 
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside wrappers of torch that compute the same.
+
+    They are for several devices, for averages of weights, and for compiled code.
+
+    Raises:
+        UltralifError: a layer whose size is not known yet.
+    """
+    inner = module
+    while isinstance(inner, WRAPPERS) or hasattr(inner, "_orig_mod"):
+        found = inner.module if isinstance(inner, WRAPPERS) else inner._orig_mod
+        assert isinstance(found, nn.Module)
+        inner = found
+    for name, parameter in inner.named_parameters():
+        if is_lazy(parameter):
+            raise UltralifError(
+                f"{name}: its shape is not known yet; run the module once on a sample first"
+            )
+    return inner
+
+
 def _in_float64(module: nn.Module, framework: Framework, *, in_steps: bool = True) -> nn.Module:
     """A copy of the module in float64 and evaluation mode, with neurons at their first states.
 
@@ -202,12 +229,26 @@ def _in_float64(module: nn.Module, framework: Framework, *, in_steps: bool = Tru
         own = copy.deepcopy(module, held).cpu().double().eval()
     except Exception as error:  # whatever the user's own attributes raise
         raise UltralifError(f"the module cannot be copied: {error}") from error
+    for layer in filter(parametrize.is_parametrized, list(own.modules())):
+        _with_plain_weights(layer)
     if in_steps:
         framework.in_steps(own)
     for name, layer in framework.firing(own):
         if framework.is_neuron(layer):
             framework.prepare(name, layer)
     return own
+
+
+def _with_plain_weights(layer: Any) -> None:
+    """Let a copy of a layer hold the weights that a weight norm or its kin computes.
+
+    torch's own function for it changes the class, which the caller's layer shares.
+    """
+    held = {name: getattr(layer, name).detach().clone() for name in layer.parametrizations}
+    layer.__class__ = parametrize.type_before_parametrizations(layer)
+    del layer.parametrizations
+    for name, value in held.items():
+        layer.register_parameter(name, nn.Parameter(value, requires_grad=False))
 
 
 def _copy_plainly(layer: nn.Module, held: dict[int, Any]) -> None:
