@@ -261,7 +261,8 @@ class Fast:
         for name, window in stage.windows(len(sent[names[0]])):
             current = outer[name][window]
             for q in inner[name]:
-                late, before = q.name in self.program.delayed, memory.last.get(q.source)
+                late = q.name in self.program.delayed
+                before = memory.last.get(q.source)
                 heard = heard_in(window, sent[q.source], late=late, before=before)
                 current = current + self._project(q, heard)
             self._update(self.program.population(name), current, sent[name][window], memory)

@@ -1,6 +1,9 @@
 """`ultralif deploy FILE.py:NAME`: the user's function builds the network."""
 
+import copy
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import snntorch as snn
@@ -8,6 +11,7 @@ import torch
 from torch import nn
 
 from support.commands import DEMO, ultralif
+from ultralif_deploy.sources.user_code import _load_weights
 
 BUILD = """
 from dataclasses import dataclass
@@ -119,6 +123,37 @@ def test_weights_that_do_not_fit(code, tmp_path):
         outcome = deploy(given, tmp_path / "out", "--weights", tmp_path / weights)
         assert outcome.code == 2
         assert message in outcome.err.strip().splitlines()[-1]
+
+
+def wild(module: nn.Module) -> dict[str, dict[str, Any]]:
+    """Checkpoints as tools write them around a module."""
+    state = module.state_dict()
+    version = {"pytorch-lightning_version": "2.5", "hyper_parameters": {"lr": 1e-3}, "epoch": 3}
+    metrics = {"loss.weight": torch.ones(3)}
+    averaged = torch.optim.swa_utils.AveragedModel(module).state_dict()
+    return {
+        "plain": state,
+        "named": {"model_state_dict": state, "optimizer": {}},
+        "lightning": version | {"state_dict": {f"net.{k}": v for k, v in state.items()} | metrics},
+        "parallel": {f"module.{k}": v for k, v in state.items()},
+        "averaged": averaged,
+        "compiled": {f"_orig_mod.{k}": v for k, v in state.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["plain", "named", "lightning", "parallel", "averaged", "compiled"]
+)
+def test_weights_as_tools_store_them(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    layers = nn.Linear(3, 4), snn.Leaky(torch.rand(4)), nn.Linear(4, 2)
+    trained, fresh = nn.Sequential(*layers), copy.deepcopy(nn.Sequential(*layers))
+    for tensor in fresh.state_dict().values():
+        tensor.zero_()
+    torch.save(wild(trained)[kind], tmp_path / "w.pt")
+    _load_weights(fresh, tmp_path / "w.pt")
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], tensor), name
 
 
 @pytest.mark.parametrize("given", ["mynet.py", "mynet:build", "mynet.py:", "mynet.py:a.b", "./x:y"])

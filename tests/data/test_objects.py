@@ -205,6 +205,14 @@ def test_chains_of_data_sets() -> None:
         ({"train": np.zeros((9, 2)), "valid": 1}, "data with keys train, valid; expected train"),
         ([], "list: no samples; expected at least one"),
         ([(np.zeros(3), "cat")], "list: a label 'cat'; expected whole numbers"),
+        (
+            [(np.zeros(3), 1, 2)],
+            "list: items of 3 parts; expected samples, or pairs",
+        ),
+        (
+            (np.zeros((4, 2)), np.eye(4)),
+            "labels has shape (4, 4); expected (4,), so give y",
+        ),
         ([("text", 1)], "list: its samples has shape (1,); expected [sample, …]"),
     ],
 )

@@ -204,9 +204,10 @@ def test_planted_bugs_are_found(bug: str) -> None:
         exact_where_accepted(load, binary, 300, planted=True)
 
 
-def test_the_report_carries_the_placement() -> None:
+def test_the_report_carries_the_placement(tmp_path: Path) -> None:
     report = ultralif(
-        "verify", DEMO, "--data", "digits", "--certify", 5, "--json", "--on", "loihi1"
+        *("verify", DEMO, "--data", "digits", "--certify", 5, "--json", "--on", "loihi1"),
+        *("-o", tmp_path),
     )
     facts = report.json()["backends"]["loihi1"]["facts"]
     assert facts["placement"]["cores"] >= 2

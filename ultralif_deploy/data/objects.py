@@ -153,6 +153,11 @@ def _item(name: str, found: Any) -> tuple[np.ndarray, int | None]:
                 "set a target_transform"
             )
         return _array(sample), int(number.reshape(-1)[0])
+    if isinstance(found, (tuple, list)) and len(found) != 1:
+        raise UltralifError(
+            f"{name}: items of {len(found)} parts; expected samples, or pairs of a sample and a "
+            "label"
+        )
     return _array(found[0] if isinstance(found, (tuple, list)) else found), None
 
 

@@ -119,7 +119,10 @@ def checked_split(where: str, given: Named) -> Split:
     if y.shape == (len(x), 1):  # as MedMNIST and CIFAR files have it
         y = y[:, 0]
     if y.ndim != 1 or len(y) != len(x):
-        raise UltralifError(f"{where}: {given.y_name} has shape {y.shape}; expected ({len(x)},)")
+        hint = ", so give y.argmax(axis=1) of one-hot rows" if y.ndim == 2 else ""
+        raise UltralifError(
+            f"{where}: {given.y_name} has shape {y.shape}; expected ({len(x)},){hint}"
+        )
     if not np.issubdtype(y.dtype, np.integer):
         raise UltralifError(f"{where}: {given.y_name} is {y.dtype}; expected integer labels")
     return Split(x, y.astype(np.int64))

@@ -108,15 +108,21 @@ def _loaded(given: str | Path, network: Any, weights: Path | None) -> "Network |
 def _load_weights(module: "nn.Module", path: Path) -> None:
     """Load a state dict into a module; every tensor must have its place.
 
+    The names that Lightning, DataParallel and averages of weights put before those of the module
+    are left out where only that fits.
+
     Raises:
         UltralifError: the file is bad, or does not fit the module.
     """
-    from ultralif_deploy.soft.checkpoint_file import read_tensors
+    from ultralif_deploy.soft.checkpoint_file import read_tensors, state_keys
 
     held = read_tensors(path)
+    plain, wanted = state_keys(held), module.state_dict().keys()
     for key in ("state_dict", "model_state_dict"):
         if isinstance(held.get(key), Mapping):
             held = held[key]
+    if held.keys() != wanted and plain.keys() == wanted:
+        held = plain
     try:
         module.load_state_dict(held)
     except Exception as error:  # torch raises several kinds
