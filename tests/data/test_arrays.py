@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -167,3 +168,18 @@ def test_samples_that_do_not_fit_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((7, 3), np.uint8))
     line = refused("simulate", recurrent(tmp_path / "model.nir"), "--data", tmp_path / "x.npy")
     assert "x.npy: samples of shape (3,)" in line
+
+
+def test_arrays_in_groups_of_hdf5(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for group, count in (("train", 12), ("test", 3)):
+            file.create_dataset(f"{group}/images", data=IMAGES[:count])
+            file.create_dataset(f"{group}/labels", data=LABELS[:count])
+    read = load_dataset(path)
+    assert read.train is not None
+    assert_array_equal(read.train.x, IMAGES, strict=True)
+    assert_array_equal(read.test.y, LABELS[:3], strict=True)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("train_images", data=IMAGES)
+    assert message(path) == "two arrays are named train_images; expected one"

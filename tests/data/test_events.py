@@ -399,21 +399,6 @@ def test_arrays_in_hdf5(tmp_path: Path) -> None:
     assert_array_equal(read.test.y, y[:3], strict=True)
 
 
-def test_arrays_in_groups_of_hdf5(tmp_path: Path) -> None:
-    x, y = np.arange(48, dtype=np.uint8).reshape(12, 2, 2), np.arange(12) % 3
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        for group, count in (("train", 12), ("test", 3)):
-            file.create_dataset(f"{group}/images", data=x[:count])
-            file.create_dataset(f"{group}/labels", data=y[:count])
-    read = load_dataset(tmp_path / "a.h5")
-    assert read.train is not None
-    assert_array_equal(read.train.x, x, strict=True)
-    assert_array_equal(read.test.y, y[:3], strict=True)
-    with h5py.File(tmp_path / "a.h5", "a") as file:
-        file.create_dataset("train_images", data=x)
-    assert "two arrays are named train_images; expected one" in refused(tmp_path / "a.h5")
-
-
 def test_two_kinds_of_files_in_a_folder(tmp_path: Path) -> None:
     bin_file(tmp_path / "0" / "a.bin", events(0))
     save_structured(tmp_path / "0" / "b.npy", events(0))
