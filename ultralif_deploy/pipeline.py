@@ -370,6 +370,7 @@ def simulate_program(
         "predictions": predictions.tolist(),
         "accuracy": None if labels is None else float((predictions == labels).mean()),
         "counts": trace.counts.as_dict(),
+        "findings": [finding.as_dict() for finding in ready.assumptions.findings],
         "assumed": ready.assumptions.as_dict(),
     }
     if exits is not None:

@@ -89,6 +89,12 @@ def test_the_program_runs_with_the_same_backbone_alone(out: Path, tmp_path: Path
     run = ultralif("simulate", program, *DATA, "--backbone", backbone, "--json").json()
     report = content(out, "report.json")
     assert run["accuracy"] == report["accuracy"]["integer"]
+    assert run["findings"] == []
+    bright = ul.load_dataset("digits").test.x[:2] / np.float32(50)  # five times as bright
+    np.savez(tmp_path / "bright.npz", x_test=bright)
+    data = ("--data", tmp_path / "bright.npz", "--backbone", backbone)
+    shown = ultralif("simulate", program, *data)
+    assert "of 16 features are not between 0 and" in " ".join(shown.out.split())
     line = refused("simulate", program, *DATA)
     assert "the inputs are features of a backbone (SHA-256 " in line
     assert "give --backbone FILE.onnx" in line

@@ -127,7 +127,7 @@ def exports_summary(result: Exported) -> RenderableType:
 
 
 def simulation_summary(result: Simulated) -> RenderableType:
-    """Accuracy, counts and the first predictions."""
+    """What speaks against the run, counts, accuracy and the first predictions."""
     counts = result["counts"]
     title = f"{counts['samples']} samples, {counts['timesteps']} timesteps"
     table = titled(title, "count", "total", left=("count",))
@@ -140,7 +140,8 @@ def simulation_summary(result: Simulated) -> RenderableType:
     assumed = [assumptions_table(result["assumed"])] if result["assumed"] else []
     expected = [Text(expected_words(result["expected"]))] if "expected" in result else []
     stopped = [exits_summary(result["exits"])] if "exits" in result else []
-    return Group(*expected, table, *assumed, text, *stopped)
+    doubts = stored_parameters(result["findings"], [])
+    return Group(*expected, *doubts, table, *assumed, text, *stopped)
 
 
 def diagnosis_summary(found: Diagnosis) -> RenderableType:

@@ -152,6 +152,7 @@ class Simulated(Beside):
     accuracy: Annotated[Fraction | None, "null without labels"]
     counts: Annotated[Counts, "events of all samples"]
     exits: NotRequired[Annotated[Exits, "with --exit, what samples need that stop early"]]
+    findings: Annotated[list[Finding], "what to know"]
     assumed: Annotated[dict[str, Setting], "every setting and where it came from"]
 
 

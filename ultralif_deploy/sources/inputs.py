@@ -26,8 +26,13 @@ from ultralif_deploy.sources.settings import BINNING, CONVENTIONS, Settings, ref
 T = TypeVar("T", int, float, str)
 
 
-def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]:
+def open_inputs(
+    program: Program, settings: Settings
+) -> tuple[Dataset, Encoder, tuple[Finding, ...]]:
     """The data and the encoder for a program, which stores how its inputs were made.
+
+    Returns:
+        The data set, the encoder, and what speaks against these data.
 
     Raises:
         UltralifError: no data were given, or they do not fit the program.
@@ -39,11 +44,11 @@ def open_inputs(program: Program, settings: Settings) -> tuple[Dataset, Encoder]
     opened = required(open_data(settings, stored))
     steps = choose("timesteps", settings.timesteps, stored, {}, program.timesteps, kind=int)
     dataset = fitted(opened, settings, stored, program.input.size, steps)
-    encoder, _ = settle_encoder(
+    encoder, encoding = settle_encoder(
         settings, stored, dataset, program.input.size, steps, default="rate"
     )
     check_classes(dataset, program.readout.size)
-    return dataset, encoder
+    return dataset, encoder, encoding.findings
 
 
 def required(dataset: Dataset | None) -> Dataset:

@@ -94,7 +94,7 @@ class Opened:
         program: the program.
         dataset: the samples.
         encoder: encoder of the inputs.
-        assumptions: settings with their origins; none for a file that is a program.
+        assumptions: settings with their origins, none for a file that is a program; and findings.
         sides: the float network beside the program, where the program was made of one.
     """
 
@@ -127,5 +127,5 @@ def open_program(path: str | Path, settings: Settings, bits: Bits | None = None)
             f"--bits {bits}: it is for NIR files of other tools, {path} is a program"
         )
     loaded = read_nir(path)
-    dataset, encoder = open_inputs(loaded, settings)
-    return Opened(loaded, dataset, encoder)
+    dataset, encoder, findings = open_inputs(loaded, settings)
+    return Opened(loaded, dataset, encoder, Assumptions((), findings))

@@ -58,7 +58,7 @@ def featured(
 def scale_and_offset(reading: str) -> tuple[float, float]:
     """Scale and offset of a reading, as the encoder has them."""
     (mean,), (deviation,) = normalization(reading)
-    return float(1 / (LEVELS * deviation)), float(-mean / deviation)
+    return float(1 / (LEVELS * deviation)), float(-mean / deviation) + 0.0  # never −0
 
 
 def _placed(model: Model, split: Split) -> Split:
