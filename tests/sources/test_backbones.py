@@ -90,7 +90,7 @@ def test_the_program_runs_with_the_same_backbone_alone(out: Path, tmp_path: Path
     report = content(out, "report.json")
     assert run["accuracy"] == report["accuracy"]["integer"]
     assert run["findings"] == []
-    bright = ul.load_dataset("digits").test.x[:2] / np.float32(50)  # five times as bright
+    bright = ul.load_dataset("digits").test.x[:2] / np.float32(2)  # far too bright
     np.savez(tmp_path / "bright.npz", x_test=bright)
     data = ("--data", tmp_path / "bright.npz", "--backbone", backbone)
     shown = ultralif("simulate", program, *data)
