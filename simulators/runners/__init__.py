@@ -1,1 +1,1 @@
-"""Runners of exported files: C, ONNX, Lava, netx and Verilog."""
+"""Runners of exported files: C, ONNX, QONNX, Lava, netx and Verilog."""

@@ -32,10 +32,10 @@ EMULATED = ("c-cortex-m0", "c-cortex-m4", "c-cortex-m33", "c-rv32")
 BACK_ENDS = (
     *("reference", "fast", "loihi1", "loihi2", "onnx", "c", *EMULATED),
     *("lava", "lava-loihi1", "lava-custom", "netx"),
-    *("verilog", "verilog-netlist"),
+    *("verilog", "verilog-netlist", "qonnx"),
 )
-ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist")
-EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog")
+ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist", "qonnx")
+EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog", "qonnx")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (
     "value",

@@ -3,6 +3,9 @@
 ONNX_STEP, ONNX_SEQUENCE = "step.onnx", "sequence.onnx"
 """One timestep, and all of them."""
 
+QONNX_MODEL = "timestep.onnx"
+"""One timestep, in the operators of QONNX."""
+
 C_PREFIX = "ultralif"
 """Begins the names of exported C, unless the user chooses another prefix."""
 

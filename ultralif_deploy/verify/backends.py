@@ -21,6 +21,7 @@ from ultralif_deploy.exporters.lava.writer import (
 )
 from ultralif_deploy.exporters.netx.writer import NETX_RUNTIME, write_netx
 from ultralif_deploy.exporters.onnx.writer import write_onnx
+from ultralif_deploy.exporters.qonnx.writer import write_qonnx
 from ultralif_deploy.exporters.verilog.writer import write_verilog
 from ultralif_deploy.io.artefacts import C_PREFIX
 from ultralif_deploy.program.exits import ExitRule
@@ -32,6 +33,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import lava as lava_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
+from ultralif_deploy.simulators.runners import qonnx as qonnx_runner
 from ultralif_deploy.simulators.runners.firmware import runner as firmware_runner
 from ultralif_deploy.simulators.runners.firmware.cores import CORES
 from ultralif_deploy.simulators.runners.verilog import netlist
@@ -123,6 +125,7 @@ EXPORTERS: dict[str, Write] = {
     "lava-custom": write_lava_custom,
     "netx": write_netx,
     "verilog": _write_verilog,
+    "qonnx": write_qonnx,
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
@@ -149,6 +152,7 @@ BACK_ENDS: dict[str, BackEnd] = {
     ),
     "verilog": BackEnd(verilog_runner.load, "verilog", verilog_tools.missing, on_request=True),
     "verilog-netlist": BackEnd(netlist.load, "verilog", netlist.missing, on_request=True),
+    "qonnx": BackEnd(qonnx_runner.load, "qonnx", qonnx_runner.missing, on_request=True),
 }
 """Every back end by the name that `simulate --on` uses."""
 

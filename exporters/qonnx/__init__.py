@@ -1,0 +1,1 @@
+"""QONNX: threshold programs for FINN, hls4ml and their kin."""
