@@ -5,6 +5,8 @@ python examples/api_reference.py --check    # exit 1 where it is out of date
 """
 
 import inspect
+import types
+from functools import cached_property
 from pathlib import Path
 
 from generated import write_or_check
@@ -17,20 +19,44 @@ HEAD = """# Python interface
 page may change from one version to the next. `help(ul.NAME)` has arguments, shapes, units and
 errors. `python examples/api_reference.py` writes this page from the docstrings.
 
+## Functions and classes
+
+| name | what it is |
+|---|---|
+"""
+MEMBERS = """
+## Methods and properties
+In a notebook, a `Program`, a `Trace` and a `DeploymentReport` are shown as tables or in words.
+
 | name | what it is |
 |---|---|
 """
 
 
 def page() -> str:
-    """The page as Markdown, a row for every public name."""
-    return HEAD + "".join(_row(name) for name in sorted(ultralif_deploy.__all__, key=str.lower))
+    """The page as Markdown, a row for every public name, then one for every member of a class."""
+    names = sorted(ultralif_deploy.__all__, key=str.lower)
+    public = {name: getattr(ultralif_deploy, name) for name in names}
+    members = "".join(
+        _row(f"{name}.{member}", value)
+        for name, one in public.items()
+        if inspect.isclass(one)
+        for member, value in vars(one).items()
+        if not member.startswith("_") and _is_documented(value)
+    )
+    return HEAD + "".join(_row(*row) for row in public.items()) + MEMBERS + members
 
 
-def _row(name: str) -> str:
-    public = getattr(ultralif_deploy, name)
-    summary = (inspect.getdoc(public) or "").split("\n\n")[0].replace("\n", " ")
-    call = f"{name}(…)" if inspect.isfunction(public) else name
+def _is_documented(value: object) -> bool:
+    """Whether a member is a method or property with a docstring; overrides may have none."""
+    kinds = (types.FunctionType, property, cached_property, classmethod)
+    return isinstance(value, kinds) and bool(inspect.getdoc(value))
+
+
+def _row(name: str, value: object) -> str:
+    summary = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
+    summary = summary.replace("|", "\\|")
+    call = f"{name}(…)" if inspect.isfunction(value) else name
     return f"| `ul.{call}` | {summary} |\n"
 
 

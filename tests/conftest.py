@@ -9,8 +9,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from support.paths import shared_file
+from ultralif_deploy.io import progress
 
 torch.set_num_threads(1)
+progress.FIRST = 1e6  # seconds: what is on stderr does not depend on the speed of the machine
 os.environ["ULTRALIF_MAX_MEMORY"] = "4G"  # the same on every machine
 
 if "ULTRALIF_LAVA_PYTHON" in os.environ:  # under another name, which reaches all workers

@@ -17,11 +17,13 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.energy.report import energy_report
     from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
     from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+    from ultralif_deploy.io.progress import Progress
     from ultralif_deploy.network.network import Network
     from ultralif_deploy.network.running import run_hard
     from ultralif_deploy.passes import apply_passes
     from ultralif_deploy.pipeline import deploy, simulate_program, train
     from ultralif_deploy.program.program import Program
+    from ultralif_deploy.program.trace import Trace
     from ultralif_deploy.quantization.quantize import quantize
     from ultralif_deploy.readers.nir.network import import_nir
     from ultralif_deploy.readers.nir.neurons import Conventions
@@ -29,6 +31,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.readers.sinabs.network import from_sinabs
     from ultralif_deploy.readers.snntorch.network import from_snntorch
     from ultralif_deploy.readers.spikingjelly.network import from_spikingjelly
+    from ultralif_deploy.report.deployment import DeploymentReport
     from ultralif_deploy.robustness.stressing import stress
     from ultralif_deploy.simulators.fast.simulator import stream
     from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
@@ -48,12 +51,15 @@ _PUBLIC = {
     "CheckFailed": "ultralif_deploy.errors",
     "Conventions": "ultralif_deploy.readers.nir.neurons",
     "Deployment": "ultralif_deploy.sweeps.points",
+    "DeploymentReport": "ultralif_deploy.report.deployment",
     "Encoder": "ultralif_deploy.data.encoders",
     "EventCounter": "ultralif_deploy.energy.counts",
     "Missing": "ultralif_deploy.errors",
     "Network": "ultralif_deploy.network.network",
     "Program": "ultralif_deploy.program.program",
+    "Progress": "ultralif_deploy.io.progress",
     "Refused": "ultralif_deploy.errors",
+    "Trace": "ultralif_deploy.program.trace",
     "Settings": "ultralif_deploy.sources.settings",
     "SoftNetwork": "ultralif_deploy.soft.network",
     "TrainOptions": "ultralif_deploy.steps.untrained",
@@ -91,14 +97,17 @@ __all__ = [
     "CheckFailed",
     "Conventions",
     "Deployment",
+    "DeploymentReport",
     "Encoder",
     "EventCounter",
     "Missing",
     "Network",
     "Program",
+    "Progress",
     "Refused",
     "Settings",
     "SoftNetwork",
+    "Trace",
     "TrainOptions",
     "UltralifError",
     "apply_passes",

@@ -12,12 +12,13 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.readers.nir.misreadings import deciding_ties
+from ultralif_deploy.report.deployment import DeploymentReport
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
 from ultralif_deploy.schema.commands import (
@@ -30,7 +31,6 @@ from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.exits import Exits, Rule
 from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.measured import Accuracy, Measured
-from ultralif_deploy.schema.report import Report
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
@@ -84,7 +84,7 @@ def deploy(
     skip_passes: Iterable[str] = (),
     progress: Progress | None = None,
     command: str | None = None,
-) -> Report:
+) -> DeploymentReport:
     """From a network to program.nir, its proof (certificate.json, vectors.npz) and the reports.
 
     Args:
@@ -102,7 +102,7 @@ def deploy(
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
-        progress: progress display for long work.
+        progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         command: the command line that asked for it, for the reports.
 
     Returns:
@@ -113,7 +113,7 @@ def deploy(
         CheckFailed: a back end differs, the gap exceeds `max_gap`, or the verdict is not yes under
             `settings.strict`; the report is written.
     """
-    settings, progress = _with_data(settings, data), progress or Progress()
+    settings, progress = _with_data(settings, data), progress or ShownProgress()
     described = [load_device(name) for name in devices]
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
@@ -181,7 +181,7 @@ def deploy(
     compared.check()
     refuse_gap(report)
     refuse_doubts(report, settings.strict)
-    return report
+    return DeploymentReport(report)
 
 
 def _with_data(settings: Settings | None, data: Any) -> Settings:
@@ -262,7 +262,7 @@ def train(
     options = options or TrainOptions()
     source = open_untrained(settings, options)
     directory = output_directory(output)
-    state = train_network(source, options, directory, progress or Progress())
+    state = train_network(source, options, directory, progress or ShownProgress())
     return trained_content(directory / TRAINED_FILE, source, state)
 
 
@@ -290,7 +290,7 @@ def quantize_checkpoint(
     Raises:
         UltralifError: bad input, or a directory with the results of a deployment.
     """
-    progress = progress or Progress()
+    progress = progress or ShownProgress()
     refuse_deployment(Path(output))
     source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
     passed, program, weights = quantized(
@@ -327,7 +327,7 @@ def simulate_program(
         program: a program, or a NIR file of another tool.
         on: name of a back end.
         settings: the data set and its encoding.
-        progress: progress display for long work.
+        progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         bits: weights of a NIR file of another tool, 2 to 8 or `ternary`; None is 8. It must be None
             for a program, whose weights have their own.
         exit_rule: `exact` counts what is needed where samples stop once no remaining timestep can
@@ -356,12 +356,12 @@ def simulate_program(
     if counter is not None and exit_rule is not None:
         raise UltralifError("--expect: it compares whole runs; expected no --exit beside it")
     if exit_rule is None:
-        trace = run_on(on, loaded, dataset.test, encoder, progress or Progress(), counter)
+        trace = run_on(on, loaded, dataset.test, encoder, progress or ShownProgress(), counter)
     else:
         trace, exits = run_with_exits(
             on,
             exit_rule,
-            Case(loaded, dataset, encoder, confidence, progress or Progress()),
+            Case(loaded, dataset, encoder, confidence, progress or ShownProgress()),
             described,
         )
     predictions = trace.predictions()
@@ -393,7 +393,7 @@ def program_energy(
         program: a program, or a NIR file of another tool.
         devices: names or files of devices.
         settings: the data set and its encoding.
-        progress: progress display for long work.
+        progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         bits: same as for `simulate_program`.
 
     Raises:
@@ -402,7 +402,7 @@ def program_energy(
     described = [load_device(name) for name in devices]
     ready = open_program(program, settings, bits)
     counter, test = EventCounter(ready.program, chips_of(described)), ready.dataset.test
-    run_on("fast", ready.program, test, ready.encoder, progress or Progress(), counter)
+    run_on("fast", ready.program, test, ready.encoder, progress or ShownProgress(), counter)
     report = energy_report(counter.events(), described)
     assumed = ready.assumptions.as_dict()
     return {**report, "assumed": assumed} if assumed else report

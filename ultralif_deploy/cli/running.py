@@ -170,10 +170,10 @@ def annealing(
 
 
 def progress() -> "Progress":
-    """Progress as one bar per stage, on stderr if it is a terminal."""
-    from ultralif_deploy.io.progress import TerminalProgress
+    """Progress on stderr: a bar for each stage on a terminal, and elsewhere now and then a line."""
+    from ultralif_deploy.io.progress import ShownProgress
 
-    return TerminalProgress()
+    return ShownProgress()
 
 
 def show(result: Any, as_json: bool, summary: Any, indent: int | None = 2) -> None:

@@ -1,18 +1,32 @@
-"""Progress of long work, shown on stderr where that is a terminal."""
+"""Progress of long work on stderr: bars on a terminal, and now and then a line elsewhere."""
 
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Update = Callable[[float, str], None]
 """Called with the share done (0 to 1) and a short text."""
 
+FIRST, BETWEEN = 2.0, 5.0
+"""Seconds until the first line where stderr is no terminal, and from one line to the next."""
+
 
 class Progress:
-    """Shows nothing; what the Python API uses by default."""
+    """Shows nothing. Functions that take long show their progress unless they are given this."""
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Update]:
-        """One piece of work."""
+        """One piece of work.
+
+        Args:
+            title: what is done, in a few words.
+        """
         del title
 
         def ignore(share: float, text: str) -> None:
@@ -21,29 +35,83 @@ class Progress:
         yield ignore
 
 
-class TerminalProgress(Progress):
-    """A bar per stage, with rich."""
+class ShownProgress(Progress):
+    """A bar for each stage on a terminal; in pipes, notebooks and log files a line now and then."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._due = self._start + FIRST
+        self._stages: list[_Stage] = []
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Update]:
-        """Show a bar while the block runs."""
+        """Show how far the block is while it runs."""
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as RichProgress
 
         console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        with RichProgress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(f"{title:<22}", total=1.0, text="")
+        if console.is_terminal:
+            with _bar(title, console) as update:
+                yield update
+        else:
+            with self._lines(title) as update:
+                yield update
 
-            def update(share: float, text: str) -> None:
-                bar.update(task, completed=share, text=text)
+    @contextmanager
+    def _lines(self, title: str) -> Iterator[Update]:
+        stage = _Stage(title)
+        self._stages.append(stage)
+        speaker = threading.Thread(target=self._speak, args=(stage,), daemon=True)
+        speaker.start()
+        try:
+            yield stage.update
+        finally:
+            stage.ended.set()
+            self._stages.remove(stage)
 
-            yield update
-            bar.update(task, completed=1.0)
+    def _speak(self, stage: "_Stage") -> None:
+        """Write a line whenever one is due, until the stage ends; of nested stages the inner."""
+        while not stage.ended.wait(max(0.0, self._due - time.monotonic())):
+            now = time.monotonic()
+            if now < self._due:
+                continue
+            self._due = now + BETWEEN
+            with suppress(IndexError, OSError, ValueError):  # it ended; nobody reads stderr
+                print(self._stages[-1].line(now - self._start), file=sys.stderr, flush=True)
+
+
+class _Stage:
+    """How far a stage is."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.share, self.text = title, 0.0, ""
+        self.ended = threading.Event()
+
+    def update(self, share: float, text: str) -> None:
+        self.share, self.text = share, text
+
+    def line(self, seconds: float) -> str:
+        """The stage in words."""
+        parts = (f"{self.title}: {100 * self.share:.0f} %", self.text, f"after {seconds:.0f} s")
+        return ", ".join(part for part in parts if part)
+
+
+@contextmanager
+def _bar(title: str, console: "Console") -> Iterator[Update]:
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with RichProgress(*columns, console=console) as bar:
+        task = bar.add_task(f"{title:<22}", total=1.0, text="")
+
+        def update(share: float, text: str) -> None:
+            bar.update(task, completed=share, text=text)
+
+        yield update
+        bar.update(task, completed=1.0)

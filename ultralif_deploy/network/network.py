@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ultralif_deploy.network.neurons import FloatNeuron
-from ultralif_deploy.program.display import population_rows, summary
+from ultralif_deploy.program.display.text import population_rows, summary
 from ultralif_deploy.program.graph import (
     INPUT,
     Dense,

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.display import population_rows, summary, table
+from ultralif_deploy.program.display.figures import diagram_figure
+from ultralif_deploy.program.display.text import population_rows, summary, table
 from ultralif_deploy.program.fixed import (
     INT32_MAX,
 )
@@ -26,6 +27,9 @@ from ultralif_deploy.program.graph import (
 from ultralif_deploy.program.neurons import NeuronModel
 from ultralif_deploy.program.stages import Stage, stages
 from ultralif_deploy.program.weight_format import WeightFormat, formats_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT_VERSION = 1
 """Version of PROGRAM.md that this code follows; a stored program must carry the same."""
@@ -163,6 +167,27 @@ class Program:
         rows = [(*row, self.formats[row[0]].name) for row in self._rows()]
         names = ("population", "neurons", "model", "currents from", "bits of weights")
         return table(self._title(), names, rows)
+
+    def diagram(self) -> "Figure":
+        """Draw populations and projections; `pip install 'ultralif-deploy[figures]'` for it.
+
+        Returns:
+            A box for each population, and an arrow for each projection, dashed where it acts one
+            timestep later.
+
+        Raises:
+            Missing: matplotlib is not installed.
+        """
+        boxes = [(INPUT, f"{self.input.size:,} values, 0 to {self.input.maximum}")]
+        for p in self.populations:
+            bits = self.formats[p.name].name
+            stored = f"{bits} bits" if bits.isdecimal() else bits
+            boxes.append((p.name, f"{p.size:,} × {type(p.neuron).__name__}, {stored}"))
+        labels = {}
+        for one in self.projections:
+            weights = f", {one.map.weight.size:,} weights" if isinstance(one.map, WEIGHTED) else ""
+            labels[one.name] = f"{type(one.map).__name__}{weights}"
+        return diagram_figure(boxes, self.projections, labels, self.delayed)
 
     def _title(self) -> str:
         return (

@@ -3,13 +3,18 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from ultralif_deploy.program.display import table
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.display.figures import raster_figure
+from ultralif_deploy.program.display.text import table
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.schema.energy import Counts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +66,8 @@ class Trace:
 
     def predictions(self) -> np.ndarray:
         """Class of the largest logit, int64 [batch]; of equal logits the first."""
-        return self.logits.argmax(axis=1)
+        predicted: np.ndarray = self.logits.argmax(axis=1)
+        return predicted
 
     def _repr_html_(self) -> str:
         """Spikes and synaptic operations of one inference as a table, for notebooks."""
@@ -74,6 +80,27 @@ class Trace:
         ]
         title = f"Trace: {counts.samples:,} samples, {counts.timesteps} timesteps"
         return table(title, ("events", "of", "mean of one inference"), rows)
+
+    def raster(self, sample: int = 0) -> "Figure":
+        """Draw the recorded spikes of one sample; `pip install 'ultralif-deploy[figures]'` for it.
+
+        Args:
+            sample: number in the batch, from 0.
+
+        Returns:
+            A raster for each population, neuron over timestep. Larger dots are graded spikes.
+
+        Raises:
+            UltralifError: the spikes were not recorded, or there is no such sample.
+            Missing: matplotlib is not installed.
+        """
+        if not self.spikes:
+            raise UltralifError("the trace holds no spikes; run(…, record=True) keeps them")
+        if not 0 <= sample < self.counts.samples:
+            raise UltralifError(
+                f"sample {sample}: the trace has {self.counts.samples} samples, counted from 0"
+            )
+        return raster_figure(self.spikes, sample)
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the logits and of each population's recorded spikes."""

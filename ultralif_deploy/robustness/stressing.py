@@ -11,7 +11,7 @@ import numpy as np
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import output_directory, sha256_file
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.program.graph import WEIGHTED
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.weight_format import Bits
@@ -104,7 +104,7 @@ def stress(
     trial = Trial(loaded, encoder, dataset.test.x, labels, steps, load_on("fast", loaded))
     undisturbed = undisturbed_run(trial)
     right = float(undisturbed.mean())
-    with (progress or Progress()).stage("stress") as update:
+    with (progress or ShownProgress()).stage("stress") as update:
         measured = _measured(trial, wanted, given, repeats, right, update)
     content: Stress = {
         "version": VERSION,

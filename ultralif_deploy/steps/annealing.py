@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import output_directory
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.schema.commands import Annealed
 from ultralif_deploy.schema.training import EpochFigures
@@ -137,7 +137,11 @@ def anneal_checkpoint(
     directory = output_directory(output)
     epochs: list[EpochFigures] = []
     annealed, how = anneal_network(
-        source, options, directory, progress or Progress(), lambda r: epochs.append(r.as_dict())
+        source,
+        options,
+        directory,
+        progress or ShownProgress(),
+        lambda r: epochs.append(r.as_dict()),
     )
     path = directory / ANNEALED_FILE
     checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.schema.commands import Rechecked
 from ultralif_deploy.verify.recheck import check_certificate
 
@@ -14,7 +14,7 @@ def recheck(certificate: str | Path, progress: Progress | None = None) -> Rechec
         CheckFailed: a claim does not hold.
         UltralifError: a file cannot be read.
     """
-    with (progress or Progress()).stage("check certificate") as update:
+    with (progress or ShownProgress()).stage("check certificate") as update:
         checked = check_certificate(
             certificate, lambda name, done, total: update(done / max(1, total), name)
         )

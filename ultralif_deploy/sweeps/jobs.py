@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ultralif_deploy.errors import CheckFailed, Refused, UltralifError
+from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.sweeps.points import Deployment
 
 
@@ -37,7 +38,8 @@ def run_job(job: Job) -> str | None:
     # Figures must not depend on how many points run beside each other.
     torch.set_num_threads(1)
     try:
-        deploy(job.checkpoint, job.output, **job.deployment.arguments())
+        arguments = job.deployment.arguments()
+        deploy(job.checkpoint, job.output, progress=Progress(), **arguments)
     except UltralifError as error:
         if isinstance(error, Refused) or not isinstance(error, CheckFailed):
             return str(error)

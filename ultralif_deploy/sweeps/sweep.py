@@ -14,7 +14,7 @@ from ultralif_deploy.io.files import (
     sha256_file,
     write_json,
 )
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.pipeline import CERTIFIED_SAMPLES, DEVICES, deploy
 from ultralif_deploy.report.files import REPORT_FILE, write_sweep
 from ultralif_deploy.report.words import percent
@@ -80,7 +80,7 @@ def sweep(
         UltralifError: bad input, another sweep in the directory, or workers that keep ending.
         Missing: dask.distributed is not installed.
     """
-    checkpoint, progress = readable_file(checkpoint).absolute(), progress or Progress()
+    checkpoint, progress = readable_file(checkpoint).absolute(), progress or ShownProgress()
     base = _based(deployment or Deployment())
     chosen = grid(vary, points, seed)
     plans = {name: base.with_values(values) for name, values in chosen.items()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.readers.nir.frameworks import framework_reading
 from ultralif_deploy.readers.nir.graph import Kind, kind_of
@@ -68,7 +68,7 @@ def match(
     expected = expected_of_network(expect, network, samples, steps, limited=limited)
     answers = open_answers(file.graph, given, _told(network, expected))
     every = list(readings(answers))
-    found = Sieves(file, expected, dataset.test.x).run(every, progress or Progress())
+    found = Sieves(file, expected, dataset.test.x).run(every, progress or ShownProgress())
     exact = [reading for reading in found if reading.differences.count == 0]
     nearest = [] if exact else sorted(found, key=lambda r: r.differences.count)[:SHOWN]
     said = _said(answers, exact)

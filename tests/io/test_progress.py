@@ -1,0 +1,58 @@
+"""Progress where stderr is no terminal: a line when work takes long, and none when it is short."""
+
+import io
+import time
+
+import pytest
+
+from ultralif_deploy.io import progress
+
+
+def shown(capsys: pytest.CaptureFixture[str], expected: str, shows: progress.Progress) -> None:
+    """Work until a line is there, as a test cannot know how fast the machine is."""
+    with shows.stage("anneal") as update:
+        update(0.25, "epoch 5/20")
+        said, until = "", time.monotonic() + 30
+        while expected not in said and time.monotonic() < until:
+            time.sleep(0.005)
+            said += capsys.readouterr().err
+    assert expected in said
+
+
+def test_long_work_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.01)
+    shown(capsys, "anneal: 25 %, epoch 5/20, after 0 s\n", progress.ShownProgress())
+
+
+def test_of_nested_stages_the_inner_one_speaks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.01)
+    shows = progress.ShownProgress()
+    with shows.stage("quantize"):
+        shown(capsys, "anneal: 25 %", shows)
+
+
+def test_short_work_and_silent_work_say_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 3600.0)
+    for shows in (progress.ShownProgress(), progress.Progress()):
+        with shows.stage("anneal") as update:
+            update(1.0, "")
+    assert capsys.readouterr().err == ""
+
+
+def test_work_goes_on_when_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FIRST", 0.0)
+    closed = io.StringIO()
+    closed.close()
+    shows = progress.ShownProgress()
+    with shows.stage("anneal") as update:
+        monkeypatch.setattr("sys.stderr", closed)
+        time.sleep(0.02)
+        update(1.0, "")

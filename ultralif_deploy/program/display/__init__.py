@@ -1,0 +1,1 @@
+"""How networks, programs and traces are shown: as text, in notebooks, and as figures."""
