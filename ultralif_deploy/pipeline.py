@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ultralif_deploy.energy.counts import EventCounter
-from ultralif_deploy.energy.devices import load_device
+from ultralif_deploy.energy.devices import load_devices
 from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
@@ -114,7 +114,7 @@ def deploy(
             `settings.strict`; the report is written.
     """
     settings, progress = _with_data(settings, data), progress or ShownProgress()
-    described = [load_device(name) for name in devices]
+    described = load_devices(devices)
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
     source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
@@ -345,7 +345,7 @@ def simulate_program(
         UltralifError: bad input.
         Refused: samples of a program whose read-out forgets cannot stop early.
     """
-    described = [load_device(name) for name in devices]
+    described = load_devices(devices)
     ready = open_program(program, settings, bits)
     loaded, dataset, encoder = ready.program, ready.dataset, ready.encoder
     labels = dataset.test.y
@@ -399,7 +399,7 @@ def program_energy(
     Raises:
         UltralifError: bad input.
     """
-    described = [load_device(name) for name in devices]
+    described = load_devices(devices)
     ready = open_program(program, settings, bits)
     counter, test = EventCounter(ready.program, chips_of(described)), ready.dataset.test
     run_on("fast", ready.program, test, ready.encoder, progress or ShownProgress(), counter)

@@ -1,6 +1,6 @@
 """`ultralif devices`: every shipped device, its figures and their sources."""
 
-from support.commands import ultralif
+from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.energy.devices import SHIPPED, load_device
 
 
@@ -28,3 +28,17 @@ def test_unknown_devices_are_refused() -> None:
     outcome = ultralif("devices", "tpu")
     assert outcome.code == 2
     assert "device 'tpu'; available: akida" in outcome.err
+
+
+def test_devices_without_figures_are_refused_with_the_nearest_that_has_some() -> None:
+    without = [name for name in SHIPPED if not load_device(name).has_figures]
+    assert without == ["akida", "brainscales2", "loihi2", "speck"]
+    for name in without:
+        nearest = load_device(name).nearest
+        assert nearest is not None
+        assert load_device(nearest).has_figures
+        line = refused("deploy", DEMO, "--data", "digits", "--device", f"cmos45,{name}")
+        assert line == (
+            f"Error: device {name}: no cost of an operation is published; the nearest with "
+            f"figures is {nearest}"
+        )

@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.data import named as module
+from ultralif_deploy.data.loading import EMBEDDED
 from ultralif_deploy.errors import UltralifError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
@@ -53,6 +54,7 @@ def test_the_command_lists_what_was_found(folder: Path) -> None:
     found = json.loads(ultralif("data", "--json").out)
     assert found["datasets"]["mnist"]["place"] == str(folder)
     assert found["datasets"]["fashion"]["place"] is None
+    assert found["datasets"]["digits"]["place"] == str(EMBEDDED["digits"])
     assert found["searched"][0] == "/nowhere"
     text = ultralif("data", "mnist", "fashion").out
     assert "not found" in text

@@ -2,7 +2,7 @@
 
 import reprlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +98,7 @@ class Device:
         badge: one of `BADGES`.
         not_covered: costs that the figures leave out.
         chip: chip whose placed run the model counts on, or None.
+        nearest: device with figures that is nearest to one without any; None for all others.
         constants: constants by the names that the model uses.
     """
 
@@ -107,7 +108,32 @@ class Device:
     badge: Badge
     not_covered: str
     chip: str | None
+    nearest: str | None
     constants: Mapping[str, Constant]
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether anything is published about its costs."""
+        return any(one.value is not None for one in self.constants.values())
+
+
+def load_devices(names: Iterable[str]) -> list[Device]:
+    """Read the devices whose energy is to be estimated.
+
+    Args:
+        names: names of shipped devices, or paths of .toml files.
+
+    Raises:
+        UltralifError: the same as `load_device`, or a device of which no figure is known.
+    """
+    devices = [load_device(name) for name in names]
+    for one in devices:
+        if not one.has_figures:
+            raise UltralifError(
+                f"device {one.name}: no cost of an operation is published; "
+                + (f"the nearest with figures is {one.nearest}" if one.nearest else "add figures")
+            )
+    return devices
 
 
 def load_device(name: str) -> Device:
@@ -148,6 +174,7 @@ def _device(name: str, content: dict[str, Any]) -> Device:
         _one_of(content["badge"], "badge", BADGES),
         _text(content["not_covered"]),
         None if chip is None else _one_of(chip, "chip", tuple(CHIPS)),
+        None if "nearest" not in content else _one_of(content["nearest"], "nearest", SHIPPED),
         constants,
     )
 

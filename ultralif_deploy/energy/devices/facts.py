@@ -23,7 +23,7 @@ def _facts(device: Device) -> DeviceFacts:
         "description": device.description,
         "badge": device.badge,
         "not_covered": device.not_covered,
-        "published": any(one.value is not None for one in device.constants.values()),
+        "published": device.has_figures,
         "chip": device.chip,
         "constants": {
             name: {

@@ -13,12 +13,19 @@ def devices_summary(content: Devices) -> RenderableType:
     if len(devices) == 1:
         ((name, facts),) = devices.items()
         return _constants(name, facts)
-    columns = ("name", "device", "figures", "not covered")
+    columns = ("name", "device", "figures", "not covered", "sources")
     table = titled("Devices whose energy is estimated", *columns, left=columns)
     for name, facts in devices.items():
         figures = facts["badge"] if facts["published"] else "none published"
-        table.add_row(name, facts["description"], figures, facts["not_covered"])
+        sources = "; ".join(_publications(facts))
+        table.add_row(name, facts["description"], figures, facts["not_covered"], sources)
     return Group(table, Text("ultralif devices NAME shows every constant and its source."))
+
+
+def _publications(facts: DeviceFacts) -> list[str]:
+    """Where the figures were published, each once; `devices NAME` says what stands there."""
+    known = [one for one in facts["constants"].values() if one["value"] is not None]
+    return list(dict.fromkeys(one["source"].partition(":")[0] for one in known))
 
 
 def _constants(name: str, facts: DeviceFacts) -> RenderableType:
