@@ -24,7 +24,7 @@ def data(names: tuple[str, ...], as_json: bool) -> None:
     from ultralif_deploy.data.named import KNOWN, place_of, searched
     from ultralif_deploy.report.summaries.datasets import datasets_summary
 
-    found = {
+    found: dict[str, dict[str, str | None]] = {
         name: {"what": DIGITS, "place": str(path), "how": "comes with this package"}
         for name, path in EMBEDDED.items()
     }
