@@ -7,13 +7,12 @@ python examples/command_reference.py --check    # exit 1 where it is out of date
 from pathlib import Path
 
 import click
-from generated import write_or_check
+from generated import with_reference, write_or_check
 
 from ultralif_deploy.cli.commands import main as ultralif
 from ultralif_deploy.cli.grouped_help import ALL
 
 PAGE = Path(__file__).parent.parent / "ultralif_deploy" / "docs" / "commands.md"
-START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
 
 
 def reference() -> str:
@@ -28,14 +27,8 @@ def reference() -> str:
     return "".join(sections)
 
 
-def with_reference(page: str) -> str:
-    """The page with its reference replaced."""
-    before, rest = page.split(START)
-    return before + START + reference() + END + rest.split(END)[1]
-
-
 def main() -> None:
-    write_or_check(__doc__, {PAGE: with_reference(PAGE.read_text(encoding="utf-8"))})
+    write_or_check(__doc__, {PAGE: with_reference(PAGE, reference())})
 
 
 if __name__ == "__main__":

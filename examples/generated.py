@@ -5,6 +5,19 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
+
+
+def with_reference(page: Path, reference: str) -> str:
+    """The text of a page with what stands between its marks replaced.
+
+    Args:
+        page: page that has both marks.
+        reference: text between them.
+    """
+    before, rest = page.read_text(encoding="utf-8").split(START)
+    return before + START + reference + END + rest.split(END)[1]
+
 
 def write_or_check(description: str | None, wanted: Mapping[Path, str]) -> None:
     """Write files, or end with exit code 1 where `--check` is given and one is out of date.

@@ -1,9 +1,9 @@
 """Accuracy of one network as soft, hard and integer network; makes tables of docs/accuracy.md.
 
-    python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/mnist
-    python examples/mnist_study.py ../shared/data/mnist_train.npz -o results/batch-norm \
+    python examples/mnist_study.py mnist_train.npz -o results/mnist
+    python examples/mnist_study.py mnist_train.npz -o results/batch-norm \
         --layers 2 --batch-norm --train 4000 --timesteps 4 --seed 0 --formats 8
-    python examples/mnist_study.py ../shared/data/fashion_mnist.npz -o results/fashion \
+    python examples/mnist_study.py fashion -o results/fashion \
         --channels 32 64 --batch-norm --encoding constant --normalize fashion --timesteps 1 \
         --train 20000 --epochs 6 --anneal-epochs 3 --formats 8 4
 

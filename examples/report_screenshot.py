@@ -1,7 +1,7 @@
 """Take a picture of the top of a report, with Chromium.
 
 ultralif demo -o out
-python examples/report_screenshot.py out/report.html -o examples/report.png
+python examples/report_screenshot.py out/report.html -o ultralif_deploy/docs/images/report.png
 """
 
 import argparse

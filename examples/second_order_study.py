@@ -11,7 +11,7 @@ digits brought from 40 to 140 channels and on random bursts, T = 100, and prints
 A spike is kept when the float network and the integers fire in the same neuron at the same
 timestep. The row `float32` is the float network itself in single precision.
 
-python examples/second_order_study.py ../shared -o results/second_order
+python examples/second_order_study.py networks -o results/second_order
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Savings by a sparsity penalty: spike rates, operations and joules of networks for each λ.
 
-    python examples/sparsity_study.py ../shared/data/mnist_train.npz -o results/sparsity
+    python examples/sparsity_study.py mnist_train.npz -o results/sparsity
 
 Trains UltraPLIF 784-64-10 by the authors' protocol (30 epochs, loss + λ·mean spike rate) on the
 first 50 000 digits, hardens and quantizes each network to 8 bits as it is, and counts what it does

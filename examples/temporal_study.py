@@ -1,10 +1,10 @@
 """Accuracy of several neurons on temporal data, soft and hard; makes a table of docs/temporal.md.
 
-    python examples/temporal_study.py ../shared/data -o results/temporal
-    python examples/temporal_study.py ../shared/data --data fsdd-random --neurons UltraDLIF \
+    python examples/temporal_study.py recordings -o results/temporal
+    python examples/temporal_study.py recordings --data fsdd-random --neurons UltraDLIF \
         --learning-rate 3e-4 -o results/slow     # one row under another schedule
-    python examples/temporal_study.py ../shared/data -o results/temporal --tables
-    python examples/temporal_study.py ../shared/data --quick   # two epochs, to see that it runs
+    python examples/temporal_study.py recordings -o results/temporal --tables
+    python examples/temporal_study.py recordings --quick   # two epochs, to see that it runs
 
 Spoken digits (`fsdd_spikes_train.npz`: 40 cochlear channels, 10-ms steps added up by fours to 25
 frames), once with a tenth held out at random, once with a speaker held out, and event-camera digits

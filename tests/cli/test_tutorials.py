@@ -13,6 +13,7 @@ import pytest
 import ultralif_deploy
 from support.commands import ultralif
 from support.requirements import requires
+from ultralif_deploy.energy.devices import load_device
 
 PAGE = Path(ultralif_deploy.__file__).parent / "docs" / "tutorials.md"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -38,6 +39,13 @@ def commands(block: str) -> list[str]:
     """The lines of a shell block, each whole."""
     lines = block.replace("\\\n", " ").splitlines()
     return [line for line in lines if line.strip()]
+
+
+def test_the_device_file_is_one(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    assert load_device(str(path)).constants["synaptic_operation"].value == 3.2
 
 
 @requires("c")

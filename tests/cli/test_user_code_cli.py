@@ -10,7 +10,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from support.commands import DEMO, ultralif
+from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.sources.user_code import _load_weights
 
 BUILD = """
@@ -164,6 +164,12 @@ def test_nothing_else_runs_code(given, tmp_path, monkeypatch):
     assert outcome.code == 2
     assert "Running your code" not in outcome.err
     assert "code was run" not in outcome.err
+
+
+def test_a_file_of_code_needs_a_name(tmp_path):
+    (tmp_path / "mynet.py").write_text("raise SystemExit('code was run')")
+    line = refused("deploy", tmp_path / "mynet.py", "--data", "digits")
+    assert f"ultralif deploy {tmp_path / 'mynet.py'}:NAME" in line
 
 
 def test_a_file_of_that_name_is_no_code(tmp_path, monkeypatch):

@@ -1,21 +1,31 @@
 """README and pages of documentation say what the commands say, and their links lead somewhere."""
 
+import html
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
+import click
 import pytest
 
 from support.commands import ultralif
 from support.paths import ROOT
 from support.scripts import run_script
-from ultralif_deploy.cli.information.documentation import pages, title, written_page
+from ultralif_deploy.cli.information import documentation
+from ultralif_deploy.cli.information.html_pages import write_pages
+from ultralif_deploy.cli.information.pages import INDEX, groups, pages, title
 
 README = ROOT / "README.md"
 PAGES = [README, *pages().values()]
 NAMES = [path.stem for path in PAGES]
 
 
-SCRIPTS = ("command_reference.py", "api_reference.py", "framework_layers.py")
+SCRIPTS = (
+    *("command_reference.py", "api_reference.py", "framework_layers.py", "report_reference.py"),
+    *("conventions_reference.py", "concept_pictures.py"),
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -69,14 +79,54 @@ def test_docs_lists_and_prints_pages() -> None:
     assert "no page 'energie'; expected one of accuracy" in missing.err
 
 
-def test_pages_become_html() -> None:
-    written = written_page(pages()["accuracy"])
-    text = written.read_text("utf-8")
-    assert "<table>" in text
-    assert "<h1>What hardening and quantization cost</h1>" in text
-    written.unlink()
-    written.parent.rmdir()
+def test_the_index_has_every_page_once() -> None:
+    listed = [name for names in groups().values() for name in names]
+    assert sorted([INDEX, *listed]) == sorted(pages())
+
+
+def test_without_a_page_the_index_opens_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    ultralif("docs")
+    assert opened == []
+    monkeypatch.setattr(documentation, "_is_terminal", lambda: True)
+    said = [ultralif("docs").out, ultralif("docs", "energy", "--open").out]
+    assert [one.split()[0] for one in said] == opened
+    assert [Path(one).name for one in opened] == ["index.html", "energy.html"]
+    assert "accuracy " in ultralif("docs", "--list").out
+
+
+def test_html_pages_lead_to_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = write_pages()
+    for name, path in pages().items():
+        text = (folder / f"{name}.html").read_text("utf-8")
+        assert f"<h1>{html.escape(title(path), quote=False)}" in text
+        links = re.findall(r'(?:href|src)="([^"#:]+)', text)
+        assert len(links) >= len(pages())
+        assert [link for link in links if not (folder / link).is_file()] == [], name
+    assert "<table>" in (folder / "accuracy.html").read_text("utf-8")
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """As the README says; links to pages and headings are checked."""
+    (line,) = re.findall(r"sphinx-build (.+)`", README.read_text("utf-8"))
+    options = line.replace("build/site", str(tmp_path / "site")).split()
+    command = [sys.executable, "-m", "sphinx", "-q", "-d", str(tmp_path / "trees"), *options]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    for path in pages().values():
+        page = path.relative_to(ROOT / "ultralif_deploy").with_suffix(".html")
+        assert (tmp_path / "site" / page).is_file()
 
 
 def test_no_line_is_left_to_fill_in() -> None:
     assert not any(re.search(r"@[A-Z]+@", path.read_text("utf-8")) for path in PAGES)
+
+
+def test_no_command_needs_a_folder_beside_the_repository() -> None:
+    for path in (*PAGES, *(ROOT / "examples").rglob("*.py")):
+        assert "../shared" not in path.read_text("utf-8"), path

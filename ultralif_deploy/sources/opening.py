@@ -48,6 +48,11 @@ def _opened(given: "str | Path | Network | nn.Module", settings: Settings) -> De
         return open_given(given, "network", settings, open_data(settings))
     if not isinstance(given, (str, Path)):
         return _from_python(given, settings)
+    if Path(given).suffix == ".py":
+        raise UltralifError(
+            f"{given}: Python code; expected the function or class that builds the module behind a "
+            f"colon: ultralif deploy {given}:NAME"
+        )
     kind = kind_of(given)
     if kind is Kind.PROGRAM:
         raise UltralifError(f"{given}: {READY}")
