@@ -1,8 +1,15 @@
-"""report.html passes axe-core, fits three widths, and prints on few pages without split parts."""
+"""report.html passes axe-core, fits three widths, and prints on few pages without split parts.
+
+Its parts stand where `layout.txt` says: left end and width at each width of the screen. Heights
+depend on the fonts of a machine and are not stored. After a change that is meant,
+ULTRALIF_WRITE_LAYOUT=1 stores the new places; look at the page before.
+"""
 
 import base64
+import os
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +21,20 @@ from support.requirements import import_or_skip
 
 MOST_PAGES = 8
 """Of the printed report of the demo."""
+
+STORED = Path(__file__).parent / "layout.txt"
+TOLERANCE = 2
+"""Pixels by which a part may stand elsewhere."""
+
+PARTS = """
+const parts = 'header, .glance, #summary, .opening > figure, nav, main > section, '
+  + '.figures > figure, main > section > .scroll, footer';
+return [...document.querySelectorAll(parts)].map((part) => {
+  const box = part.getBoundingClientRect();
+  const section = part.closest('section')?.id || 'page';
+  return [`${section} ${part.tagName.toLowerCase()}`, box.left, box.width, box.top, box.bottom];
+});
+"""
 
 RULES = ("wcag2a", "wcag2aa", "best-practice")
 
@@ -100,3 +121,41 @@ def test_headings_and_sentences_stay_whole_in_print(browser: Any, page: Path) ->
     """)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert styles == [["avoid"], ["avoid"]]
+
+
+def test_parts_stand_where_they_stood(browser: Any, page: Path) -> None:
+    found = []
+    for width in (1280, 768, 390):
+        show(browser, page, width)
+        for name, left, wide, *_ in browser.execute_script(PARTS):
+            found.append(f"{width} {name} {left:.0f} {wide:.0f}")
+    if os.environ.get("ULTRALIF_WRITE_LAYOUT"):
+        STORED.write_text("\n".join(found) + "\n", encoding="utf-8")
+    stored = STORED.read_text("utf-8").splitlines()
+    assert [line.split()[:3] for line in found] == [line.split()[:3] for line in stored]
+    for line, before in zip(found, stored, strict=True):
+        places = [[int(place) for place in one.split()[3:]] for one in (line, before)]
+        assert places[0] == pytest.approx(places[1], abs=TOLERANCE), (line, before)
+
+
+def test_the_first_screen_has_verdict_figures_and_picture(browser: Any, page: Path) -> None:
+    show(browser, page, 1280)
+    *first, contents = browser.execute_script(PARTS)[:6]
+    assert [name for name, *_ in first] == [
+        *("page header", "page dl", "warnings section", "summary section", "page figure")
+    ]
+    assert contents[0] == "page nav"
+    for name, left, wide, _, bottom in first:
+        assert left + wide <= 1280
+        assert bottom <= 900 or name == "summary section", name
+    assert len(browser.find_elements("css selector", ".glance dd")) == 3
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+def test_sections_do_not_overlap(browser: Any, page: Path, width: int) -> None:
+    show(browser, page, width)
+    parts = browser.execute_script(PARTS)
+    sections = [part for part in parts if part[0].split()[1] in ("header", "section", "footer")]
+    assert len(sections) > 15
+    for (_, *_, above), (name, *_, below, _) in pairwise(sections):
+        assert above <= below + 1, name

@@ -1,6 +1,7 @@
 """What `ul.deploy` returns: typed as report.json, tables for pandas, words for notebooks."""
 
 import builtins
+import copy
 import re
 from html import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.commands import DEMO
 from support.reports import load
 from support.requirements import import_or_skip
 from ultralif_deploy.report.deployment import TABLES, DeploymentReport
+from ultralif_deploy.report.html import render_html
 from ultralif_deploy.report.summary import summary
 from ultralif_deploy.report.words import plain
 from ultralif_deploy.schema.report import Report
@@ -97,3 +99,20 @@ def test_unknown_tables_and_missing_pandas(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ul.Missing, match="pip install pandas"):
         report.to_dataframe()
+
+
+def test_no_chart_is_titled_with_a_chip_that_refuses(report: ul.DeploymentReport) -> None:
+    assert any(title.startswith("loihi1: ") for title in titles(report.content))
+    refused = copy.deepcopy(report)
+    device: Any = refused["energy"]["devices"]["loihi1"]
+    device |= dict.fromkeys(key for key in device if key.endswith("per_inference_j"))
+    device |= {"total_j": None, "note": "not placed: loihi1: neuron: too large", "by_place": {}}
+    device |= {"sensitivity": [], "by_cause_j": {}}
+    left = titles(refused.content)
+    assert any(title.startswith("cmos45: ") for title in left)
+    assert [title for title in left if title.split(":")[0] == "loihi1"] == []
+
+
+def titles(report: Report) -> list[str]:
+    """Titles of all charts of the page."""
+    return re.findall(r"<figcaption[^>]*>(.*?)</figcaption>", render_html(report))

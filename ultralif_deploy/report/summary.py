@@ -143,8 +143,8 @@ COVERS = {
     "yan2024": "arithmetic and memory accesses",
     "lemaire2022": "arithmetic, memory and addressing",
     "step": "arithmetic and memory for each state",
-    "loihi": "events on this chip, with its makers' figures",
-    "sana-fe": "events on this chip, with figures that SANA-FE fitted",
+    "loihi": "events on the chip, with its makers' figures",
+    "sana-fe": "events on the chip, with figures that SANA-FE fitted",
     "synaptic": "synaptic operations, with a chip's published figure",
     "platform": "operations, with a platform's published figure",
     "paper-proxy": "the proxy of the UltraLIF paper",
@@ -172,7 +172,7 @@ def _cost(report: Report) -> Sentence:
             _price(report, high),
         ]
         answer += [". They cover different things: "]
-        for place, name in enumerate(by_joules):
+        for place, name in enumerate(reversed(by_joules)):  # what covers least never leads
             before = "" if place == 0 else ", "
             covers = COVERS.get(devices[name]["model"], devices[name]["model"])
             answer += [before, f"{covers} ({name}) ", _price(report, name)]

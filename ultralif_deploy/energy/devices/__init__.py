@@ -98,7 +98,7 @@ class Device:
         badge: one of `BADGES`.
         not_covered: costs that the figures leave out.
         chip: chip whose placed run the model counts on, or None.
-        nearest: device with figures that is nearest to one without any; None for all others.
+        nearest: device to take instead, named by one without figures; else None.
         constants: constants by the names that the model uses.
     """
 
@@ -124,14 +124,14 @@ def load_devices(names: Iterable[str]) -> list[Device]:
         names: names of shipped devices, or paths of .toml files.
 
     Raises:
-        UltralifError: the same as `load_device`, or a device of which no figure is known.
+        UltralifError: the same as `load_device`, or a device without figures that names another.
     """
     devices = [load_device(name) for name in names]
     for one in devices:
-        if not one.has_figures:
+        if one.nearest is not None and not one.has_figures:
             raise UltralifError(
-                f"device {one.name}: no cost of an operation is published; "
-                + (f"the nearest with figures is {one.nearest}" if one.nearest else "add figures")
+                f"device {one.name}: no cost of an operation is published; the nearest with "
+                f"figures is {one.nearest}"
             )
     return devices
 

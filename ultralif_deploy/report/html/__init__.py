@@ -17,6 +17,7 @@ from ultralif_deploy.report.html.energy import (
     sensitivity_section,
 )
 from ultralif_deploy.report.html.findings import findings_section, parameters_section
+from ultralif_deploy.report.html.glance import key_figures, picture
 from ultralif_deploy.report.html.membranes import margins_section, traces_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
 from ultralif_deploy.report.html.page import Page
@@ -82,6 +83,8 @@ def render_html(report: Report) -> str:
         version=report["ultralif_deploy"],
         figures_file="report.json",
         opening=expected_words(report["expected"]) if "expected" in report else "",
+        key_figures=key_figures(report),
+        picture=picture(report),
     )
     return rendered(page)
 

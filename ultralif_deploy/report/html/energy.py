@@ -35,9 +35,11 @@ def layers_energy(report: Report) -> Section:
             whole_only.append(name)
         else:
             figures.append(_by_place(name, device, known))
-    words: tuple[str, ...] = ("One inference, by projection, population and chip. ",)
+    words: tuple[str, ...] = (
+        "Energy of one inference. Rows with an arrow are projections, the others populations. ",
+    )
     if whole_only:
-        words += (f"{', '.join(whole_only)}: for the whole network only, not by layer. ",)
+        words += (f"Not drawn, because the model has no parts: {', '.join(whole_only)}. ",)
     words += ("energy.csv holds the same figures.",)
     return Section("layer-energy", "Energy by layer", (words,), tuple(figures))
 

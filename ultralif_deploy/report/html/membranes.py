@@ -75,8 +75,8 @@ def traces_section(report: Report) -> Section | None:
     populations = membranes["populations"]
     words = (
         f"Test sample {membranes['sample']}: membrane potential minus threshold before the reset, "
-        "in the units of the network. A neuron fires where the line is above 0. Of each population "
-        "the neurons are drawn that fire nearest to half of the timesteps."
+        "in the units of the network. A neuron fires where the line is above 0. The neurons "
+        "drawn are those whose number of spikes is nearest to half of the timesteps."
     )
     if steps < of:
         words += f" The first {steps} of {of} timesteps are drawn."

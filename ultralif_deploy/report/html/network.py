@@ -86,26 +86,30 @@ def _mean_rate(report: Report) -> float | None:
     return spikes / neurons if neurons else None
 
 
-def _accuracies(report: Report) -> Table:
+def accuracies(report: Report) -> dict[str, float | None]:
+    """Accuracy of each form of the network, the deployed one last; None without labels."""
     accuracy = report["accuracy"]
     integer = f"integer, {weights_in_words(report['program'])} weights, deployed"
     if trained(report) == "float":
-        found = {"float, as read": accuracy["soft"], integer: accuracy["integer"]}
-    else:
-        found = {
-            "soft, as trained": accuracy["soft"],
-            "hard, nothing done": accuracy["hard_naive"],
-            f"hard, annealing: {report['annealing']}": accuracy["hard"],
-            integer: accuracy["integer"],
-        }
+        return {"float, as read": accuracy["soft"], integer: accuracy["integer"]}
+    return {
+        "soft, as trained": accuracy["soft"],
+        "hard, nothing done": accuracy["hard_naive"],
+        f"hard, annealing: {report['annealing']}": accuracy["hard"],
+        integer: accuracy["integer"],
+    }
+
+
+def _accuracies(report: Report) -> Table:
+    accuracy, found = report["accuracy"], accuracies(report)
     rows = [(cell(name), cell(value, percent(value))) for name, value in found.items()]
     note = ""
     before = trained(report)
     if accuracy["mcnemar_p"] is not None:
-        where = "In the mean over the draws, only" if accuracy["draws"] > 1 else "Only"
+        draws = f", counted over {accuracy['draws']} draws" if accuracy["draws"] > 1 else ""
         note = (
-            f"{where} the {before} network is right for {accuracy['only_soft_correct']} samples, "
-            f"and only the integer program for {accuracy['only_integer_correct']}."
+            f"Samples that only the {before} network gets right: {accuracy['only_soft_correct']}; "
+            f"that only the integer program gets right: {accuracy['only_integer_correct']}{draws}."
         )
     return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
 
@@ -170,7 +174,7 @@ def raster_section(report: Report) -> Section:
     left = "soft spikes as grey levels" if kind == "soft" else "spikes of the float network"
     words = (
         f"Test sample {raster['sample']}: {left} on the left, the integer program's on the right. "
-        "Time runs to the right, one row is one neuron."
+        "Each row is a neuron; a dark cell is a spike."
     )
     if raster["timesteps"] < raster["of"]:
         words += f" The first {raster['timesteps']} of {raster['of']} timesteps are drawn."
@@ -203,6 +207,8 @@ def _raster(name: str, population: RasterPopulation, kind: Kind, steps: int) -> 
         mark("text", text=f"{steps}", x="49%", y=LABEL_SPACE + rows + 15, class_="tick end"),
         mark("text", text="0", x="51%", y=LABEL_SPACE + rows + 15, class_="tick start"),
         mark("text", text=f"{steps}", x="100%", y=LABEL_SPACE + rows + 15, class_="tick end"),
+        mark("text", text="timestep", x="24.5%", y=LABEL_SPACE + rows + 15, class_="axis middle"),
+        mark("text", text="timestep", x="75.5%", y=LABEL_SPACE + rows + 15, class_="axis middle"),
     )
     of = population["neurons"]
     shown = f"{len(drawn)} of {of} neurons" if len(drawn) < of else f"{of} neurons"

@@ -146,6 +146,19 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A figure that the first screen shows in large type.
+
+    Attributes:
+        value: the figure with its unit.
+        meaning: what it is, in a few words.
+    """
+
+    value: Sentence
+    meaning: Sentence
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A whole page.
 
@@ -160,6 +173,8 @@ class Page:
         version: version of ultralif-deploy.
         figures_file: name of the JSON file with the same figures.
         opening: a line below the headline, before everything else.
+        key_figures: figures in large type below the headline.
+        picture: drawing beside the summary.
     """
 
     kind: str
@@ -172,3 +187,5 @@ class Page:
     version: str
     figures_file: str
     opening: str = ""
+    key_figures: tuple[KeyFigure, ...] = ()
+    picture: Figure | None = None
