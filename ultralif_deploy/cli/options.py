@@ -347,8 +347,8 @@ back_ends_option = click.option(
     "--on",
     "back_ends",
     metavar="NAME[,NAME]",
-    help=f"Back ends to compare: {', '.join(BACK_ENDS)}. The default is all that can run here, but "
-    f"{', '.join(ON_REQUEST)}, which take longer.",
+    help=f"Back ends to compare: {', '.join(BACK_ENDS)}. By default all that can run here, without "
+    f"those that take long ({', '.join(ON_REQUEST)}).",
 )
 
 
