@@ -369,7 +369,7 @@ lava_option = click.option(
 )
 device_option = click.option(
     "--device",
-    default="cmos45,lemaire2022,yan2024,step,loihi1,loihi1-sanafe,paper-proxy",
+    default="yan2024,lemaire2022,step,loihi1,loihi1-sanafe,cmos45,paper-proxy",
     show_default=True,
     metavar="NAME[,NAME]",
     help="Devices whose energy is estimated: names, or paths of .toml files.",

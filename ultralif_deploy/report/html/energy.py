@@ -157,8 +157,9 @@ def sensitivity_section(report: Report) -> Section:
     """How much each constant changes the estimate of a device."""
     devices = report["energy"]["devices"]
     words = (
-        "Each constant by itself, from its low to its high published value; where sources give one "
-        "value alone, halved and doubled (hatched). The line is the estimate.",
+        "Each bar shows the estimates while one constant goes from its low to its high published "
+        "value. A constant with a single published value is halved and doubled (hatched). The "
+        "line is the estimate.",
     )
     priced = prices(devices)
     figures = tuple(

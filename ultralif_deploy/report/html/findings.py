@@ -12,7 +12,7 @@ def findings_section(report: Report) -> Section:
     """All findings, the most severe first."""
     title = "Findings"
     if not report["findings"]:
-        return Section("findings", title, (("Nothing was found that speaks against it.",),))
+        return Section("findings", title, (("Nothing speaks against this result.",),))
     rows = tuple(
         (
             cell(f["severity"], style=STYLES[f["severity"]]),
