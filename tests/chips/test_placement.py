@@ -99,6 +99,16 @@ def test_axon_memory_is_the_published_formula() -> None:
     assert placed.output_axons.tolist() == [20]
 
 
+def test_a_source_with_one_synapse_takes_memory_too() -> None:
+    program = chain((3, 1, 2))
+    full = replace(program.projections[0], map=Dense(np.full((1, 3), 5, dtype=np.int8)))
+    program = replace(program, projections=(full, program.projections[1]))
+    placed = loihi.load2(program).placement.populations
+    assert placed["p0"].synapse_bits.tolist() == [3 * 64]
+    assert placed["p0"].state_bits.tolist() == [32]
+    assert placed["out"].state_bits.tolist() == [2 * 32]
+
+
 def test_skip_projections_wait_for_the_longer_way() -> None:
     program = chain((4, 4, 4, 2))
     skip = Projection(INPUT, "out", Dense(np.ones((2, 4), dtype=np.int8)))

@@ -1,5 +1,7 @@
 """Events counted by hand, and by the simulated chip."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -7,7 +9,7 @@ from support.comparisons import holds
 from support.networks.energy_programs import counted, program
 from support.strategies.programs import programs
 from support.strategies.shapes import inputs_for
-from ultralif_deploy.energy.counts import full_fan_out
+from ultralif_deploy.energy.counts import as_dict, full_fan_out
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.simulators.loihi import simulator as loihi
@@ -34,6 +36,17 @@ def test_counts_by_hand() -> None:
     assert (hidden.state_bits, readout.state_bits) == (0, 32)
     # Currents reach 3 and 9: 2 and 4 bits, and a sign.
     assert (hidden.current_bits, readout.current_bits) == (3, 5)
+
+
+def test_memory_accesses_by_hand() -> None:
+    """An operation reads a weight of 8 bits, an update a threshold, and a bias where there is one."""
+    plain = program()
+    bias = replace(plain.populations[0], bias=np.array([0, 1]))
+    biased = replace(plain, populations=(bias, plain.populations[1]))
+    found = as_dict(counted(biased))
+    assert [p["weight_bits_read"] for p in found["projections"].values()] == [8 * 6, 8 * 5]
+    reads = {n: (p["bias_reads"], p["threshold_reads"]) for n, p in found["populations"].items()}
+    assert reads == {"h": (6, 6), "out": (0, 0)}
 
 
 def test_graded_inputs_count_as_multiplications() -> None:

@@ -240,10 +240,9 @@ def full_fan_out(linear: AnyMap) -> np.ndarray:
 
 def as_dict(events: Events) -> CountsByPlace:
     """Means of one inference by projection and population, as plain values."""
-    samples = max(1, events.samples)
 
     def mean(values: np.ndarray) -> float:
-        return float(values.sum()) / samples
+        return float(values.sum()) / events.samples
 
     return {
         "distribution": _distribution(events.operations),
