@@ -39,7 +39,7 @@ def test_counts_by_hand() -> None:
 
 
 def test_memory_accesses_by_hand() -> None:
-    """An operation reads a weight of 8 bits, an update a threshold, and a bias where there is one."""
+    """An operation reads 8 bits of weight, an update a threshold, and a bias where there is one."""
     plain = program()
     bias = replace(plain.populations[0], bias=np.array([0, 1]))
     biased = replace(plain, populations=(bias, plain.populations[1]))
