@@ -2,9 +2,11 @@
 
 import html
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -13,7 +15,8 @@ import pytest
 from support.commands import ultralif
 from support.paths import ROOT
 from support.scripts import run_script
-from ultralif_deploy.cli.information import documentation
+from ultralif_deploy.cli.commands import main
+from ultralif_deploy.cli.information import documentation, html_pages
 from ultralif_deploy.cli.information.html_pages import write_pages
 from ultralif_deploy.cli.information.pages import INDEX, groups, pages, title
 
@@ -43,6 +46,22 @@ def test_every_option_in_the_examples_exists(path: Path) -> None:
         text = ultralif(command, "--help-all").out if "--help-all" in short else short
         for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest):
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), (command, option)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_every_command_takes_what_the_examples_give_it(path: Path) -> None:
+    """Names and values of options, and the number of arguments; nothing is run."""
+    text = path.read_text("utf-8")
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
+    parent = click.Context(main, info_name="ultralif")
+    for line in blocks.splitlines():
+        words = shlex.split(line, comments=True)
+        for chained, one in groupby(words, lambda word: word in ("&&", "&", "|", ";")):
+            name, *given = one
+            if chained or Path(name).name != "ultralif" or given[0] not in main.commands:
+                continue
+            with main.commands[given[0]].make_context(given[0], given[1:], parent) as context:
+                assert not context.args, line
 
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
@@ -87,7 +106,7 @@ def test_the_index_has_every_page_once() -> None:
 def test_without_a_page_the_index_opens_on_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(html_pages, "write_pages", lambda: tmp_path)
     opened: list[str] = []
     monkeypatch.setattr(click, "launch", opened.append)
     ultralif("docs")
