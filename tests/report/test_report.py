@@ -325,7 +325,7 @@ def test_long_names() -> None:
 def test_words() -> None:
     assert [joule(v) for v in (0.0, 1.234e-9, 2.5e-6, 3.0)] == ["0 pJ", "1.23 nJ", "2.5 µJ", "3 J"]
     assert [short(v) for v in (0.123, 9.31, 1234567.0)] == ["0.12", "9.3", "1,230,000"]
-    assert points(-0.5) == "−0.50"
+    assert (points(-0.5), points(-0.001)) == ("−0.50", "+0.00")
     assert [ratio(v) for v in (0.524, 1.0, 0.00123, 12345.0)] == [
         "×0.52",
         "×1.00",

@@ -82,7 +82,7 @@ def percent(fraction: float | None) -> str:
 
 def points(value: float) -> str:
     """Percentage points with their sign."""
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{value:+z.2f}".replace("-", "−")
 
 
 def whole(value: float) -> str:

@@ -206,8 +206,8 @@ def accuracy_findings(
     useless = first > chance and first - last > USELESS_LOSS * (first - chance)
     yield Finding(
         "accuracy-lost",
-        f"{100 * (first - last):.1f} points of accuracy are lost, {by_hardening:.1f} by hardening "
-        f"and {by_rounding:.1f} by quantization{_where(measured['populations'], hardened)}",
+        f"{100 * (first - last):.1f} points of accuracy are lost, {by_hardening:z.1f} by hardening "
+        f"and {by_rounding:z.1f} by quantization{_where(measured['populations'], hardened)}",
         _mended(accuracy["compared"], hardened, annealed, trainable),
         FAILURE if useless else WARNING,
     )
