@@ -8,6 +8,7 @@ from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.report.summary import summary, warnings
 from ultralif_deploy.report.words import plain
 from ultralif_deploy.schema.back_ends import BackEnd, Exports, NotRun
+from ultralif_deploy.schema.backbone import BackboneCosts
 from ultralif_deploy.schema.choices import Choice
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import ExpectedSpikes
@@ -58,6 +59,8 @@ class DeploymentReport(dict[str, Any]):
     def __getitem__(self, key: Literal["command"], /) -> str | None: ...
     @overload
     def __getitem__(self, key: Literal["source"], /) -> Source: ...
+    @overload
+    def __getitem__(self, key: Literal["backbone"], /) -> BackboneCosts: ...
     @overload
     def __getitem__(self, key: Literal["data"], /) -> Data: ...
     @overload
