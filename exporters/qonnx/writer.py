@@ -90,14 +90,27 @@ class _Graph:
         self.annotations: list[TensorAnnotation] = []
 
     def value(self, name: str, size: int | tuple[int, ...], low: int, high: int) -> str:
-        """A value for one sample, of whole numbers from low to high."""
+        """A value for one sample.
+
+        Args:
+            name: its name, which is returned.
+            size: number of neurons, or the shape of an image.
+            low: smallest whole number that it holds.
+            high: largest.
+        """
         shape = (1, size) if isinstance(size, int) else (1, *size)
         self.values[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         self._annotate(name, integer_type(low, high))
         return name
 
     def constant(self, name: str, array: np.ndarray, kind: str | None = None) -> str:
-        """A constant of whole numbers."""
+        """A constant of whole numbers.
+
+        Args:
+            name: its name, which is returned.
+            array: the numbers.
+            kind: integer type of QONNX; None is the narrowest.
+        """
         self.constants.append(from_array(np.ascontiguousarray(array, dtype=np.float32), name))
         low, high = int(array.min(initial=0)), int(array.max(initial=0))
         self._annotate(name, kind or integer_type(low, high))
@@ -109,7 +122,14 @@ class _Graph:
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """A node whose name is that of its output."""
+        """A node whose name is that of its output.
+
+        Args:
+            kind: operator.
+            inputs: names of its inputs.
+            output: name of its output, which is returned.
+            **attributes: of the operator, and its domain.
+        """
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

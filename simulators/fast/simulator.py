@@ -143,7 +143,13 @@ class Fast:
         return self._along_chain(np.ascontiguousarray(inputs), record, rule)
 
     def step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
-        """Run one timestep, as `streams.Step` says."""
+        """Run one timestep, as `streams.Step` says.
+
+        Args:
+            inputs: uint8 [1, batch, input].
+            record: keep the spikes.
+            memory: of these samples; it is changed.
+        """
         return self._in_chunks(
             inputs,
             self._chunk(inputs),

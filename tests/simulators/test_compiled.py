@@ -20,7 +20,9 @@ def test_simulates_without_a_place_for_compiled_code(tmp_path) -> None:
     run = ("simulate", str(tmp_path / "program.nir"), "--data", "digits", "--limit", "5", "--json")
     command = [sys.executable, "-c", NO_PLACE, *run]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    # Compiling takes long on a busy machine, and the command then says how far it is.
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("simulate on fast: ")]
+    assert (ended.returncode, said) == (0, [])
     assert ended.stdout == ultralif(*run).out
 
 
