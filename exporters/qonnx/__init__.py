@@ -1,1 +1,1 @@
-"""QONNX: threshold programs for FINN, hls4ml and their kin."""
+"""QONNX: threshold programs for FINN and its kin."""

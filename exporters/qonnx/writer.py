@@ -1,4 +1,4 @@
-"""One timestep of a threshold program as QONNX, the input of FINN and hls4ml.
+"""One timestep of a threshold program as QONNX, the input of FINN.
 
 Threshold units keep no memory, so one graph of one timestep is the whole network. A target's
 current is a sum of MatMul and Conv, the bias is an Add, and MultiThreshold counts the thresholds
@@ -26,7 +26,7 @@ from ultralif_deploy.program.neurons import Integrator, MultiThreshold, Threshol
 from ultralif_deploy.program.program import Population, Program
 
 OPSET, IR_VERSION = 13, 8
-"""Of the operators; FINN and hls4ml read these."""
+"""Of the operators, and of the file."""
 
 DOMAIN = "qonnx.custom_op.general"
 LOGITS = "logits"
