@@ -171,7 +171,7 @@ def _thresholds(population: Population) -> np.ndarray:
 
 def _add_population(graph: _Graph, program: Program, population: Population) -> None:
     name, size, bound = population.name, population.size, program.current_bounds[population.name]
-    terms = [_add_projection(graph, program, p, bound) for p in program.incoming(name)]
+    terms = [_add_projection(graph, program, p) for p in program.incoming(name)]
     terms.append(graph.constant(f"bias/{name}", population.bias))
     current = terms[0]
     for i, term in enumerate(terms[1:], 1):
@@ -190,36 +190,25 @@ def _add_population(graph: _Graph, program: Program, population: Population) -> 
         )
 
 
-def _add_projection(graph: _Graph, program: Program, p: Projection, bound: int) -> str:
-    """The current of one projection."""
+def _add_projection(graph: _Graph, program: Program, p: Projection) -> str:
+    """The current of one projection; a convolution stands between two reshapes."""
     source = INPUT if p.source == INPUT else f"spikes/{p.source}"
-    linear = p.map
+    linear, name, bound = p.map, f"current/{p.name}", program.current_bounds[p.target]
     if isinstance(linear, Identity):
         return source
-    kind = "TERNARY" if program.formats[p.target].name == "ternary" else None
-    out = f"current/{p.name}"
     if isinstance(linear, Dense):
-        weight = graph.constant(f"weight/{p.name}", linear.weight.T, kind)
-        value = graph.value(out, linear.target_size, -bound, bound)
+        weight = _add_weight(graph, program, p, linear.weight.T)
+        value = graph.value(name, linear.target_size, -bound, bound)
         return graph.node("MatMul", [source, weight], value)
     assert isinstance(linear, Conv2d)
-    return _add_convolution(graph, p, linear, source, (bound, program.largest_sent(p.source), kind))
-
-
-def _add_convolution(
-    graph: _Graph, p: Projection, linear: Conv2d, source: str, known: tuple[int, int, str | None]
-) -> str:
-    """Reshape to an image, Conv, and reshape to a row."""
-    bound, largest, kind = known
-    name = f"current/{p.name}"
     image = graph.node(
         "Reshape",
         [source, graph.shape(f"image shape/{p.name}", (1, *linear.input_shape))],
-        graph.value(f"image/{p.name}", linear.input_shape, 0, largest),
+        graph.value(f"image/{p.name}", linear.input_shape, 0, program.largest_sent(p.source)),
     )
     made = graph.node(
         "Conv",
-        [image, graph.constant(f"weight/{p.name}", linear.weight, kind)],
+        [image, _add_weight(graph, program, p, linear.weight)],
         graph.value(f"{name}/image", linear.output_shape, -bound, bound),
         strides=linear.stride,
         pads=(*linear.padding, *linear.padding),
@@ -229,3 +218,8 @@ def _add_convolution(
     )
     row = graph.shape(f"row shape/{p.name}", (1, linear.target_size))
     return graph.node("Reshape", [made, row], graph.value(name, linear.target_size, -bound, bound))
+
+
+def _add_weight(graph: _Graph, program: Program, p: Projection, weight: np.ndarray) -> str:
+    ternary = program.formats[p.target].name == "ternary"
+    return graph.constant(f"weight/{p.name}", weight, "TERNARY" if ternary else None)

@@ -9,6 +9,7 @@ from onnx import numpy_helper
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import ONNX_SEQUENCE, ONNX_STEP
+from ultralif_deploy.io.printable import first_line
 from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d
 from ultralif_deploy.program.program import Program
@@ -47,8 +48,8 @@ class OnOnnxruntime:
                 for name in (ONNX_STEP, ONNX_SEQUENCE)
             )
         except Exception as error:  # onnxruntime and protobuf raise their own kinds
-            line = str(error).splitlines()[0]
-            raise UltralifError(f"{directory}: onnxruntime cannot load it ({line})") from error
+            said = first_line(error)
+            raise UltralifError(f"{directory}: onnxruntime cannot load it ({said})") from error
         self.spiking = [p.name for p in program.populations if p.spikes]
 
     def executed(self) -> dict[str, np.ndarray]:

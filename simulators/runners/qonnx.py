@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.io.artefacts import QONNX_MODEL
+from ultralif_deploy.io.printable import first_line
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Conv2d
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
@@ -41,8 +42,8 @@ class OnQonnx:
         try:
             self.model = ModelWrapper(onnx.load(directory / QONNX_MODEL))
         except Exception as error:  # protobuf and qonnx raise their own kinds
-            line = str(error).splitlines()[0]
-            raise UltralifError(f"{directory}: qonnx cannot load it ({line})") from error
+            said = first_line(error)
+            raise UltralifError(f"{directory}: qonnx cannot load it ({said})") from error
         self.spiking = [p.name for p in program.populations if p.spikes]
 
     def executed(self) -> dict[str, np.ndarray]:

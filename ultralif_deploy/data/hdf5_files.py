@@ -39,31 +39,31 @@ def is_shd(path: Path) -> bool:
 
 def array_names(path: Path) -> tuple[str, ...]:
     """Names of the arrays at the top of a file; `x` in a group `train` or `test` is `train_x`."""
-    return tuple(_places(path))
-
-
-def _places(path: Path) -> dict[str, str]:
-    """Paths inside a file of its arrays, by their names."""
-    found: dict[str, str] = {}
     with _readable(path), h5py.File(path, "r") as file:
-        for name, item in file.items():
-            split = isinstance(item, h5py.Group) and name in ("train", "test")
-            inner = item.items() if split else ()
-            here = {name: name} if isinstance(item, h5py.Dataset) else {}
-            here |= {f"{name}_{n}": f"{name}/{n}" for n, i in inner if isinstance(i, h5py.Dataset)}
-            if twice := found.keys() & here:
-                raise UltralifError(f"{path}: two arrays are named {min(twice)}; expected one")
-            found |= here
+        return tuple(_arrays(path, file))
+
+
+def _arrays(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Arrays of an open file, by their names."""
+    found: dict[str, h5py.Dataset] = {}
+    for name, item in file.items():
+        split = isinstance(item, h5py.Group) and name in ("train", "test")
+        inner = item.items() if split else ()
+        here = {name: item} if isinstance(item, h5py.Dataset) else {}
+        here |= {f"{name}_{n}": one for n, one in inner if isinstance(one, h5py.Dataset)}
+        if twice := found.keys() & here:
+            raise UltralifError(f"{path}: two arrays are named {min(twice)}; expected one")
+        found |= here
     return found
 
 
 def read_array(path: Path, name: str) -> np.ndarray:
     """One of them."""
-    name = _places(path).get(name, name)
     with _readable(path), h5py.File(path, "r") as file:
-        if file[name].dtype.kind not in "biuf":  # HDF5 is not trusted with lists and texts
-            raise UltralifError(f"{path}: {name} holds {file[name].dtype}; expected numbers")
-        return np.asarray(file[name][()])
+        array = _arrays(path, file)[name]
+        if array.dtype.kind not in "biuf":  # HDF5 is not trusted with lists and texts
+            raise UltralifError(f"{path}: {array.name[1:]} holds {array.dtype}; expected numbers")
+        return np.asarray(array[()])
 
 
 def shd_recordings(path: Path) -> Recordings:

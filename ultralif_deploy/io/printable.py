@@ -14,6 +14,11 @@ def shortened(text: str, most: int = 30) -> str:
     return text if len(text) <= most else f"{text[: kept // 2]}…{text[kept // 2 - kept :]}"
 
 
+def first_line(error: Exception) -> str:
+    """The beginning of what a library says about an error; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def printable_values(value: Any) -> Any:
     """Plain values whose texts, keys too, are `printable` line by line."""
     if isinstance(value, str):

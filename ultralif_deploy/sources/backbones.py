@@ -12,13 +12,14 @@ import numpy as np
 
 from ultralif_deploy.data import Dataset
 from ultralif_deploy.data.backbone.features import featured
-from ultralif_deploy.data.backbone.model_file import Model, first_line, read_model
+from ultralif_deploy.data.backbone.model_file import Model, read_model
 from ultralif_deploy.data.backbone.running import BATCH, Runner
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.data.samples import channels_come_last
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import DEFAULT, Chosen
 from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.io.printable import first_line
 from ultralif_deploy.sources.settings import Settings
 
 if TYPE_CHECKING:

@@ -71,10 +71,13 @@ def refuse_deployment(directory: Path) -> None:
 
 def _written_before(directory: Path) -> list[str]:
     """Files of some deployments, where the certificate of an earlier run lists the very file."""
-    found = []
+    found: list[str] = []
+    try:
+        claim: Any = read_json(directory / CERTIFICATE_FILE)
+    except (UltralifError, OSError):
+        return found
     for name in (ANNEALED_FILE, BACKBONE_FILE):
         with suppress(UltralifError, OSError, TypeError, KeyError):
-            claim: Any = read_json(directory / CERTIFICATE_FILE)
             if claim["files"][name] == sha256_file(directory / name):
                 found.append(name)
     return found

@@ -1,6 +1,8 @@
 """The pages of documentation that are installed with the package, and how they are grouped."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2]
@@ -14,12 +16,14 @@ FURTHER = {
 """Pages outside the folder `docs`, by name."""
 
 
-def pages() -> dict[str, Path]:
+@cache
+def pages() -> Mapping[str, Path]:
     """Path of every page by its name."""
     found = {path.stem: path for path in sorted((PACKAGE / "docs").glob("*.md"))}
     return found | FURTHER
 
 
+@cache
 def title(path: Path) -> str:
     """The first heading of a page."""
     return path.read_text(encoding="utf-8").split("\n", 1)[0].lstrip("# ")
@@ -32,11 +36,17 @@ def page_at(target: str, page: Path) -> str | None:
         target: target of the link, without a part behind `#`.
         page: page that has the link.
     """
-    path = (page.parent / target).resolve()
-    return next((name for name, one in pages().items() if one.resolve() == path), None)
+    return _names().get((page.parent / target).resolve())
 
 
-def groups() -> dict[str, list[str]]:
+@cache
+def _names() -> Mapping[Path, str]:
+    """Name of every page by where it lies."""
+    return {path.resolve(): name for name, path in pages().items()}
+
+
+@cache
+def groups() -> Mapping[str, list[str]]:
     """Names of the pages below each heading of the index, in its order."""
     index = pages()[INDEX]
     found: dict[str, list[str]] = {}

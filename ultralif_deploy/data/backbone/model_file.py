@@ -16,6 +16,7 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import readable_file
 from ultralif_deploy.io.memory import check_contents
+from ultralif_deploy.io.printable import first_line
 
 OPERATORS = frozenset(
     (
@@ -157,8 +158,3 @@ def _load_external(path: Path, proto: onnx.ModelProto) -> None:
         onnx.load_external_data_for_model(proto, str(folder))
     except Exception as error:  # onnx raises several kinds
         raise UltralifError(f"{path}: its weights cannot be read ({first_line(error)})") from error
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what a library says."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

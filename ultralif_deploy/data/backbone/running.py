@@ -7,9 +7,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ultralif_deploy.data.backbone.model_file import Model, first_line
+from ultralif_deploy.data.backbone.model_file import Model
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.memory import check_memory
+from ultralif_deploy.io.printable import first_line
 
 BATCH = 16
 """Samples at once where the file leaves it open. The last samples are filled up to so many, so that
@@ -40,7 +41,7 @@ class Runner:
                 "[sample, feature]"
             )
         self.features = math.prod(found[1:])
-        self.multiply_accumulates = _multiply_accumulates(proto.graph, sizes) // self.batch
+        self.multiply_accumulates = sum(_products(proto.graph, sizes)) // self.batch
         self.session = _session(model.name, proto)
 
     def run(self, x: np.ndarray) -> np.ndarray:
@@ -105,12 +106,8 @@ def _shapes(
     return known
 
 
-def _multiply_accumulates(graph: onnx.GraphProto, sizes: dict[str, tuple[int, ...]]) -> int:
-    """Multiply-accumulates of all convolutions and matrix products of a graph."""
-    return sum(_products(graph, sizes))
-
-
 def _products(graph: onnx.GraphProto, sizes: dict[str, tuple[int, ...]]) -> Iterator[int]:
+    """Multiply-accumulates of each convolution and matrix product of a graph."""
     for node in graph.node:
         if node.op_type == "Conv":
             yield math.prod(sizes[node.output[0]]) * math.prod(sizes[node.input[1]][1:])

@@ -14,6 +14,7 @@ from ultralif_deploy.verify.expected_spikes.comparing import (
     Sides,
     SidesCounter,
     compare_expected,
+    compared_content,
     expected_of_network,
     spikes_record,
 )
@@ -73,21 +74,7 @@ class ExpectedCounter:
 
     def content(self) -> ExpectedSpikes:
         """For --json; there is no float network."""
-        return {
-            "file": self.expected.path.name,
-            "sha256": self.expected.sha256,
-            "samples": self.samples,
-            "populations": {
-                name: {
-                    "spikes": int(spikes.sum(dtype=np.int64)),
-                    "float": None,
-                    "integer": self.differing[name],
-                }
-                for name, spikes in self.expected.spikes.items()
-            },
-            "float_logits": None,
-            "first": None,
-        }
+        return compared_content(self.expected, self.samples, self.differing)
 
 
 def counter_of(opened: Opened, settings: Settings) -> ExpectedCounter | SidesCounter | None:

@@ -4,7 +4,7 @@ Passes remove neurons only where every spike stays, so a neuron that the program
 counts with the spikes of the float network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -154,21 +154,38 @@ class SidesCounter:
 
     def content(self) -> ExpectedSpikes:
         """For the report and --json."""
-        return {
-            "file": self.expected.path.name,
-            "sha256": self.expected.sha256,
-            "samples": self.samples,
-            "populations": {
-                name: {
-                    "spikes": int(spikes.sum(dtype=np.int64)),
-                    "float": self.found.spikes[name],
-                    "integer": self.integer[name],
-                }
-                for name, spikes in self.expected.spikes.items()
-            },
-            "float_logits": None if self.expected.logits is None else self.found.logits,
-            "first": self.found.first,
-        }
+        return compared_content(self.expected, self.samples, self.integer, self.found)
+
+
+def compared_content(
+    expected: Expected,
+    samples: int,
+    integer: Mapping[str, int],
+    found: Differences | None = None,
+) -> ExpectedSpikes:
+    """What the report and --json say about expected spikes.
+
+    Args:
+        expected: expected spikes and logits of all samples.
+        samples: number of samples that were compared.
+        integer: values of the program that differ, by population.
+        found: what differs in the float network; None where there is none.
+    """
+    return {
+        "file": expected.path.name,
+        "sha256": expected.sha256,
+        "samples": samples,
+        "populations": {
+            name: {
+                "spikes": int(spikes.sum(dtype=np.int64)),
+                "float": None if found is None else found.spikes[name],
+                "integer": integer[name],
+            }
+            for name, spikes in expected.spikes.items()
+        },
+        "float_logits": None if found is None or expected.logits is None else found.logits,
+        "first": None if found is None else found.first,
+    }
 
 
 def compare_expected(
