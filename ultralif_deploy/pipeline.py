@@ -260,9 +260,11 @@ def train(
     from ultralif_deploy.steps.untrained import TrainOptions, open_untrained
 
     options = options or TrainOptions()
-    source = open_untrained(settings, options)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        source = open_untrained(settings, options)
     directory = output_directory(output)
-    state = train_network(source, options, directory, progress or ShownProgress())
+    state = train_network(source, options, directory, progress)
     return trained_content(directory / TRAINED_FILE, source, state)
 
 
@@ -346,7 +348,9 @@ def simulate_program(
         Refused: samples of a program whose read-out forgets cannot stop early.
     """
     described = load_devices(devices)
-    ready = open_program(program, settings, bits)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        ready = open_program(program, settings, bits)
     loaded, dataset, encoder = ready.program, ready.dataset, ready.encoder
     labels = dataset.test.y
     exits: Exits | None = None
@@ -356,12 +360,12 @@ def simulate_program(
     if counter is not None and exit_rule is not None:
         raise UltralifError("--expect: it compares whole runs; expected no --exit beside it")
     if exit_rule is None:
-        trace = run_on(on, loaded, dataset.test, encoder, progress or ShownProgress(), counter)
+        trace = run_on(on, loaded, dataset.test, encoder, progress, counter)
     else:
         trace, exits = run_with_exits(
             on,
             exit_rule,
-            Case(loaded, dataset, encoder, confidence, progress or ShownProgress()),
+            Case(loaded, dataset, encoder, confidence, progress),
             described,
         )
     predictions = trace.predictions()
@@ -400,9 +404,11 @@ def program_energy(
         UltralifError: bad input.
     """
     described = load_devices(devices)
-    ready = open_program(program, settings, bits)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        ready = open_program(program, settings, bits)
     counter, test = EventCounter(ready.program, chips_of(described)), ready.dataset.test
-    run_on("fast", ready.program, test, ready.encoder, progress or ShownProgress(), counter)
+    run_on("fast", ready.program, test, ready.encoder, progress, counter)
     report = energy_report(counter.events(), described)
     assumed = ready.assumptions.as_dict()
     return {**report, "assumed": assumed} if assumed else report

@@ -183,3 +183,26 @@ def test_arrays_in_groups_of_hdf5(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file.create_dataset("train_images", data=IMAGES)
     assert message(path) == "two arrays are named train_images; expected one"
+
+
+def test_validation_samples_stand_in_for_missing_test_samples(tmp_path: Path) -> None:
+    read = load_dataset(saved(tmp_path, x_train=IMAGES, x_val=IMAGES[:3], val_y=LABELS[:3]))
+    assert read.test_from == "x_val"
+    assert_array_equal(read.test.x, IMAGES[:3])
+    assert_array_equal(read.test.y, LABELS[:3])
+    assert read.train is not None
+    assert len(read.train.x) == len(read.validating().train.x) == len(IMAGES)
+
+
+def test_validation_samples_are_measured_on_where_they_are_asked_for(tmp_path: Path) -> None:
+    given = {"x_train": IMAGES, "x_valid": IMAGES[3:5], "x_test": IMAGES[:4]}
+    read = load_dataset(saved(tmp_path, **given))
+    assert_array_equal(read.test.x, IMAGES[:4])
+    asked = read.validating()
+    assert_array_equal(asked.test.x, IMAGES[3:5])
+    assert asked.test_from == "validation split"
+    assert_array_equal(asked.train.x, IMAGES)
+    text = message(saved(tmp_path, x_train=IMAGES, x_val=IMAGES[:1], x_valid=IMAGES[1:2]))
+    assert text.startswith("holds x_valid and x_val; expected one of them")
+    text = message(saved(tmp_path, x_train=IMAGES, x_val=IMAGES[:, 0], x_test=IMAGES))
+    assert text.startswith("samples of x_train have shape (2, 2), of x_val (2,)")

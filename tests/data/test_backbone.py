@@ -218,3 +218,17 @@ def test_weights_beside_the_file_and_nowhere_else(coloured: Path, tmp_path: Path
     (inside.parent / "w.bin").unlink()
     with pytest.raises(UltralifError, match=r"w\.bin: no such file"):
         read_model(inside)
+
+
+def test_the_same_images_run_once(coloured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search over settings opens the same data for every candidate."""
+    model, x = read_model(coloured), images(20, 3, SIDE, SIDE)
+    dataset, ran = Dataset("d", None, Split(x, None)), []
+    run = Runner.run
+    monkeypatch.setattr(Runner, "run", lambda self, x: ran.append(len(x)) or run(self, x))
+    first, again = (featured(dataset, model, "none", None, None) for _ in range(2))
+    assert ran == [16, 4]
+    assert_array_equal(first.test.x, again.test.x)
+    featured(dataset, model, "0.5,0.5", None, None)
+    featured(Dataset("d", None, Split(x + 1, None)), model, "none", None, None)
+    assert len(ran) == 6

@@ -59,7 +59,14 @@ def test_folders_of_both_splits(tmp_path: Path) -> None:
     for split, expected in zip((read.train, read.test), alone, strict=True):
         assert_array_equal(split.x, expected.x, strict=True)
         assert_array_equal(split.y, expected.y, strict=True)
-    (tmp_path / "Test").rename(tmp_path / "other")
+    (tmp_path / "Test").rename(tmp_path / "val")
+    assert_array_equal(load_dataset(tmp_path).test.x, read.test.x)
+    pictures(tmp_path / "valid", 1, 3)
+    assert refused(tmp_path) == (
+        f"{tmp_path}: val and valid are both the validation samples; expected one of them"
+    )
+    for name in ("val", "valid"):
+        (tmp_path / name).rename(tmp_path / f"other-{name}")
     held = load_dataset(tmp_path)
     assert held.train is not None
     assert (len(held.train.x), len(held.test.x)) == (19, 3)

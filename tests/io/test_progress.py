@@ -56,3 +56,23 @@ def test_work_goes_on_when_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr("sys.stderr", closed)
         time.sleep(0.02)
         update(1.0, "")
+
+
+def test_reading_samples_shows_itself_only_where_a_progress_is_given(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SOON", 0.0), ("FIRST", 0.0), ("BETWEEN", 0.001)):
+        monkeypatch.setattr(progress, name, value)
+
+    def read() -> list[int]:
+        return [time.sleep(0.005) or i for i in progress.each_sample("read images", range(20))]
+
+    assert read() == list(range(20))
+    with progress.Progress().reading():
+        assert read() == list(range(20))
+    assert capsys.readouterr().err == ""
+    with progress.ShownProgress().reading():
+        assert read() == list(range(20))
+    assert "read images: " in capsys.readouterr().err
+    assert read() == list(range(20))
+    assert capsys.readouterr().err == ""

@@ -117,8 +117,9 @@ data_options = _stack(
     click.option(
         "--split",
         type=click.Choice(("test", "validation")),
-        help="Samples to measure on. Validation is the last fifth of the training samples, which "
-        "then takes no part in training and calibration. The default is test.",
+        help="Samples to measure on. Validation is the validation split of the data, or the last "
+        "fifth of the training samples, which then takes no part in training and calibration. "
+        "The default is test.",
     ),
 )
 

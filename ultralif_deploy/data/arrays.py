@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ultralif_deploy.data.splits import Dataset, Named, Split, assembled, checked_split
+from ultralif_deploy.data.splits import SPLITS, Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.memory import allowed_bytes, check_contents
 from ultralif_deploy.io.npz import check_npy_header
 
 SAMPLES = ("x", "X", "data", "samples", "inputs", "images", "spikes", "frames", "arr_0")
 LABELS = ("y", "Y", "targets", "target", "labels", "label", "arr_1")
-SPLITS = ("train", "test")
 
 Reader = Callable[[str], np.ndarray]
 
@@ -20,7 +19,7 @@ Reader = Callable[[str], np.ndarray]
 def dataset_of_names(where: str, present: Iterable[str], read: Reader) -> Dataset | None:
     """A data set of arrays whose names are known; None where no name means samples.
 
-    Either x and y, which are then the test samples, or these of a split, as x_train, x_test,
+    Either x and y, which are then the test samples, or these of a split, as x_train, x_val,
     train_images, test_labels.
 
     Args:
@@ -38,12 +37,8 @@ def dataset_of_names(where: str, present: Iterable[str], read: Reader) -> Datase
     if not found:
         return None if alone is None else _alone(where, alone, read)
     splits = {part: _split(where, pair, read) for part, pair in found.items()}
-    return assembled(
-        where,
-        splits.get("train"),
-        splits.get("test"),
-        (found.get("train", ("x_train",))[0], found.get("test", ("x_test",))[0]),
-    )
+    x_names = {part: f"x_{part}" for part in SPLITS}
+    return assembled(where, splits, x_names | {part: pair[0] for part, pair in found.items()})
 
 
 def beside(name: str, present: Iterable[str]) -> set[str]:
@@ -87,7 +82,9 @@ def _pair(where: str, names: set[str], part: str) -> tuple[str, str | None] | No
 
 
 def _spelled(base: str, part: str) -> tuple[str, ...]:
-    return (f"{base}_{part}", f"{part}_{base}") if part else (base,)
+    if not part:
+        return (base,)
+    return tuple(name for said in SPLITS[part] for name in (f"{base}_{said}", f"{said}_{base}"))
 
 
 def _one(where: str, names: list[str]) -> str | None:
@@ -124,7 +121,7 @@ def one_set(where: str, given: Named) -> Dataset:
         x = x[None]
         y = None if y is None else y[None]
     split = checked_split(where, Named(x, y, given.x_name, given.y_name))
-    return assembled(where, None, split, ("x_train", given.x_name))
+    return assembled(where, {"test": split}, {"test": given.x_name})
 
 
 def read_npy(path: Path) -> np.ndarray:

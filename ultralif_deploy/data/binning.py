@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.memory import check_memory
+from ultralif_deploy.io.progress import each_sample
 
 POLARITIES = ("both", "merged", "on", "off")
 MOST_FRAMES = 100_000
@@ -188,8 +189,8 @@ def _polarity(name: str, given: str | None, first: Events, told: bool | None) ->
     return given or ("both" if present else "merged")
 
 
-def _numbers(part: Recordings) -> range:
-    return range(len(part.names))
+def _numbers(part: Recordings) -> Iterator[int]:
+    return each_sample("read recordings", range(len(part.names)))
 
 
 def _least_sensor(parts: list[Recordings]) -> str:

@@ -17,14 +17,14 @@ from ultralif_deploy.data.event_files import (
 )
 from ultralif_deploy.data.images import IMAGE_FILES, read_images
 from ultralif_deploy.data.objects import dataset_of_recordings
-from ultralif_deploy.data.splits import Dataset, Named, Split, assembled, checked_split
+from ultralif_deploy.data.splits import SPLITS, Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
 
-SPLITS = {
-    **{name: "train" for name in ("train", "training", "ibmgesturetrain")},
-    **{name: "test" for name in ("test", "testing", "ibmgesturetest")},
+SPLIT_FOLDERS = {
+    **{name: part for part, spelled in SPLITS.items() for name in spelled},
+    **{f"ibmgesture{part}": part for part in ("train", "test")},
 }
-"""Names of the folders of splits, in small letters."""
+"""Splits by the names of their folders, in small letters."""
 
 MOST_FILES = 2_000_000
 _GESTURE_FOLDER = re.compile(r"user\d+_\w+")
@@ -46,8 +46,9 @@ class Found:
 def dataset_of_folder(path: Path, how: Binning) -> Dataset:
     """A data set in a folder.
 
-    It holds train and test, or one of them, or the samples of one set. Those are files in a folder
-    for each class, or DVS-Gesture's files as tonic keeps them, or files without labels.
+    It holds train, validation and test, or some of them, or the samples of one set. Those are
+    files in a folder for each class, or DVS-Gesture's files as tonic keeps them, or files without
+    labels.
 
     Args:
         path: path of the folder.
@@ -60,16 +61,27 @@ def dataset_of_folder(path: Path, how: Binning) -> Dataset:
     found = dataset_of_names(str(path), named, lambda name: read_npy(named[name]))
     if found is not None:
         return found
-    folders = {
-        SPLITS[one.name.lower()]: one
-        for one in sorted(path.iterdir())
-        if one.is_dir() and one.name.lower() in SPLITS
-    }
+    folders = _split_folders(path)
     parts = {part: _files(one) for part, one in sorted((folders or {"test": path}).items())}
     suffix = _one_kind(path, parts)
     if suffix in IMAGE_FILES:
         return _images(path, parts)
     return _recordings(path, parts, suffix, how)
+
+
+def _split_folders(path: Path) -> dict[str, Path]:
+    """The folder of each split; empty where there are none."""
+    found: dict[str, Path] = {}
+    for one in sorted(path.iterdir()):
+        part = SPLIT_FOLDERS.get(one.name.lower()) if one.is_dir() else None
+        if part in found:
+            raise UltralifError(
+                f"{path}: {found[part].name} and {one.name} are both the {part} samples; expected "
+                "one of them"
+            )
+        if part is not None:
+            found[part] = one
+    return found
 
 
 def _files(folder: Path) -> Found:
@@ -129,9 +141,9 @@ def _images(path: Path, parts: dict[str, Found]) -> Dataset:
         y = np.array([labels[name] for name in found.classes]) if found.classes else None
         images = read_images(str(path), found.paths)
         splits[part] = checked_split(str(path), Named(images, y, part, f"classes of {part}"))
-    if "test" not in splits:
+    if list(splits) == ["train"]:
         splits["train"] = splits["train"].shuffled()
-    return assembled(str(path), splits.get("train"), splits.get("test"), ("train", "test"))
+    return assembled(str(path), splits)
 
 
 def _recordings(path: Path, parts: dict[str, Found], suffix: str, how: Binning) -> Dataset:

@@ -8,12 +8,14 @@ import h5py
 import numpy as np
 
 from ultralif_deploy.data.binning import Events, Recordings, structured_events
+from ultralif_deploy.data.splits import SPLITS
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.hdf5 import DATA, check_hdf5
 from ultralif_deploy.io.hdf5_lists import Lists
 
 TIMES, UNITS, LABELS = "spikes/times", "spikes/units", "labels"
 UNITS_OF_SHD = "700"
+GROUPS = {name for spelled in SPLITS.values() for name in spelled}
 """Channels of the artificial cochlea."""
 
 LATEST_SECONDS = 1e6
@@ -38,7 +40,7 @@ def is_shd(path: Path) -> bool:
 
 
 def array_names(path: Path) -> tuple[str, ...]:
-    """Names of the arrays at the top of a file; `x` in a group `train` or `test` is `train_x`."""
+    """Names of the arrays at the top of a file; `x` in the group of a split is `train_x`."""
     with _readable(path), h5py.File(path, "r") as file:
         return tuple(_arrays(path, file))
 
@@ -47,7 +49,7 @@ def _arrays(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     """Arrays of an open file, by their names."""
     found: dict[str, h5py.Dataset] = {}
     for name, item in file.items():
-        split = isinstance(item, h5py.Group) and name in ("train", "test")
+        split = isinstance(item, h5py.Group) and name in GROUPS
         inner = item.items() if split else ()
         here = {name: item} if isinstance(item, h5py.Dataset) else {}
         here |= {f"{name}_{n}": one for n, one in inner if isinstance(one, h5py.Dataset)}

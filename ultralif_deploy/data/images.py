@@ -9,6 +9,7 @@ import numpy as np
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.io.files import readable_file
 from ultralif_deploy.io.memory import check_memory
+from ultralif_deploy.io.progress import each_sample
 
 IMAGE_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF", "WEBP")
@@ -44,7 +45,7 @@ def read_images(where: str, paths: list[Path]) -> np.ndarray:
     total = len(paths) * math.prod(shape)
     check_memory(f"{where}: {len(paths):,} images", total, "give fewer or smaller ones")
     images = np.empty((len(paths), *shape), np.uint8)
-    for i, path in enumerate(paths):
+    for i, path in enumerate(each_sample("read images", paths)):
         pixels = _pixels(path, mode)
         images[i] = np.moveaxis(pixels, -1, 0) if mode == "RGB" else pixels
     return images

@@ -103,7 +103,7 @@ def _csv(path: Path, how: Binning) -> Dataset:
 def _image(path: Path, how: Binning) -> Dataset:
     """One image, without a label."""
     split = checked_split(str(path), Named(read_images(str(path), [path]), x_name="image"))
-    return assembled(str(path), None, split, ("x_train", "image"))
+    return assembled(str(path), {"test": split}, {"test": "image"})
 
 
 def _recording(path: Path, how: Binning) -> Dataset:

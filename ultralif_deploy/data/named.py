@@ -147,8 +147,7 @@ def dataset_of_idx(folder: Path) -> Dataset:
             raise UltralifError(f"{folder}: {images.name} without {part}-labels-idx1-ubyte")
         given = Named(read_idx(images), read_idx(labels), images.name, labels.name)
         splits[name] = checked_split(str(folder), given)
-    names = ("train-images", "t10k-images")
-    return assembled(str(folder), splits.get("train"), splits.get("test"), names)
+    return assembled(str(folder), splits, {"train": "train-images", "test": "t10k-images"})
 
 
 def _files(folder: Path, stem: str) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from ultralif_deploy.data.arrays import one_set
 from ultralif_deploy.data.binning import Binning, Events, Recordings, binned, resolved
 from ultralif_deploy.data.event_files import events_of_array
-from ultralif_deploy.data.splits import Dataset, Named, Split, assembled, checked_split
+from ultralif_deploy.data.splits import SPLITS, Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.memory import check_memory
+from ultralif_deploy.io.progress import each_sample
 
 Item = Callable[[int], tuple[np.ndarray, int | None]]
 """A sample and its label, by number."""
@@ -23,7 +25,7 @@ def dataset_of_object(source: Any, how: Binning) -> Dataset:
     Args:
         source: a data set with `len` and `[i]`, as those of torchvision and tonic, whose items are
             samples or pairs of a sample and a label; an array of samples; a pair of samples and
-            labels; or a dictionary with such values for `train` and `test`.
+            labels; or a dictionary with such values for `train`, `validation` and `test`.
         how: binning of events into frames.
 
     Raises:
@@ -32,10 +34,11 @@ def dataset_of_object(source: Any, how: Binning) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if isinstance(source, Mapping):
-        parts = {name: _part(source[name]) for name in ("train", "test") if name in source}
+        parts = {name: _part(source[name]) for name in SPLITS if name in source}
         if not parts or len(parts) < len(source):
             raise UltralifError(
-                f"data with keys {', '.join(map(str, source))}; expected train and test, or one"
+                f"data with keys {', '.join(map(str, source))}; expected {', '.join(SPLITS)}, or "
+                "some of them"
             )
     else:
         parts = {"test": _part(source)}
@@ -45,7 +48,7 @@ def dataset_of_object(source: Any, how: Binning) -> Dataset:
         return dataset_of_recordings(name, parts, how)
     if isinstance(source, Mapping):
         splits = {part: checked_split(name, given) for part, given in arrays.items()}
-        return assembled(name, splits.get("train"), splits.get("test"), ("train", "test"))
+        return assembled(name, splits)
     return one_set(name, arrays["test"])
 
 
@@ -56,7 +59,7 @@ def dataset_of_recordings(
 
     Args:
         where: text that names the file, folder or object.
-        parts: recordings for train, test or both.
+        parts: recordings by the keys of `SPLITS`.
         how: binning of events into frames, as far as it is known.
 
     Raises:
@@ -64,16 +67,15 @@ def dataset_of_recordings(
     """
     for name, part in parts.items():
         if not isinstance(part, Recordings):
-            raise UltralifError(f"{where}: {name} holds no events; expected the same in both")
+            raise UltralifError(f"{where}: {name} holds no events; expected the same in all")
         if not part.names:
             raise UltralifError(f"{where}: {name} holds no recordings; expected at least one")
     recorded = {name: part for name, part in parts.items() if isinstance(part, Recordings)}
     settled = resolved(how, list(recorded.values()))
     splits = {name: Split(*binned(part, settled)) for name, part in recorded.items()}
-    if "test" not in splits:
+    if list(splits) == ["train"]:
         splits["train"] = splits["train"].shuffled()
-    made = assembled(where, splits.get("train"), splits.get("test"), ("train", "test"))
-    return Dataset(made.name, made.train, made.test, made.test_from, settled)
+    return replace(assembled(where, splits), binning=settled)
 
 
 def _part(source: Any) -> Named | Recordings:
@@ -124,7 +126,7 @@ def part_of_items(name: str, count: int, item: Item, sensor: str | None) -> Name
     check_memory(what, size, "give fewer samples, or 8-bit ones")
     x, labels = np.empty((count, *first.shape), first.dtype), [label]
     x[0] = first
-    for i in range(1, count):
+    for i in each_sample("read samples", range(1, count)):
         sample, label = item(i)
         if sample.shape != first.shape:
             raise UltralifError(

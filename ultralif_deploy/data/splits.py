@@ -1,5 +1,6 @@
 """Samples with their labels, checked: what every reader of data returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,13 @@ LARGEST_COUNT = 65_535
 
 VALIDATION = 5
 """One of so many training samples is measured on, where choices need samples of their own."""
+
+SPLITS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test", "testing"),
+}
+"""How the names of files, folders, groups and arrays spell each split, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Dataset:
         test_from: origin of the test split, if it is not the file's own x_test.
         binning: binning of recordings of events into frames; without values for other data.
         features: backbone that made the samples; None where they are the data themselves.
+        validation: the data's own validation split, if they have one.
     """
 
     name: str
@@ -62,6 +71,7 @@ class Dataset:
     test_from: str = "x_test"
     binning: Binning = field(default_factory=Binning)
     features: Features | None = None
+    validation: Split | None = None
 
     @property
     def recorded(self) -> bool:
@@ -69,11 +79,16 @@ class Dataset:
         return self.binning != Binning()
 
     def validating(self) -> "Dataset":
-        """The data set with the last fifth of its training samples in place of the test samples.
+        """The data set with its validation split in place of the test samples.
+
+        Without one, the last fifth of the training samples is that.
 
         Raises:
-            UltralifError: there are fewer than five training samples.
+            UltralifError: there are neither, nor five training samples.
         """
+        if self.validation is not None:
+            where = "validation split"
+            return replace(self, test=self.validation, test_from=where, validation=None)
         samples = 0 if self.train is None else len(self.train.x)
         held_out = samples // VALIDATION
         if self.train is None or held_out == 0:
@@ -148,33 +163,42 @@ def _samples(name: str, x: np.ndarray) -> np.ndarray:
 
 
 def assembled(
-    where: str, train: Split | None, test: Split | None, names: tuple[str, str]
+    where: str, splits: Mapping[str, Split], names: Mapping[str, str] | None = None
 ) -> Dataset:
-    """A data set of the splits that there are; without a test split, a sixth is held out.
+    """A data set of the splits that there are.
+
+    Without a test split, the validation split is that; without both, a sixth of the training
+    samples.
 
     Args:
         where: text that names the file, for errors.
-        train: training split, or None.
-        test: test split, or None; one of both must be there.
-        names: names of the training and the test samples, for errors and the record.
+        splits: the splits by the keys of `SPLITS`, at least one.
+        names: names of the samples of splits, for errors and the record; None is the keys.
 
     Raises:
         UltralifError: samples of different shapes, or too few to hold some out.
     """
     name = where.replace("\\", "/").rstrip("/").rpartition("/")[2] or where
-    in_train, in_test = names
-    if train is not None and test is not None and train.x.shape[1:] != test.x.shape[1:]:
-        raise UltralifError(
-            f"{where}: samples of {in_train} have shape {train.x.shape[1:]}, of {in_test} "
-            f"{test.x.shape[1:]}; expected one shape"
-        )
+    called = {part: part for part in SPLITS} | dict(names or {})
+    (first, shape), *others = ((part, split.x.shape[1:]) for part, split in splits.items())
+    for other, found in others:
+        if found != shape:
+            raise UltralifError(
+                f"{where}: samples of {called[first]} have shape {shape}, of {called[other]} "
+                f"{found}; expected one shape"
+            )
+    train, validation, test = (splits.get(part) for part in SPLITS)
     if test is not None:
-        return Dataset(name, train, test, in_test)
+        return Dataset(name, train, test, called["test"], validation=validation)
+    if validation is not None:
+        return Dataset(name, train, validation, called["validation"], validation=validation)
     assert train is not None
     held_out = len(train.x) // 6
     if held_out == 0:
         raise UltralifError(
-            f"{where}: {len(train.x)} training samples and no {in_test}; at least 6 are needed to "
-            "hold a sixth of them out"
+            f"{where}: {len(train.x)} training samples and no {called['test']}; at least 6 are "
+            "needed to hold a sixth of them out"
         )
-    return Dataset(name, *train.cut(len(train.x) - held_out), f"last {held_out} of {in_train}")
+    return Dataset(
+        name, *train.cut(len(train.x) - held_out), f"last {held_out} of {called['train']}"
+    )

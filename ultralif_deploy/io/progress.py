@@ -3,9 +3,10 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +16,11 @@ Update = Callable[[float, str], None]
 
 FIRST, BETWEEN = 2.0, 5.0
 """Seconds until the first line where stderr is no terminal, and from one line to the next."""
+
+SOON = 1.0
+"""Seconds until reading samples counts as long work."""
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -33,6 +39,37 @@ class Progress:
             del share, text
 
         yield ignore
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Inside the block, `each_sample` shows itself here."""
+        before = _reading.set(self)
+        try:
+            yield
+        finally:
+            _reading.reset(before)
+
+
+_reading: ContextVar[Progress] = ContextVar("reading", default=Progress())  # noqa: B039 - no state
+
+
+def each_sample(title: str, items: Sequence[T]) -> Iterator[T]:
+    """The items one after the other; when it takes long, a stage of `Progress.reading` shows it.
+
+    Samples are read deep inside many readers, so these find the progress on their own.
+
+    Args:
+        title: what is done, in a few words.
+        items: samples, or blocks of them.
+    """
+    start, update = time.monotonic(), None
+    with ExitStack() as stack:
+        for i, item in enumerate(items):
+            if update is None and time.monotonic() - start > SOON:
+                update = stack.enter_context(_reading.get().stage(title))
+            if update is not None:
+                update(i / len(items), "")
+            yield item
 
 
 class ShownProgress(Progress):

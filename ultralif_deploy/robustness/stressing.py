@@ -92,7 +92,9 @@ def stress(
     check_levels(given)
     if repeats < 1:
         raise UltralifError(f"repeats = {repeats}; expected at least 1")
-    opened = open_program(program, settings, bits)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        opened = open_program(program, settings, bits)
     loaded, dataset, encoder = opened.program, opened.dataset, opened.encoder
     labels = dataset.test.y
     if labels is None:
@@ -104,7 +106,7 @@ def stress(
     trial = Trial(loaded, encoder, dataset.test.x, labels, steps, load_on("fast", loaded))
     undisturbed = undisturbed_run(trial)
     right = float(undisturbed.mean())
-    with (progress or ShownProgress()).stage("stress") as update:
+    with progress.stage("stress") as update:
         measured = _measured(trial, wanted, given, repeats, right, update)
     content: Stress = {
         "version": VERSION,

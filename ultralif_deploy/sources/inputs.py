@@ -77,7 +77,8 @@ def open_data(settings: Settings, stored: Mapping[str, Any] | None = None) -> Da
     dataset = None
     if settings.data is not None:
         dataset = load_dataset(settings.data, _binning(settings, stored or {}))
-        dataset = dataset.validating() if settings.split == "validation" else dataset
+        measured = settings.split == "validation"
+        dataset = dataset.validating() if measured else replace(dataset, validation=None)
         _check_limit(settings)
         dataset = behind_backbone(dataset, settings, stored or {})
     else:

@@ -44,8 +44,9 @@ class Settings:
         table: number of entries of the correction table of a soft membrane.
         seed: seed of the random spikes of the inputs.
         limit: use the first N test samples.
-        split: `test`, or `validation`: the last fifth of the training samples takes the place of
-            the test samples, and no part in training and calibration. None is `test`.
+        split: `test`, or `validation`: the validation split of the data takes the place of the test
+            samples; without one, the last fifth of the training samples does, which then takes no
+            part in training and calibration. None is `test`.
         state_bits: bits of the state words of second-order neurons.
         coefficient_bits: fraction bits of their coefficients.
         dt: seconds of a timestep, for NIR files of other tools.

@@ -129,7 +129,9 @@ def anneal_checkpoint(
     Raises:
         UltralifError: bad input.
     """
-    source = open_source(checkpoint, settings)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        source = open_source(checkpoint, settings)
     source.require_soft()
     if not use_labels and source.dataset is not None and source.dataset.train is not None:
         train = replace(source.dataset.train, y=None)
@@ -140,7 +142,7 @@ def anneal_checkpoint(
         source,
         options,
         directory,
-        progress or ShownProgress(),
+        progress,
         lambda r: epochs.append(r.as_dict()),
     )
     path = directory / ANNEALED_FILE

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
@@ -46,10 +46,15 @@ def opened(
     Raises:
         UltralifError: bad input; nothing to choose on.
     """
+
+    def source_with(spike_bits: int | Literal["auto"] | None) -> Deployable:
+        with progress.reading():
+            return open_source(given, replace(settings, spike_bits=spike_bits))
+
     if settings.spike_bits != AUTO:
-        return open_source(given, settings), {}
+        return source_with(settings.spike_bits), {}
     source, choice = choose_spike_bits(
-        lambda bits: open_source(given, replace(settings, spike_bits=bits)),
+        source_with,
         skip_passes,
         _max_loss(max_gap),
         progress,

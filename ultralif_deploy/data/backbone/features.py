@@ -1,5 +1,6 @@
 """Turns the images of a data set into features of a backbone, 8 bits each."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,16 @@ from ultralif_deploy.data.normalization import normalization
 from ultralif_deploy.data.splits import Dataset, Split
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.memory import check_memory
+from ultralif_deploy.io.progress import each_sample
 from ultralif_deploy.schema.backbone import Backbone
 
 BLOCK = 256
-"""Samples whose pixels are float at once."""
+"""Samples whose features are float64 at once."""
+
+MOST_REMEMBERED = 2
+"""Splits whose features are kept: a search over settings opens the same data again and again."""
+
+_remembered: dict[str, np.ndarray] = {}
 
 
 def featured(
@@ -42,7 +49,10 @@ def featured(
     test = test if limit is None else test.cut(limit)[0]
     runner = Runner(model, test.x.shape[1:])
     splits = {"test": test} | ({} if train is None else {"train": _placed(model, train)})
-    made = {name: _floats(dataset.name, runner, split.x, pixels) for name, split in splits.items()}
+    made = {
+        name: _remembered_floats(dataset.name, runner, split.x, pixels)
+        for name, split in splits.items()
+    }
     origin = "stored" if reading else "train" if "train" in made else "test"
     reading = reading or _reading(dataset.name, made[origin])
     stored = {name: _stored(values, reading) for name, values in made.items()}
@@ -91,6 +101,17 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return len(shape) == len(wanted) and all(size in (want, 0) or not want for size, want in pairs)
 
 
+def _remembered_floats(name: str, runner: Runner, x: np.ndarray, pixels: str) -> np.ndarray:
+    """The same as `_floats`, made once for the same images, backbone and normalization."""
+    images = hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()
+    key = "/".join((runner.model.sha256, pixels, str(x.dtype), str(x.shape), images))
+    found = _remembered.pop(key, None)
+    _remembered[key] = _floats(name, runner, x, pixels) if found is None else found
+    for oldest in list(_remembered)[:-MOST_REMEMBERED]:
+        del _remembered[oldest]
+    return _remembered[key]
+
+
 def _floats(name: str, runner: Runner, x: np.ndarray, pixels: str) -> np.ndarray:
     """Features float32 [sample, feature] of images, a block at a time."""
     mean, deviation = normalization(pixels)
@@ -107,10 +128,10 @@ def _floats(name: str, runner: Runner, x: np.ndarray, pixels: str) -> np.ndarray
     across = (-1, *(1,) * (x.ndim - 2))
     brightest = 255 if x.dtype == np.uint8 else 1
     made = np.empty((len(x), runner.features), np.float32)
-    for i in range(0, len(x), BLOCK):
-        block = x[i : i + BLOCK].astype(np.float64) / brightest
+    for i in each_sample("run the backbone", range(0, len(x), runner.batch)):
+        block = x[i : i + runner.batch].astype(np.float64) / brightest
         block = (block - mean.reshape(across)) / deviation.reshape(across)
-        made[i : i + BLOCK] = runner.run(block.astype(np.float32))
+        made[i : i + runner.batch] = runner.run(block.astype(np.float32))
     return made
 
 

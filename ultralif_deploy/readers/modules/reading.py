@@ -254,8 +254,10 @@ class Reading(States):
             raise UltralifError(f"{name}: {NO_SPIKES}")
         if source in self.arriving and self.arriving[source].neuron.largest_sent > 1:
             raise UltralifError(
-                f"{name}: a max pool of neurons that fire several times in one timestep; expected "
-                "at most one spike (spike_fn=SingleSpike in Sinabs), or an average pool"
+                f"{name}: a max pool behind {source}, which sends up to "
+                f"{self.arriving[source].neuron.largest_sent:g} in one timestep; expected at most "
+                "1 (spike_fn=SingleSpike in Sinabs, graded_spikes_factor=1 in snnTorch), or an "
+                "average pool"
             )
         return self._begin(name, layer, current)
 

@@ -54,7 +54,9 @@ def match(
     kind = kind_of(readable_file(model))
     if kind is not Kind.NETWORK:
         raise UltralifError(f"{model}: {kind.value}; expected {Kind.NETWORK.value}")
-    file = open_unread(model, settings)
+    progress = progress or ShownProgress()
+    with progress.reading():
+        file = open_unread(model, settings)
     dataset = required(file.dataset)
     if file.encoding.as_dict()["encoding"]["source"] == "default" and file.encoder.kind == "rate":
         raise UltralifError(
@@ -68,7 +70,7 @@ def match(
     expected = expected_of_network(expect, network, samples, steps, limited=limited)
     answers = open_answers(file.graph, given, _told(network, expected))
     every = list(readings(answers))
-    found = Sieves(file, expected, dataset.test.x).run(every, progress or ShownProgress())
+    found = Sieves(file, expected, dataset.test.x).run(every, progress)
     exact = [reading for reading in found if reading.differences.count == 0]
     nearest = [] if exact else sorted(found, key=lambda r: r.differences.count)[:SHOWN]
     said = _said(answers, exact)
