@@ -43,6 +43,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
 from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.simulating import run_on
+from ultralif_deploy.verify.accuracy.forms import Chain
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
 from ultralif_deploy.verify.backends import COMPARED, back_end
@@ -54,7 +55,7 @@ from ultralif_deploy.verify.expected_spikes.comparing import (
     expected_findings,
 )
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
-from ultralif_deploy.verify.measuring import Chain, measure
+from ultralif_deploy.verify.measuring import measure
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ultralif_deploy.io.parallel import cores
 from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.graph import INPUT, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
@@ -27,7 +28,7 @@ from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, lim
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
-from ultralif_deploy.simulators.native.workers import cores, workers
+from ultralif_deploy.simulators.native.workers import workers
 from ultralif_deploy.simulators.streams import Memory, Stream, initial_memory, run_until_exit
 
 CHUNK_VALUES = 1 << 22

@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from ultralif_deploy.io.parallel import cores
 from ultralif_deploy.simulators.native.compiled import jit
 
 SPINS = 1 << 16
@@ -129,13 +130,6 @@ class Workers:
 
 
 _shared: Workers | None = None
-
-
-def cores() -> int:
-    """Number of processors that this process may use. In a container, this may not be all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def workers() -> Workers:

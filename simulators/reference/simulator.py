@@ -202,9 +202,9 @@ class Columns:
     def __init__(self, dense: Dense) -> None:
         columns: list[list[int]] = dense.weight.T.tolist()
         self.size = dense.target_size
-        self.offset = _joined([_MIDDLE] * self.size)
-        self.columns = [_joined(column) for column in columns]
-        self.reached = [sum(weight != 0 for weight in column) for column in columns]
+        self.offset = int.from_bytes(struct.pack("<Q", _MIDDLE) * self.size, "little")
+        self.columns = [self._joined(column) for column in columns]
+        self.reached = [self.size - column.count(0) for column in columns]
 
     @property
     def weights(self) -> list[list[int]]:
@@ -226,6 +226,14 @@ class Columns:
         current[:] = map(int.__add__, current, total)
         return sum(self.reached[source] for source, _ in sent)
 
+    def _joined(self, values: list[int]) -> int:
+        """Σ v_i·2^(64·i) of signed values.
+
+        With its highest bit turned over, v in two's complement is v + 2^63, which has no sign.
+        """
+        complements = int.from_bytes(struct.pack(f"<{self.size}q", *values), "little")
+        return (complements ^ self.offset) - self.offset
+
     def _separate(self, joined: int) -> list[int]:
         """The integers of all target neurons; the offset makes each of them positive before."""
         digits = (joined + self.offset).to_bytes(8 * self.size, "little")
@@ -233,15 +241,6 @@ class Columns:
 
 
 _MIDDLE = 1 << 63
-
-
-def _joined(values: list[int]) -> int:
-    """Σ v_i·2^(64·i) of signed values."""
-    positive, negative = (
-        int.from_bytes(struct.pack(f"<{len(values)}Q", *digits), "little")
-        for digits in ((max(v, 0) for v in values), (max(-v, 0) for v in values))
-    )
-    return positive - negative
 
 
 class ConvolutionFans:

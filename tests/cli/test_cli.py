@@ -18,6 +18,7 @@ from ultralif_deploy.data.binning import POLARITIES
 from ultralif_deploy.data.encoders import ENCODINGS
 from ultralif_deploy.data.normalization import NORMALIZATIONS
 from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
+from ultralif_deploy.io.files import sha256_file
 from ultralif_deploy.passes import PASSES, REQUIRED
 from ultralif_deploy.readers.second_order import NEURONS as SECOND_ORDER
 from ultralif_deploy.soft.neuron_kinds import RELEASED
@@ -134,7 +135,9 @@ def test_anneal_then_quantize_gives_the_deployed_program(deployed: Path, tmp_pat
     settings = ("--data", "digits", "--bits", "8", "-o", tmp_path, "--json")
     annealed = ultralif("anneal", DEMO, *settings, "--epochs", 3).json()
     assert [epoch["epoch"] for epoch in annealed["epochs"]] == [1, 2, 3]
-    assert ultralif("quantize", tmp_path / "annealed.pt", *settings).code == 0
+    made = ultralif("quantize", tmp_path / "annealed.pt", *settings).json()
+    (warned,) = [one["text"] for one in made["findings"] if one["kind"] == "annealed"]
+    assert f"was annealed from {DEMO.name} (SHA-256 {sha256_file(DEMO)[:12]}…); its soft" in warned
     mine, theirs = read_nir(tmp_path / "program.nir"), read_nir(deployed / "program.nir")
     for a, b in zip(mine.projections, theirs.projections, strict=True):
         np.testing.assert_array_equal(a.map.matrix(), b.map.matrix())

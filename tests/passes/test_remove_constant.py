@@ -24,7 +24,8 @@ from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
-from ultralif_deploy.verify.measuring import Chain, measure
+from ultralif_deploy.verify.accuracy.forms import Chain
+from ultralif_deploy.verify.measuring import measure
 
 NEVER, FREE, ALWAYS = (0, 0), (0, 1), (1, 1)
 

@@ -20,6 +20,9 @@ from ultralif_deploy.soft.network import SoftNetwork
 SETTINGS_KEY = "ultralif_deploy"
 """Our own entry of the checkpoint dictionary: settings that the released format does not hold."""
 
+ANNEALED_FROM = "annealed_from"
+"""Setting that names the checkpoint from which a network was annealed."""
+
 LIGHTNING = "pytorch-lightning_version"
 """Key by which a checkpoint of Lightning is known; its networks are attributes of a module."""
 

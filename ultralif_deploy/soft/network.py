@@ -7,7 +7,6 @@ the released names, so `state_dict` is the released format.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -124,35 +123,15 @@ class SoftNetwork(nn.Module):
     def at_factors(self, inputs: Tensor, factors: Sequence[float]) -> Iterator[SoftTrace]:
         """Traces at several factors of the temperature, without gradients.
 
-        What depends on the inputs alone is computed once. Each factor has one thread, because
-        threads that share every operation wait for each other after it; on a busy machine, this
-        takes many times longer than the operation. With fewer factors than threads, the samples
-        are shared out as well.
+        What depends on the inputs alone is computed once.
 
         Args:
             inputs: [time, batch, input], real values.
             factors: factors of the temperature, as in `forward`.
         """
-        threads = torch.get_num_threads()
-        parts = inputs.chunk(max(1, threads // len(factors)), dim=1)
-
-        @torch.no_grad()
-        def currents(part: Tensor) -> dict[str, Tensor]:
-            return _input_currents(self, part)
-
-        @torch.no_grad()
-        def run(factor: float, part: Tensor, known: dict[str, Tensor]) -> SoftTrace:
-            return self.forward(part, factor, known=known)
-
-        with ThreadPoolExecutor(threads) as pool, _one_thread_each():
-            known = list(pool.map(currents, parts))
-        with ThreadPoolExecutor(threads) as pool:
-            for start in range(0, len(factors), threads):
-                chosen = factors[start : start + threads]
-                with _one_thread_each():
-                    rows = [pool.map(partial(run, f), parts, known) for f in chosen]
-                    traces = [_of_all_samples(list(row)) for row in rows]
-                yield from traces
+        known = _input_currents(self, inputs)
+        for factor in factors:
+            yield self.forward(inputs, factor, known=known)
 
     @torch.no_grad()
     def margins(self, inputs: Tensor) -> dict[str, Tensor]:
@@ -182,17 +161,9 @@ class SoftNetwork(nn.Module):
         return float(torch.stack(values).mean())
 
 
-def _of_all_samples(parts: list[SoftTrace]) -> SoftTrace:
-    """One trace of the traces of consecutive samples."""
-    if len(parts) == 1:
-        return parts[0]
-    spikes = {name: torch.cat([p.spikes[name] for p in parts], 1) for name in parts[0].spikes}
-    return SoftTrace(torch.cat([p.logits for p in parts]), spikes)
-
-
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Operations of torch use only the thread that calls them."""
+def one_thread_each() -> Iterator[None]:
+    """Operations of torch use only the thread that calls them, as `io.parallel` wants it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -9,13 +9,20 @@ from ultralif_deploy.data.encoders import largest_input
 from ultralif_deploy.data.samples import channels_come_last
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, choose, joined
+from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.network.network import Input
 from ultralif_deploy.program.fixed import TABLE_MAX
 from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.second_order import WordLengths
 from ultralif_deploy.readers.second_order import is_second_order, read_second_order
 from ultralif_deploy.soft.checkpoint import Checkpoint, load_checkpoint
-from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, hyper_parameters, read_tensors
+from ultralif_deploy.soft.checkpoint_file import (
+    ANNEALED_FROM,
+    SETTINGS_KEY,
+    hyper_parameters,
+    read_tensors,
+)
 from ultralif_deploy.soft.checkpoint_names import ablation_hints, released_name
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
@@ -105,7 +112,7 @@ def _soft(
         harden(network, encoder, maximum),
         dataset,
         encoder,
-        joined(loaded.assumptions, encoding, words, entries),
+        joined(loaded.assumptions, encoding, words, entries, _annealed(path, loaded)),
         maximum,
         soft_description(path, network, loaded.record),
         loaded.architecture_name,
@@ -115,6 +122,20 @@ def _soft(
         settings.decay_bits,
         trajectory=read_trajectory(path, loaded.settings),
     )
+
+
+def _annealed(path: Path, loaded: Checkpoint) -> Assumptions:
+    """A warning of a network that was annealed: it is no longer the one that was trained."""
+    before = loaded.settings.get(ANNEALED_FROM)
+    if before is None:
+        return Assumptions()
+    finding = Finding(
+        "annealed",
+        f"{path.name} was annealed from {shortened(str(before), 80)}; its soft network is not the "
+        "one that was trained, so that a gap to it does not say what was lost",
+        "deploy that checkpoint with --anneal, which compares with it as trained",
+    )
+    return Assumptions((), (finding,))
 
 
 def _second_order(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.files import output_directory
+from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.schema.commands import Annealed
@@ -39,7 +39,7 @@ def annealed_network(
         The hard network, and how it was annealed, in words.
     """
     annealed, how = anneal_network(source, options, resume, progress)
-    checkpoints.save(directory / ANNEALED_FILE, annealed, {}, training_settings(source))
+    checkpoints.save(directory / ANNEALED_FILE, annealed, {}, annealed_settings(source))
     return harden(annealed, source.encoder, source.input_maximum), how
 
 
@@ -93,14 +93,16 @@ def anneal_network(
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
 
 
-def training_settings(source: Deployable) -> dict[str, str | int | float]:
-    """Settings that our checkpoints store in addition to the released format."""
+def annealed_settings(source: Deployable) -> dict[str, str | int | float]:
+    """Settings that `annealed.pt` stores in addition to the released format."""
     architecture = source.require_soft().architecture
     soft, bits = architecture.membrane == "soft", architecture.spike_bits
+    before = f"{source.path.name} (SHA-256 {sha256_file(source.path)[:12]}…)"
     return (
         stored_settings(source.encoder)
         | ({"table": source.table} if soft else {})
         | ({"spike_bits": bits} if bits > 1 else {})
+        | {checkpoints.ANNEALED_FROM: before}
     )
 
 
@@ -146,5 +148,5 @@ def anneal_checkpoint(
         lambda r: epochs.append(r.as_dict()),
     )
     path = directory / ANNEALED_FILE
-    checkpoints.save(path, annealed, {"epoch": options.epochs}, training_settings(source))
+    checkpoints.save(path, annealed, {"epoch": options.epochs}, annealed_settings(source))
     return {"annealing": how, "epochs": epochs, "output": str(path)}

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.findings.findings import Finding
+from ultralif_deploy.io.parallel import in_order
 from ultralif_deploy.network.network import Network
-from ultralif_deploy.network.running import run_hard
-from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import EventCounts
 from ultralif_deploy.schema.measured import (
     Authors,
@@ -22,10 +21,10 @@ from ultralif_deploy.schema.measured import (
     Population,
     Raster,
 )
-from ultralif_deploy.schema.values import Kind
 from ultralif_deploy.simulators import Executable
 from ultralif_deploy.verify.accuracy.accuracies import accuracies
 from ultralif_deploy.verify.accuracy.classes import classes_of
+from ultralif_deploy.verify.accuracy.forms import LEARNED, Chain, FloatRuns, run_floats
 from ultralif_deploy.verify.accuracy.predictions import Predictions
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.margins import margin_histogram, margin_sample, margin_units
@@ -40,14 +39,13 @@ if TYPE_CHECKING:
 SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
 """Factors of the learned ε at which the soft network is evaluated."""
 
-ENDS = (1.0, 0.0)
-"""The factors that are evaluated on all samples."""
-
 SWEEP_SAMPLES = 2000
-"""About as many samples are evaluated at the factors between; enough to see the curve's shape."""
+"""About as many samples are evaluated at the other factors; enough to see the curve's shape."""
 
 PART_BYTES = 1 << 24
 """Float64 values of all neurons and timesteps of the samples that are measured at once."""
+
+R = TypeVar("R")
 
 BEFORE = "before"
 """Where the predictions of the soft or float network are tallied."""
@@ -63,35 +61,6 @@ DRAWS = 10
 
 MOST_SAMPLES = 10_000
 """Samples of which one draw tells enough, and the most that all draws take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The networks of one deployment, from soft to integer.
-
-    Attributes:
-        soft: soft network as trained; None where training was hard. The float network is then
-            what the integers are compared with, and the figures called soft are its figures.
-        naive: the hard limit of `soft`, nothing done; the float network as read.
-        hard: the hard network that was quantized (annealed, if it was).
-        program: the integer program.
-        annealed: whether `hard` was trained further than `naive`, not only rewritten by passes.
-    """
-
-    soft: "SoftNetwork | None"
-    naive: Network
-    hard: Network
-    program: Program
-    annealed: bool = True
-
-    @property
-    def compared(self) -> Kind:
-        """What the integers are compared with: `soft` spikes, or those of the `float` network."""
-        return "float" if self.soft is None else "soft"
-
-    def kept(self) -> dict[str, np.ndarray]:
-        """By population, numbers of the neurons that passes kept, where they removed some."""
-        return {p.name: p.kept for p in self.hard.populations if p.kept is not None}
 
 
 class _Shown(TypedDict):
@@ -149,18 +118,26 @@ def measure(
     raster: Raster | None = None
     membranes: Membranes | None = None
     executable = load_on("fast", chain.program)
-    for where, values in _parts(chain, encoder, test.x):
+
+    def floats(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
+        where, values = part
+        factors = SWEEP if where.start < SWEEP_SAMPLES else (LEARNED,)
+        return where, values, run_floats(chain, encoder, values, factors)
+
+    for where, values, runs in _in_parts(floats, chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
-        factors = SWEEP if where.start < SWEEP_SAMPLES else ENDS
-        soft_spikes, soft_logits = _soft(chain, encoder, values, labels, tally, factors)
+        hard, soft_spikes = runs.hard, _add_soft(tally, runs, values, labels)
         inputs = values[: chain.program.timesteps]
         integer = executable.run(inputs, record=True)
         assert integer.spikes is not None
         _add_correct(tally, "integer", integer.logits, labels)
-        hard = run_hard(chain.hard, values)
-        _add_hard(chain, values, hard.logits, labels, tally)
-        before = hard.logits if soft_logits is None else soft_logits
-        for form, logits in ((BEFORE, before), ("hard", hard.logits), ("integer", integer.logits)):
+        _add_floats(tally, runs, labels)
+        compared = (
+            (BEFORE, runs.before),
+            ("hard", hard.logits),
+            ("integer", integer.logits),
+        )
+        for form, logits in compared:
             tally.predicted.setdefault(form, []).append(logits.argmax(axis=1))
         choices = (tally.predicted[form][-1] for form in ("integer", "hard"))
         _agree(tally, "integer_hard", PREDICTIONS, *choices)
@@ -221,44 +198,39 @@ def draws_of(encoder: Encoder, samples: int) -> int:
     return max(1, min(DRAWS, MOST_SAMPLES // samples)) if encoder.kind == "rate" else 1
 
 
+def _in_parts(
+    work: Callable[[tuple[slice, np.ndarray]], R], chain: Chain, encoder: Encoder, x: np.ndarray
+) -> Iterator[R]:
+    """What the work returns for each part of the samples, computed on all processors."""
+    if chain.soft is None:
+        yield from in_order(work, _parts(chain, encoder, x))
+        return
+    from ultralif_deploy.soft.network import one_thread_each
+
+    with one_thread_each():
+        yield from in_order(work, _parts(chain, encoder, x))
+
+
 def _add_draw(
     chain: Chain, test: "Split", encoder: Encoder, executable: Executable, tally: _Tally
 ) -> None:
     """Add what all forms of the network get right with other input spikes."""
-    for where, values in _parts(chain, encoder, test.x):
+
+    def floats(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
+        where, values = part
+        return where, values, run_floats(chain, encoder, values, (LEARNED,))
+
+    for where, values, runs in _in_parts(floats, chain, encoder, test.x):
         labels = None if test.y is None else test.y[where]
-        if chain.soft is not None:
-            _add_correct(tally, "soft", _soft_logits(chain.soft, encoder, values), labels)
         integer = executable.run(values[: chain.program.timesteps])
         _add_correct(tally, "integer", integer.logits, labels)
-        _add_hard(chain, values, run_hard(chain.hard, values).logits, labels, tally)
+        _add_floats(tally, runs, labels)
 
 
-def _add_hard(
-    chain: Chain,
-    values: np.ndarray,
-    hard: np.ndarray,
-    labels: np.ndarray | None,
-    tally: _Tally,
-) -> None:
-    """Add what the hard network gets right, and the one without annealing.
-
-    Passes keep spikes identical, so that a network as read does what the passed one does.
-    """
-    _add_correct(tally, "hard", hard, labels)
-    annealed = chain.soft is not None and chain.annealed
-    naive = run_hard(chain.naive, values).logits if annealed else hard
-    _add_correct(tally, "naive", naive, labels)
-    if chain.soft is None:
-        _add_correct(tally, "soft", hard, labels)
-
-
-def _soft_logits(network: "SoftNetwork", encoder: Encoder, values: np.ndarray) -> np.ndarray:
-    from ultralif_deploy.soft.training import real_inputs
-
-    (trace,) = network.at_factors(real_inputs(encoder, values), (1.0,))
-    logits: np.ndarray = trace.logits.numpy()
-    return logits
+def _add_floats(tally: _Tally, runs: FloatRuns, labels: np.ndarray | None) -> None:
+    """Add what the float forms get right; where training was hard, `soft` is the hard network."""
+    for form, logits in (("soft", runs.before), ("hard", runs.hard.logits), ("naive", runs.naive)):
+        _add_correct(tally, form, logits, labels)
 
 
 def thresholds_of(network: Network) -> dict[str, np.ndarray]:
@@ -266,47 +238,23 @@ def thresholds_of(network: Network) -> dict[str, np.ndarray]:
     return {p.name: p.neuron.threshold for p in network.populations if p.neuron.FIRES}
 
 
-def _soft(
-    chain: Chain,
-    encoder: Encoder,
-    values: np.ndarray,
-    labels: np.ndarray | None,
-    tally: _Tally,
-    factors: tuple[float, ...],
-) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-    """Run the soft network at every factor.
-
-    Returns:
-        At the learned ε, spikes of the neurons that are deployed, and logits; without a soft
-        network no spikes, and None.
-    """
-    spikes: dict[str, np.ndarray] = {}
-    soft_logits: np.ndarray | None = None
-    if chain.soft is None:
-        return spikes, soft_logits
-    from ultralif_deploy.soft.training import real_inputs
-
-    kept = chain.kept()
-    traces = chain.soft.at_factors(real_inputs(encoder, values), factors)
-    for factor, trace in zip(factors, traces, strict=True):
-        tally.swept[factor] = tally.swept.get(factor, 0) + values.shape[1]
-        _add_correct(tally, f"sweep {factor}", trace.logits.numpy(), labels)
-        rate = float(trace.spike_rate()) * values.shape[1]
+def _add_soft(
+    tally: _Tally, runs: FloatRuns, values: np.ndarray, labels: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Add the figures of the soft network; returns its spikes at the learned ε."""
+    samples, spikes = values.shape[1], {}
+    for factor, run in runs.soft.items():
         key = f"sweep {factor}"
-        tally.rates[key] = tally.rates.get(key, 0.0) + rate
-        if factor == 1.0:
-            soft_logits = trace.logits.numpy()
-            _add_correct(tally, "soft", soft_logits, labels)
-            output = float(trace.output_rate(chain.soft.architecture.skip))
-            tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + output * values.shape[1]
-            spikes = {
-                name: s.numpy()[..., kept.get(name, slice(None))]
-                for name, s in trace.spikes.items()
-            }
-            for name, s in spikes.items():
-                mean = float(s.mean(dtype=np.float64)) * values.shape[1]
-                tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
-    return spikes, soft_logits
+        tally.swept[factor] = tally.swept.get(factor, 0) + samples
+        _add_correct(tally, key, run.logits, labels)
+        tally.rates[key] = tally.rates.get(key, 0.0) + run.spike_rate * samples
+        if factor == LEARNED:
+            spikes = run.spikes
+            tally.rates[AUTHORS] = tally.rates.get(AUTHORS, 0.0) + run.output_rate * samples
+    for name, sent in spikes.items():
+        mean = float(sent.mean(dtype=np.float64)) * samples
+        tally.rates[f"soft {name}"] = tally.rates.get(f"soft {name}", 0.0) + mean
+    return spikes
 
 
 def _add_correct(tally: _Tally, name: str, logits: np.ndarray, labels: np.ndarray | None) -> None:

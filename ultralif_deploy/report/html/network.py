@@ -44,7 +44,9 @@ def accuracy_section(report: Report) -> Section:
             if report["accuracy"]["draws"] > 1:
                 where += " The curves are of the first draw of the input spikes."
             if sweep[1]["samples"] < data["samples"]:
-                where += f" Between the ends they are of the first {sweep[1]['samples']} samples."
+                where += (
+                    f" But for the learned ε they are of the first {sweep[1]['samples']} samples."
+                )
             figures.append(_curve("Accuracy", [*before, deployed], names, 0.05, _short_percent))
         rates = [_sweep_point(p, p["spike_rate"], rate(p["spike_rate"])) for p in sweep]
         mean = _mean_rate(report)
