@@ -377,20 +377,26 @@ def test_identity_beside_weights():
     assert made.population("b").scale.tolist() == [1.0, 1.0]
 
 
+FAR = ((1e30, 1.0), (1e300, 1e-12))
+"""A threshold and weights; in units of the second ones, it is no float64 any more."""
+
+
+@pytest.mark.parametrize(("size", "weight"), FAR)
 @pytest.mark.parametrize("sign", [1, -1])
-def test_thresholds_that_no_current_reaches_end_at_32_bits(sign):
+def test_thresholds_that_no_current_reaches_end_at_32_bits(sign, size, weight):
     """A threshold beyond every current decides nothing; the program holds the nearest int32."""
-    made = made_of(dense("input", "a", np.eye(2)), dense("a", "b", np.eye(2)))
-    far = float_neurons.Threshold(np.array([sign * 1e30, 0.5]), True)
+    made = made_of(dense("input", "a", weight * np.eye(2)), dense("a", "b", np.eye(2)))
+    far = float_neurons.Threshold(np.array([sign * size, 0.5]), True)
     first, *others = made.populations
     found = quantize(replace(made, populations=(replace(first, neuron=far), *others)))
     edge = 2**31 - 1 if sign > 0 else -(2**31)
     assert found.population("a").neuron.threshold.tolist()[0] == edge
 
 
-def test_levels_that_no_current_reaches_end_at_32_bits():
-    made = made_of(dense("input", "a", np.eye(2)), dense("a", "b", np.eye(2)))
-    far = float_neurons.MultiThreshold(np.array([[-1e30, 0.5], [1e30, 1.5]]))
+@pytest.mark.parametrize(("size", "weight"), FAR)
+def test_levels_that_no_current_reaches_end_at_32_bits(size, weight):
+    made = made_of(dense("input", "a", weight * np.eye(2)), dense("a", "b", np.eye(2)))
+    far = float_neurons.MultiThreshold(np.array([[-size, 0.5], [size, 1.5]]))
     first, *others = made.populations
     found = quantize(replace(made, populations=(replace(first, neuron=far), *others)))
     levels = found.population("a").neuron.thresholds.reshape(2, 2)

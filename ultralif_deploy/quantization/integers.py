@@ -12,6 +12,9 @@ from ultralif_deploy.quantization.correction_table import DEFAULT_ENTRIES
 from ultralif_deploy.quantization.registers import PLAIN, Word
 from ultralif_deploy.quantization.second_order import WordLengths
 
+BEYOND = 1 << 1000
+"""A whole number of units that no register holds, and float64 does; thresholds may be far above."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounding:
@@ -53,11 +56,12 @@ class Rounding:
         return self.within(np.rint(values / self.unit), values, what, top)
 
     def limits(self, thresholds: np.ndarray, inclusive: bool) -> np.ndarray:
-        """Largest whole numbers of units that do not fire, float64 [neuron], without a bound."""
+        """Largest whole numbers of units that do not fire, float64 [neuron], at most `BEYOND`."""
         # Neurons of a channel are mostly alike, so compute each pair of threshold and unit once.
         pairs, which = np.unique(np.stack((thresholds, self.unit)), axis=1, return_inverse=True)
-        exact = [integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T]
-        return np.array(exact, dtype=np.float64)[which.reshape(-1)]
+        exact = (integer_threshold(float(t), float(s), inclusive) for t, s in pairs.T)
+        held = [float(max(-BEYOND, min(limit, BEYOND))) for limit in exact]
+        return np.array(held)[which.reshape(-1)]
 
     def threshold(self, neuron: Any, top: int = INT32_MAX) -> np.ndarray:
         """Integer thresholds that fit a register; `top` for neurons that never reach theirs.
