@@ -251,6 +251,11 @@ def quantize(
     metavar="FILE",
     help="Check this certificate again, instead of a CHECKPOINT.",
 )
+@click.option(
+    "--signed-by",
+    metavar="KEY",
+    help="With --certificate: minisign's public key, or its file, by which it must be signed.",
+)
 @options.data_options
 @options.model_options
 @options.nir_options
@@ -269,6 +274,7 @@ def quantize(
 def verify(
     checkpoint: Path | None,
     certificate: Path | None,
+    signed_by: str | None,
     bits: Bits,
     max_gap: float | None,
     certify: int,
@@ -295,10 +301,12 @@ def verify(
         from ultralif_deploy.report.inspection import certificate_summary
         from ultralif_deploy.steps.rechecking import recheck
 
-        result = recheck(certificate, running.progress())
+        result = recheck(certificate, running.progress(), signed_by)
         running.show(result, as_json, certificate_summary)
         return
     assert checkpoint is not None
+    if signed_by is not None:
+        raise click.UsageError("--signed-by: it is for --certificate FILE")
     _deploy(
         checkpoint,
         output,

@@ -164,6 +164,8 @@ def certificate_summary(result: Rechecked) -> RenderableType:
     """Back ends for which the certificate holds, and those that were not checked."""
     checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
     text = f"{result['certificate']} holds: {checked}"
+    if result["signed_by"] is not None:
+        text += f"\nSigned by {result['signed_by']}: {result['signature_comment']}"
     for name, why in result["not_checked"].items():
         text += f"\nNot checked: {name}; {why}"
     reasons: dict[str, list[str]] = {}

@@ -170,6 +170,8 @@ class Rechecked(TypedDict):
     samples: Annotated[dict[str, Count], "checked, by back end"]
     not_checked: Annotated[dict[str, str], "by back end, what is missing"]
     not_covered: Annotated[dict[str, str], "files and back ends that it says nothing of, and why"]
+    signed_by: Annotated[str | None, "the public key by which it is signed; null if not checked"]
+    signature_comment: Annotated[str | None, "the signature's trusted comment"]
 
 
 class BackEndState(TypedDict):
