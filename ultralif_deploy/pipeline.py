@@ -40,6 +40,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     counter_of,
     open_expected,
 )
+from ultralif_deploy.steps.hardware.deploying import on_part, refuse_part, require_part
 from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.simulating import run_on
@@ -83,6 +84,8 @@ def deploy(
     back_ends: Iterable[str] = COMPARED,
     devices: Iterable[str] = DEVICES,
     skip_passes: Iterable[str] = (),
+    part: str | None = None,
+    lanes: int | None = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> DeploymentReport:
@@ -103,6 +106,8 @@ def deploy(
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
+        part: FPGA on which the Verilog is placed, as `synthesize` names it; None: on none.
+        lanes: neurons of a population that the Verilog computes at once; None chooses them.
         progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         command: the command line that asked for it, for the reports.
 
@@ -111,13 +116,14 @@ def deploy(
 
     Raises:
         UltralifError: bad input.
-        CheckFailed: a back end differs, the gap exceeds `max_gap`, or the verdict is not yes under
-            `settings.strict`; the report is written.
+        CheckFailed: a back end differs, the gap exceeds `max_gap`, the program does not fit the part,
+            or the verdict is not yes under `settings.strict`; the report is written.
     """
     settings, progress = _with_data(settings, data), progress or ShownProgress()
     described = load_devices(devices)
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
+    require_part(part)
     source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
     _check_gap(max_gap, source)
     if anneal is not None:
@@ -158,7 +164,9 @@ def deploy(
                 back_ends,
                 lambda name, done, total: update(done / total, f"{name} {done}/{total}"),
                 claim,
+                lanes,
             )
+        hardware = on_part(program, directory, part, lanes, inputs, progress)
         energy = energy_report(counter.events(), described)
         digest = sha256_file(directory / PROGRAM_FILE)
         report = deployment_report(
@@ -175,12 +183,14 @@ def deploy(
             how,
             {**spikes, **weights},
             beside,
+            hardware,
         )
         write_report(directory, report)
         backbone = write_backbone(directory, source.data, certified_samples)
         seal(directory, compared, backbone)
     compared.check()
     refuse_gap(report)
+    refuse_part(report)
     refuse_doubts(report, settings.strict)
     return DeploymentReport(report)
 

@@ -7,7 +7,7 @@ import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
 from ultralif_deploy.cli.forms.exporting import export
-from ultralif_deploy.cli.forms.synthesizing import synthesize
+from ultralif_deploy.cli.forms.synthesizing import part_option, synthesize
 from ultralif_deploy.cli.information.datasets import data
 from ultralif_deploy.cli.information.devices import devices
 from ultralif_deploy.cli.information.documentation import docs
@@ -73,6 +73,8 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.back_ends_option
 @options.lava_option
 @options.device_option
+@part_option
+@options.lanes_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.verbose_option
@@ -89,6 +91,8 @@ def deploy(
     certify: int,
     back_ends: str | None,
     device: str,
+    part: str | None,
+    lanes: int | None,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -115,6 +119,8 @@ def deploy(
         back_ends=running.back_ends(back_ends),
         devices=running.names(device),
         skip_passes=skip_passes,
+        part=part,
+        lanes=lanes,
     )
 
 

@@ -13,6 +13,7 @@ from ultralif_deploy.schema.backbone import InFront
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import Beside
+from ultralif_deploy.schema.hardware.synthesis import OnHardware
 from ultralif_deploy.schema.report import PassCosts, Report
 from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.sources.deployable import Deployable
@@ -39,6 +40,7 @@ def deployment_report(
     annealing: str,
     choices: Choices,
     beside: Beside,
+    hardware: OnHardware,
 ) -> Report:
     """The content of report.json, with the same keys for all kinds of sources.
 
@@ -59,6 +61,7 @@ def deployment_report(
         annealing: description of the annealing, in words; `none` without annealing.
         choices: choices of bits, where `auto` chose them.
         beside: comparison with what the user's framework computed, with --expect.
+        hardware: the program on an FPGA, with --part.
     """
     data, encoder = source.data, source.encoder
     return {
@@ -68,6 +71,7 @@ def deployment_report(
         "source": {"file": source.path.name, "architecture": source.architecture},
         **_trajectory(source),
         **beside,
+        **hardware,
         **_in_front(source),
         "annealing": annealing,
         **choices,

@@ -6,6 +6,7 @@ from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
 from ultralif_deploy.schema.expected import Beside
+from ultralif_deploy.schema.hardware.synthesis import Synthesized
 from ultralif_deploy.schema.matching import Matched
 from ultralif_deploy.schema.report import Finding, Parameter, ProgramSize, Setting
 from ultralif_deploy.schema.studies.stress import Stress
@@ -262,7 +263,9 @@ class ComparedFigure(TypedDict):
     ci95: NotRequired[Annotated[Intervals, "where a report has one"]]
 
 
-Group = Literal["accuracy", "spike rate", "spikes", "operations", "energy", "placement", "size"]
+Group = Literal[
+    "accuracy", "spike rate", "spikes", "operations", "energy", "placement", "hardware", "size"
+]
 Groups = TypedDict(
     "Groups",
     {
@@ -272,6 +275,7 @@ Groups = TypedDict(
         "operations": Annotated[dict[str, ComparedFigure], "of one inference"],
         "energy": Annotated[dict[str, ComparedFigure], "joules of one inference by device"],
         "placement": Annotated[dict[str, ComparedFigure], "cores and chips"],
+        "hardware": Annotated[dict[str, ComparedFigure], "on an FPGA; empty without deploy --part"],
         "size": Annotated[dict[str, ComparedFigure], "of the program"],
     },
 )
@@ -282,36 +286,6 @@ class ComparedReports(Groups):
 
     files: Annotated[list[str], "that were read, two"]
     conditions: Annotated[dict[str, list[str]], "that differ, in words, by name"]
-
-
-class Cycles(TypedDict):
-    """Clock cycles of inferences, counted in a simulation."""
-
-    samples: Annotated[Count, "that ran"]
-    mean: Annotated[float, "from the first event to the last logit"]
-    max: Annotated[Count, "of the slowest inference"]
-    apart: Annotated[float, "mean from one inference to the next, where samples follow at once"]
-
-
-class Synthesized(TypedDict):
-    """Of `synthesize`. Figures of the design with its serial interface of 10 pins."""
-
-    part: Annotated[str, "name of the part"]
-    device: Annotated[str, "device and package"]
-    lanes: Annotated[dict[str, Count], "neurons computed at once, by population"]
-    rom_bits: Annotated[Count, "of weights and parameters"]
-    luts: Annotated[Count, "tables of four inputs, by yosys"]
-    flip_flops: Annotated[Count, "by yosys"]
-    block_rams: Annotated[Count, "by yosys"]
-    dsps: Annotated[Count, "multipliers, by yosys"]
-    logic_cells: Annotated[Count, "in use after packing, by nextpnr"]
-    used: Annotated[dict[str, Count], "cells in use, by nextpnr's names"]
-    available: Annotated[dict[str, Count], "such cells on the part"]
-    fmax_hz: Annotated[float, "highest clock frequency, by nextpnr's estimate"]
-    cycles: Annotated[Cycles | None, "null without data"]
-    latency_s: Annotated[float | None, "mean cycles at that frequency; null without data"]
-    inferences_per_s: Annotated[float | None, "samples that follow at once; null without data"]
-    tools: Annotated[dict[str, str], "versions"]
 
 
 class Commands(TypedDict, total=False):

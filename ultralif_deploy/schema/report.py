@@ -7,6 +7,7 @@ from ultralif_deploy.schema.backbone import InFront
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import Beside
+from ultralif_deploy.schema.hardware.synthesis import OnHardware
 from ultralif_deploy.schema.measured import Measured
 from ultralif_deploy.schema.training import Trajectory
 from ultralif_deploy.schema.values import Bits, Count, Error, Severity, Sha256, Verdict
@@ -122,7 +123,9 @@ class Program(ProgramSize):
     sha256: Annotated[Sha256, "of the file"]
 
 
-class Report(Measured, Compared, Judgement, Trajectory, Choices, Beside, InFront):
+class Report(
+    Measured, Compared, Judgement, Trajectory, Choices, Beside, InFront, OnHardware
+):
     """Everything that `ultralif deploy`, `verify` or `demo` found out."""
 
     version: Annotated[Literal[2], "of this format"]

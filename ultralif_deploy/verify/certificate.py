@@ -135,6 +135,7 @@ def certify(
     back_ends: Iterable[str],
     on_samples: OnSamples | None = None,
     claim: Claim | None = None,
+    lanes: int | None = None,
 ) -> Comparison:
     """Export `program.nir` of a directory, run it on every back end, write golden vectors there.
 
@@ -147,6 +148,7 @@ def certify(
         back_ends: names of the back ends; the reference is always run first.
         on_samples: function called with a back end's name, samples done and samples in all.
         claim: spikes that the user's framework computed for these samples.
+        lanes: neurons of a population that exported hardware computes at once; None chooses them.
 
     Returns:
         One result per back end; `seal` writes the certificate where all are exact.
@@ -161,7 +163,7 @@ def certify(
         )
     program = read_nir(directory / PROGRAM_FILE)
     names = [REFERENCE, *(name for name in back_ends if name != REFERENCE)]
-    exports = write_exports(program, directory)
+    exports = write_exports(program, directory, lanes=lanes)
     results: dict[str, BackEndResult] = {}
     not_run: dict[str, schema.NotRun] = {}
     records: dict[str, Record] = {}

