@@ -116,8 +116,8 @@ def deploy(
 
     Raises:
         UltralifError: bad input.
-        CheckFailed: a back end differs, the gap exceeds `max_gap`, the program does not fit the part,
-            or the verdict is not yes under `settings.strict`; the report is written.
+        CheckFailed: a back end differs, the gap exceeds `max_gap`, the part cannot hold it, or
+            the verdict is not yes under `settings.strict`; the report is written.
     """
     settings, progress = _with_data(settings, data), progress or ShownProgress()
     described = load_devices(devices)

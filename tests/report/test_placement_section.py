@@ -9,7 +9,7 @@ import pytest
 from support.commands import DEMO, ultralif
 from support.reports import load
 from ultralif_deploy.report.html import render_html
-from ultralif_deploy.report.html.placement import CHIPS, placement_section
+from ultralif_deploy.report.html.hardware.placement import CHIPS, placement_section
 from ultralif_deploy.report.html.record import exports_section
 
 

@@ -7,13 +7,19 @@ from pathlib import Path
 from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.report.reading import ReportReader, in_words
-from ultralif_deploy.report.words import Ranged, constant, without_energy
+from ultralif_deploy.report.words import RESOURCES, Ranged, constant, without_energy
 from ultralif_deploy.schema.commands import ComparedFigure, ComparedReports, Group
 
 NOT_MEASURED = "not measured"
 
 SAMPLES = ("name", "test_split", "samples", "timesteps", "encoding", "seed", "gain", "normalize")
 """Settings that determine the samples and their spikes. If they differ, samples are not paired."""
+
+LATENCY = "latency, seconds"
+"""The row of the group `hardware` that is no count."""
+
+PART = "part"
+"""The condition that two programs lie on different FPGAs."""
 
 CHIPS = ("loihi1", "loihi2")
 """Back ends that place a program on neuron cores."""
@@ -73,13 +79,14 @@ def compare_reports(first: str | Path, second: str | Path) -> ComparedReports:
 
     return {
         "files": [str(a.file), str(b.file)],
-        "conditions": _other_samples(a, b) | _other_devices(a, b),
+        "conditions": _other_samples(a, b) | _other_devices(a, b) | _other_parts(a, b),
         "accuracy": rows("accuracy"),
         "spike rate": rows("spike rate"),
         "spikes": rows("spikes"),
         "operations": rows("operations"),
         "energy": rows("energy"),
         "placement": rows("placement"),
+        "hardware": rows("hardware"),
         "size": rows("size"),
     }
 
@@ -137,6 +144,14 @@ def _other_devices(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
+def _other_parts(a: ReportReader, b: ReportReader) -> dict[str, list[str]]:
+    """The FPGA of each report, where both name one and they differ."""
+    if not all("hardware" in read.table() for read in (a, b)):
+        return {}
+    first, second = (shortened(read.text("hardware", "part")) for read in (a, b))
+    return {} if first == second else {PART: [first, second]}
+
+
 def _device(read: ReportReader, device: str) -> dict[str, str]:
     """What turns counts into joules, in words: model, constants, and whether hops were counted."""
     path = ("energy", "devices", device)
@@ -176,6 +191,7 @@ def _figures(read: ReportReader) -> Figures:
             for chip in CHIPS
             for key, what in (("cores", "neuron cores"), ("chips", "chips"))
         },
+        "hardware": _hardware(read),
         "size": {
             "parameters": figure("program", "parameters"),
             "neurons": figure("program", "neurons"),
@@ -229,6 +245,24 @@ def _placed(read: ReportReader, chip: str, key: str) -> Quantity:
         and read.text("backends_not_run", chip, "why") == "refused"
     )
     return Quantity(None, "not placed" if refused else NOT_MEASURED)
+
+
+def _hardware(read: ReportReader) -> dict[str, Quantity]:
+    """Figures on the FPGA of --part; no rows without one."""
+    if "hardware" not in read.table():
+        return {}
+    at = ("hardware", "synthesized")
+    names = {name: (*at, key) for name, key in RESOURCES} | {
+        "logic cells": (*at, "logic_cells"),
+        "highest clock, Hz": (*at, "fmax_hz"),
+        "cycles of an inference, mean": (*at, "cycles", "mean"),
+        "cycles of an inference, worst": (*at, "cycles", "max"),
+        LATENCY: (*at, "latency_s"),
+        "inferences in a second": (*at, "inferences_per_s"),
+    }
+    if read.table("hardware").get("refused") is not None:
+        return dict.fromkeys(names, Quantity(None, f"refused by {read.text('hardware', 'part')}"))
+    return {name: Quantity(read.figure(*path)) for name, path in names.items()}
 
 
 def _compiled(read: ReportReader, key: str) -> Quantity:

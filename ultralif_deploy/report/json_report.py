@@ -84,6 +84,7 @@ def deployment_report(
             program,
             measured,
             exact=all(result.exact for result in compared.results.values()),
+            fits="hardware" not in hardware or hardware["hardware"]["refused"] is None,
             annealed=annealing != "none",
             trainable=source.soft is not None and data.train is not None,
             delays=source.delays,

@@ -49,6 +49,8 @@ def summary(report: Report) -> dict[str, Sentence]:
         "What was lost?": _loss(report),
         "What does it cost?": _cost(report),
     }
+    if "hardware" in report:
+        answers["What does it take on the FPGA?"] = _fpga(report)
     return answers | ({"What is in front?": _in_front(report)} if "backbone" in report else {})
 
 
@@ -89,6 +91,8 @@ def _deployment(report: Report) -> Sentence:
     if not within_allowed(report["accuracy"]):
         allowed = datum(report, points, "accuracy", "max_gap")
         answer += [" The gap in accuracy is larger than the ", allowed, " points allowed."]
+    if "hardware" in report and report["hardware"]["refused"] is not None:
+        answer += [f" It cannot be on {report['hardware']['part']}."]
     return tuple(answer)
 
 
@@ -208,6 +212,29 @@ def _cost(report: Report) -> Sentence:
                 " of stack.",
             ]
     return tuple(answer)
+
+
+def _fpga(report: Report) -> Sentence:
+    """Resources and latency on the part that --part names, or why it cannot be there."""
+    found = report["hardware"]
+    if found["synthesized"] is None:
+        return (f"{found['device']}: {found['refused']}.",)
+    at = ("hardware", "synthesized")
+    return (
+        f"On {found['device']}, the Verilog takes ",
+        datum(report, whole, *at, "logic_cells"),
+        " logic cells and ",
+        datum(report, whole, *at, "block_rams"),
+        " block RAMs. An inference takes ",
+        datum(report, whole, *at, "cycles", "mean"),
+        " clock cycles on average and ",
+        datum(report, whole, *at, "cycles", "max"),
+        " at most, which is ",
+        datum(report, lambda seconds: f"{1e6 * seconds:.1f} µs", *at, "latency_s"),
+        " on average at the highest clock that nextpnr estimates, ",
+        datum(report, lambda hertz: f"{hertz / 1e6:.1f} MHz", *at, "fmax_hz"),
+        ". No tool here computes the power.",
+    )
 
 
 def _in_front(report: Report) -> Sentence:

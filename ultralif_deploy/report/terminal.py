@@ -14,6 +14,7 @@ from ultralif_deploy.report.summary import (
     warnings,
 )
 from ultralif_deploy.report.words import (
+    RESOURCES,
     expected_words,
     figure,
     joule,
@@ -24,6 +25,7 @@ from ultralif_deploy.report.words import (
     without_energy,
 )
 from ultralif_deploy.schema.energy import Energy
+from ultralif_deploy.schema.hardware.synthesis import Synthesized
 from ultralif_deploy.schema.report import Finding, Parameter, Report, Setting
 from ultralif_deploy.schema.values import Severity, Verdict
 
@@ -84,6 +86,7 @@ def deployment_summary(report: Report, directory: str) -> RenderableType:
         back_ends_table(report),
         placement_table(report),
         energy_tables(report["energy"]),
+        _fpga(report),
         assumptions_table(report["assumed"]),
         written_files(report, directory),
     )
@@ -322,6 +325,53 @@ def placement_table(report: Report) -> RenderableType:
                 str(p["depth"]),
             )
     return table if table.row_count else Text("", end="")
+
+
+def fpga_tables(found: Synthesized) -> RenderableType:
+    """Resources and clock on an FPGA; cycles and activity, where samples were simulated."""
+    table = titled(f"On {found['device']}", "quantity", "value", left=("quantity",))
+    for name, key in RESOURCES:
+        table.add_row(name, f"{found[key]:,}")  # type: ignore[literal-required]
+    for name, used in found["used"].items():
+        table.add_row(f"{name} placed", f"{used:,} of {found['available'][name]:,}")
+    table.add_row("highest clock frequency", f"{found['fmax_hz'] / 1e6:.1f} MHz")
+    cycles, activity = found["cycles"], found["activity"]
+    if cycles is None or found["latency_s"] is None or found["inferences_per_s"] is None:
+        return Group(table, Text("Latency: give --data, whose samples are simulated for it."))
+    table.add_row("cycles of an inference", f"{cycles['mean']:.0f}, at most {cycles['max']:,}")
+    table.add_row("latency at that frequency", f"{found['latency_s'] * 1e6:.1f} µs")
+    table.add_row("inferences at that frequency", f"{found['inferences_per_s']:,.0f} per second")
+    note = (
+        f"Cycles were counted in the simulation of {cycles['samples']} samples. The frequency "
+        "is nextpnr's estimate. No tool here computes the power.\n"
+    )
+    columns = ("population", "spikes", "words of weights", "cycles at work")
+    did = titled("Activity of one inference, counted in the simulation", *columns, left=columns[:1])
+    for name, p in (activity or {"populations": {}})["populations"].items():
+        events = f"{p['spikes']:,.1f}", f"{p['weight_words']:,.1f}"
+        did.add_row(name, *events, percent(p["busy"]))
+    return Group(table, Text(note), did, _published_designs(found))
+
+
+def _published_designs(found: Synthesized) -> Table:
+    columns = ("design", "network", "resources", "latency", "power", "not like for like")
+    left = (*columns[:3], columns[-1])
+    table = titled("Published designs of others (their figures)", *columns, left=left)
+    for name, d in found["published"].items():
+        power = "–" if d["power_w"] is None else f"{1e3 * d['power_w']:.0f} mW"
+        latency = f"{1e6 * d['latency_s']:.0f} µs"
+        table.add_row(name, d["network"], d["resources"], latency, power, d["unlike"])
+    return table
+
+
+def _fpga(report: Report) -> RenderableType:
+    """The part that --part names: its figures, or why the program cannot be there."""
+    found = report.get("hardware")
+    if found is None:
+        return Text("", end="")
+    if found["synthesized"] is None:
+        return Text(f"{found['device']}: {found['refused']}.\n")
+    return fpga_tables(found["synthesized"])
 
 
 def written_files(report: Report, directory: str) -> Text:

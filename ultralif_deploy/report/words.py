@@ -154,3 +154,12 @@ def weights_in_words(program: ProgramSize) -> str:
 def format_in_words(bits: int | str) -> str:
     """`4-bit` or `ternary`."""
     return f"{bits}-bit" if isinstance(bits, int) else bits
+
+
+RESOURCES = (
+    ("look-up tables", "luts"),
+    ("flip-flops", "flip_flops"),
+    ("block RAMs", "block_rams"),
+    ("multipliers", "dsps"),
+)
+"""Resources of an FPGA in words, with their keys in the schema."""

@@ -123,9 +123,7 @@ class Program(ProgramSize):
     sha256: Annotated[Sha256, "of the file"]
 
 
-class Report(
-    Measured, Compared, Judgement, Trajectory, Choices, Beside, InFront, OnHardware
-):
+class Report(Measured, Compared, Judgement, Trajectory, Choices, Beside, InFront, OnHardware):
     """Everything that `ultralif deploy`, `verify` or `demo` found out."""
 
     version: Annotated[Literal[2], "of this format"]

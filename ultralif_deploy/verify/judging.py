@@ -1,7 +1,7 @@
 """The verdict on a deployment, from its findings and figures.
 
-- `no`: a back end differs, the gap is larger than allowed, or the program does not do what the
-  network does.
+- `no`: a back end differs, the gap is larger than allowed, the FPGA that was asked for cannot hold
+  the program, or the program does not do what the network does.
 - `with losses`: the program runs, but spikes, accuracy or parameters were lost.
 - `unsure`: an assumption may not be what the network means.
 - `yes`: none of these.
@@ -49,6 +49,7 @@ def judgement(
     measured: "Figures",
     *,
     exact: bool,
+    fits: bool = True,
     annealed: bool = False,
     trainable: bool = False,
     delays: tuple[Delay, ...] = (),
@@ -61,6 +62,7 @@ def judgement(
         program: the integer program made of that network.
         measured: figures of the report, with `findings` of what was counted.
         exact: whether all back ends agree.
+        fits: whether the part that was asked for, if any, holds the program.
         annealed: whether the network was annealed.
         trainable: whether training samples are at hand.
         delays: delays of connections, as the file means them.
@@ -71,7 +73,7 @@ def judgement(
     findings = [*assumed, *lost, *measured["findings"], *rounded]
     findings.sort(key=lambda finding: (FAILURE, WARNING, NOTE).index(finding.severity))
     return {
-        "verdict": verdict(findings, exact=exact, gap_allowed=within_allowed(accuracy)),
+        "verdict": verdict(findings, exact=exact and fits, gap_allowed=within_allowed(accuracy)),
         "findings": [finding.as_dict() for finding in findings],
         "parameters": [row.as_dict() for row in rows],
     }

@@ -17,7 +17,8 @@ PART_HELP = "iCE40UP5K, iCE40HX8K, or ECP5 with so many thousand look-up tables.
 part_option = click.option(
     "--part",
     type=click.Choice(PARTS),
-    help=f"FPGA for which the Verilog is synthesized too; exit with 1 if it does not fit. {PART_HELP}",
+    help="FPGA for which the Verilog is synthesized too; exit with 1 if it does not fit. "
+    f"{PART_HELP}",
 )
 
 
@@ -36,8 +37,8 @@ def synthesize(program: Path, part: str, lanes: int | None, as_json: bool, **giv
 
     Example: ultralif synthesize out/program.nir --part hx8k --data digits
     """
-    from ultralif_deploy.report.summaries.hardware import synthesis_summary
+    from ultralif_deploy.report.terminal import fpga_tables
     from ultralif_deploy.steps.hardware.synthesis import synthesize_program
 
     result = synthesize_program(program, part, lanes, running.settings(given), running.progress())
-    running.show(result, as_json, synthesis_summary)
+    running.show(result, as_json, fpga_tables)

@@ -18,10 +18,11 @@ from ultralif_deploy.report.html.energy import (
 )
 from ultralif_deploy.report.html.findings import findings_section, parameters_section
 from ultralif_deploy.report.html.glance import key_figures, picture
+from ultralif_deploy.report.html.hardware.fpga import fpga_section
+from ultralif_deploy.report.html.hardware.placement import placement_section
 from ultralif_deploy.report.html.membranes import margins_section, traces_section
 from ultralif_deploy.report.html.network import accuracy_section, layers_section, raster_section
 from ultralif_deploy.report.html.page import Page
-from ultralif_deploy.report.html.placement import placement_section
 from ultralif_deploy.report.html.record import (
     again_section,
     assumed_section,
@@ -52,6 +53,7 @@ SECTIONS = (
     sensitivity_section,
     reference_section,
     placement_section,
+    fpga_section,
     back_ends_section,
     exports_section,
     passes_section,

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ultralif_deploy.io.printable import printable, shortened
-from ultralif_deploy.report.comparison import SAMPLES
+from ultralif_deploy.report.comparison import LATENCY, PART, SAMPLES
 from ultralif_deploy.report.terminal import titled
 from ultralif_deploy.report.words import (
     Format,
@@ -27,6 +27,7 @@ GROUPS: tuple[schema.Group, ...] = get_args(schema.Group)
 TITLES: dict[schema.Group, str] = {
     "energy": "energy per inference, without idle power",
     "placement": "placement on chips",
+    "hardware": "on an FPGA, by yosys, nextpnr and simulation",
 }
 """Titles of groups whose names do not say enough."""
 
@@ -48,6 +49,8 @@ def _conditions(differing: dict[str, list[str]]) -> list[str]:
         first, second = map(printable, pair)
         if name in SAMPLES:
             samples.append(f"{name} {first} and {second}")
+        elif name == PART:
+            lines.append(f"On different FPGAs: first {first}; second {second}")
         else:
             what = f"Energies that are not made alike, {_name(name)}"
             lines.append(f"{what}: first {first}; second {second}")
@@ -86,9 +89,15 @@ def _formats(group: schema.Group, name: str) -> tuple[Format, Format]:
         written = rate
     elif group == "spikes":
         written = _tenths
+    elif name == LATENCY:
+        written = _microseconds
     elif name == "bits per weight":
         written = significant
     return written, signed(written)
+
+
+def _microseconds(value: float) -> str:
+    return f"{1e6 * value:.1f} µs"
 
 
 def _tenths(value: float) -> str:

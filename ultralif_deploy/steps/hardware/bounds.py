@@ -1,8 +1,8 @@
 """What a program takes on an FPGA at least, known before any tool runs.
 
-yosys puts a read-only memory into block RAMs or into look-up tables, whichever costs less by its own
-table: a bit in look-up tables costs 1/16, a block RAM 64 on iCE40 and 128 on ECP5, and every bit of
-a word that is chosen from several block RAMs costs half for each of them (passes/memory and
+yosys puts a read-only memory into block RAMs or into look-up tables, whichever costs less by its
+own table: a bit in look-up tables costs 1/16, a block RAM 64 on iCE40 and 128 on ECP5, and every
+bit of a word that is chosen from several block RAMs costs half for each of them (passes/memory and
 techlibs of yosys 0.23). The bound counts only memories for which block RAMs cost less than half, so
 that other versions may count otherwise. Of these it counts only the bits that no optimization can
 remove: columns that are neither constant nor equal to another one or to its inverse, and words from
@@ -68,7 +68,9 @@ def _least(text: str, width: int, family: Family) -> int:
     """
     held = _irreducible(text, width)
     depth = text.count("\n")
-    if held * LOGIC_COST < MARGIN * min(_cost(depth, width, s, family) for s in family.memory_shapes):
+    if held * LOGIC_COST < MARGIN * min(
+        _cost(depth, width, s, family) for s in family.memory_shapes
+    ):
         return 0
     return -(-held // family.memory_bits)
 

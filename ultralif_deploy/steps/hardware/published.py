@@ -2,10 +2,7 @@
 
 from ultralif_deploy.schema.hardware.synthesis import PublishedDesign
 
-UNLIKE = (
-    "another network and other data than this program's; timesteps, weights and accuracy differ; "
-    "look-up tables of Xilinx have six inputs, those of Lattice four"
-)
+UNLIKE = "has its own network, data, timesteps and weights, and cells of six inputs where Lattice has four"
 
 PUBLISHED: dict[str, PublishedDesign] = {
     "Spiker+": {
@@ -15,7 +12,7 @@ PUBLISHED: dict[str, PublishedDesign] = {
         "latency_s": 780e-6,
         "power_w": 0.18,
         "source": "Carpegna, Savino & Di Carlo 2024, arXiv 2401.01141, abstract",
-        "unlike": f"{UNLIKE}; implemented on a device, where this design is placed and estimated",
+        "unlike": f"{UNLIKE}; is implemented, not estimated",
     },
     "Fan & Levy": {
         "network": "fully connected on MNIST",
@@ -24,8 +21,7 @@ PUBLISHED: dict[str, PublishedDesign] = {
         "latency_s": 520e-6,
         "power_w": None,
         "source": "Fan & Levy 2025, arXiv 2507.07284, abstract",
-        "unlike": f"{UNLIKE}; measured with a processor beside the network, where this design is "
-        "placed and estimated",
+        "unlike": f"{UNLIKE}; is measured, with a processor beside it",
     },
 }
 """Designs by the name of their tool or of their authors."""

@@ -1,0 +1,1 @@
+"""Sections on chips and FPGAs that hold the program."""
