@@ -3,6 +3,8 @@
 import importlib
 import os
 import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +27,9 @@ def requires(name: str) -> pytest.MarkDecorator:
 
 
 def expected_here(name: str) -> bool:
-    """Whether tests call a program of the system: it is installed, or this is CI."""
-    return bool(shutil.which(name) or os.environ.get("CI"))
+    """Whether tests call a program: the system or a package has it, or this is CI."""
+    beside = Path(sys.executable).with_name(name)
+    return bool(shutil.which(name) or beside.is_file() or os.environ.get("CI"))
 
 
 def requires_tool(name: str, install: str) -> pytest.MarkDecorator:

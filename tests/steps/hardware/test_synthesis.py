@@ -11,9 +11,6 @@ from support.requirements import requires_tool
 from ultralif_deploy.cli.forms import synthesizing
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
-from ultralif_deploy.program.graph import Dense, Projection
-from ultralif_deploy.program.neurons import Integrator
-from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.steps.hardware.parts import PARTS
 from ultralif_deploy.steps.hardware.synthesis import synthesize_program
@@ -50,19 +47,10 @@ def test_figures_of_a_small_program(
     assert cycles["samples"] == 3
     assert 100 < cycles["mean"] <= cycles["max"] < 1000
     assert cycles["apart"] < cycles["mean"]
+    assert set(found["activity"]["populations"]) == {"leaky", "plain", "out"}
+    assert all(0 < did["busy"] < 1 for did in found["activity"]["populations"].values())
+    assert set(found["published"]) == {"Spiker+", "Fan & Levy"}
     assert found["latency_s"] == pytest.approx(cycles["mean"] / found["fmax_hz"])
-
-
-@ICE40
-def test_what_does_not_fit_says_the_way_out(tmp_path: Path) -> None:
-    weight = np.random.default_rng(0).integers(-128, 128, (10, 2048), dtype=np.int8)
-    readout = Population("out", 10, Integrator(), np.zeros(10), np.ones(10))
-    maps = (Projection("input", "out", Dense(weight)),)
-    write_nir(Program(Input(2048), (readout,), maps, "8", 2, 1), tmp_path / "program.nir")
-    run = ("synthesize", tmp_path / "program.nir", "--part", "up5k")
-    line = refused(*run, code=1)
-    assert "does not fit up5k: ICESTORM_RAM " in line
-    assert "fewer bits (quantize --bits), or another part" in line
 
 
 def test_missing_tools_are_named(

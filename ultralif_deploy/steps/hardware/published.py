@@ -2,7 +2,7 @@
 
 from ultralif_deploy.schema.hardware.synthesis import PublishedDesign
 
-UNLIKE = "has its own network, data, timesteps and weights, and cells of six inputs where Lattice has four"
+UNLIKE = "has its own network, data, timesteps and weights; cells of six inputs, not four"
 
 PUBLISHED: dict[str, PublishedDesign] = {
     "Spiker+": {
