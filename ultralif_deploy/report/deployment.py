@@ -12,6 +12,7 @@ from ultralif_deploy.schema.backbone import BackboneCosts
 from ultralif_deploy.schema.choices import Choice
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.expected import ExpectedSpikes
+from ultralif_deploy.schema.hardware.synthesis import OnPart
 from ultralif_deploy.schema.measured import (
     Accuracy,
     Authors,
@@ -107,6 +108,8 @@ class DeploymentReport(dict[str, Any]):
     def __getitem__(self, key: Literal["training"], /) -> list[TrainedEpoch]: ...
     @overload
     def __getitem__(self, key: Literal["expected"], /) -> ExpectedSpikes: ...
+    @overload
+    def __getitem__(self, key: Literal["hardware"], /) -> OnPart: ...
     @overload
     def __getitem__(self, key: str, /) -> Any: ...
     def __getitem__(self, key: str, /) -> Any:
