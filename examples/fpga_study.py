@@ -4,10 +4,10 @@
     python examples/fpga_study.py mnist_train.npz -o results/fpga --cases mnist-ternary
 
 Deploys the embedded network 64-64-10 on digits, and a network 784-128-10 that is trained on MNIST
-for two epochs with T = 10. For each case the exported Verilog is compared with the reference on 200
-samples, synthesized for a part, and simulated for its cycles. Then yosys' netlist is compared on the
-first 20 of these samples. Finished steps are kept in the output directory and not run again. About
-40 minutes on two cores.
+for two epochs with T = 10. For each case the exported Verilog is compared with the reference on
+200 samples, synthesized for a part, and simulated for its cycles. Then yosys' netlist is compared
+on the first 20 of these samples. Finished steps are kept in the output directory and not run
+again. About 40 minutes on two cores.
 """
 
 import argparse
