@@ -14,6 +14,7 @@ import jinja2
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.c.packages import described, package_of, templates_of
 from ultralif_deploy.exporters.c.rows import (
     buffers,
     is_narrow,
@@ -24,7 +25,7 @@ from ultralif_deploy.exporters.c.rows import (
     transposed,
 )
 from ultralif_deploy.exporters.golden import Vectors
-from ultralif_deploy.io.artefacts import C_PREFIX, c_source
+from ultralif_deploy.io.artefacts import C_PREFIX, c_library, c_source
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.exits import NEVER, ExitRule
@@ -33,7 +34,6 @@ from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projec
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import FORMAT_VERSION, Population, Program
 
-SELFTEST = "selftest.c"
 TEMPLATES = Path(__file__).parent / "templates"
 PER_LINE = 24
 LONGEST_PREFIX = 40
@@ -95,6 +95,7 @@ def write_c(
     vectors: Vectors,
     rule: ExitRule | None = None,
     prefix: str = C_PREFIX,
+    package: str | None = None,
 ) -> tuple[Path, ...]:
     """Write the program and a self-test on `vectors`.
 
@@ -105,10 +106,14 @@ def write_c(
         rule: adds functions that stop samples early; the vectors then have exits.
         prefix: begins every name that other sources see, so that a firmware can hold several
             programs. Macros begin with it in capitals.
+        package: key of `PACKAGES`, for a library of that build system in a folder that is named
+            after the prefix; None writes the C files alone.
 
     Raises:
-        UltralifError: nothing can be written there, or no name in C can begin with the prefix.
+        UltralifError: nothing can be written there, no name in C can begin with the prefix, or
+            there is no such package.
     """
+    layout = package_of(package)
     if not PREFIX.fullmatch(prefix):
         raise UltralifError(
             f"prefix {prefix!r}: expected a letter, and then letters, digits and underscores, at "
@@ -118,18 +123,23 @@ def write_c(
     populations = [_population(program, p, ids) for p in program.populations]
     source = c_source(prefix)
     header = source.removesuffix(".c") + ".h"
-    files: dict[str, object] = {"source": source, "header": header}
-    context = files | _context(program, rule, ids, populations)
-    tested = files | _selftest(program, populations, vectors)
+    names: dict[str, object] = {"source": source, "header": header}
+    context = names | _context(program, rule, ids, populations)
+    tested = names | {"entry": layout.entry} | _selftest(program, populations, vectors)
     texts = {
-        header: _render("ultralif_program.h.j2", context, prefix),
-        source: _render("ultralif_program.c.j2", context, prefix),
-        SELFTEST: _render("selftest.c.j2", tested, prefix),
+        f"{layout.sources}{header}": _render(TEMPLATES / "ultralif_program.h.j2", context, prefix),
+        f"{layout.sources}{source}": _render(TEMPLATES / "ultralif_program.c.j2", context, prefix),
+        layout.selftest: _render(TEMPLATES / "selftest.c.j2", tested, prefix),
     }
+    for name, template in templates_of(package).items():
+        texts[name] = _render(template, names | described(program), prefix)
+    library = "" if package is None else c_library(prefix)
     with directory_written_whole(directory) as temporary:
         for name, text in texts.items():
-            (temporary / name).write_text(text + "\n", encoding="utf-8")
-    return tuple(directory / name for name in texts)
+            path = temporary / library / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+    return tuple(directory / library / name for name in texts)
 
 
 def identifiers(program: Program) -> dict[str, str]:
@@ -155,10 +165,10 @@ def narrowest(values: np.ndarray) -> np.dtype[Any]:
     return np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1))
 
 
-def _render(template: str, context: dict[str, object], prefix: str) -> str:
+def _render(template: Path, context: dict[str, object], prefix: str) -> str:
     def named(name: str) -> str:
         """A template's text with the prefix; names of populations come later, and stay."""
-        text = (TEMPLATES / name).read_text("utf-8")
+        text = (template.parent / name).read_text("utf-8")
         text = text.replace("ultralif_", f"{prefix}_")
         return text.replace("ULTRALIF_", f"{prefix.upper()}_")
 
@@ -167,7 +177,7 @@ def _render(template: str, context: dict[str, object], prefix: str) -> str:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    return environment.get_template(template).render(context)
+    return environment.get_template(template.name).render(context)
 
 
 def _context(

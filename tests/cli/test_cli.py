@@ -17,6 +17,7 @@ from ultralif_deploy.cli.grouped_help import COMMON, FEW, TOPICS
 from ultralif_deploy.data.binning import POLARITIES
 from ultralif_deploy.data.encoders import ENCODINGS
 from ultralif_deploy.data.normalization import NORMALIZATIONS
+from ultralif_deploy.exporters.c.packages import PACKAGES
 from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
 from ultralif_deploy.io.files import sha256_file
 from ultralif_deploy.passes import PASSES, REQUIRED
@@ -244,6 +245,7 @@ def test_option_lists_are_those_of_the_code() -> None:
     assert list(choices.BACK_ENDS) == list(BACK_ENDS)
     assert [n for n in BACK_ENDS if n not in choices.ON_REQUEST] == list(COMPARED)
     assert list(choices.EXPORTERS) == list(EXPORTERS)
+    assert list(choices.PACKAGES) == list(PACKAGES)
     assert list(choices.FLAVOURS) == list(FLAVOURS)
     assert set(choices.PASSES) == set(PASSES) - REQUIRED
 

@@ -15,6 +15,11 @@ def c_source(prefix: str) -> str:
     return f"{prefix}_program.c"
 
 
+def c_library(prefix: str) -> str:
+    """The folder of a library; build systems call the library by this name."""
+    return f"{prefix}_program"
+
+
 C_SOURCE = c_source(C_PREFIX)
 """The file that back ends compile."""
 

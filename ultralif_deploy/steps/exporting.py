@@ -18,6 +18,7 @@ def export_program(
     flavour: str = "lif",
     exit_rule: str | None = None,
     prefix: str | None = None,
+    package: str | None = None,
     lanes: int | None = None,
 ) -> Exported:
     """Write a program in other forms.
@@ -30,12 +31,14 @@ def export_program(
         exit_rule: `exact` lets the form stop samples once no remaining timestep of the program can
             change their prediction; None runs all timesteps.
         prefix: what the names of the C form begin with; None means `ultralif`.
+        package: build system whose library the C form becomes; None writes the C files alone.
         lanes: neurons of a population that hardware computes at once; None chooses them.
 
     Raises:
-        UltralifError: unknown target, flavour or rule, or a prefix that cannot begin a name.
-        Refused: a rule, a prefix or lanes for a target that takes none, or a program that a target
-            cannot express exactly.
+        UltralifError: unknown target, flavour, rule or package, or a prefix that cannot begin a
+            name.
+        Refused: a rule, a prefix, a package or lanes for a target that takes none, or a program
+            that a target cannot express exactly.
     """
     targets = list(dict.fromkeys(targets))
     available = ("nir", *EXPORTERS)
@@ -47,6 +50,7 @@ def export_program(
     asked = {
         "rule": (exit_rule, "holds no exit rule"),
         "prefix": (prefix, "takes no prefix"),
+        "package": (package, "is no library"),
         "lanes": (lanes, "has no lanes"),
     }
     for option, (value, reason) in asked.items():
@@ -65,7 +69,13 @@ def export_program(
             written: tuple[Path, ...] = (path,)
         else:
             written = write_form(
-                target, loaded, directory / target, rule, prefix=prefix, lanes=lanes
+                target,
+                loaded,
+                directory / target,
+                rule,
+                prefix=prefix,
+                package=package,
+                lanes=lanes,
             )
         exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}

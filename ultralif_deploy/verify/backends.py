@@ -91,7 +91,11 @@ def _golden_inputs(program: Program, timesteps: int) -> np.ndarray:
 
 
 def _write_c(
-    program: Program, directory: Path, rule: ExitRule | None = None, prefix: str = C_PREFIX
+    program: Program,
+    directory: Path,
+    rule: ExitRule | None = None,
+    prefix: str = C_PREFIX,
+    package: str | None = None,
 ) -> tuple[Path, ...]:
     """C with golden vectors."""
     steps = min(GOLDEN_TIMESTEPS, program.timesteps) if rule is None else rule.timesteps
@@ -104,7 +108,7 @@ def _write_c(
         stopped = executable.run_until_exit(inputs, rule)
         exits = np.stack([stopped.timesteps, stopped.trace.predictions()], axis=1)
     vectors = Vectors(inputs, trace.spikes, trace.logits, exits)
-    return write_c(program, directory, vectors, rule, prefix)
+    return write_c(program, directory, vectors, rule, prefix, package)
 
 
 def _write_verilog(program: Program, directory: Path, lanes: int | None = None) -> tuple[Path, ...]:
@@ -129,7 +133,7 @@ EXPORTERS: dict[str, Write] = {
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
-OPTIONS = {"c": ("rule", "prefix"), "verilog": ("lanes",)}
+OPTIONS = {"c": ("rule", "prefix", "package"), "verilog": ("lanes",)}
 """What a form takes beside the program. Forms without an exit rule are run by what knows it."""
 
 BACK_ENDS: dict[str, BackEnd] = {
@@ -178,6 +182,7 @@ def write_form(
     rule: ExitRule | None = None,
     *,
     prefix: str | None = None,
+    package: str | None = None,
     lanes: int | None = None,
 ) -> tuple[Path, ...]:
     """Write a program in one form.
@@ -188,12 +193,14 @@ def write_form(
         directory: directory of the files.
         rule: exit rule, for forms that hold one.
         prefix: what names begin with, for forms that have names.
+        package: build system whose library the form becomes, for forms that have sources; None
+            writes the sources alone.
         lanes: neurons of a population that are computed at once, for hardware; None chooses them.
 
     Raises:
         Refused: the target cannot express the program exactly.
     """
-    given = {"rule": rule, "prefix": prefix, "lanes": lanes}
+    given = {"rule": rule, "prefix": prefix, "package": package, "lanes": lanes}
     taken = {n: v for n, v in given.items() if v is not None and n in OPTIONS.get(target, ())}
     return EXPORTERS[target](program, directory, **taken)
 

@@ -34,6 +34,11 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     "prediction.",
 )
 @click.option("--prefix", metavar="NAME", help="Begins the names in C. The default is ultralif.")
+@click.option(
+    "--package",
+    type=click.Choice(choices.PACKAGES),
+    help="The C files become a library of this build system, with its self-test as an example.",
+)
 @options.lanes_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -43,6 +48,7 @@ def export(
     flavour: str,
     exit_rule: str | None,
     prefix: str | None,
+    package: str | None,
     lanes: int | None,
     output: Path,
     as_json: bool,
@@ -55,6 +61,6 @@ def export(
     from ultralif_deploy.steps.exporting import export_program
 
     result = export_program(
-        program, running.names(targets), output, flavour, exit_rule, prefix, lanes
+        program, running.names(targets), output, flavour, exit_rule, prefix, package, lanes
     )
     running.show(result, as_json, exports_summary)
