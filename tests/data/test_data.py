@@ -89,6 +89,20 @@ def test_last_sixth_is_held_out(npz):
     assert_array_equal(read.test.y, LABELS[10:])
 
 
+def test_samples_in_the_order_of_their_classes_are_held_out_mixed(npz):
+    labels = np.repeat([2, 0, 1], 4)
+    read = load_dataset(npz(x_train=IMAGES, y_train=labels, x_test=IMAGES, y_test=labels))
+    assert_array_equal(read.train.x, IMAGES)
+    rest, held = read.train.held_out(4)
+    assert len(set(held.y)) > 1
+    for split in (rest, held):
+        found = [int(np.flatnonzero((x == IMAGES).all(axis=(1, 2)))[0]) for x in split.x]
+        assert_array_equal(split.y, labels[found])
+    together = np.concatenate([rest.x, held.x])
+    assert_array_equal(np.sort(together, axis=0), IMAGES)
+    assert load_dataset(npz(x_train=IMAGES, y_train=labels)).test_from == "last 2 of x_train, mixed"
+
+
 def test_cut_keeps_labels_beside_samples():
     for labels in (LABELS, None):
         first, rest = Split(IMAGES, labels).cut(4)

@@ -141,8 +141,6 @@ def _images(path: Path, parts: dict[str, Found]) -> Dataset:
         y = np.array([labels[name] for name in found.classes]) if found.classes else None
         images = read_images(str(path), found.paths)
         splits[part] = checked_split(str(path), Named(images, y, part, f"classes of {part}"))
-    if list(splits) == ["train"]:
-        splits["train"] = splits["train"].shuffled()
     return assembled(str(path), splits)
 
 

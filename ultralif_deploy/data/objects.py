@@ -73,8 +73,6 @@ def dataset_of_recordings(
     recorded = {name: part for name, part in parts.items() if isinstance(part, Recordings)}
     settled = resolved(how, list(recorded.values()))
     splits = {name: Split(*binned(part, settled)) for name, part in recorded.items()}
-    if list(splits) == ["train"]:
-        splits["train"] = splits["train"].shuffled()
     return replace(assembled(where, splits), binning=settled)
 
 

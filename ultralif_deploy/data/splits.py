@@ -42,13 +42,19 @@ class Split:
             return Split(self.x[:count], None), Split(self.x[count:], None)
         return Split(self.x[:count], self.y[:count]), Split(self.x[count:], self.y[count:])
 
-    def shuffled(self) -> "Split":
-        """The samples in another order, always the same.
+    def mixed(self) -> "Split":
+        """The samples; in another order, always the same, where each class stands in one run.
 
-        Files in folders are sorted by class, so that the last samples would be of one class.
+        Files are often sorted by class. Their first and their last samples are of one class.
         """
+        if self.y is None or np.count_nonzero(np.diff(self.y)) >= len(np.unique(self.y)):
+            return self
         order = np.random.default_rng(0).permutation(len(self.x))
-        return Split(self.x[order], None if self.y is None else self.y[order])
+        return Split(self.x[order], self.y[order])
+
+    def held_out(self, count: int) -> tuple["Split", "Split"]:
+        """The samples without the last `count`, and these; mixed where each class is in one run."""
+        return self.mixed().cut(len(self.x) - count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Dataset:
                 f"{self.name}: {samples} training samples; at least {VALIDATION} are needed to "
                 "measure on a fifth of them; --split test measures on the test samples"
             )
-        train, test = self.train.cut(samples - held_out)
+        train, test = self.train.held_out(held_out)
         where = f"last {held_out} training samples"
         return replace(self, train=train, test=test, test_from=where)
 
@@ -199,6 +205,6 @@ def assembled(
             f"{where}: {len(train.x)} training samples and no {called['test']}; at least 6 are "
             "needed to hold a sixth of them out"
         )
-    return Dataset(
-        name, *train.cut(len(train.x) - held_out), f"last {held_out} of {called['train']}"
-    )
+    order = "" if train.mixed() is train else ", mixed"
+    where = f"last {held_out} of {called['train']}{order}"
+    return Dataset(name, *train.held_out(held_out), where)

@@ -34,4 +34,4 @@ def calibration_values(
         widest = max(network.input.size, *(p.size for p in network.populations))
         fitting = MOST_VALUES // (widest * network.timesteps)
         samples = max(samples, min(MOST_SAMPLES, fitting))
-    return encoder.encode(train.x[:samples], (CALIBRATION_STREAM,))
+    return encoder.encode(train.mixed().x[:samples], (CALIBRATION_STREAM,))

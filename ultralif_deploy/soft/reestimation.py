@@ -67,7 +67,7 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
             if not stage.neuron.has_no_memory():
                 continue
             assert imitated.neuron is not None
-            few = samples.x[:FITTED_SAMPLES]
+            few = samples.mixed().x[:FITTED_SAMPLES]
             current, _ = _record(result, stage.neuron, few, encoder, 0.0)
             _, spikes = _record(teacher, imitated.neuron, few, encoder, 1.0)
             bias = _bias(stage)

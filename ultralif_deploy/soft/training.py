@@ -105,11 +105,11 @@ def cosine_plan(epochs: int, learning_rate: float) -> list[Epoch]:
 
 
 def hold_out(train: Split) -> tuple[Split, Split]:
-    """Training samples and the last tenth (at most 1000), held out to watch the progress."""
+    """Training samples and a tenth (at most 1000), held out to watch the progress."""
     held = min(VALIDATION_SAMPLES, len(train.x) // 10)
     if held == 0:
         raise UltralifError(f"{len(train.x)} training samples; at least 10 are needed to train")
-    return train.cut(len(train.x) - held)
+    return train.held_out(held)
 
 
 def fit(

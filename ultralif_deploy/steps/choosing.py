@@ -74,7 +74,7 @@ class Judge:
                 f"{dataset.name}: {2 * count} training samples; `auto` chooses bits on at least "
                 f"{2 * FEWEST_SAMPLES} (give the bits, or data with x_train)"
             )
-        return dataset.train.cut(len(dataset.train.x) - count)[1]
+        return dataset.train.held_out(count)[1]
 
     @cached_property
     def expected(self) -> np.ndarray:
