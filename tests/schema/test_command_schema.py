@@ -41,12 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-SYNTHESIZE: dict[str, tuple[object, ...]] = {
-    "synthesize": ("synthesize", "small.nir", "--part", "hx8k")
-}
-if not expected_here("nextpnr-ice40"):
-    SYNTHESIZE.clear()
 PROGRAM, DIGITS = "made/program.nir", ("--data", "digits", "--limit", 4)
+NEEDED: dict[str, tuple[str, tuple[object, ...]]] = {
+    "firmware": (
+        "arm-none-eabi-gcc",
+        ("firmware", PROGRAM, *DIGITS, "--on", "c-cortex-m4", "--optimize", "Os"),
+    ),
+    "synthesize": ("nextpnr-ice40", ("synthesize", "small.nir", "--part", "hx8k")),
+}
+"""Commands that need a program of the system, and runs of them."""
 RUNS: dict[str, tuple[object, ...]] = {
     "anneal": ("anneal", DEMO, "--data", "digits", "--epochs", 1, "-o", "annealed"),
     "compare": ("compare", "made/report.json", "made/report.json"),
@@ -68,7 +71,7 @@ RUNS: dict[str, tuple[object, ...]] = {
     "simulate with exits": ("simulate", PROGRAM, *DIGITS, "--exit", "exact"),
     "simulate with confidence": ("simulate", PROGRAM, *DIGITS, "--exit", "confidence"),
     "sweep": ("sweep", DEMO, *DIGITS, "--certify", 1, "--vary", "bits=8", "-o", "swept"),
-    **SYNTHESIZE,
+    **{name: run for name, (tool, run) in NEEDED.items() if expected_here(tool)},
     "train": ("train", *DIGITS, "--timesteps", 1, "--epochs", 1, "-o", "trained"),
     "verify": ("verify", "--certificate", "made/certificate.json"),
 }
@@ -90,7 +93,7 @@ def test_every_command_has_its_schema() -> None:
     }
     assert set(Commands.__annotations__) | REPORTS == printing
     assert set(main.commands) - printing == {"docs"}
-    missing = {"synthesize"} - SYNTHESIZE.keys()
+    missing = NEEDED.keys() - RUNS.keys()
     assert {str(run[0]) for run in RUNS.values()} == set(Commands.__annotations__) - missing
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
+from ultralif_deploy.cli.forms.compiling import firmware
 from ultralif_deploy.cli.forms.exporting import export
 from ultralif_deploy.cli.forms.synthesizing import part_option, synthesize
 from ultralif_deploy.cli.information.datasets import data
@@ -31,6 +32,7 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(export)
+main.add_command(firmware)
 main.add_command(synthesize)
 main.add_command(docs)
 main.add_command(devices)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+from ultralif_deploy.schema.back_ends import Instructions
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.schema.energy import Counts, Energy
 from ultralif_deploy.schema.exits import Exits
@@ -288,6 +289,27 @@ class ComparedReports(Groups):
     conditions: Annotated[dict[str, list[str]], "that differ, in words, by name"]
 
 
+class FirmwareBuild(TypedDict):
+    """A program on an emulated core, at one level of optimization."""
+
+    core: Annotated[str, "name of its back end"]
+    optimization: Annotated[str, "level of the compiler"]
+    code_bytes: Annotated[Count, "of the program, and of the compiler's own library"]
+    const_bytes: Annotated[Count, "weights and parameters"]
+    flash_bytes: Annotated[Count, "code and constants"]
+    ram_bytes: Annotated[Count, "state"]
+    stack_bytes: Annotated[Count, "to the deepest write"]
+    instructions: Annotated[Instructions, "of an inference"]
+
+
+class Firmware(TypedDict):
+    """Of `firmware`, which fails unless every spike of all samples equals the reference."""
+
+    samples: Annotated[Count, "that ran on every core"]
+    compilers: Annotated[dict[str, str], "name and version, by core"]
+    builds: Annotated[list[FirmwareBuild], "by core, then by level"]
+
+
 class Commands(TypedDict, total=False):
     """What a command prints with --json, under the name of the command.
 
@@ -301,6 +323,7 @@ class Commands(TypedDict, total=False):
     doctor: Annotated[Diagnosis, "what can run here"]
     energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]
     export: Annotated[Exported, "the files that were written"]
+    firmware: Annotated[Firmware, "what a program takes on microcontrollers"]
     synthesize: Annotated[Synthesized, "what a program takes on an FPGA"]
     inspect: Annotated[
         InspectedCheckpoint | InspectedNetwork | InspectedProgram, "what the file holds"

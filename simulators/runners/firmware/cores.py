@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import subprocess
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,11 @@ class Core:
         absent = [name for name in ("unicorn", "elftools") if not importlib.util.find_spec(name)]
         return Missing(absent[0], "pip install 'ultralif-deploy[firmware]'") if absent else None
 
+    def version(self) -> str:
+        """What the compiler says of itself."""
+        done = subprocess.run([self.compiler, "--version"], capture_output=True, text=True)
+        return next(iter(done.stdout.splitlines()), self.compiler)
+
 
 def _cortex(name: str, chip: str, model: str) -> Core:
     flags = (f"-mcpu={chip}", "-mthumb", "-mfloat-abi=soft")
@@ -53,3 +59,6 @@ CORES = {
     )
 }
 """Every core by the name of its back end."""
+
+OPTIMIZATIONS = ("O3", "O2", "Os")
+"""Levels of the compiler's optimization that are measured; back ends use the first."""

@@ -37,7 +37,7 @@ def build(core: Core, directory: Path, optimization: str) -> Image:
     Args:
         core: processor core.
         directory: directory with the exported files.
-        optimization: a flag of the compiler.
+        optimization: level of the compiler's optimization, for example one of `OPTIMIZATIONS`.
 
     Raises:
         UltralifError: it does not compile.
@@ -45,13 +45,13 @@ def build(core: Core, directory: Path, optimization: str) -> Image:
     with tempfile.TemporaryDirectory(prefix="ultralif-") as temporary:
         path = Path(temporary) / "image.elf"
         command = [
-            *(core.compiler, *core.flags, *STRICT_FLAGS, optimization, "-ffreestanding"),
+            *(core.compiler, *core.flags, *STRICT_FLAGS, f"-{optimization}", "-ffreestanding"),
             *("-fno-tree-loop-distribute-patterns", "-c", f"-I{directory}", str(HARNESS)),
             *("-o", f"{temporary}/harness.o"),
         ]
         call_compiler(core.name, command)
         command = [
-            *(core.compiler, *core.flags, *STRICT_FLAGS, optimization, "-ffreestanding"),
+            *(core.compiler, *core.flags, *STRICT_FLAGS, f"-{optimization}", "-ffreestanding"),
             *("-nostdlib", f"-I{directory}", str(directory / C_SOURCE), f"{temporary}/harness.o"),
             *(f"-Wl,-Ttext={FLASH:#x},-Tbss={RAM:#x},-e,ultralif_step,--build-id=none", "-lgcc"),
             *("-o", str(path)),

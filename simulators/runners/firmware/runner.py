@@ -12,7 +12,7 @@ from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 from ultralif_deploy.simulators.runners.c_arrays import declared, executed
-from ultralif_deploy.simulators.runners.firmware.cores import CORES
+from ultralif_deploy.simulators.runners.firmware.cores import CORES, OPTIMIZATIONS
 from ultralif_deploy.simulators.runners.firmware.emulator import Machine
 from ultralif_deploy.simulators.runners.firmware.image import RAM, build
 
@@ -29,7 +29,11 @@ class OnCore:
     """The exported source, cross-compiled and in the memory of an emulated core."""
 
     def __init__(
-        self, name: str, program: Program, directory: Path, optimization: str = "-O3"
+        self,
+        name: str,
+        program: Program,
+        directory: Path,
+        optimization: str = f"-{OPTIMIZATIONS[0]}",
     ) -> None:
         self.name = name
         self.program = program

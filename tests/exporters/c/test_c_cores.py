@@ -66,7 +66,7 @@ def test_drawn_programs_are_equal_to_the_reference(name: str) -> None:
     def load(program: Program) -> OnCore:
         with tempfile.TemporaryDirectory() as directory:
             write_form("c", program, Path(directory) / "c")
-            return OnCore(name, program, Path(directory) / "c", "-O1")
+            return OnCore(name, program, Path(directory) / "c", "O1")
 
     back_ends_agree(load, examples=12)
 
