@@ -81,5 +81,5 @@ def row_format(program: Program, projection: Projection) -> dict[str, object]:
         "narrow": narrow,
         "contiguous": contiguous,
         "excess": 1 << (bits - 1) if contiguous and bits < 8 else 0,
-        "simd": contiguous and narrow and bits in (4, 8),
+        "simd": contiguous and narrow and bits in (2, 4, 8),
     }

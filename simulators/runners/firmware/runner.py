@@ -33,7 +33,7 @@ class OnCore:
         name: str,
         program: Program,
         directory: Path,
-        optimization: str = f"-{OPTIMIZATIONS[0]}",
+        optimization: str = OPTIMIZATIONS[0],
     ) -> None:
         self.name = name
         self.program = program

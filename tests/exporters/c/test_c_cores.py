@@ -23,6 +23,7 @@ from ultralif_deploy.program.program import (
     executed_arrays,
     weights_digest,
 )
+from ultralif_deploy.program.weight_format import weight_format
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners.firmware.cores import CORES
 from ultralif_deploy.simulators.runners.firmware.runner import COUNTED, OnCore
@@ -71,10 +72,13 @@ def test_drawn_programs_are_equal_to_the_reference(name: str) -> None:
     back_ends_agree(load, examples=12)
 
 
-@pytest.mark.parametrize("bits", ["8", "4", "2", "5"])
+SIMD = ("8", "4", "2", "ternary")
+
+
+@pytest.mark.parametrize("bits", [*SIMD, "5"])
 def test_rows_that_fill_no_group_are_added_exactly(bits: str, tmp_path: Path) -> None:
-    rng = np.random.default_rng(int(bits))
-    top = (1 << int(bits) - 1) - 1
+    rng = np.random.default_rng(len(bits))
+    form = weight_format(bits)
     sizes = (19, 37, 30, 13)
     names = (INPUT, "a", "b", "out")
     populations = [
@@ -83,7 +87,7 @@ def test_rows_that_fill_no_group_are_added_exactly(bits: str, tmp_path: Path) ->
     ]
     out = Population("out", 13, Integrator(), np.zeros(13), np.ones(13))
     drives = [
-        Projection(source, target, Dense(rng.integers(-top, top + 1, (rows, columns))))
+        Projection(source, target, Dense(rng.integers(form.low, form.high + 1, (rows, columns))))
         for source, target, rows, columns in zip(names, names[1:], sizes[1:], sizes, strict=False)
     ]
     program = Program(Input(19), (*populations, out), tuple(drives), bits, 5, 1)
@@ -93,12 +97,12 @@ def test_rows_that_fill_no_group_are_added_exactly(bits: str, tmp_path: Path) ->
     expected = reference.load(program).run(inputs, record=True)
     assert_same_trace(on_core.run(inputs, record=True), expected)
     fast = on_core.describe()["instructions"]["mean"]
-    if bits in "84":
+    if bits in SIMD:
         source = tmp_path / "c" / "ultralif_program.c"
         change_text(source, "#define ULTRALIF_SIMD 1", "#define ULTRALIF_SIMD 0")
     plain = OnCore("c-cortex-m4", program, tmp_path / "c")
     assert_same_trace(plain.run(inputs, record=True), expected)
-    assert (fast < plain.describe()["instructions"]["mean"]) == (bits in "84")
+    assert (fast < plain.describe()["instructions"]["mean"]) == (bits in SIMD)
 
 
 def test_instructions_are_those_that_the_core_executes(demo: Path) -> None:
