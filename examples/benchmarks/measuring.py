@@ -53,10 +53,42 @@ def convolutional(seed: int) -> Program:
     )
 
 
-def spikes(batch: int, inputs: int = INPUTS) -> np.ndarray:
+def wide_mlp(seed: int) -> Program:
+    """MLP 784-512-512-10 of threshold units, random 8-bit weights."""
+    rng = np.random.default_rng(seed)
+    return _chain(
+        (_weights(rng, 512, INPUTS), Threshold(rng.integers(-500, 500, 512))),
+        (_weights(rng, 512, 512), Threshold(rng.integers(500, 2500, 512))),
+        (_weights(rng, CLASSES, 512), Integrator()),
+    )
+
+
+def wide_lif_mlp(seed: int) -> Program:
+    """MLP 784-512-512-10 of leaky neurons, random 5-bit weights."""
+    rng = np.random.default_rng(seed)
+    leaky = LIF(np.full(512, 64 * 150), np.full(512, 410), np.zeros(512))
+    first, second = _weights(rng, 512, INPUTS, 15), _weights(rng, 512, 512, 15)
+    return _chain((first, leaky), (second, leaky), (_weights(rng, CLASSES, 512, 15), Integrator()))
+
+
+def convolutional_32_64(seed: int) -> Program:
+    """3x32x32, two convolutions 32c3s1 and 64c3s2 of threshold units, 10 classes."""
+    rng = np.random.default_rng(seed)
+    first = Conv2d(_weights(rng, 32, 27, 15).weight.reshape(32, 3, 3, 3), (3, 32, 32), (1, 1))
+    second = Conv2d(
+        _weights(rng, 64, 288, 15).weight.reshape(64, 32, 3, 3), first.output_shape, (2, 2)
+    )
+    return _chain(
+        (first, Threshold(first.per_neuron(rng.integers(10, 40, 32)))),
+        (second, Threshold(second.per_neuron(rng.integers(20, 100, 64)))),
+        (_weights(rng, CLASSES, second.target_size, 15), Integrator()),
+    )
+
+
+def spikes(batch: int, inputs: int = INPUTS, rate: float = RATE) -> np.ndarray:
     """Seeded input spikes uint8 [time, batch, input]."""
     rng = np.random.default_rng(1)
-    return (rng.random((TIMESTEPS, batch, inputs)) < RATE).astype(np.uint8)
+    return (rng.random((TIMESTEPS, batch, inputs)) < rate).astype(np.uint8)
 
 
 def seconds(run: Run, inputs: np.ndarray, minimum_s: float) -> float:

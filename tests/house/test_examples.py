@@ -72,6 +72,13 @@ def test_benchmark_compares_every_peer(batch: int) -> None:
         assert peer in printed
 
 
+@pytest.mark.parametrize("network", ["784-128-10", "LIF 784-128-10", "conv 8-16"])
+def test_fast_is_compared_with_its_strongest_peers(network: str) -> None:
+    arguments = ("--batches", 2, "--shares", 0.1, "--rounds", 1, "--minimum", 0.001)
+    printed = benchmark("benchmarks/peers.py", "--networks", network, *arguments)
+    assert re.search(rf"^\| {network} \| 10% \| 2 \| [\d,]+ \| \w.+ \| [\d.]+ \|$", printed, re.M)
+
+
 def test_sparsity_study_resumes(tmp_path: Path) -> None:
     arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
     first = run_script("sparsity_study.py", "digits", *arguments)
