@@ -4,13 +4,17 @@
     python examples/mutation_score.py --modules ultralif_deploy/program/fixed.py -o results/mutation
 
 Cosmic Ray makes the changes: other comparisons and arithmetic, constants ±1, `and` for `or`,
-negated conditions, and here also removed statements. Each runs in a process of its own, in a copy
-of the repository, against `tests/ROOM`, until the first test fails. At each place one change of
-each kind is drawn. A result is kept as soon as it is there, so that a run goes on where it was
-stopped; a change of the code or of the tests begins anew. A whole run takes days.
+negated conditions, and here also removed statements. In templates and in Verilog, comparisons,
+operators and constants are changed in the text; a text that does not compile counts as noticed.
+Each change runs in a process of its own, in a copy of the repository, against the tests named in
+MODULES or those of its room, until the first test fails. At each place one change of each kind is
+drawn. A result is kept as soon as it is there, so that a run goes on where it was stopped; a change
+of the code or of the tests begins anew. A whole run takes days.
 """
 
 import argparse
+import difflib
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -20,6 +24,7 @@ import shutil
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,23 +35,82 @@ from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.operators.operator import Example, Operator
 from cosmic_ray.testing import run_tests
+from cosmic_ray.util import restore_contents
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkItem, WorkResult
+from cosmic_ray.work_item import (
+    MutationSpec,
+    TestOutcome,
+    WorkerOutcome,
+    WorkItem,
+    WorkResult,
+)
 
 ROOT = Path(__file__).parents[1]
-MODULES = (
-    "ultralif_deploy/program/fixed.py",
-    "ultralif_deploy/quantization/*.py",
-    "ultralif_deploy/passes/*.py",
-    "simulators/reference/*.py",
-    "simulators/fast/*.py",
-    "ultralif_deploy/chips/placement.py",
-    "ultralif_deploy/energy/counts.py",
-)
+SIMULATORS = "tests/simulators/test_simulators.py tests/simulators/test_graded.py"
+SPECIFICATION = "tests/program/test_program_spec.py tests/program/test_second_order.py"
+C, LAVA, VERILOG = (f"tests/exporters/test_{form}.py" for form in ("c", "lava", "verilog"))
+MODULES = {
+    "ultralif_deploy/program/fixed.py": "tests/program",
+    "ultralif_deploy/quantization/*.py": "tests/quantization",
+    "ultralif_deploy/passes/*.py": "tests/passes",
+    "simulators/reference/*.py": f"{SPECIFICATION} {SIMULATORS}",
+    "simulators/fast/*.py": f"{SIMULATORS}::test_fast_is_equal_to_the_reference",
+    "ultralif_deploy/chips/placement.py": "tests/chips",
+    "ultralif_deploy/energy/counts.py": "tests/energy",
+    "exporters/c/*.py": C,
+    "exporters/c/templates/*.j2": C,
+    "exporters/lava/*.py": LAVA,
+    "exporters/lava/runtime/*.py": LAVA,
+    "exporters/lava/runtime/neurons/*.py": LAVA,
+    "exporters/verilog/*.py": VERILOG,
+    "exporters/verilog/templates/*.v.j2": VERILOG,
+    "exporters/verilog/sources/*.v": VERILOG,
+}
+"""Patterns of modules, with the tests that are to notice a change."""
+
+TEXT = "ReplaceToken"
 KINDS = re.compile(
     r"Replace(?:Comparison|Binary)Operator|Replace(?:And|Or)With"
-    r"|NumberReplacer|AddNot|RemoveStatement"
+    rf"|NumberReplacer|AddNot|RemoveStatement|{TEXT}"
 )
+SILENT = re.compile(
+    r"{#.*?#}|/\*.*?\*/|//[^\n]*|#include[^\n]*|\"[^\"\n]*\""
+    r"|\[[^][\n]*:[^][\n]*\]|parameter \w+ = \d+",
+    re.DOTALL,
+)
+"""What is not changed in a template: comments, strings, included files, and in Verilog ranges of
+bits and the defaults of parameters, which every instance sets."""
+
+ASSIGNMENT = re.compile(r"(?:[;:)]|\b(?:begin|else|end))\s+[\w\[\]]+\s+<=")
+"""Verilog's assignment at the clock, which looks like a comparison."""
+
+TOKENS = re.compile(
+    r"(?<= )(?:[<>]=?|[=!]=|[-+]=?|<<|>>|&&|\|\||\*|and|or)(?= )"
+    r"|(?<![\w.'])(?:1'b[01]|\d+)(?![\w.'])"
+)
+OTHERS = {
+    "<": ("<=", ">"),
+    "<=": ("<", ">"),
+    ">": (">=", "<"),
+    ">=": (">", "<"),
+    "==": ("!=",),
+    "!=": ("==",),
+    "+": ("-",),
+    "-": ("+",),
+    "+=": ("-=",),
+    "-=": ("+=",),
+    "*": ("+",),
+    "<<": (">>",),
+    ">>": ("<<",),
+    "&&": ("||",),
+    "||": ("&&",),
+    "and": ("or",),
+    "or": ("and",),
+    "1'b0": ("1'b1",),
+    "1'b1": ("1'b0",),
+}
+"""What takes the place of a token in a template; a number has its two neighbours."""
+
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "results", "build", "dist")
 
 
@@ -73,6 +137,32 @@ class RemoveStatement(Operator):
 cosmic_ray.plugins.OPERATOR_PROVIDERS["ultralif"] = {"RemoveStatement": RemoveStatement}
 
 
+def text_changes(module: Path, text: str) -> Iterable[WorkItem]:
+    """All changes of a text that is not Python."""
+    seen = text
+    for silent in (SILENT, ASSIGNMENT) if ".v" in module.suffixes else (SILENT,):
+        seen = silent.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), seen)
+    for row, line in enumerate(seen.split("\n"), 1):
+        for found in TOKENS.finditer(line):
+            token = found[0]
+            new = OTHERS[token] if token in OTHERS else (str(int(token) + 1), str(int(token) - 1))
+            place = (row, found.start()), (row, found.end())
+            for number, other in enumerate(new):
+                change = MutationSpec(module, TEXT, number, *place, operator_args={"new": other})
+                yield WorkItem.single(uuid.uuid4().hex, change)
+
+
+def change_text(change: MutationSpec) -> str:
+    """Change a file in one place; the difference."""
+    before = change.module_path.read_text("utf-8").split("\n")
+    after = before.copy()
+    (row, start), (_, end) = change.start_pos, change.end_pos
+    line = before[row - 1]
+    after[row - 1] = line[:start] + change.operator_args["new"] + line[end:]
+    change.module_path.write_text("\n".join(after), "utf-8")
+    return "\n".join(difflib.unified_diff(before, after))
+
+
 def copied(root: Path, folder: Path) -> Path:
     """A copy of the repository from which Python imports the package.
 
@@ -86,22 +176,28 @@ def enter(root: Path, scratch: str) -> None:
     tree = copied(root, Path(tempfile.mkdtemp(dir=scratch)))
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
+    os.environ["NUMBA_CACHE_DIR"] = str(tree / "kernels")
     os.environ.setdefault("ULTRALIF_SHARED", str(root.parent / "shared"))
 
 
 def judged(task: tuple[WorkItem, str, float]) -> tuple[str, WorkResult]:
     """Whether the tests notice a mutant."""
     item, command, limit = task
-    # Numba keeps kernels whose own module is unchanged, so that each mutant needs an empty cache.
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["NUMBA_CACHE_DIR"] = cache
+    (mutation,) = item.mutations
+    if mutation.operator_name != TEXT:
         return item.job_id, mutate_and_test(item.mutations, command, limit)
+    with restore_contents(mutation.module_path):
+        diff = change_text(mutation)
+        outcome, output = run_tests(command, limit)
+    return item.job_id, WorkResult(WorkerOutcome.NORMAL, output, outcome, diff)
 
 
 def tests_of(module: Path) -> str:
-    """The command that tests a module's room."""
+    """The command that tests a module: with the tests named for it, or with those of its room."""
     room = module.parts[1] if module.parts[0] == "ultralif_deploy" else module.parts[0]
-    return f"{sys.executable} -m pytest -q -x -p no:cacheprovider tests/{room}"
+    named = (tests for pattern, tests in MODULES.items() if module.match(pattern))
+    chosen = next(named, f"tests/{room}")
+    return f"{sys.executable} -m pytest -q -x -p no:cacheprovider {chosen}"
 
 
 def sampled(items: Iterable[WorkItem], count: int | None, seed: int) -> list[WorkItem]:
@@ -122,18 +218,18 @@ def session(root: Path, modules: list[Path], folder: Path) -> Path:
     """The file of the results for code and tests as they are."""
     digest = hashlib.sha256(repr(modules).encode())
     for base in ("ultralif_deploy", "exporters", "simulators", "tests"):
-        for path in sorted((root / base).rglob("*.py")):
-            digest.update(path.read_bytes())
+        for path in sorted((root / base).rglob("*")):
+            if path.suffix in (".py", ".j2", ".v"):
+                digest.update(path.read_bytes())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{digest.hexdigest()[:16]}.sqlite"
 
 
+@functools.cache
 def baseline(command: str) -> float:
     """Seconds that the tests take without a change; they must pass."""
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["NUMBA_CACHE_DIR"] = cache
-        start = time.perf_counter()
-        outcome, output = run_tests(command, 3600)
+    start = time.perf_counter()
+    outcome, output = run_tests(command, 3600)
     if outcome is not TestOutcome.SURVIVED:
         sys.exit(f"{command} fails without any change:\n{output[-2000:]}")
     return time.perf_counter() - start
@@ -198,7 +294,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--modules", nargs="+", default=MODULES, help="paths or patterns, from ROOT"
+        "--modules", nargs="+", default=tuple(MODULES), help="paths or patterns, from ROOT"
     )
     parser.add_argument("--sample", type=int, help="mutants of a module; all places by default")
     parser.add_argument("--seed", type=int, default=0)
@@ -216,7 +312,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, use_db(str(file)) as database:
         enter(root, scratch)
         if not known:
-            init(modules, database, {})
+            init([module for module in modules if module.suffix == ".py"], database, {})
+            for module in modules:
+                if module.suffix != ".py":
+                    database.add_work_items(text_changes(module, module.read_text("utf-8")))
         mutants: dict[Path, list[WorkItem]] = {module: [] for module in modules}
         for item in database.work_items:
             mutants[item.mutations[0].module_path].append(item)
@@ -226,6 +325,9 @@ def main() -> None:
         os.chdir(root)
     for module, items in chosen.items():
         report(module, [(item, results[item.job_id]) for item in items])
+    outcomes = [results[item.job_id].test_outcome for items in chosen.values() for item in items]
+    noticed = outcomes.count(TestOutcome.KILLED)
+    print(f"together: {noticed} of {noticed + outcomes.count(TestOutcome.SURVIVED)} noticed")
 
 
 if __name__ == "__main__":

@@ -60,3 +60,29 @@ def test_statements_are_removed_where_a_suite_needs_one() -> None:
     assert removed == [source.replace("a += 1", "pass"), source.replace("g(a)", "pass"), None]
     for example in remove.examples():
         assert mutate_code(example.pre_mutation_code, remove(), 0) == example.post_mutation_code
+
+
+def test_templates_are_changed_outside_comments_ranges_and_assignments(tmp_path: Path) -> None:
+    import_or_skip("cosmic_ray", "pip install cosmic-ray")
+    script = runpy.run_path(str(SCRIPT), run_name="imported")
+    path = tmp_path / "layer.v"
+    source = (
+        "// a < b\nparameter N = 3,\nwire [N-1:0] w = a <= b;\n"
+        "always @(posedge clk) begin\n    if (rst) w <= 1'b0;\n    else w[n] <= w + 7;\nend\n"
+    )
+    changed = []
+    for item in script["text_changes"](path, source):
+        path.write_text(source, "utf-8")
+        difference = script["change_text"](item.mutations[0])
+        after = path.read_text("utf-8")
+        (line,) = set(after.splitlines()) - set(source.splitlines())
+        assert f"\n+{line}" in difference
+        changed.append(line.strip())
+    assert changed == [
+        "wire [N-1:0] w = a < b;",
+        "wire [N-1:0] w = a > b;",
+        "if (rst) w <= 1'b1;",
+        "else w[n] <= w - 7;",
+        "else w[n] <= w + 8;",
+        "else w[n] <= w + 6;",
+    ]
