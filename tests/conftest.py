@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from support.paths import shared_file
 from ultralif_deploy.io import progress
@@ -24,6 +24,8 @@ settings.register_profile(
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
+    # The mutation score only asks whether a test fails, not for the smallest example.
+    phases=[p for p in Phase if p is not Phase.shrink or "ULTRALIF_NO_SHRINKING" not in os.environ],
 )
 settings.load_profile("ultralif")
 

@@ -401,3 +401,12 @@ def test_levels_that_no_current_reaches_end_at_32_bits(size, weight):
     found = quantize(replace(made, populations=(replace(first, neuron=far), *others)))
     levels = found.population("a").neuron.thresholds.reshape(2, 2)
     assert levels[:, 0].tolist() == [-(2**31), 2**31 - 1]
+
+
+@pytest.mark.parametrize(("tau", "expected"), [(0.5, [63, 126]), (1.0, [32, 64]), (0.0, [32, 64])])
+def test_grids_are_refined_by_whole_factors_where_a_leak_breaks_ties(tau, expected):
+    made = made_of(dense("input", "a", np.array([[1.0, 2], [2, 1]])), dense("a", "b", np.eye(2)))
+    leaky = float_neurons.LIF(np.ones(2), np.full(2, tau), False, np.zeros(2))
+    first, *others = made.populations
+    program = quantize(replace(made, populations=(replace(first, neuron=leaky), *others)))
+    assert program.projections[0].map.weight[0].tolist() == expected

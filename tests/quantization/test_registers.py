@@ -285,3 +285,11 @@ def test_errors_of_weights_cancel_out_over_a_memory():
     assert abs(error.sum()) < 0.02 * scale
     assert np.abs(error).max() <= max(1.5 * scale, np.abs(rounded).max())
     assert isinstance(network.projections[0].map, Dense)
+
+
+@pytest.mark.parametrize(("form", "swing"), [("released", 2 * 1.75), ("paper", 2 * 3.0)])
+def test_a_ring_adds_currents_up_over_its_memory(form, swing):
+    ring = float_neurons.UltraDLIF(np.ones(2), np.full(2, 0.5), form, False)
+    population = Population("p", 2, ring, np.zeros(2))
+    asked = needs(population, np.full(2, -1.0), np.ones(2), 3, WordLengths())
+    assert_array_equal(asked.swing, [swing, swing])

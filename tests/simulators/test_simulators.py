@@ -328,6 +328,13 @@ def test_ultradlif_by_hand():
         assert trace.spikes["h"][:, 0].tolist() == [[1, 0], [0, 0], [1, 1]]
 
 
+def test_ultradlif_saturates_at_the_largest_membrane():
+    for form in ("released", "paper"):
+        hidden = UltraDLIF(np.array([8388606, 8388607]), np.zeros(2), form)
+        for trace in runs(by_hand(hidden, [[0, 0], [0, 0]], [9000000, 0]), [[0, 0]] * 2):
+            assert trace.spikes["h"][:, 0].tolist() == [[1, 0], [1, 0]]
+
+
 def test_one_neuron_is_its_own_neighbour():
     for form, expected in (("released", [0, 0, 1]), ("paper", [0, 1, 0])):
         # decay 4096: released forgets 1, then 1, then 2 > 1; paper keeps max(0, v) = v: 1, 2, 2.

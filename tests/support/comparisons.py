@@ -30,6 +30,9 @@ EXAMPLES = 200
 SHARE = float(os.environ.get("ULTRALIF_EXAMPLES", "0.3"))
 """Share of the examples on which back ends are compared; 1 or more is for long runs."""
 
+SHRINKS = Phase.shrink in settings().phases
+"""Whether a smaller example is looked for where a comparison fails."""
+
 Load = Callable[[Program], Executable]
 
 
@@ -40,7 +43,7 @@ def holds(
     planted: bool = False,
 ) -> None:
     """Run `check` on drawn arguments."""
-    phases = (Phase.generate,) if planted else (Phase.generate, Phase.shrink)
+    phases = (Phase.generate,) if planted or not SHRINKS else (Phase.generate, Phase.shrink)
     limits = settings(max_examples=examples, phases=phases, report_multiple_bugs=False)
     limits(given(*strategies)(check))()
 

@@ -94,21 +94,21 @@ def test_the_self_test_of_a_trained_network_passes(demo: Path, flags: tuple[str,
     [
         ("ultralif_program.c", "> ultralif_p0_threshold[n]", "<= ultralif_p0_threshold[n]"),
         ("ultralif_program.c", "*current++ += *row++", "*current++ -= *row++"),
-        ("selftest.c", None, None),
+        ("selftest.c", "_spikes[SAMPLES]", None),
+        ("selftest.c", "logits[SAMPLES]", None),
     ],
-    ids=["comparison", "sign", "vector"],
+    ids=["comparison", "sign", "spike", "logit"],
 )
 def test_the_self_test_fails_on_a_change(
-    demo: Path, tmp_path: Path, file: str, old: str | None, new: str | None
+    demo: Path, tmp_path: Path, file: str, old: str, new: str | None
 ) -> None:
+    """Of the code, or of the first value of an expected array."""
     shutil.copytree(demo / "c", tmp_path / "c")
     path = tmp_path / "c" / file
-    if old is None or new is None:
-        text = path.read_text("utf-8")
-        position = text.index("_spikes[SAMPLES]")
-        position = position + re.search(r"[01],", text[position:]).start()  # type: ignore[union-attr]
-        text = text[:position] + "10"["01".index(text[position])] + text[position + 1 :]
-        path.write_text(text, "utf-8")
+    if new is None:
+        head, tail = path.read_text("utf-8").split(old, 1)
+        tail = re.sub(r"\d+(?=,)", lambda value: str(1 - min(int(value[0]), 1)), tail, count=1)
+        path.write_text(head + old + tail, "utf-8")
     else:
         change_text(path, old, new)
     done = self_test(tmp_path / "c", "-O1")
