@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import assert_same_trace, back_ends_agree, holds
+from support.networks.saturated import LOGITS, SPIKES, saturated
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS, inputs_for
 from support.vector_comparisons import (
@@ -328,11 +329,13 @@ def test_ultradlif_by_hand():
         assert trace.spikes["h"][:, 0].tolist() == [[1, 0], [0, 0], [1, 1]]
 
 
-def test_ultradlif_saturates_at_the_largest_membrane():
-    for form in ("released", "paper"):
-        hidden = UltraDLIF(np.array([8388606, 8388607]), np.zeros(2), form)
-        for trace in runs(by_hand(hidden, [[0, 0], [0, 0]], [9000000, 0]), [[0, 0]] * 2):
-            assert trace.spikes["h"][:, 0].tolist() == [[1, 0], [1, 0]]
+@pytest.mark.parametrize("back_end", COMPLETE)
+def test_membranes_saturate_at_the_largest_value(back_end):
+    trace = load_on(back_end, saturated()).run(np.zeros((2, 1, 2), dtype=np.uint8), record=True)
+    assert {name: spikes[:, 0].tolist() for name, spikes in trace.spikes.items()} == dict.fromkeys(
+        ("lif", "cubalif", "released", "paper", "logmax"), SPIKES
+    )
+    assert trace.logits.tolist() == [LOGITS]
 
 
 def test_one_neuron_is_its_own_neighbour():

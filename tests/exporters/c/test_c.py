@@ -12,7 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from support.commands import DEMO, refused, ultralif
-from support.comparisons import back_ends_agree, holds
+from support.comparisons import assert_same_trace, back_ends_agree, holds
+from support.networks.saturated import saturated
 from support.planted.text import change_text
 from support.requirements import requires
 from support.strategies.programs import programs
@@ -26,6 +27,7 @@ from ultralif_deploy.program.graph import INPUT, Dense, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.weight_format import weight_format
+from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners.c import Compiled, compile_c
 from ultralif_deploy.verify.backends import EXPORTERS
@@ -71,6 +73,12 @@ def test_programs_are_equal_to_the_reference() -> None:
 
 def test_second_order_programs_are_equal_to_the_reference() -> None:
     back_ends_agree(compiled, drawn=second_order_programs(), examples=25)
+
+
+def test_membranes_saturate_at_the_largest_value() -> None:
+    program, inputs = saturated(), np.zeros((2, 1, 2), dtype=np.uint8)
+    expected = reference.load(program).run(inputs, record=True)
+    assert_same_trace(compiled(program).run(inputs, record=True), expected)
 
 
 def test_self_tests_run_clean_under_the_sanitizers() -> None:
