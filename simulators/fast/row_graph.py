@@ -27,14 +27,17 @@ def expressible(program: Program) -> bool:
 
 
 def is_chain(program: Program) -> bool:
-    """Whether a program is a chain of threshold units with one weighted projection each."""
+    """Whether a program is a chain of threshold units with one weighted projection each.
+
+    Every population is driven by one before it, so that sources in this order have one target each:
+    the next population.
+    """
     sources = [p.source for p in program.projections]
     return (
         not program.delayed
         and all(_one_threshold(p) for p in program.populations[:-1])
         and program.readout.neuron.SUMS
         and sources == [INPUT, *(p.name for p in program.populations[:-1])]
-        and [p.target for p in program.projections] == [p.name for p in program.populations]
     )
 
 

@@ -23,6 +23,7 @@ from support.strategies.shapes import inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.verilog import writer as exporter
+from ultralif_deploy.exporters.verilog.layout import Layout
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.graph import Dense, Projection
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
@@ -67,6 +68,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @ICARUS
 def test_programs_are_equal_to_the_reference() -> None:
     back_ends_agree(Loader(), drawn=drawn(), examples=30)
+
+
+def test_lanes_without_a_neuron_hold_0() -> None:
+    layout = Layout(lanes=2, channels=3, positions=2)
+    assert layout.placed(np.arange(10, 16)).tolist() == [10, 12, 14, 0, 11, 13, 15, 0]
 
 
 @ICARUS
