@@ -134,6 +134,24 @@ def products(directory: Path) -> list[str]:
     return re.findall(r".*[\w)\]] [*/%] [\w(].*", without_comments(directory))
 
 
+@pytest.mark.parametrize("maximum", [1, 3])
+def test_the_header_declares_the_functions_of_the_source(maximum: int, tmp_path: Path) -> None:
+    """Sparse inputs have values of 1 alone."""
+    readout = Population("out", 1, Integrator(), np.zeros(1), np.ones(1))
+    projection = Projection(INPUT, "out", Dense(np.ones((1, 2))))
+    EXPORTERS["c"](Program(Input(2, maximum), (readout,), (projection,), "8", 2, 1), tmp_path / "c")
+    declared, defined = (
+        re.findall(rf"^(?!static)\w.*\b(ultralif_\w+)\(.*\){end}$", text, re.MULTILINE)
+        for text, end in (
+            ((tmp_path / "c" / "ultralif_program.h").read_text("utf-8"), ";"),
+            ((tmp_path / "c" / "ultralif_program.c").read_text("utf-8"), ""),
+        )
+    )
+    assert sorted(declared) == sorted(defined)
+    assert ("ultralif_step_sparse" in declared) == (maximum == 1)
+    assert len(declared) == (6 if maximum == 1 else 5)
+
+
 def test_only_threshold_networks_do_not_multiply(demo: Path) -> None:
     assert products(demo / "c") == []
 
