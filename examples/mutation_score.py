@@ -58,6 +58,8 @@ MODULES = {
     "ultralif_deploy/quantization/*.py": "tests/quantization",
     "ultralif_deploy/passes/*.py": "tests/passes",
     "simulators/reference/*.py": f"{SPECIFICATION} {SIMULATORS}",
+    "simulators/fast/events.py": "tests/simulators/test_loihi.py",
+    "simulators/fast/second_order.py": "tests/program/test_second_order.py",
     "simulators/fast/*.py": f"{SIMULATORS}::test_fast_is_equal_to_the_reference",
     "ultralif_deploy/chips/placement.py": "tests/chips",
     "ultralif_deploy/energy/counts.py": "tests/energy",
