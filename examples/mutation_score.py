@@ -48,9 +48,9 @@ from cosmic_ray.work_item import (
 ROOT = Path(__file__).parents[1]
 SIMULATORS = "tests/simulators/test_simulators.py tests/simulators/test_graded.py"
 SPECIFICATION = "tests/program/test_program_spec.py tests/program/test_second_order.py"
-EXITS = "tests/exporters/test_c_exits.py tests/exporters/test_c_prediction.py"
-FIRMWARE = "tests/exporters/test_c_cores.py tests/exporters/test_c_firmware.py"
-C = f"tests/exporters/test_c.py {EXITS} {FIRMWARE} -k 'not planted'"
+EXITS = "tests/exporters/c/test_c_exits.py tests/exporters/c/test_c_prediction.py"
+FIRMWARE = "tests/exporters/c/test_c_cores.py tests/exporters/c/test_c_firmware.py"
+C = f"tests/exporters/c/test_c.py {EXITS} {FIRMWARE} -k 'not planted'"
 LAVA = "tests/exporters/test_lava.py"
 VERILOG = "tests/exporters/test_verilog.py -k 'not planted and not verilator'"
 MODULES = {

@@ -86,3 +86,11 @@ def test_templates_are_changed_outside_comments_ranges_and_assignments(tmp_path:
         "else w[n] <= w + 8;",
         "else w[n] <= w + 6;",
     ]
+
+
+def test_patterns_lead_to_modules_and_their_tests() -> None:
+    import_or_skip("cosmic_ray", "pip install cosmic-ray")
+    for pattern, tests in runpy.run_path(str(SCRIPT), run_name="imported")["MODULES"].items():
+        assert list(ROOT.glob(pattern)), pattern
+        for path in (word.partition("::")[0] for word in tests.split() if "/" in word):
+            assert (ROOT / path).exists(), path
