@@ -144,7 +144,7 @@ REFERENCE = {
         "self.columns[source] * value",
         "self.columns[source]",
     ),
-    "zeros counted in dense maps": ("sum(weight != 0 for weight in column)", "len(column)"),
+    "zeros counted in dense maps": ("self.size - column.count(0)", "self.size"),
     "values taken for spikes": ("current[target] += weight * value", "current[target] += weight"),
     "operations of silent sources": ("value != 0", "True", "_add"),
     "operations without fan-out": ("operations += len(targets)", "operations += 1"),
