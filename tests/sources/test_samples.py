@@ -10,6 +10,7 @@ from ultralif_deploy.data.samples import (
     check_pixels,
     rounded_pixels,
     saturated_counts,
+    single_class,
 )
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Chosen
@@ -175,3 +176,13 @@ def test_images_and_frames_are_read_as_before():
     assert settled(COUNTS[:, None]) == (Encoder("events", 1), [])
     frames = bytes_up_to(3, (9, 2, 2, 4, 4))
     assert settled(frames, told=2) == (Encoder("events", 2), [])
+
+
+def test_samples_of_one_class_are_warned_of():
+    def of(*labels):
+        return Dataset("d", None, Split(np.zeros((len(labels), 2), np.uint8), np.array(labels)))
+
+    assert single_class(dataset(bytes_up_to(255))) == ()
+    assert single_class(of(*9 * [3])) == single_class(of(*9 * [3], 4)) == ()
+    (finding,) = single_class(of(*10 * [3]))
+    assert str(finding).startswith("d: all 10 test samples are of class 3, so accuracies say")

@@ -16,6 +16,9 @@ DARK_MAXIMUM = 25
 CHANNELS = 3
 """Most channels of images."""
 
+SOME_SAMPLES = 10
+"""So many test samples of one class are hardly chance."""
+
 BLOCK_VALUES = 1 << 24
 """Number of pixels that are checked at once."""
 
@@ -52,6 +55,21 @@ def check_pixels(dataset: Dataset) -> tuple[Finding, ...]:
             "dark-images",
             f"{what}: the brightest pixel is {brightest} of 255, so the images are nearly black",
             "store them as float in [0, 1], or scale them to 0 to 255",
+        ),
+    )
+
+
+def single_class(dataset: Dataset) -> tuple[Finding, ...]:
+    """A warning if many test samples are all of one class, as the first ones of sorted files."""
+    y = dataset.test.y
+    if y is None or len(y) < SOME_SAMPLES or (y != y[0]).any():
+        return ()
+    return (
+        Finding(
+            "single-class",
+            f"{dataset.name}: all {len(y):,} test samples are of class {y[0]}, so accuracies say "
+            "nothing of other classes",
+            "mix files that are sorted by class before --limit takes the first samples",
         ),
     )
 

@@ -14,6 +14,7 @@ from ultralif_deploy.data.samples import (
     images_or_polarities,
     rounded_pixels,
     saturated_counts,
+    single_class,
     with_sample_axis,
 )
 from ultralif_deploy.errors import UltralifError
@@ -167,6 +168,7 @@ def settle_encoder(
     findings: list[Finding] = []
     one_frame = False
     if dataset is not None:
+        findings += single_class(dataset)
         one_frame = lacks_frames(dataset.test.x, inputs) and not dataset.recorded
         if one_frame and encoding.origin in ("data", "default"):
             findings += images_or_polarities(dataset, kind, told)
