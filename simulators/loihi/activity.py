@@ -46,12 +46,13 @@ class Activity:
             active: bool [batch, neuron], whether the synaptic sum was not 0 or the neuron fired.
         """
         placed = self.placement.populations[population]
-        first = np.searchsorted(placed.core, np.arange(placed.cores))
+        by_core = np.argsort(placed.core, kind="stable")
+        first = np.searchsorted(placed.core[by_core], np.arange(placed.cores))
         if now not in self._updates:
             self._updates[now] = np.zeros((len(active), len(self.active)), dtype=np.int64)
         row = self._updates[now]
         columns = slice(placed.first_core, placed.first_core + placed.cores)
-        row[:, columns] += np.add.reduceat(active, first, axis=1, dtype=np.int64)
+        row[:, columns] += np.add.reduceat(active[:, by_core], first, axis=1, dtype=np.int64)
 
     def ran(self, sent: dict[str, np.ndarray]) -> None:
         """Count what the spikes [time, batch, neuron] of a run caused."""

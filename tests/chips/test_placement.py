@@ -9,14 +9,15 @@ import pytest
 from support.comparisons import assert_same_trace
 from support.networks.placed import chain, relays, spikes_in
 from support.planting import copy_of
-from ultralif_deploy.chips import chip
+from ultralif_deploy.chips import Chip, chip
 from ultralif_deploy.chips.placement import place
 from ultralif_deploy.chips.registers import LARGEST_GUARDED, registers
 from ultralif_deploy.chips.sparse_rows import sparse_rows, weight_of
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import Threshold
+from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.loihi import simulator as loihi
 from ultralif_deploy.simulators.reference import simulator as reference
 
@@ -107,6 +108,74 @@ def test_a_source_with_one_synapse_takes_memory_too() -> None:
     assert placed["p0"].synapse_bits.tolist() == [3 * 64]
     assert placed["p0"].state_bits.tolist() == [32]
     assert placed["out"].state_bits.tolist() == [2 * 32]
+
+
+def images(strides: int = 1) -> Program:
+    """Two convolutions of threshold units, 3x12x10 to 16 and 24 channels, and a read-out."""
+    rng = np.random.default_rng(0)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-7, 8, shape).astype(np.int8)
+
+    first = Conv2d(weights(16, 3, 3, 3), (3, 12, 10))
+    second = Conv2d(weights(24, 16, 3, 3), first.output_shape, (strides, strides))
+    last = Dense(weights(4, second.target_size))
+    sizes = (first.target_size, second.target_size, 4)
+    units = [Threshold(rng.integers(0, 30, size).astype(np.int32)) for size in sizes[:2]]
+    models, names = (*units, Integrator()), ("a", "b", "out")
+    return Program(
+        Input(first.source_size),
+        tuple(
+            Population(name, size, model, np.zeros(size), np.ones(size))
+            for name, size, model in zip(names, sizes, models, strict=True)
+        ),
+        tuple(
+            Projection(source, target, one)
+            for source, target, one in zip(
+                (INPUT, *names[:2]), names, (first, second, last), strict=True
+            )
+        ),
+        "4",
+        3,
+        1,
+    )
+
+
+def small(name: str) -> Chip:
+    """A chip of so small cores that images need many."""
+    made = chip(name)
+    return replace(made, limits=made.limits | {"neurons": 128, "synapse_bits": 90_000})
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_convolutions_keep_positions_together(strides: int) -> None:
+    program = images(strides)
+    made = place(program, small("loihi2"))
+    for name, channels in (("a", 16), ("b", 24)):
+        placed = made.populations[name]
+        at = placed.core.reshape(channels, -1)  # [channel, position]
+        assert np.all(np.diff(at.T.reshape(-1)) >= 0)
+        assert (placed.synapse_bits + placed.state_bits).max() <= 90_000
+    by_number = place(program, small("loihi2"), ("number",))
+    assert made.cores < 0.9 * by_number.cores
+    assert made.messages < 0.5 * by_number.messages
+
+
+def test_every_core_counts_its_own_active_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loihi, "chip", small)
+    made = loihi.load2(images())
+    placed = made.placement.populations["a"]
+    assert np.any(np.diff(placed.core) < 0)
+    inputs = spikes_in(made.program, 1)
+    expected = reference.load(made.program).run(inputs, record=True)
+    assert_same_trace(made.run(inputs, record=True), expected)
+    assert expected.spikes is not None
+    current = made.program.projections[0].map.apply(inputs.astype(np.int64))
+    active = ((current != 0) | (expected.spikes["a"] != 0)).sum(axis=(0, 1))
+    own = np.zeros(placed.cores, dtype=np.int64)
+    np.add.at(own, placed.core, active)
+    columns = slice(placed.first_core, placed.first_core + placed.cores)
+    assert made.activity.active[columns].tolist() == own.tolist()
 
 
 def test_skip_projections_wait_for_the_longer_way() -> None:

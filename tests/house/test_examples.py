@@ -79,6 +79,16 @@ def test_fast_is_compared_with_its_strongest_peers(network: str) -> None:
     assert re.search(rf"^\| {network} \| 10% \| 2 \| [\d,]+ \| \w.+ \| [\d.]+ \|$", printed, re.M)
 
 
+def test_both_orders_of_images_are_placed() -> None:
+    printed = run_script("placement_study.py", "--networks", "conv 8-16")
+    rows = re.findall(
+        r"^\| conv 8-16 \| loihi1 \| (\w+) \| 4 \| ([\d,]+) \|", printed, re.MULTILINE
+    )
+    (number, before), (position, after) = rows
+    assert (number, position) == ("number", "position")
+    assert int(after.replace(",", "")) < int(before.replace(",", ""))
+
+
 def test_sparsity_study_resumes(tmp_path: Path) -> None:
     arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
     first = run_script("sparsity_study.py", "digits", *arguments)

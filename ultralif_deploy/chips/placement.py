@@ -1,15 +1,20 @@
 """Placement of a program's neurons on the cores of a chip, and the contents of each core.
 
 A population is split into equal runs of neurons, one per core, on as few cores as the limits allow.
-Synapses are on the core of their target. An input axon is a source that reaches a core. Its n
-synapses take 64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits (nengo-loihi's
+The neurons of a convolution stand in the order of their numbers, channel by channel, or position by
+position with all channels, as the blocks of nengo-loihi's `BlockShape`. A core then hears a part of
+the image alone. The order that takes fewer cores is used, and of two such, the one with fewer
+messages. Synapses are on the core of their target. An input axon is a source that reaches a core.
+Its n synapses take 64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits (nengo-loihi's
 `SynapseConfig.bits_per_axon`, with one header of 10 bits). Convolutions are stored synapse by
 synapse. Every projection takes one timestep, so a population at depth d of the pipeline acts d
 timesteps late. Skip projections get a synaptic delay that compensates for this.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -17,9 +22,12 @@ from scipy import sparse
 from ultralif_deploy.chips import Chip
 from ultralif_deploy.chips.sparse_rows import sparse_rows
 from ultralif_deploy.errors import Refused
-from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.graph import INPUT, Conv2d
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.schema import back_ends as schema
+
+ORDERS = ("number", "position")
+"""Orders of an image's neurons: channel by channel, or position by position."""
 
 WORD, HEADER, DELAY_BITS = 64, 10, 6
 
@@ -34,7 +42,8 @@ class Placed:
     Attributes:
         depth: timesteps that it acts late.
         first_core: its cores are consecutive.
-        core: per neuron the core, counted from `first_core`, int64 [neuron].
+        core: per neuron the core, counted from `first_core`, int64 [neuron]; not in order where
+            positions of an image are kept together.
         synapse_bits, state_bits, input_axons, output_axons: per core, int64 [core].
     """
 
@@ -74,6 +83,11 @@ class Placement:
         return sum(p.cores for p in self.populations.values())
 
     @property
+    def messages(self) -> int:
+        """Messages in all, if the inputs and all neurons sent one spike each."""
+        return sum(int(p.input_axons.sum()) for p in self.populations.values())
+
+    @property
     def chips(self) -> int:
         """Chips in all."""
         return -(-self.cores // self.chip.need("cores"))
@@ -105,8 +119,13 @@ class Placement:
         }
 
 
-def place(program: Program, chip: Chip) -> Placement:
+def place(program: Program, chip: Chip, orders: Sequence[str] = ORDERS) -> Placement:
     """Place a program.
+
+    Args:
+        program: the program.
+        chip: chip whose limits hold.
+        orders: keys of `ORDERS` that are tried.
 
     Raises:
         Refused: it does not fit; the message says what, the limit, the need and the way out.
@@ -114,19 +133,62 @@ def place(program: Program, chip: Chip) -> Placement:
     depths = pipeline_depths(program, chip)
     delays = pipeline_delays(program, depths, chip)
     synapses = _synapses(program, chip)
-    cutter = _Cutter(program, chip, delays, synapses)
-    cuts = cutter.cut()
-    placed, first = {}, 0
-    for name, cut in cuts.items():
-        placed[name] = Placed(depths[name], first, *cut)
-        first += cutter.cores[name]
-    made = Placement(chip, placed, delays, synapses)
+    if not any(isinstance(p.map, Conv2d) for p in program.projections):
+        orders = orders[:1]  # they differ in images alone
+    made = _smallest(
+        [partial(_placed, program, chip, depths, delays, synapses, order) for order in orders]
+    )
     if made.chips > chip.need("chips"):
         raise Refused(
             f"{chip.name}: needs {made.cores} cores; {chip.need('chips')} chips have "
             f"{chip.need('chips') * chip.need('cores')}; use fewer bits or smaller populations"
         )
     return made
+
+
+def _smallest(ways: list[Callable[[], Placement]]) -> Placement:
+    """The placement on the fewest cores, and of several such the one with the fewest messages.
+
+    Raises:
+        Refused: no way fits; the first one's reason.
+    """
+    made: list[Placement] = []
+    refusals: list[Refused] = []
+    for way in ways:
+        try:
+            made.append(way())
+        except Refused as refusal:
+            refusals.append(refusal)
+    if not made:
+        raise refusals[0]
+    return min(made, key=lambda one: (one.cores, one.messages))
+
+
+def _placed(
+    program: Program,
+    chip: Chip,
+    depths: dict[str, int],
+    delays: dict[str, int],
+    synapses: dict[str, sparse.csr_array],
+    order: str,
+) -> Placement:
+    """A program placed in one order of its neurons.
+
+    Args:
+        program: the program.
+        chip: chip whose limits hold.
+        depths: timesteps that populations act late.
+        delays: synaptic delays of the projections.
+        synapses: weights of the projections.
+        order: one of `ORDERS`.
+    """
+    cutter = _Cutter(program, chip, delays, synapses, order)
+    cuts = cutter.cut()
+    placed, first = {}, 0
+    for name, cut in cuts.items():
+        placed[name] = Placed(depths[name], first, *cut)
+        first += cutter.cores[name]
+    return Placement(chip, placed, delays, synapses)
 
 
 def refuse_wide_inputs(program: Program, chip: Chip) -> None:
@@ -214,10 +276,15 @@ class _Cutter:
         chip: Chip,
         delays: dict[str, int],
         synapses: dict[str, sparse.csr_array],
+        order: str,
     ) -> None:
         self.program, self.chip, self.delays, self.synapses = program, chip, delays, synapses
         neurons = chip.need("neurons")
         self.cores = {p.name: -(-p.size // neurons) for p in program.populations}
+        self.places = {
+            p.name: _places(program, p) if order == "position" else np.arange(p.size)
+            for p in program.populations
+        }
 
     def cut(self) -> dict[str, Cut]:
         """All populations; more cores of a target mean more output axons of its sources."""
@@ -246,9 +313,9 @@ class _Cutter:
         )
 
     def _core(self, name: str) -> np.ndarray:
-        """Core of every neuron, equal runs."""
-        size = self.program.population(name).size
-        return np.arange(size) * self.cores[name] // size
+        """Core of every neuron, equal runs of their order."""
+        places = self.places[name]
+        return places * self.cores[name] // len(places)
 
     def _measured(self, population: Population) -> Cut:
         core, cores = self._core(population.name), self.cores[population.name]
@@ -284,6 +351,20 @@ class _Cutter:
             if limit is not None and need > limit:
                 return what, need, limit
         return None
+
+
+def _places(program: Program, population: Population) -> np.ndarray:
+    """Place of every neuron in the order position by position, int64 [neuron].
+
+    Populations that are no images keep the order of their numbers.
+    """
+    shapes = {
+        p.map.output_shape for p in program.incoming(population.name) if isinstance(p.map, Conv2d)
+    }
+    if len(shapes) != 1:
+        return np.arange(population.size)
+    ((channels, height, width),) = shapes
+    return np.arange(population.size).reshape(height * width, channels).T.reshape(-1)
 
 
 def fan_out_by_core(synapses: sparse.csr_array, core: np.ndarray, cores: int) -> np.ndarray:
