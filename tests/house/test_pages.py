@@ -1,6 +1,6 @@
 """Every command of README and pages runs, on small files of the names that the pages use.
 
-`tests/cli/test_tutorials.py` runs the tutorials. Commands that take long are in `ELSEWHERE`, with
+`tests/house/test_tutorials.py` runs the tutorials. Commands that take long are in `ELSEWHERE`, with
 the test that runs the same command on something small.
 """
 
