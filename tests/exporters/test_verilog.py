@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,54 @@ def test_a_flipped_bit_of_a_memory_is_read_back(demo: Path, tmp_path: Path) -> N
     executed = runner.load(program, tmp_path / "verilog", "iverilog").executed()
     changed = executed["input->neuron"] != executed_arrays(program)["input->neuron"]
     assert np.argwhere(changed).tolist() == [[0, 0]]
+
+
+@ICARUS
+def test_membranes_may_lie_far_beyond_the_currents() -> None:
+    """A decay that takes as much as a membrane holds needs more bits than both."""
+    far = np.array([200_000, -200_000, 131_071, -131_072])
+    neuron = neurons.TropicalLIF(
+        threshold=np.array([150_000, 3, 2, -131_000]),
+        decay=-far[::-1],
+        reset=far[[1, 0, 3, 2]],
+        initial=far,
+    )
+    rng = np.random.default_rng(0)
+    program = Program(
+        Input(2),
+        (
+            Population("p0", 4, neuron, np.zeros(4), np.ones(4)),
+            Population("out", 2, neurons.Integrator(), np.zeros(2), np.ones(2)),
+        ),
+        (
+            Projection("input", "p0", Dense(rng.integers(-1, 2, (4, 2)))),
+            Projection("p0", "out", Dense(rng.integers(-8, 8, (2, 4)))),
+        ),
+        "8",
+        6,
+        1,
+    )
+    inputs = rng.integers(0, 2, (6, 5, 2), dtype=np.uint8)
+    expected = reference.load(program).run(inputs, record=True)
+    assert expected.spikes is not None
+    assert 0 < expected.spikes["p0"].mean() < 1
+    assert_same_trace(Loader()(program).run(inputs, record=True), expected)
+
+
+@ICARUS
+def test_more_classes_than_bits_of_an_address() -> None:
+    program = small_program()
+    rng = np.random.default_rng(0)
+    *hidden, out = program.populations
+    last = [replace(p, map=Dense(rng.integers(-8, 8, (40, 5)))) for p in program.incoming("out")]
+    wide = replace(
+        program,
+        populations=(*hidden, replace(out, size=40, bias=np.zeros(40), scale=np.ones(40))),
+        projections=(*(p for p in program.projections if p.target != "out"), *last),
+    )
+    inputs = rng.integers(0, 2, (wide.timesteps, 2, 6), dtype=np.uint8)
+    expected = reference.load(wide).run(inputs, record=True)
+    assert_same_trace(Loader()(wide).run(inputs, record=True), expected)
 
 
 @ICARUS
