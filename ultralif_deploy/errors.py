@@ -41,3 +41,7 @@ class Missing(UltralifError):
         super().__init__(f"{tool} is not installed; to install it: {install}")
         self.tool = tool
         self.install = install
+
+    def __reduce__(self) -> tuple[type["Missing"], tuple[str, str]]:
+        """How it comes back from another process."""
+        return type(self), (self.tool, self.install)

@@ -21,12 +21,7 @@ from ultralif_deploy.readers.nir.misreadings import deciding_ties
 from ultralif_deploy.report.deployment import DeploymentReport
 from ultralif_deploy.report.files import write_report
 from ultralif_deploy.report.json_report import deployment_report
-from ultralif_deploy.schema.commands import (
-    NetworkEnergy,
-    Quantized,
-    Simulated,
-    Trained,
-)
+from ultralif_deploy.schema.commands import NetworkEnergy, Quantized, Simulated, Trained
 from ultralif_deploy.schema.energy import Energy
 from ultralif_deploy.schema.exits import Exits, Rule
 from ultralif_deploy.schema.expected import Beside

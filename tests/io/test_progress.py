@@ -1,6 +1,7 @@
 """Progress where stderr is no terminal: a line when work takes long, and none when it is short."""
 
 import io
+import re
 import time
 
 import pytest
@@ -76,3 +77,31 @@ def test_reading_samples_shows_itself_only_where_a_progress_is_given(
     assert "read images: " in capsys.readouterr().err
     assert read() == list(range(20))
     assert capsys.readouterr().err == ""
+
+
+def test_a_table_changes_on_a_terminal_and_goes_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TTY_COMPATIBLE", "1"), ("COLUMNS", "80"), ("LINES", "10")):
+        monkeypatch.setenv(name, value)
+    with progress.ShownProgress().table("sweep", ("state", "accuracy")) as show:
+        show(0.5, "", {f"seed={i}": ("done", f"9{i}.00 %") for i in range(9)})
+    drawn = capsys.readouterr().err
+    assert "sweep: 50 %" in drawn
+    assert re.search("seed=2 .* done .* 92.00 %", drawn)
+    assert "seed=3" not in drawn
+    assert "and 6 more" in drawn
+    assert drawn.count("\x1b[2K") >= 7
+
+
+def test_a_table_is_a_line_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 3600.0)
+    shows = progress.ShownProgress()
+    with shows.table("sweep", ("state",)) as show:
+        show(0.5, "seed=1: 91.00 %", {"seed=1": ("done",), "seed=2": ("waiting",)})
+        (stage,) = shows._stages
+        assert stage.line(3.0) == "sweep: 50 %, seed=1: 91.00 %, after 3 s"
+        shows.say("the scheduler has gone")
+    assert capsys.readouterr().err == "the scheduler has gone\n"

@@ -1,10 +1,11 @@
-"""Reports of the embedded network to compare, and changed ones."""
+"""Reports of the embedded network to compare, changed ones, and points of sweeps."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from support.commands import DEMO, ultralif
+from ultralif_deploy.schema.studies.sweep import SweptPoint
 
 
 def verified(directory: Path, bits: int) -> Path:
@@ -27,3 +28,13 @@ def written(report: Any, directory: Path) -> Path:
 def against(first: Path, report: Any, directory: Path) -> Any:
     """The comparison with a changed report, as JSON."""
     return ultralif("compare", first, written(report, directory), "--json").json()
+
+
+def swept(accuracy: float | None, joules: float | None, size: int, **more: Any) -> SweptPoint:
+    """A point with such an accuracy, joules on the device `b`, and bytes of weights."""
+    return {
+        **{"values": {}, "verdict": "yes", "accuracy": accuracy, "soft": 1.0, "gap": 0.0},
+        **{"gap_ci95": [0.0, 0.0], "synaptic_operations": 1.0, "weight_bytes": size},
+        **{"joules": {"a": None, "b": joules}, "latency_s": {}, "on_front": False, "best": False},
+        **more,
+    }  # type: ignore[typeddict-item]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from support.reports import swept
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.schema.studies.sweep import SweptPoint
 from ultralif_deploy.soft.anneal import AnnealOptions
 from ultralif_deploy.sweeps.points import Deployment, grid, point_name
 from ultralif_deploy.sweeps.rows import deciding_device, judged
@@ -60,15 +60,6 @@ def test_values_go_where_deploy_takes_them() -> None:
         base.with_values({"data": "digits"})
     with pytest.raises(UltralifError, match="epochs varies, but nothing is annealed"):
         Deployment().with_values({"epochs": 2})
-
-
-def swept(accuracy: float | None, joules: float | None, size: int, **more: Any) -> SweptPoint:
-    return {
-        **{"values": {}, "verdict": "yes", "accuracy": accuracy, "soft": 1.0, "gap": 0.0},
-        **{"gap_ci95": [0.0, 0.0], "synaptic_operations": 1.0, "weight_bytes": size},
-        **{"joules": {"a": None, "b": joules}, "latency_s": {}, "on_front": False, "best": False},
-        **more,
-    }  # type: ignore[typeddict-item]
 
 
 def test_the_front_and_the_best_point() -> None:

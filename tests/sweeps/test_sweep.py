@@ -12,9 +12,9 @@ import pytest
 
 from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.sweeps import pools
 from ultralif_deploy.sweeps.points import Deployment
 from ultralif_deploy.sweeps.sweep import sweep
 
@@ -23,7 +23,7 @@ BASE = Deployment(Settings(data="digits", limit=20), certified_samples=2, device
 
 
 class Cluster:
-    """A Dask scheduler and two workers, as processes that can be killed."""
+    """A Dask scheduler and a worker, as processes that can be killed."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -34,12 +34,13 @@ class Cluster:
 
     def start(self) -> None:
         port = self.address.rpartition(":")[2]
-        self.processes = [self._process("scheduler", "--port", port)]
-        for _ in range(2):
-            self.processes.append(self._process("worker", self.address, "--no-nanny"))
+        self.processes = [self._process("scheduler", "--port", port, "--dashboard-address", ":0")]
+        self.processes.append(
+            self._process("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        )
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+        command = [sys.executable, "-m", "dask", *arguments]
         return subprocess.Popen(command, cwd=self.folder, stdout=-3, stderr=-3)
 
     def stop(self) -> None:
@@ -47,17 +48,25 @@ class Cluster:
             process.kill()
             process.wait()
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
 
 class After(Progress):
     """Calls a function after each of the first points, in order."""
 
     def __init__(self, *acts: Callable[[], None]) -> None:
         self.acts = list(acts)
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Update]:
         def update(share: float, text: str) -> None:
-            if title == "sweep" and self.acts:
+            if title == "sweep" and self.acts and text and share < 1:
                 self.acts.pop(0)()
 
         yield update
@@ -102,14 +111,28 @@ def test_the_pages_hold_every_point(serial: Path) -> None:
         assert f"points/{name}" in page
 
 
-def test_a_cluster_gives_the_same_bytes(serial: Path, tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
-    output = tmp_path / "swept"
+def test_a_cluster_whose_scheduler_goes_gives_the_same_bytes(
+    serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, output = Cluster(tmp_path), tmp_path / "swept"
     try:
-        sweep(DEMO, output, VARY, BASE, scheduler=cluster.address)
+        with monkeypatch.context() as patch:
+            patch.setattr(clusters, "BACK_S", 0.2)
+            line = "none answered for 0 s; finished points are kept, and the same command goes on"
+            stopping = After(cluster.stop)
+            with pytest.raises(UltralifError, match=line):
+                sweep(DEMO, output, VARY, BASE, scheduler=cluster.address, progress=stopping)
+        assert len(list(output.glob("points/*/report.json"))) == 1
+        cluster.start()
+        restarting = After(cluster.restart)
+        sweep(DEMO, output, VARY, BASE, scheduler=cluster.address, progress=restarting)
     finally:
         cluster.stop()
     assert content(output) == content(serial)
+    before, gone, after = restarting.said
+    assert before.startswith("Dask dashboard: http://127.0.0.1:")
+    assert gone.startswith(f"{cluster.address}: the Dask scheduler has gone; waiting up to 60 s")
+    assert after.startswith("Dask dashboard: ")
 
 
 def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
@@ -163,7 +186,7 @@ def test_refusals(tmp_path: Path, options: tuple[object, ...], line: str) -> Non
 
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(clusters, "TIMEOUT_S", 0.5)
     run = ("sweep", DEMO, "--data", "digits", "--vary", "bits=8", "-o", tmp_path)
     line = refused(*run, "--scheduler", "tcp://127.0.0.1:1")
     assert "tcp://127.0.0.1:1: no Dask scheduler answers" in line

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 Update = Callable[[float, str], None]
 """Called with the share done (0 to 1) and a short text."""
 
+Rows = Mapping[str, Sequence[str]]
+"""Rows of a table by name, the most interesting first."""
+
+ShowRows = Callable[[float, str, Rows], None]
+"""Called with the share done, a short text, and all rows."""
+
 FIRST, BETWEEN = 2.0, 5.0
 """Seconds until the first line where stderr is no terminal, and from one line to the next."""
 
 SOON = 1.0
 """Seconds until reading samples counts as long work."""
+
+AROUND = 7
+"""Lines of a terminal that a table leaves free, or takes for its frame."""
 
 T = TypeVar("T")
 
@@ -39,6 +48,27 @@ class Progress:
             del share, text
 
         yield ignore
+
+    @contextmanager
+    def table(self, title: str, columns: Sequence[str]) -> Iterator[ShowRows]:
+        """One piece of work on many things, each of which has a row.
+
+        Args:
+            title: what is done, in a few words.
+            columns: names of the columns after the first.
+        """
+        del columns
+        with self.stage(title) as update:
+
+            def show(share: float, text: str, rows: Rows) -> None:
+                del rows
+                update(share, text)
+
+            yield show
+
+    def say(self, line: str) -> None:
+        """Tell something that the user should know at once."""
+        del line
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -92,6 +122,24 @@ class ShownProgress(Progress):
         else:
             with self._lines(title) as update:
                 yield update
+
+    @contextmanager
+    def table(self, title: str, columns: Sequence[str]) -> Iterator[ShowRows]:
+        """Show a row for each thing on a terminal, and elsewhere a stage."""
+        from rich.console import Console
+
+        console = Console(stderr=True, markup=False, emoji=False)
+        if console.is_terminal:
+            with _table(title, columns, console) as show:
+                yield show
+        else:
+            with super().table(title, columns) as show:
+                yield show
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        with suppress(OSError, ValueError):  # nobody reads stderr
+            print(line, file=sys.stderr, flush=True)
 
     @contextmanager
     def _lines(self, title: str) -> Iterator[Update]:
@@ -152,3 +200,35 @@ def _bar(title: str, console: "Console") -> Iterator[Update]:
 
         yield update
         bar.update(task, completed=1.0)
+
+
+@contextmanager
+def _table(title: str, columns: Sequence[str], console: "Console") -> Iterator[ShowRows]:
+    """A table that changes while the work goes on, and is gone when it ends."""
+    from rich.live import Live
+    from rich.table import Table
+
+    start = time.monotonic()
+    state: tuple[float, Rows] = 0.0, {}
+
+    def drawn() -> Table:
+        share, rows = state
+        seconds = time.monotonic() - start
+        table = Table(title=f"{title}: {100 * share:.0f} %, {seconds:.0f} s", title_justify="left")
+        table.add_column("", no_wrap=True, overflow="ellipsis")
+        for column in columns:
+            table.add_column(column, justify="right", no_wrap=True)
+        fitting = max(1, console.height - AROUND)
+        for name in list(rows)[:fitting]:
+            table.add_row(name, *rows[name])
+        if len(rows) > fitting:
+            table.add_row(f"and {len(rows) - fitting} more")
+        return table
+
+    def show(share: float, text: str, rows: Rows) -> None:
+        nonlocal state
+        del text
+        state = share, rows
+
+    with Live(get_renderable=drawn, console=console, transient=True, refresh_per_second=4):
+        yield show

@@ -1,30 +1,43 @@
-"""Where the points of a sweep run: processes of this machine, or workers of a Dask cluster."""
+"""Processes of this machine, on which the points of a sweep run."""
 
-import logging
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
-from ultralif_deploy.errors import Missing, UltralifError
-from ultralif_deploy.sweeps.jobs import Job, run_job
+from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.parallel import cores
 
 TRIES = 3
-"""Times that points are given to workers that end before they are done."""
-
-TIMEOUT_S = 20
-"""Longest wait for a scheduler to answer."""
+"""Times that points are given to processes that end before they are done."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which a worker takes one thread for its matrix products, as Dask sets them too."""
 
-Pool = Callable[[], AbstractContextManager[Executor]]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def local_pool(workers: int | None = None) -> Pool:
+class Workers(Protocol):
+    """Processes of this machine, or workers of a Dask cluster."""
+
+    def as_they_end(
+        self, work: Callable[[T], R], items: Mapping[str, T], on_begin: Callable[[str], None]
+    ) -> Iterator[tuple[str, R]]:
+        """What the work returns for each item, as soon as it is there.
+
+        Args:
+            work: called with one item in another process.
+            items: by their names.
+            on_begin: called with the name of an item that a worker begins with.
+        """
+
+
+class Processes:
     """Processes of this machine.
 
     Args:
@@ -33,26 +46,69 @@ def local_pool(workers: int | None = None) -> Pool:
     Raises:
         UltralifError: fewer than one.
     """
-    count = len(os.sched_getaffinity(0)) if workers is None else workers
-    if count < 1:
-        raise UltralifError(f"{count} workers; expected at least 1")
-    return partial(_processes, count)
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.count = cores() if workers is None else workers
+        if self.count < 1:
+            raise UltralifError(f"{self.count} workers; expected at least 1")
+
+    def as_they_end(
+        self, work: Callable[[T], R], items: Mapping[str, T], on_begin: Callable[[str], None]
+    ) -> Iterator[tuple[str, R]]:
+        """What the work returns for each item, as soon as it is there.
+
+        Items whose process ends before them are given to others.
+
+        Args:
+            work: called with one item in another process.
+            items: by their names.
+            on_begin: called with the name of an item when it is given to a process.
+
+        Raises:
+            UltralifError: items whose processes ended `TRIES` times.
+        """
+        left = dict(items)
+        for _ in range(TRIES):
+            if not left:
+                return
+            with _processes(self.count) as pool:
+                for name, result in _round(pool, self.count, work, left, on_begin):
+                    del left[name]
+                    yield name, result
+        if left:
+            raise UltralifError(
+                f"{len(left)} points did not end, because their workers ended {TRIES} times (not "
+                f"enough memory?): {', '.join(left)}; the same command goes on with them"
+            )
 
 
-def dask_pool(scheduler: str) -> Pool:
-    """Workers of a Dask cluster, which see the same files under the same paths.
-
-    Args:
-        scheduler: address of its scheduler, for example `tcp://10.0.0.1:8786`.
-
-    Raises:
-        Missing: dask.distributed is not installed.
-    """
-    try:
-        import distributed  # noqa: F401 - asked for before any work
-    except ImportError:
-        raise Missing("dask.distributed", "pip install 'ultralif-deploy[dask]'") from None
-    return partial(_cluster, scheduler)
+def _round(
+    pool: Executor,
+    most: int,
+    work: Callable[[T], R],
+    items: Mapping[str, T],
+    on_begin: Callable[[str], None],
+) -> Iterator[tuple[str, R]]:
+    """Results until a process ends; then only those that are there."""
+    waiting, begun = deque(items.items()), dict[Future[R], str]()
+    while waiting or begun:
+        # No more than there are processes, so that all of them run.
+        while waiting and len(begun) < most:
+            name, item = waiting.popleft()
+            try:
+                begun[pool.submit(work, item)] = name
+            except BrokenProcessPool:
+                waiting.clear()
+                break
+            on_begin(name)
+        for future in wait(begun, return_when=FIRST_COMPLETED).done:
+            name = begun.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                waiting.clear()
+                continue
+            yield name, result
 
 
 @contextmanager
@@ -75,65 +131,3 @@ def _processes(workers: int) -> Iterator[Executor]:
 def _one_thread() -> None:
     """Set what matrix products read when they are loaded; a new process has not loaded them."""
     os.environ.update(dict.fromkeys(THREADS, "1"))
-
-
-@contextmanager
-def _cluster(scheduler: str) -> Iterator[Executor]:
-    """The workers of a cluster, as an executor.
-
-    Raises:
-        UltralifError: no scheduler answers at the address.
-    """
-    from distributed import Client
-
-    # It logs lost connections with their tracebacks. `run_all` deals with them.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=TIMEOUT_S)
-    except (OSError, ValueError) as error:
-        raise UltralifError(
-            f"{scheduler}: no Dask scheduler answers ({error}); expected an address such as "
-            "tcp://10.0.0.1:8786, where `dask scheduler` runs"
-        ) from error
-    with client, client.get_executor() as executor:
-        yield executor
-
-
-def run_all(jobs: Mapping[str, Job], pool: Pool) -> Iterator[tuple[str, str | None]]:
-    """Run all jobs; yield the name of each as it ends, with what `run_job` returned.
-
-    Jobs whose worker ends before them are given to others.
-
-    Raises:
-        UltralifError: jobs whose workers ended `TRIES` times.
-    """
-    left, lost = dict(jobs), _lost()
-    for _ in range(TRIES):
-        if not left:
-            return
-        with pool() as executor:
-            futures = {executor.submit(run_job, job): name for name, job in left.items()}
-            for future in as_completed(futures):
-                try:
-                    refused = future.result()
-                except lost:
-                    continue
-                del left[futures[future]]
-                yield futures[future], refused
-    if left:
-        raise UltralifError(
-            f"{len(left)} points did not end, because their workers ended {TRIES} times (not "
-            f"enough memory?): {', '.join(left)}; the same command goes on with them"
-        )
-
-
-def _lost() -> tuple[type[BaseException], ...]:
-    """Errors that say that a process, a worker of a cluster or its scheduler has gone."""
-    here = (BrokenProcessPool, CancelledError)
-    try:
-        from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
-        from distributed.comm import CommClosedError
-    except ImportError:
-        return here
-    return (*here, KilledWorker, FutureCancelledError, CommClosedError)

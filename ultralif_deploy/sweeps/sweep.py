@@ -14,16 +14,17 @@ from ultralif_deploy.io.files import (
     sha256_file,
     write_json,
 )
+from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.pipeline import CERTIFIED_SAMPLES, DEVICES, deploy
 from ultralif_deploy.report.files import REPORT_FILE, write_sweep
-from ultralif_deploy.report.words import percent
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
-from ultralif_deploy.sweeps.jobs import Job
+from ultralif_deploy.sweeps.jobs import Job, run_job
 from ultralif_deploy.sweeps.points import Deployment, Values, grid
-from ultralif_deploy.sweeps.pools import Pool, dask_pool, local_pool, run_all
+from ultralif_deploy.sweeps.pools import Processes, Workers
 from ultralif_deploy.sweeps.rows import deciding_device, judged, row
+from ultralif_deploy.sweeps.states import COLUMNS, States
 from ultralif_deploy.verify.backends import COMPARED
 
 POINTS, BEST, PLAN_FILE = "points", "best", "plan.json"
@@ -84,7 +85,7 @@ def sweep(
     base = _based(deployment or Deployment())
     chosen = grid(vary, points, seed)
     plans = {name: base.with_values(values) for name, values in chosen.items()}
-    pool = _pool(workers, scheduler)
+    pool = _workers(workers, scheduler, progress)
     directory = output_directory(output).absolute()
     digest = sha256_file(checkpoint)
     _check_plan(directory, _plan(base, digest))
@@ -94,15 +95,15 @@ def sweep(
         for name, plan in plans.items()
         if not made.add(name)
     }
-    with progress.stage("sweep") as update:
-        for name, why in run_all(jobs, pool):
+    with progress.table("sweep", COLUMNS) as show:
+        states = States(chosen, made.points, show)
+        for name, why in pool.as_they_end(run_job, jobs, states.begun):
             if why is not None:
                 refused[name] = why
             elif not made.add(name):
                 refused[name] = "it ended without a report"
             made.write(refused)
-            accuracy = "refused" if name in refused else percent(made.points[name]["accuracy"])
-            update((len(made.points) + len(refused)) / len(chosen), f"{name}: {accuracy}")
+            states.ended(name, made.points.get(name))
     found = made.write(refused)
     if deploy_best:
         _deploy_best(checkpoint, directory / BEST, plans, found, progress)
@@ -181,15 +182,16 @@ def _based(deployment: Deployment) -> Deployment:
     )
 
 
-def _pool(workers: int | None, scheduler: str | None) -> Pool:
+def _workers(workers: int | None, scheduler: str | None, progress: Progress) -> Workers:
     """Where the points run."""
     if scheduler is None:
-        return local_pool(workers)
+        return Processes(workers)
     if workers is not None:
         raise UltralifError(
             "workers are given for this machine, a scheduler for a cluster; take one"
         )
-    return dask_pool(scheduler)
+    kept = "finished points are kept, and the same command goes on with the others"
+    return Cluster(scheduler, progress, kept)
 
 
 def _plan(base: Deployment, checkpoint_sha256: str) -> dict[str, str]:
