@@ -12,6 +12,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
+from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
@@ -29,7 +30,7 @@ from ultralif_deploy.schema.measured import Accuracy, Measured
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.exiting import Case, run_with_exits
+from ultralif_deploy.steps.exiting import Case, check_exits, run_with_exits
 from ultralif_deploy.steps.framework_spikes.expecting import (
     beside_expected,
     counter_of,
@@ -328,6 +329,7 @@ def simulate_program(
     exit_rule: Rule | None = None,
     confidence: float | None = None,
     devices: Iterable[str] = DEVICES,
+    scheduler: str | None = None,
 ) -> Simulated:
     """Run a program on the test samples of a data set.
 
@@ -344,6 +346,7 @@ def simulate_program(
         confidence: 1 − the accepted fall of accuracy on training samples, for that rule; None is
             0.99.
         devices: names or files of devices for the energy of samples that stop early.
+        scheduler: address of a Dask scheduler, whose workers run the samples block by block.
 
     Returns:
         logits [[int]], predictions [int], accuracy (or None without labels) and counts of whole
@@ -360,20 +363,14 @@ def simulate_program(
     loaded, dataset, encoder = ready.program, ready.dataset, ready.encoder
     labels = dataset.test.y
     exits: Exits | None = None
-    if confidence is not None and exit_rule != "confidence":
-        raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
     counter = counter_of(ready, settings)
-    if counter is not None and exit_rule is not None:
-        raise UltralifError("--expect: it compares whole runs; expected no --exit beside it")
+    check_exits(exit_rule, confidence, {"--expect": counter, "--scheduler": scheduler})
     if exit_rule is None:
-        trace = run_on(on, loaded, dataset.test, encoder, progress, counter)
+        cluster = None if scheduler is None else Cluster(scheduler, progress)
+        trace = run_on(on, loaded, dataset.test, encoder, progress, counter, cluster)
     else:
-        trace, exits = run_with_exits(
-            on,
-            exit_rule,
-            Case(loaded, dataset, encoder, confidence, progress),
-            described,
-        )
+        case = Case(loaded, dataset, encoder, confidence, progress)
+        trace, exits = run_with_exits(on, exit_rule, case, described)
     predictions = trace.predictions()
     result: Simulated = {
         "logits": trace.logits.tolist(),

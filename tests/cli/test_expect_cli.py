@@ -151,7 +151,7 @@ def test_refusals(folder: Path, tmp_path: Path) -> None:
     line = refused("simulate", tmp_path / "program.nir", *inputs, "--expect", folder / "logits.npz")
     assert "logits alone, which integers have in another unit" in line
     line = refused(*simulate, "--expect", folder / "expected.npz", "--exit", "exact")
-    assert "it compares whole runs" in line
+    assert "--expect: it is for whole runs" in line
 
 
 def test_neurons_that_passes_remove_count_too(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Sweeps over real deployments: on processes, on a real Dask cluster, stopped and gone on."""
+"""Sweeps over real deployments: on processes, on a real Dask cluster, stopped and gone on.
+
+Simulations by blocks are here too, because they share the cluster.
+"""
 
 import json
 import socket
@@ -8,13 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.commands import DEMO, refused, ultralif
+from ultralif_deploy.data import Split
+from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
 from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.sweeps.points import Deployment
 from ultralif_deploy.sweeps.sweep import sweep
 
@@ -35,9 +44,11 @@ class Cluster:
     def start(self) -> None:
         port = self.address.rpartition(":")[2]
         self.processes = [self._process("scheduler", "--port", port, "--dashboard-address", ":0")]
-        self.processes.append(
-            self._process("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        )
+        self.add_worker()
+
+    def add_worker(self) -> None:
+        one = ("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        self.processes.append(self._process(*one))
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments]
@@ -111,28 +122,82 @@ def test_the_pages_hold_every_point(serial: Path) -> None:
         assert f"points/{name}" in page
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.stop()
+
+
 def test_a_cluster_whose_scheduler_goes_gives_the_same_bytes(
-    serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serial: Path, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster, output = Cluster(tmp_path), tmp_path / "swept"
-    try:
-        with monkeypatch.context() as patch:
-            patch.setattr(clusters, "BACK_S", 0.2)
-            line = "none answered for 0 s; finished points are kept, and the same command goes on"
-            stopping = After(cluster.stop)
-            with pytest.raises(UltralifError, match=line):
-                sweep(DEMO, output, VARY, BASE, scheduler=cluster.address, progress=stopping)
-        assert len(list(output.glob("points/*/report.json"))) == 1
-        cluster.start()
-        restarting = After(cluster.restart)
-        sweep(DEMO, output, VARY, BASE, scheduler=cluster.address, progress=restarting)
-    finally:
-        cluster.stop()
-    assert content(output) == content(serial)
+    with monkeypatch.context() as patch:
+        patch.setattr(clusters, "BACK_S", 0.2)
+        line = "none answered for 0 s; finished points are kept, and the same command goes on"
+        stopping = After(cluster.stop)
+        with pytest.raises(UltralifError, match=line):
+            sweep(DEMO, tmp_path, VARY, BASE, scheduler=cluster.address, progress=stopping)
+    assert len(list(tmp_path.glob("points/*/report.json"))) == 1
+    cluster.start()
+    restarting = After(cluster.restart)
+    sweep(DEMO, tmp_path, VARY, BASE, scheduler=cluster.address, progress=restarting)
+    assert content(tmp_path) == content(serial)
     before, gone, after = restarting.said
     assert before.startswith("Dask dashboard: http://127.0.0.1:")
     assert gone.startswith(f"{cluster.address}: the Dask scheduler has gone; waiting up to 60 s")
     assert after.startswith("Dask dashboard: ")
+
+
+def test_simulate_gives_the_same_bytes_on_a_cluster(
+    serial: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    samples, labels = rng.random((1100, 64)), rng.integers(0, 10, 1100)
+    np.savez(tmp_path / "data.npz", x_test=samples, y_test=labels)
+    program = serial / "points" / "bits=4" / "program.nir"
+    run = ("simulate", program, "--data", tmp_path / "data.npz", "--json")
+    here, there = ultralif(*run), ultralif(*run, "--scheduler", cluster.address)
+    assert here.code == there.code == 0
+    assert len(here.json()["logits"]) == 1100
+    assert there.out == here.out
+    assert "Dask dashboard: http://" in there.err
+    line = "--scheduler: it is for whole runs; expected no --exit beside it"
+    assert line in refused(*run, "--scheduler", cluster.address, "--exit", "exact")
+
+
+def test_spikes_of_a_cluster_are_counted_as_here(serial: Path, cluster: Cluster) -> None:
+    program = read_nir(serial / "points" / "bits=4" / "program.nir")
+    test = Split(np.random.default_rng(1).random((501, 64)), None)
+    counters = EventCounter(program), EventCounter(program)
+    for counter, workers in zip(
+        counters, (None, clusters.Cluster(cluster.address, Progress())), strict=True
+    ):
+        run_on("fast", program, test, Encoder("rate", 3), Progress(), counter, workers)
+    assert counters[0].totals().as_dict() == counters[1].totals().as_dict()
+    assert counters[0].totals().samples == 501
+
+
+def test_workers_that_die_and_modules_that_they_lack(cluster: Cluster, tmp_path: Path) -> None:
+    workers = clusters.Cluster(cluster.address, Progress())
+    with pytest.raises(UltralifError, match=r"No module named .* expected the same packages as"):
+        list(workers.in_order(unknown_to_workers, [1]))
+    with pytest.raises(ZeroDivisionError):
+        list(workers.in_order(eval, ["1", "1 / 0"]))
+    cluster.add_worker()
+    dying = f"open({str(tmp_path / 'died')!r}, 'x') and __import__('os')._exit(1)"
+    once = f"3 if __import__('os').path.exists({str(tmp_path / 'died')!r}) else {dying}"
+    begun: list[str] = []
+    found = dict(workers.as_they_end(eval, {"a": "1", "b": once, "c": "2"}, begun.append))
+    assert found == {"a": 1, "b": 3, "c": 2}
+    assert (tmp_path / "died").exists()
+    assert set(begun) == {"a", "b", "c"}
+    assert list(workers.in_order(eval, map(str, range(20)))) == list(range(20))
+
+
+def unknown_to_workers(item: int) -> int:
+    """Of a module that only this process can import."""
+    return item
 
 
 def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ EXITS = ("exact", "confidence")
     help="With --exit confidence: the threshold lets the accuracy on training samples fall by "
     "at most 1 − P; 0.99 unless given.",
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers run the samples "
+    "in blocks of 500.",
+)
 @options.device_option
 @options.lava_option
 @options.json_option
@@ -50,6 +56,7 @@ def simulate(
     back_end: str,
     exit_rule: Any,
     confidence: float | None,
+    scheduler: str | None,
     device: str,
     as_json: bool,
     **given: Any,
@@ -74,5 +81,6 @@ def simulate(
         exit_rule=exit_rule,
         confidence=confidence,
         devices=running.names(device),
+        scheduler=scheduler,
     )
     running.show(result, as_json, simulation_summary, indent=None)

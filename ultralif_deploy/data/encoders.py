@@ -137,7 +137,16 @@ class Encoder:
         """Encode all samples, `BLOCK` at a time; sample i is the same however many there are."""
         for start in range(0, len(x), BLOCK):
             where = slice(start, min(start + BLOCK, len(x)))
-            yield where, self.encode(x[where], (0, start // BLOCK))
+            yield where, self.encode_block(x[where], where)
+
+    def encode_block(self, x: np.ndarray, where: slice) -> np.ndarray:
+        """Encode the samples of one block, as `blocks` does.
+
+        Args:
+            x: samples of the block.
+            where: its place in the data set; it begins at a multiple of `BLOCK`.
+        """
+        return self.encode(x, (0, where.start // BLOCK))
 
     def real(self, values: np.ndarray) -> np.ndarray:
         """Real inputs float64 of integer inputs."""

@@ -80,6 +80,24 @@ RULES: dict[Rule, Callable[[Case], tuple[ExitRule, Calibration | None]]] = {
 """Exit rules, by the names that `--exit` accepts."""
 
 
+def check_exits(rule: Rule | None, confidence: float | None, whole: dict[str, object]) -> None:
+    """Refuse options that are for another rule, or for whole runs.
+
+    Args:
+        rule: key of `RULES`; None where samples run to the end.
+        confidence: of the rule `confidence`, where it is given.
+        whole: options for whole runs by name; None stands for those that are not given.
+
+    Raises:
+        UltralifError: such an option is given.
+    """
+    if confidence is not None and rule != "confidence":
+        raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
+    for name, value in whole.items():
+        if rule is not None and value is not None:
+            raise UltralifError(f"{name}: it is for whole runs; expected no --exit beside it")
+
+
 def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tuple[Trace, Exits]:
     """Run all test samples to the end, and count what each needs until its exit.
 

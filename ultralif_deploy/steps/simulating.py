@@ -1,15 +1,18 @@
 """Running a program on a data set, with progress."""
 
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import BLOCK, Encoder
+from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.trace import Trace, join_traces, run_in_steps
+from ultralif_deploy.program.trace import Executable, Trace, join_traces, run_in_steps
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.certificate import REFERENCE
 
@@ -35,6 +38,7 @@ def run_on(
     encoder: Encoder,
     progress: Progress,
     counter: Counter | None = None,
+    cluster: Cluster | None = None,
 ) -> Trace:
     """Run all samples; the counter receives the spikes of each block, which are then dropped.
 
@@ -45,23 +49,78 @@ def run_on(
         encoder: encoder that turns the samples into inputs.
         progress: progress display of the samples that are done.
         counter: counts events; with None, no spikes are recorded.
+        cluster: its workers run the blocks of samples; None runs them here.
     """
-    steps = timesteps_of(program, encoder)
-    program.check_timesteps(steps)  # refuse too many timesteps before encoding
-    executable = load_on(on, program)
-    # The reference takes milliseconds a sample, so its progress is shown sample by sample.
-    step = BLOCK if on != REFERENCE else 10
+    program.check_timesteps(timesteps_of(program, encoder))  # refuse too many before encoding
+    work = _Run(on, program, encoder, record=counter is not None)
     total = len(test.x)
     traces = []
     with progress.stage(f"simulate on {on}") as update:
-        for where, values in encoder.blocks(test.x):
-            values = values[:steps]
 
-            def on_done(samples: int, first: int = where.start) -> None:
-                update((first + samples) / total, f"{first + samples}/{total}")
+        def on_done(samples: int) -> None:
+            update(samples / total, f"{samples}/{total}")
 
-            trace = run_in_steps(executable, values, step, on_done, record=counter is not None)
+        if cluster is None:
+            work.load()
+            found: Iterator[_Ran] = (work(block, on_done) for block in _blocks(test))
+        else:
+            found = cluster.in_order(work, _blocks(test))
+        done = 0
+        for values, trace in found:
             if counter is not None:
+                assert values is not None
                 counter.add(values, trace)
             traces.append(replace(trace, spikes=None))
+            done += trace.counts.samples
+            on_done(done)
     return join_traces(traces)
+
+
+_Block = tuple[slice, np.ndarray]
+"""Where samples are in the data set, and the samples."""
+
+_Ran = tuple[np.ndarray | None, Trace]
+"""Inputs uint8 [time, batch, input] where spikes are recorded, and what was run."""
+
+
+def _blocks(test: Split) -> Iterator[_Block]:
+    for start in range(0, len(test.x), BLOCK):
+        where = slice(start, min(start + BLOCK, len(test.x)))
+        yield where, np.asarray(test.x[where])
+
+
+_ONE = threading.Lock()
+"""Threads of one worker share an executable, which runs one block at a time."""
+
+
+class _Run:
+    """Encodes and runs one block of samples. A copy in another process loads the program there."""
+
+    def __init__(self, on: str, program: Program, encoder: Encoder, *, record: bool) -> None:
+        self.on, self.program, self.encoder, self.record = on, program, encoder, record
+        self.executable: Executable | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "executable": None}
+
+    def load(self) -> Executable:
+        """The program, made ready by the back end once."""
+        if self.executable is None:
+            self.executable = load_on(self.on, self.program)
+        return self.executable
+
+    def __call__(self, block: _Block, on_done: Callable[[int], None] | None = None) -> _Ran:
+        """Inputs and trace of a block; `on_done` gets the samples of the data set that are done."""
+        where, x = block
+
+        def on_samples(samples: int) -> None:
+            if on_done is not None:
+                on_done(where.start + samples)
+
+        values = self.encoder.encode_block(x, where)
+        values = values[: timesteps_of(self.program, self.encoder)]
+        # The reference takes milliseconds a sample, so its progress is shown sample by sample.
+        step = BLOCK if self.on != REFERENCE else 10
+        with _ONE:
+            trace = run_in_steps(self.load(), values, step, on_samples, record=self.record)
+        return (values if self.record else None), trace

@@ -3,6 +3,7 @@
 import logging
 import queue
 import time
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,9 @@ POLL_S = 0.05
 AHEAD = 2
 """Items that are under way for each thread of the cluster, where results are taken in order."""
 
+AGAIN = "start it again, and give the same command again"
+"""What a user may do when a scheduler does not come back."""
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,7 +53,7 @@ class Cluster:
         Missing: dask.distributed is not installed.
     """
 
-    def __init__(self, scheduler: str, progress: Progress, way_out: str) -> None:
+    def __init__(self, scheduler: str, progress: Progress, way_out: str = AGAIN) -> None:
         try:
             import distributed  # noqa: F401 - asked for before any work
         except ImportError:
@@ -203,7 +207,9 @@ class _Round:
         return max(4, AHEAD * sum(self._asked(self.client.nthreads).values()))
 
     def _submitted(self, name: Hashable, item: Any) -> "Future[Any]":
-        return self.client.submit(_begin, self.topic, name, self.work, item, pure=False)
+        with warnings.catch_warnings():  # of large items
+            warnings.simplefilter("ignore", UserWarning)
+            return self.client.submit(_begin, self.topic, name, self.work, item, pure=False)
 
     def _tell(self) -> None:
         """Pass on which items were begun."""
@@ -218,15 +224,17 @@ class _Round:
         if self.client.status != "running":
             raise _Gone
         for name, future in begun.items():
+            if future.status == "cancelled" and self.work.status == "error":
+                raise _explained(self._asked(self.work.exception))
             if future.status == "cancelled":
                 raise _Gone
             if future.status == "error":
-                error = future.exception()
+                error = self._asked(future.exception)
                 if isinstance(error, KilledWorker):
                     raise UltralifError(
                         f"{name}: its workers ended again and again (not enough memory?)"
                     ) from error
-                raise error
+                raise _explained(error)
             if future.status == "finished":
                 with suppress(TimeoutError):  # its worker has gone; another one does it again
                     return name, self._asked(lambda: future.result(timeout=BACK_S))  # noqa: B023
@@ -249,6 +257,19 @@ class _Round:
             raise
         except (OSError, FutureCancelledError) as error:
             raise _Gone from error
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The error of a worker; in words, if the worker lacks a module."""
+    lacks = error if isinstance(error, ImportError) else error.__cause__
+    if not isinstance(lacks, ImportError):
+        return error
+    explained = UltralifError(
+        f"the Dask cluster: {lacks}; expected the same packages as here on its scheduler and on "
+        "all of its workers"
+    )
+    explained.__cause__ = error
+    return explained
 
 
 def _given(work: Callable[[T], R]) -> Callable[[T], R]:
