@@ -9,7 +9,9 @@ Seen = list[tuple[float, str, Rows]]
 
 def states(seen: Seen) -> States:
     kept = {"b": swept(0.9, 2.34e-9, 1, gap=1.5)}
-    return States(("a", "b", "c"), kept, lambda *shown: seen.append(shown))
+    made = States(3, lambda *shown: seen.append(shown))
+    made.add(("a", "b", "c"), kept)
+    return made
 
 
 def test_points_move_from_state_to_state() -> None:

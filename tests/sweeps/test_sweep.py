@@ -222,7 +222,7 @@ def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     run = ("sweep", DEMO, "--data", "digits", "--limit", 5, "--certify", 1, "-o", tmp_path)
     run = (*run, "--workers", 1, "--vary", "bits=4", "--vary", "spike-bits=1,3")
-    run = (*run, "--device", "cmos45", "--deploy-best")
+    run = (*run, "--search", 2, "--device", "cmos45", "--deploy-best")
     done = ultralif(*run)
     assert done.code == 0
     for text in ("bits=4,spike_bits=3", "last 269 training samples", "Best: bits=4,spike_bits="):

@@ -86,14 +86,7 @@ def grid(
     Raises:
         UltralifError: nothing varies, a value stands twice, or fewer than one point is asked for.
     """
-    if not vary:
-        raise UltralifError("nothing varies; expected at least one option with its values")
-    for name, values in vary.items():
-        if not values or len({_written(v) for v in values}) < len(values):
-            raise UltralifError(
-                f"{name}: values {', '.join(map(_written, values)) or 'none'}; expected at least "
-                "one, each once"
-            )
+    checked_axes(vary)
     if points is not None and points < 1:
         raise UltralifError(f"{points} points; expected at least 1")
     combined = [
@@ -103,6 +96,22 @@ def grid(
         drawn = sorted(random.Random(seed).sample(range(len(combined)), points))
         combined = [combined[i] for i in drawn]
     return {point_name(values): values for values in combined}
+
+
+def checked_axes(vary: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse axes that make no grid.
+
+    Raises:
+        UltralifError: nothing varies, or an option has no values or one twice.
+    """
+    if not vary:
+        raise UltralifError("nothing varies; expected at least one option with its values")
+    for name, values in vary.items():
+        if not values or len({_written(v) for v in values}) < len(values):
+            raise UltralifError(
+                f"{name}: values {', '.join(map(_written, values)) or 'none'}; expected at least "
+                "one, each once"
+            )
 
 
 def point_name(values: Values) -> str:

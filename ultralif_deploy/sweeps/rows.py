@@ -56,15 +56,15 @@ def judged(points: Mapping[str, SweptPoint], within: float) -> dict[str, SweptPo
         within: percentage points.
     """
     device = deciding_device(points)
-    costs = {
-        name: _costs(one, device)
+    found = {
+        name: costs(one, device)
         for name, one in points.items()
         if one["verdict"] != "no" and one["accuracy"] is not None
     }
-    front = set(itertools.compress(costs, undominated(list(costs.values()))))
-    highest = min((loss for loss, *_ in costs.values()), default=0.0)
-    near = [name for name in front if costs[name][0] <= highest + within / 100 + 1e-12]
-    best = min(near, key=lambda name: (*costs[name][1:], costs[name][0], name), default=None)
+    front = set(itertools.compress(found, undominated(list(found.values()))))
+    highest = min((loss for loss, *_ in found.values()), default=0.0)
+    near = [name for name in front if found[name][0] <= highest + within / 100 + 1e-12]
+    best = min(near, key=lambda name: (*found[name][1:], found[name][0], name), default=None)
     return {
         name: {**one, "on_front": name in front, "best": name == best}
         for name, one in points.items()
@@ -80,8 +80,13 @@ def deciding_device(points: Mapping[str, SweptPoint]) -> str | None:
     )
 
 
-def _costs(point: SweptPoint, device: str | None) -> tuple[float, float, float]:
-    """Negative accuracy, joules and bytes: all to be small."""
+def costs(point: SweptPoint, device: str | None) -> tuple[float, float, float]:
+    """Negative accuracy, joules and bytes: all to be small.
+
+    Args:
+        point: a point with labels.
+        device: device of the joules; None takes synaptic operations instead.
+    """
     joules = point["synaptic_operations"] if device is None else point["joules"][device]
     assert joules is not None
     assert point["accuracy"] is not None

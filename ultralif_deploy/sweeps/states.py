@@ -19,14 +19,26 @@ class States:
     """The states of all points.
 
     Args:
-        names: names of all points.
-        kept: those that an earlier run finished.
+        total: number of points that there will be.
         show: shows the rows.
     """
 
-    def __init__(self, names: Iterable[str], kept: Mapping[str, SweptPoint], show: ShowRows):
-        self._states = {name: KEPT if name in kept else WAITING for name in names}
-        self._points, self._show, self._text = dict(kept), show, ""
+    def __init__(self, total: int, show: ShowRows) -> None:
+        self._total, self._show, self._text = total, show, ""
+        self._states: dict[str, str] = {}
+        self._points: dict[str, SweptPoint] = {}
+
+    def add(self, names: Iterable[str], kept: Mapping[str, SweptPoint]) -> None:
+        """More points.
+
+        Args:
+            names: their names.
+            kept: those that an earlier run finished.
+        """
+        for name in names:
+            self._states[name] = KEPT if name in kept else WAITING
+            if name in kept:
+                self._points[name] = kept[name]
         self._changed()
 
     def begun(self, name: str) -> None:
@@ -52,8 +64,8 @@ class States:
         return {name: (state, *_figures(self._points.get(name), device)) for name, state in ordered}
 
     def _changed(self) -> None:
-        unfinished = sum(state in (WAITING, RUNNING) for state in self._states.values())
-        self._show(1 - unfinished / len(self._states), self._text, self.rows())
+        ended = sum(state not in (WAITING, RUNNING) for state in self._states.values())
+        self._show(ended / self._total, self._text, self.rows())
 
 
 def _figures(point: SweptPoint | None, device: str | None) -> tuple[str, str, str]:

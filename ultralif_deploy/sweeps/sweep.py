@@ -24,6 +24,7 @@ from ultralif_deploy.sweeps.jobs import Job, run_job
 from ultralif_deploy.sweeps.points import Deployment, Values, grid
 from ultralif_deploy.sweeps.pools import Processes, Workers
 from ultralif_deploy.sweeps.rows import deciding_device, judged, row
+from ultralif_deploy.sweeps.search import Search
 from ultralif_deploy.sweeps.states import COLUMNS, States
 from ultralif_deploy.verify.backends import COMPARED
 
@@ -47,6 +48,7 @@ def sweep(
     deployment: Deployment | None = None,
     *,
     points: int | None = None,
+    search: int | None = None,
     seed: int = 0,
     within: float = WITHIN,
     workers: int | None = None,
@@ -54,7 +56,7 @@ def sweep(
     deploy_best: bool = False,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Deploy every point of a grid, and mark those that no other point beats.
+    """Deploy the points of a grid or of a search, and mark those that no other point beats.
 
     Every point gets a directory below `output`, as `deploy` writes it. Points that are there
     already are kept, so the same call goes on where an earlier one was stopped. What one point
@@ -67,6 +69,7 @@ def sweep(
         vary: values of every option that varies, by name, as `{"bits": ["8", "4"]}`.
         deployment: how all points are deployed otherwise.
         points: draw so many points of the grid at random; None takes all.
+        search: choose so many points one round after another, by what earlier ones gave.
         seed: seed of this choice.
         within: percentage points of accuracy that the best point may lose to the most accurate.
         workers: processes on this machine; None takes one for each core.
@@ -79,31 +82,34 @@ def sweep(
 
     Raises:
         UltralifError: bad input, another sweep in the directory, or workers that keep ending.
-        Missing: dask.distributed is not installed.
+        Missing: dask.distributed or Optuna is not installed.
     """
     checkpoint, progress = readable_file(checkpoint).absolute(), progress or ShownProgress()
     base = _based(deployment or Deployment())
-    chosen = grid(vary, points, seed)
+    searching = _search(vary, points, search, seed)
+    chosen = grid(vary, points, seed) if searching is None else searching.next({})
     plans = {name: base.with_values(values) for name, values in chosen.items()}
     pool = _workers(workers, scheduler, progress)
     directory = output_directory(output).absolute()
     digest = sha256_file(checkpoint)
     _check_plan(directory, _plan(base, digest))
-    made, refused = _Rows(directory, chosen, vary, checkpoint, digest, within), {}
-    jobs = {
-        name: Job(checkpoint, directory / POINTS / name, plan)
-        for name, plan in plans.items()
-        if not made.add(name)
-    }
+    made, refused = _Rows(directory, vary, checkpoint, digest, within), dict[str, str]()
     with progress.table("sweep", COLUMNS) as show:
-        states = States(chosen, made.points, show)
-        for name, why in pool.as_they_end(run_job, jobs, states.begun):
-            if why is not None:
-                refused[name] = why
-            elif not made.add(name):
-                refused[name] = "it ended without a report"
-            made.write(refused)
-            states.ended(name, made.points.get(name))
+        states = States(len(chosen) if searching is None else searching.number, show)
+        while chosen:
+            left = [name for name in chosen if not made.add(name, chosen[name])]
+            jobs = {name: Job(checkpoint, directory / POINTS / name, plans[name]) for name in left}
+            states.add(chosen, made.points)
+            for name, why in pool.as_they_end(run_job, jobs, states.begun):
+                if why is not None:
+                    refused[name] = why
+                elif not made.add(name, chosen[name]):
+                    refused[name] = "it ended without a report"
+                if made.report is not None:
+                    made.write(refused)
+                states.ended(name, made.points.get(name))
+            chosen = {} if searching is None else searching.next(made.points)
+            plans |= {name: base.with_values(values) for name, values in chosen.items()}
     found = made.write(refused)
     if deploy_best:
         _deploy_best(checkpoint, directory / BEST, plans, found, progress)
@@ -116,23 +122,29 @@ class _Rows:
     def __init__(
         self,
         directory: Path,
-        chosen: Mapping[str, Values],
         vary: Mapping[str, Sequence[Any]],
         checkpoint: Path,
         digest: str,
         within: float,
     ) -> None:
-        self.directory, self.chosen, self.vary = directory, chosen, vary
+        self.directory, self.vary = directory, vary
         self.checkpoint, self.digest, self.within = checkpoint, digest, within
+        self.chosen: dict[str, Values] = {}
         self.points: dict[str, SweptPoint] = {}
         self.report: Report | None = None
 
-    def add(self, name: str) -> bool:
-        """Take over a point if its directory has a report."""
+    def add(self, name: str, values: Values) -> bool:
+        """Take over a point if its directory has a report.
+
+        Args:
+            name: name of the point.
+            values: values of the options that vary.
+        """
+        self.chosen[name] = values
         where = self.directory / POINTS / name
         if not (where / REPORT_FILE).is_file():
             return False
-        self.points[name], self.report = row(where, self.chosen[name])
+        self.points[name], self.report = row(where, values)
         return True
 
     def write(self, refused: dict[str, str]) -> Sweep:
@@ -180,6 +192,17 @@ def _based(deployment: Deployment) -> Deployment:
         back_ends=deployment.back_ends or BACK_ENDS,
         devices=deployment.devices or DEVICES,
     )
+
+
+def _search(
+    vary: Mapping[str, Sequence[Any]], points: int | None, number: int | None, seed: int
+) -> Search | None:
+    """What chooses the points; None where they are a grid, or points of it at random."""
+    if number is None:
+        return None
+    if points is not None:
+        raise UltralifError("points are drawn at random, a search chooses them; take one")
+    return Search(vary, number, seed)
 
 
 def _workers(workers: int | None, scheduler: str | None, progress: Progress) -> Workers:

@@ -58,6 +58,13 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
     help="Draw N points of the grid at random, by --seed. The default is all.",
 )
 @click.option(
+    "--search",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Choose N points of the grid one round of 8 after another, by what earlier ones gave and "
+    "by --seed. It needs the package optuna.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
@@ -99,6 +106,7 @@ def sweep(
     checkpoint: Path,
     vary: tuple[str, ...],
     points: int | None,
+    search: int | None,
     workers: int | None,
     scheduler: str | None,
     within: float,
@@ -147,6 +155,7 @@ def sweep(
         _values(click.get_current_context().command, vary),
         deployment,
         points=points,
+        search=search,
         seed=settings.seed or 0,
         within=within,
         workers=workers,

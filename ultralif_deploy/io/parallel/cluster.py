@@ -59,6 +59,7 @@ class Cluster:
         except ImportError:
             raise Missing("dask.distributed", "pip install 'ultralif-deploy[dask]'") from None
         self.scheduler, self.progress, self.way_out = scheduler, progress, way_out
+        self.greeted = False
 
     def as_they_end(
         self, work: Callable[[T], R], items: Mapping[K, T], on_begin: Callable[[K], None]
@@ -148,7 +149,9 @@ class Cluster:
                 "as tcp://10.0.0.1:8786, where `dask scheduler` runs"
             ) from error
         try:
-            self.progress.say(_welcome(client, self.scheduler))
+            if again or not self.greeted:
+                self.progress.say(_welcome(client, self.scheduler))
+            self.greeted = True
             yield client
         finally:
             with suppress(OSError, TimeoutError):
