@@ -4,6 +4,7 @@ Simulations by blocks are here too, because they share the cluster.
 """
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,8 +25,12 @@ from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.simulating import run_on
+from ultralif_deploy.sweeps import sweep as sweeping
+from ultralif_deploy.sweeps.jobs import Job
 from ultralif_deploy.sweeps.points import Deployment
 from ultralif_deploy.sweeps.sweep import sweep
+
+Ended = Iterator[tuple[str, str | None]]
 
 VARY = {"bits": ["8", "4", "ternary"]}
 BASE = Deployment(Settings(data="digits", limit=20), certified_samples=2, devices=("cmos45",))
@@ -217,6 +222,32 @@ def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
     other = Deployment(Settings(data="digits", limit=10), devices=("cmos45",))
     with pytest.raises(UltralifError, match=r"another sweep \(limit: 20, now 10\)"):
         sweep(DEMO, tmp_path, VARY, other)
+
+
+def test_points_that_are_refused_are_named_and_the_others_stay(
+    serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing:
+        """Refuses the first points, and has deployed the others before."""
+
+        def __init__(self, refused: int) -> None:
+            self.refused = refused
+
+        def as_they_end(self, work: object, items: dict[str, Job], on_begin: object) -> Ended:
+            for i, (name, job) in enumerate(items.items()):
+                if i < self.refused:
+                    yield name, "too wide"
+                else:
+                    shutil.copytree(serial / "points" / name, job.output)
+                    yield name, None
+
+    monkeypatch.setattr(sweeping, "Processes", lambda _: Refusing(2))
+    found = sweep(DEMO, tmp_path / "some", VARY, BASE)
+    assert found["refused"] == {"bits=8": "too wide", "bits=4": "too wide"}
+    assert list(found["points"]) == ["bits=ternary"]
+    monkeypatch.setattr(sweeping, "Processes", lambda _: Refusing(3))
+    with pytest.raises(UltralifError, match="no point can be deployed; bits=8: too wide"):
+        sweep(DEMO, tmp_path / "none", VARY, BASE)
 
 
 def test_the_command(tmp_path: Path) -> None:
