@@ -90,7 +90,8 @@ class Cluster:
         Raises:
             UltralifError: as for `as_they_end`.
         """
-        for _, result in self._results(work, enumerate(items), lambda _: None, in_order=True):
+        named = ((f"block {i}", item) for i, item in enumerate(items, 1))
+        for _, result in self._results(work, named, lambda _: None, in_order=True):
             yield result
 
     def _results(
@@ -112,10 +113,11 @@ class Cluster:
                     return
                 except _Gone:
                     losses += 1
-                    self.progress.say(
-                        f"{self.scheduler}: the Dask scheduler has gone; waiting up to "
-                        f"{BACK_S:.0f} s for it to come back"
-                    )
+            if losses < TRIES:
+                self.progress.say(
+                    f"{self.scheduler}: the Dask scheduler has gone; waiting up to "
+                    f"{BACK_S:.0f} s for it to come back"
+                )
         raise UltralifError(
             f"{self.scheduler}: the Dask scheduler has gone {TRIES} times before a result came; "
             f"{self.way_out}"
