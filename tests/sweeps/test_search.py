@@ -1,6 +1,7 @@
 """Which points a seeded search chooses; figures come from a formula instead of deployments."""
 
 import random
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_a_search_ends_with_the_whole_grid() -> None:
     assert len({name for one in rounds for name in one}) == 10
 
 
-def test_what_a_search_refuses() -> None:
+def test_what_a_search_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UltralifError, match="a search over 0 points; expected at least 1"):
         Search(VARY, 0, 0)
     with pytest.raises(UltralifError, match="bits: values 8, 8; expected at least one, each once"):
@@ -66,3 +67,5 @@ def test_what_a_search_refuses() -> None:
         search.next(points)
     run = ("sweep", DEMO, "--data", "digits", "--vary", "bits=8,4", "--search", 2, "--points", 2)
     assert "points are drawn at random, a search chooses them; take one" in refused(*run)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert "to install it: pip install 'ultralif-deploy[optuna]'" in refused(*run[:-2])

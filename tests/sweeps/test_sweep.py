@@ -19,7 +19,7 @@ from support.commands import DEMO, refused, ultralif
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
@@ -189,6 +189,9 @@ def test_workers_that_die_and_modules_that_they_lack(cluster: Cluster, tmp_path:
         list(workers.in_order(unknown_to_workers, [1]))
     with pytest.raises(ZeroDivisionError):
         list(workers.in_order(eval, ["1", "1 / 0"]))
+    missing = "__import__('ultralif_deploy.errors').errors.Missing('gcc', 'apt install gcc')"
+    with pytest.raises(Missing, match="gcc is not installed; to install it: apt install gcc"):
+        list(workers.in_order(eval, [f"(_ for _ in ()).throw({missing})"]))
     cluster.add_worker()
     dying = f"open({str(tmp_path / 'died')!r}, 'x') and __import__('os')._exit(1)"
     once = f"3 if __import__('os').path.exists({str(tmp_path / 'died')!r}) else {dying}"
