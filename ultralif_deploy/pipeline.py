@@ -1,7 +1,6 @@
 """The whole road as functions, which the commands call."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from ultralif_deploy.schema.expected import Beside
 from ultralif_deploy.schema.measured import Accuracy, Measured
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_program
-from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.sources.settings import Settings, with_data
 from ultralif_deploy.steps.exiting import Case, check_exits, run_with_exits
 from ultralif_deploy.steps.framework_spikes.expecting import (
     beside_expected,
@@ -37,7 +36,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     open_expected,
 )
 from ultralif_deploy.steps.hardware.deploying import on_part, refuse_part, require_part
-from ultralif_deploy.steps.quantizing import check_max_gap, opened, quantized
+from ultralif_deploy.steps.quantizing import check_gap, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.forms import Chain
@@ -115,13 +114,13 @@ def deploy(
         CheckFailed: a back end differs, the gap exceeds `max_gap`, the part cannot hold it, or
             the verdict is not yes under `settings.strict`; the report is written.
     """
-    settings, progress = _with_data(settings, data), progress or ShownProgress()
+    settings, progress = with_data(settings, data), progress or ShownProgress()
     described = load_devices(devices)
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
     require_part(part)
     source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
-    _check_gap(max_gap, source)
+    check_gap(max_gap, source)
     if anneal is not None:
         source.require_soft()
     expected = open_expected(source, settings)
@@ -189,24 +188,6 @@ def deploy(
     refuse_part(report)
     refuse_doubts(report, settings.strict)
     return DeploymentReport(report)
-
-
-def _with_data(settings: Settings | None, data: Any) -> Settings:
-    """The settings with the data set that stands beside them."""
-    settings = settings or Settings()
-    if data is None:
-        return settings
-    if settings.data is not None:
-        raise UltralifError("data: the settings name a data set too; expected it in one place")
-    return replace(settings, data=data)
-
-
-def _check_gap(max_gap: float | None, source: Deployable) -> None:
-    """Refuse a largest gap that no gap can be compared with."""
-    dataset = source.data
-    check_max_gap(max_gap)
-    if max_gap is not None and dataset.test.y is None:
-        raise UltralifError(f"{dataset.name}: no y_test; a gap needs labels")
 
 
 def _measured_doubts(source: Deployable, measured: Measured) -> Iterator[Finding]:

@@ -1,21 +1,25 @@
 """Graded spikes from a soft network: the hard network sends the soft spike in whole levels."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from support.commands import DEMO, ultralif
+from support.commands import ultralif
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.network.neurons import GradedLogMaxLIF, MultiThreshold
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program.spike_format import SpikeBits
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.soft.anneal import AnnealOptions, schedule
+from ultralif_deploy.soft.checkpoint import load_checkpoint
+from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import RELEASED, default_theta
@@ -31,10 +35,15 @@ CASES = [
 ]
 
 
-def drawn(kind: str, bits: int, batch_norm: bool = False) -> SoftNetwork:
+MIXED = {"neuron1": 3, "neuron2": 1}
+
+
+def drawn(
+    kind: str, bits: SpikeBits, batch_norm: bool = False, ends: tuple[int, int] = (12, 4)
+) -> SoftNetwork:
     torch.manual_seed(3)
     shape = Architecture(
-        (12, 9, 8, 4),
+        (ends[0], 9, 8, ends[1]),
         kind,
         batch_norm=batch_norm,
         spike_bits=bits,
@@ -112,15 +121,54 @@ def test_a_leaky_membrane_with_levels_is_refused_over_several_timesteps() -> Non
 def test_epochs_of_graded_spikes_are_straight_through() -> None:
     options = AnnealOptions(epochs=6)
     assert [e.straight_through for e in schedule(options)] == [False] * 2 + [True] * 4
-    assert all(epoch.straight_through for epoch in schedule(options, 2))
+    assert all(epoch.straight_through for epoch in schedule(options, graded=True))
+
+
+@pytest.mark.parametrize(("kind", "timesteps"), [("ultratplif", 4), ("ultratlif", 1), ("plif", 1)])
+def test_each_population_has_its_own_levels(kind: str, timesteps: int) -> None:
+    network, inputs = drawn(kind, MIXED), inputs_for(timesteps)
+    assert network.spike_bits() == MIXED
+    with torch.no_grad():
+        soft = network(torch.tensor(inputs, dtype=torch.float64), 0.0)
+    for passed in (hard := harden(network, Encoder("rate", timesteps)), apply_passes(hard)):
+        trace = run_hard(passed, inputs)
+        np.testing.assert_allclose(trace.logits, soft.logits.numpy(), rtol=0, atol=1e-9)
+        for name, bits in MIXED.items():
+            levels = (1 << bits) - 1
+            expected = np.rint(levels * soft.spikes[name].numpy()).astype(int)
+            assert len(np.unique(expected)) > (2 if bits > 1 else 1)
+            np.testing.assert_array_equal(trace.spikes[name], expected, name)
+
+
+@pytest.mark.parametrize(
+    ("bits", "message"),
+    [
+        ({"neuron1": 3}, "no spike bits for 'neuron2'; expected 1 to 4"),
+        (MIXED | {"other": 2}, "spike bits of 'other'; expected populations neuron1, neuron2"),
+        (MIXED | {"neuron1": 5}, "spike bits of 'neuron1' = 5; expected 1 to 4"),
+        (MIXED | {"neuron1": True}, "spike bits of 'neuron1' = True; expected 1 to 4"),
+        (MIXED | {"neuron1": "3"}, "spike bits of 'neuron1' = '3'; expected 1 to 4"),
+        (0, "spike bits = 0; expected 1 to 4"),
+    ],
+)
+def test_bits_that_fit_no_population_are_refused(tmp_path: Path, bits: Any, message: str) -> None:
+    with pytest.raises(UltralifError, match=f"^{message}$"):
+        drawn("ultratlif", bits)
+    save(tmp_path / "net.pt", drawn("ultratlif", 1), {}, {"spike_bits": bits})
+    with pytest.raises(UltralifError, match=f"net.pt: {message}$"):
+        load_checkpoint(tmp_path / "net.pt")
 
 
 def test_a_checkpoint_keeps_its_bits(tmp_path: Path) -> None:
-    common = ("--data", "digits", "--limit", 60)
-    ultralif(
-        *("anneal", DEMO, *common, "--spike-bits", 2, "--epochs", 1, "-o", tmp_path / "annealed")
-    )
-    shown = ultralif("quantize", tmp_path / "annealed" / "annealed.pt", *common, "-o", tmp_path)
+    save(tmp_path / "net.pt", drawn("ultratlif", 1, ends=(64, 10)).float(), {}, {})
+    common = ("--data", "digits", "--limit", 60, "--timesteps", 2)
+    given = ("--spike-bits", "neuron1=3,neuron2=1", "--epochs", 1, "--theta", 0)
+    made = ultralif("anneal", tmp_path / "net.pt", *common, *given, "-o", tmp_path / "annealed")
+    assert made.code == 0, made.err
+    annealed = tmp_path / "annealed" / "annealed.pt"
+    shown = ultralif("quantize", annealed, *common, "--json", "-o", tmp_path)
     assert shown.code == 0
+    written = {"value": "neuron1=3,neuron2=1", "source": "checkpoint"}
+    assert shown.json()["assumed"]["spike_bits"] == written
     program = read_nir(tmp_path / "program.nir")
-    assert {p.largest_sent for p in program.populations[:-1]} == {3}
+    assert [p.largest_sent for p in program.populations[:-1]] == [7, 1]

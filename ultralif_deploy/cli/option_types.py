@@ -13,6 +13,8 @@ else:  # click's types take no parameter when the program runs
     Parameter = click.ParamType
 
 BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
+SPIKE_BITS = ("1", "2", "3", "4")
+AUTO = "auto"
 
 Bits = str | dict[str, str]
 """One weight format for all populations, or one for each by name."""
@@ -23,12 +25,13 @@ class BitsType(Parameter):
 
     Args:
         automatic: whether `auto` may choose them.
+        words: bits that there are.
     """
 
     name = "bits"
 
-    def __init__(self, automatic: bool) -> None:
-        self.words = (*BITS, "auto") if automatic else BITS
+    def __init__(self, automatic: bool, words: tuple[str, ...] = BITS) -> None:
+        self.words = (*words, AUTO) if automatic else words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Bits:
         """One format, or the format of each population.
@@ -42,26 +45,36 @@ class BitsType(Parameter):
             given: Bits = value
             return given
         pairs = [one.rpartition("=")[::2] for one in str(value).split(",")]
-        if not all(name and bits in BITS for name, bits in pairs):
+        names = [name for name, _ in pairs]
+        taken = [one for one in self.words if one != AUTO]
+        if not all(name and bits in taken for name, bits in pairs):
             expected = ", ".join(self.words)
             self.fail(f"{value!r}; expected {expected}, or NAME=N,NAME=N by population", param, ctx)
+        if len(set(names)) < len(names):
+            self.fail(f"{value!r}; expected every population once", param, ctx)
         return dict(pairs)
 
 
-class SpikeBits(click.IntRange):
-    """1 to 4, or `auto`."""
+class SpikeBitsType(BitsType):
+    """Bits of spikes: 1 to 4 for all populations alike, NAME=N,NAME=N, or `auto`."""
 
-    name = "bits"
+    def __init__(self) -> None:
+        super().__init__(automatic=True, words=SPIKE_BITS)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number, or `auto`.
+        """The number, the number of each population, or `auto`.
 
         Args:
             value: value that the user gave.
             param: the option.
             ctx: context of the command.
         """
-        return value if value == "auto" else super().convert(value, param, ctx)
+        if isinstance(value, int):
+            return value
+        found = super().convert(value, param, ctx)
+        if isinstance(found, dict):
+            return {name: int(one) for name, one in found.items()}
+        return found if found == AUTO else int(found)
 
 
 class WholeOrAuto(click.IntRange):

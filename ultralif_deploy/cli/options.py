@@ -30,7 +30,7 @@ from ultralif_deploy.cli.option_types import (
     Finite,
     FiniteRange,
     MemorySize,
-    SpikeBits,
+    SpikeBitsType,
     WholeOrAuto,
 )
 from ultralif_deploy.io.memory import OPTION, VARIABLE
@@ -158,10 +158,11 @@ model_options = _stack(
     ),
     click.option(
         "--spike-bits",
-        type=SpikeBits(1, 4),
+        type=SpikeBitsType(),
         metavar="N|auto",
-        help="Bits of a hidden neuron's spike: 1 is a step function, more keep levels of it. With "
-        "auto, deploy and quantize take as few as --max-gap allows on training samples.",
+        help="Bits of a hidden neuron's spike: 1 is a step function, 2 to 4 keep levels of it; or "
+        "NAME=N,NAME=N by population. With auto, deploy and quantize give each population as few "
+        "as --max-gap allows on training samples.",
     ),
     click.option(
         "--table",

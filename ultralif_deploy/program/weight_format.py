@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.io.printable import shortened
+
+T = TypeVar("T")
 
 TERNARY = "ternary"
 
@@ -64,20 +68,41 @@ def formats_of(bits: Bits, names: Iterable[str]) -> dict[str, WeightFormat]:
         UltralifError: a population without a format, a format without its population, or a format
             that does not exist.
     """
+    given: dict[str, int | str] = of_each(bits, names, "bits", "2 to 8 or ternary")
+    return {name: weight_format(one) for name, one in given.items()}
+
+
+def of_each(given: T | Mapping[str, T], names: Iterable[str], what: str, one: str) -> dict[str, T]:
+    """The value of each population, where one is given for all or one for each by name.
+
+    Args:
+        given: a value, or values by name.
+        names: names of the populations.
+        what: what the values are, for errors.
+        one: which values there are, for errors.
+
+    Raises:
+        UltralifError: a population without a value, or a value without its population.
+    """
     names = tuple(names)
-    if not isinstance(bits, Mapping):
-        return dict.fromkeys(names, weight_format(bits))
-    for name in bits:
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, given)
+    for name in given:
         if name not in names:
-            raise UltralifError(f"bits of {name!r}; expected populations {', '.join(names)}")
+            told = shortened(str(name), 80)
+            raise UltralifError(f"{what} of {told!r}; expected populations {', '.join(names)}")
     for name in names:
-        if name not in bits:
-            raise UltralifError(f"no bits for {name!r}; expected 2 to 8 or ternary")
-    return {name: weight_format(bits[name]) for name in names}
+        if name not in given:
+            raise UltralifError(f"no {what} for {name!r}; expected {one}")
+    return {name: given[name] for name in names}
+
+
+def alike(values: Mapping[str, T]) -> T | dict[str, T]:
+    """The value of all populations, or the value of each where they differ."""
+    different = set(values.values())
+    return different.pop() if len(different) == 1 else dict(values)
 
 
 def named(formats: Mapping[str, WeightFormat]) -> str | dict[str, str]:
     """Name of the format of all populations, or the name of each where they differ."""
-    names = {name: numbers.name for name, numbers in formats.items()}
-    different = set(names.values())
-    return different.pop() if len(different) == 1 else names
+    return alike({name: numbers.name for name, numbers in formats.items()})

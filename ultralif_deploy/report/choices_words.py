@@ -28,9 +28,8 @@ def choice_text(choice: Choice, what: str) -> str:
     """
     (taken,) = [one for one in choice["candidates"] if one["chosen"]]
     samples, tried = whole(choice["samples"]), len(choice["candidates"])
-    bits = "bit" if taken["spike_bits"] == 1 else "bits"
     found = (
-        f"spikes of {taken['spike_bits']} {bits}"
+        spikes_in_words(taken)
         if what == "spikes"
         else f"{bits_in_words(taken)}, {whole(taken['weight_bytes'])} bytes of weights"
     )
@@ -61,6 +60,21 @@ def bits_in_words(one: Candidate, *, spikes: bool = True) -> str:
         said = ", ".join(f"{name} {format_in_words(found)}" for name, found in bits.items())
     else:
         said = f"{format_in_words(bits)} weights"
-    return (
-        f"{said}, spikes of {one['spike_bits']} bits" if spikes and one["spike_bits"] > 1 else said
-    )
+    return f"{said}, {spikes_in_words(one)}" if spikes and one["spike_bits"] != 1 else said
+
+
+def spikes_in_words(one: Candidate) -> str:
+    """`spikes of 1 bit`, or `spikes of 3 bits in neuron1, 1 bit in neuron2`.
+
+    Args:
+        one: the candidate.
+    """
+    bits = one["spike_bits"]
+    if isinstance(bits, dict):
+        said = [f"{_bits(found)} in {name}" for name, found in bits.items()]
+        return f"spikes of {', '.join(said)}"
+    return f"spikes of {_bits(bits)}"
+
+
+def _bits(count: int) -> str:
+    return f"{count} bit" if count == 1 else f"{count} bits"

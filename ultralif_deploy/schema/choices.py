@@ -11,7 +11,9 @@ class Candidate(TypedDict):
     weight_bits: Annotated[
         int | str | dict[str, int | str], "2 to 8 or `ternary`; by population where they differ"
     ]
-    spike_bits: Annotated[Count, "of hidden neurons' spikes"]
+    spike_bits: Annotated[
+        Count | dict[str, Count], "of hidden neurons' spikes; by population where they differ"
+    ]
     weight_bytes: Annotated[Count, "of the stored weights"]
     synaptic_operations: Annotated[Mean, "of one sample"]
     accuracy: Annotated[Fraction | None, "of the integer program; null without labels"]

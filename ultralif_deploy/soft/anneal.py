@@ -61,16 +61,16 @@ class AnnealOptions:
     bits: Bits | None = None
 
 
-def schedule(options: AnnealOptions, spike_bits: int = 1) -> list[Epoch]:
+def schedule(options: AnnealOptions, graded: bool = False) -> list[Epoch]:
     """One `Epoch` per epoch: ε falls from the learned value, then straight-through.
 
     Graded spikes keep their ε, so all of their epochs use the straight-through gradient.
 
     Args:
         options: epochs and learning rate.
-        spike_bits: bits of a hidden neuron's spike when it is hardened.
+        graded: whether any population keeps more than one level of its spikes.
     """
-    soft = options.epochs // 3 if spike_bits == 1 else 0
+    soft = 0 if graded else options.epochs // 3
     plan = []
     for index in range(options.epochs):
         progress = index / max(1, options.epochs - 1)
@@ -140,7 +140,7 @@ def fine_tune(
         result,
         fitting,
         encoder,
-        schedule(options, network.architecture.spike_bits),
+        schedule(options, max(network.spike_bits().values()) > 1),
         teacher=network,
         after_step=lambda: stop_growth(result),
         watch=held,

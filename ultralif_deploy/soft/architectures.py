@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import INPUT
+from ultralif_deploy.program.spike_format import SpikeBits, spike_bits_of
 from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED
 from ultralif_deploy.soft.neurons import SoftNeuron
 
@@ -41,7 +42,8 @@ class Architecture:
             membranes. With `hard`, this ε goes to 0 together with the ε of the spikes.
         stateless: every timestep starts from the initial state.
         spike_bits: bits of a hidden neuron's spike after hardening. With 1 bit, the spike is a step
-            function. With b bits, the soft spike is rounded to multiples of 1/(2^b − 1).
+            function. With b bits, the soft spike is rounded to multiples of 1/(2^b − 1). One
+            number for all populations that spike, or one for each by name.
     """
 
     widths: tuple[int, ...]
@@ -56,7 +58,7 @@ class Architecture:
     residual: bool = False
     membrane: str = "hard"
     stateless: bool = False
-    spike_bits: int = 1
+    spike_bits: SpikeBits = 1
 
     @property
     def hidden(self) -> int:
@@ -154,10 +156,23 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
     """The modules by released name, in the order in which their weights are initialized.
 
     Raises:
-        UltralifError: an unknown neuron kind, or a soft membrane for a kind that has none.
+        UltralifError: an unknown neuron kind, a soft membrane or graded spikes for a kind that has
+            none, or bits of spikes for populations that do not exist.
     """
-    a, kind = architecture, architecture.neuron_class()
-    soft = a.membrane == "soft"
+    modules = _modules(architecture)
+    neurons = {name: one for name, one in modules.items() if isinstance(one, SoftNeuron)}
+    for name, bits in spike_bits_of(architecture.spike_bits, neurons).items():
+        neuron = neurons[name]
+        if bits > 1 and (neuron.RING or not neuron.GRADED):
+            raise UltralifError(
+                f"spike bits {bits}: {architecture.neuron} has no graded integer model; expected 1"
+            )
+        neuron.levels = (1 << bits) - 1
+    return modules
+
+
+def _modules(a: Architecture) -> dict[str, nn.Module]:
+    kind, soft = a.neuron_class(), a.membrane == "soft"
     if soft and a.stateless:
         raise UltralifError(
             "membrane soft: a stateless network has no membrane to keep; expected membrane hard"
@@ -168,15 +183,9 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
             "UltraPLIF kinds have"
         )
 
-    if a.spike_bits > 1 and (kind.RING or not kind.GRADED):
-        raise UltralifError(
-            f"spike bits {a.spike_bits}: {a.neuron} has no graded integer model; expected 1"
-        )
-
     def neuron() -> SoftNeuron:
         made = kind(a.theta, a.tau)
         made.soft_membrane = soft
-        made.levels = (1 << a.spike_bits) - 1
         return made
 
     modules: dict[str, nn.Module] = {}

@@ -14,7 +14,7 @@ from torch import Tensor
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose, joined
 from ultralif_deploy.findings.findings import Finding
-from ultralif_deploy.program.fixed import MAX_LEVELS
+from ultralif_deploy.program.spike_format import SpikeBits, spike_bits_text
 from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.checkpoint_file import (
     SETTINGS_KEY,
@@ -29,9 +29,6 @@ from ultralif_deploy.soft.neurons import SoftNeuron
 from ultralif_deploy.soft.shapes import Shapes, choose_side, shapes
 
 MEMBRANES = ("hard", "soft")
-
-MAX_SPIKE_BITS = (MAX_LEVELS + 1).bit_length() - 1
-"""The most bits per spike that a program can hold."""
 
 MAX_TIMESTEPS = 100_000
 
@@ -85,7 +82,7 @@ def load_checkpoint(
     input_side: int | None = None,
     data_side: int | None = None,
     membrane: str | None = None,
-    spike_bits: int | None = None,
+    spike_bits: SpikeBits | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Checkpoint:
     """Build the network that a checkpoint holds.
@@ -106,7 +103,8 @@ def load_checkpoint(
         input_side: height and width of the images of a convolutional network.
         data_side: height and width of the images in the data, used if `input_side` is None.
         membrane: `soft` or `hard`: whether annealing keeps the ε of UltraLIF membranes.
-        spike_bits: bits per hidden spike after hardening, 1 to 4; 1 is a step function.
+        spike_bits: bits per hidden spike after hardening, 1 to 4, for all populations or for each
+            by name; 1 is a step function.
         dtype: dtype of the network.
 
     Raises:
@@ -151,9 +149,7 @@ def load_checkpoint(
         )
     has_maximum = _kinds(ablation)[kind].SOFT_MAXIMUM
     membrane_value, membrane_record = _membrane(path, kind, has_maximum, membrane, stored)
-    bits = choose("spike_bits", spike_bits, stored, {}, 1, kind=int)
-    if not 1 <= bits.value <= MAX_SPIKE_BITS:
-        raise UltralifError(f"{path}: spike bits = {bits.value}; expected 1 to {MAX_SPIKE_BITS}")
+    bits, bits_record = _spike_bits(spike_bits, stored)
     architecture = Architecture(
         found.widths,
         kind,
@@ -163,13 +159,16 @@ def load_checkpoint(
         theta=theta_value,
         tau=tau_value,
         membrane=membrane_value,
-        spike_bits=bits.value,
+        spike_bits=bits,
         stateless=stateless_value,
         channels=found.channels,
         side=found.side,
         residual=found.residual,
     )
-    network = SoftNetwork(architecture).to(dtype)
+    try:
+        network = SoftNetwork(architecture).to(dtype)
+    except UltralifError as error:
+        raise UltralifError(f"{path}: {error}") from error
     _fill(path, network, state, dtype)
     assumptions = joined(
         Assumptions(findings=misnamed),
@@ -181,7 +180,7 @@ def load_checkpoint(
         stateless_record,
         side_record,
         membrane_record,
-        bits.recorded() if bits.value > 1 else Assumptions(),
+        bits_record,
     )
     return Checkpoint(
         network.eval(), steps, assumptions, MappingProxyType(stored), MappingProxyType(record)
@@ -277,6 +276,20 @@ def _membrane(
             "UltraLIF and UltraPLIF kinds have"
         )
     return "hard", Assumptions()
+
+
+def _spike_bits(
+    option: SpikeBits | None, stored: Mapping[str, Any]
+) -> tuple[SpikeBits, Assumptions]:
+    """Bits of spikes; their origin is not recorded where all populations have 1."""
+    name = "spike_bits"
+    if isinstance(option, Mapping):
+        return option, Chosen(name, spike_bits_text(option), "option").recorded()
+    written = stored.get(name)
+    if option is None and isinstance(written, Mapping):
+        return written, Chosen(name, spike_bits_text(written), "checkpoint").recorded()
+    chosen = choose(name, option, stored, {}, 1, kind=int)
+    return chosen.value, chosen.recorded() if chosen.value > 1 else Assumptions()
 
 
 def _kinds(ablation: bool) -> dict[str, type[SoftNeuron]]:

@@ -151,6 +151,11 @@ class SoftNetwork(nn.Module):
                 found[stage.name] = margins.reshape(time, batch, -1)
         return found
 
+    def spike_bits(self) -> dict[str, int]:
+        """Bits of the spikes of each population that spikes."""
+        neurons = {s.name: s.neuron for s in self.stages() if s.neuron is not None}
+        return {name: (one.levels + 1).bit_length() - 1 for name, one in neurons.items()}
+
     def epsilon(self) -> float:
         """Mean temperature over the neurons."""
         values = [

@@ -28,7 +28,7 @@ from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import second_order_description, soft_description
 from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
-from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
+from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings, typed
 from ultralif_deploy.sources.trajectories import read_trajectory
 
 SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
@@ -152,9 +152,8 @@ def _second_order(
     for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane", "spike_bits"):
         value = getattr(settings, name)
         if value is not None:
-            option = name.replace("_", "-")
             raise UltralifError(
-                f"{path}: --{option} {value}: second-order networks have no such setting"
+                f"{path}: {typed(name, value)}: second-order networks have no such setting"
             )
     loaded = read_second_order(path, content, neuron=settings.neuron, timesteps=settings.timesteps)
     inputs = loaded.widths[0]

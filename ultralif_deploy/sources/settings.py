@@ -1,10 +1,11 @@
 """The settings that the user gives, as options or from Python."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.program.spike_format import SpikeBits, spike_bits_text
 
 CONVENTIONS = (
     *("dt", "reset", "discretization", "fires", "synapse", "read_out"),
@@ -39,8 +40,9 @@ class Settings:
         stateless: whether the membrane is reset at every timestep, in convolutional networks.
         input_side: height and width of the images that a convolutional network takes.
         membrane: `soft` or `hard`, for UltraLIF kinds.
-        spike_bits: bits of the spikes of hidden neurons, 1 to 4; 1 is a step function. `auto`
-            chooses on training samples, in `deploy` and `quantize`.
+        spike_bits: bits of the spikes of hidden neurons, 1 to 4, for all populations or for each
+            by name; 1 is a step function. `auto` chooses on training samples, in `deploy` and
+            `quantize`.
         table: number of entries of the correction table of a soft membrane.
         seed: seed of the random spikes of the inputs.
         limit: use the first N test samples.
@@ -81,7 +83,7 @@ class Settings:
     stateless: bool | None = None
     input_side: int | None = None
     membrane: str | None = None
-    spike_bits: int | Literal["auto"] | None = None
+    spike_bits: SpikeBits | Literal["auto"] | None = None
     table: int | None = None
     seed: int | None = None
     limit: int | None = None
@@ -103,6 +105,24 @@ class Settings:
     strict: bool = False
 
 
+def with_data(settings: Settings | None, data: Any) -> Settings:
+    """The settings with the data set that stands beside them.
+
+    Args:
+        settings: options as given; None where nothing was given.
+        data: the data set; None where the settings name it.
+
+    Raises:
+        UltralifError: both name a data set.
+    """
+    settings = settings or Settings()
+    if data is None:
+        return settings
+    if settings.data is not None:
+        raise UltralifError("data: the settings name a data set too; expected it in one place")
+    return replace(settings, data=data)
+
+
 def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> None:
     """Refuse settings that have no meaning for a file.
 
@@ -117,4 +137,15 @@ def refuse_settings(settings: Settings, names: tuple[str, ...], why: str) -> Non
     for name in names:
         value = getattr(settings, name)
         if value is not None and value is not False:
-            raise UltralifError(f"--{name.replace('_', '-')} {value}: {why}")
+            raise UltralifError(f"{typed(name, value)}: {why}")
+
+
+def typed(name: str, value: Any) -> str:
+    """A setting as on the command line: `--spike-bits neuron1=3,neuron2=1`.
+
+    Args:
+        name: a field of `Settings`.
+        value: its value.
+    """
+    shown = spike_bits_text(value) if name == "spike_bits" else value
+    return f"--{name.replace('_', '-')} {shown}"

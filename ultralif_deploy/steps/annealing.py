@@ -8,6 +8,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.program.weight_format import alike
 from ultralif_deploy.schema.commands import Annealed
 from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.soft import checkpoint_file as checkpoints
@@ -93,15 +94,16 @@ def anneal_network(
     return annealed, "fine-tuned" if train.y is not None else "imitating the soft network"
 
 
-def annealed_settings(source: Deployable) -> dict[str, str | int | float]:
+def annealed_settings(source: Deployable) -> dict[str, str | int | float | dict[str, int]]:
     """Settings that `annealed.pt` stores in addition to the released format."""
-    architecture = source.require_soft().architecture
-    soft, bits = architecture.membrane == "soft", architecture.spike_bits
+    network = source.require_soft()
+    architecture = network.architecture
+    soft, bits = architecture.membrane == "soft", alike(network.spike_bits())
     before = f"{source.path.name} (SHA-256 {sha256_file(source.path)[:12]}…)"
     return (
         stored_settings(source.encoder)
         | ({"table": source.table} if soft else {})
-        | ({"spike_bits": bits} if bits > 1 else {})
+        | ({"spike_bits": bits} if bits != 1 else {})
         | {checkpoints.ANNEALED_FROM: before}
     )
 

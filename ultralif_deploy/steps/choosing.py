@@ -22,6 +22,7 @@ from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.weight_format import alike
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.programs import program_of_passed
@@ -101,7 +102,7 @@ class Judge:
         soft = self.source.soft
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
-            "spike_bits": 1 if soft is None else soft.architecture.spike_bits,
+            "spike_bits": 1 if soft is None else alike(soft.spike_bits()),
             "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
             "accuracy": accuracy,

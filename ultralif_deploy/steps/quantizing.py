@@ -9,6 +9,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.spike_format import SpikeBits
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.schema.choices import Choices
 from ultralif_deploy.sources.deployable import Deployable
@@ -47,7 +48,7 @@ def opened(
         UltralifError: bad input; nothing to choose on.
     """
 
-    def source_with(spike_bits: int | Literal["auto"] | None) -> Deployable:
+    def source_with(spike_bits: SpikeBits | Literal["auto"] | None) -> Deployable:
         with progress.reading():
             return open_source(given, replace(settings, spike_bits=spike_bits))
 
@@ -90,6 +91,21 @@ def quantized(
     best, choice = choose_weight_bits(judge, _max_loss(max_gap), progress)
     program = program_of_passed(source, judge.passed, best)
     return judge.passed, program, {"weight_choice": choice}
+
+
+def check_gap(max_gap: float | None, source: Deployable) -> None:
+    """Refuse a largest gap that no gap can be compared with.
+
+    Args:
+        max_gap: percentage points; None allows every gap.
+        source: source that is deployed.
+
+    Raises:
+        UltralifError: the gap is no number of percentage points, or test samples have no labels.
+    """
+    check_max_gap(max_gap)
+    if max_gap is not None and source.data.test.y is None:
+        raise UltralifError(f"{source.data.name}: no y_test; a gap needs labels")
 
 
 def check_max_gap(max_gap: float | None) -> None:
