@@ -36,8 +36,9 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     open_expected,
 )
 from ultralif_deploy.steps.hardware.deploying import on_part, refuse_part, require_part
-from ultralif_deploy.steps.quantizing import check_gap, opened, quantized
+from ultralif_deploy.steps.quantizing import check_budget, check_gap, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
+from ultralif_deploy.steps.searching import Goal
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.forms import Chain
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
@@ -75,6 +76,8 @@ def deploy(
     bits: Bits = 8,
     anneal: "AnnealOptions | None" = None,
     max_gap: float | None = None,
+    weight_memory: int | None = None,
+    max_energy: float | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
     back_ends: Iterable[str] = COMPARED,
     devices: Iterable[str] = DEVICES,
@@ -97,6 +100,8 @@ def deploy(
             imitated.
         max_gap: largest accepted gap, soft minus integer accuracy in percentage points; `auto`
             chooses bits within it on training samples, within 0.5 without it.
+        weight_memory: most bytes of all weights; `auto` chooses the most accurate bits within it.
+        max_energy: most joules of one inference on the first device; likewise.
         certified_samples: samples compared spike for spike on every back end.
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
@@ -116,10 +121,12 @@ def deploy(
     """
     settings, progress = with_data(settings, data), progress or ShownProgress()
     described = load_devices(devices)
+    goal = Goal.on(described, max_gap, weight_memory, max_energy)
+    check_budget(goal, bits)
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
     require_part(part)
-    source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
+    source, spikes = opened(checkpoint, settings, skip_passes, goal, progress)
     check_gap(max_gap, source)
     if anneal is not None:
         source.require_soft()
@@ -127,7 +134,7 @@ def deploy(
     with results(output, (checkpoint, settings.data, settings.backbone)) as directory:
         network, how = _annealed(source, anneal, directory, Path(output), progress)
         with progress.stage("quantize") as update:
-            made = quantized(source, network, bits, skip_passes, max_gap, progress)
+            made = quantized(source, network, bits, skip_passes, goal, progress)
             passed, program, weights = made
             write_nir(program, directory / PROGRAM_FILE)
             update(1.0, "")
@@ -264,6 +271,9 @@ def quantize_checkpoint(
     skip_passes: Iterable[str] = (),
     *,
     max_gap: float | None = None,
+    weight_memory: int | None = None,
+    max_energy: float | None = None,
+    devices: Iterable[str] = DEVICES[:1],
     progress: Progress | None = None,
 ) -> Quantized:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
@@ -275,6 +285,9 @@ def quantize_checkpoint(
         bits: same as for `deploy`.
         skip_passes: passes to leave out.
         max_gap: largest loss of bits that `auto` chooses, in percentage points; None is 0.5.
+        weight_memory: same as for `deploy`.
+        max_energy: same as for `deploy`.
+        devices: names or files of devices; the first is that of `max_energy`.
         progress: progress display of the candidates that `auto` tries.
 
     Raises:
@@ -282,10 +295,10 @@ def quantize_checkpoint(
     """
     progress = progress or ShownProgress()
     refuse_deployment(Path(output))
-    source, spikes = opened(checkpoint, settings, skip_passes, max_gap, progress)
-    passed, program, weights = quantized(
-        source, source.network, bits, skip_passes, max_gap, progress
-    )
+    goal = Goal.on(load_devices(devices), max_gap, weight_memory, max_energy)
+    check_budget(goal, bits)
+    source, spikes = opened(checkpoint, settings, skip_passes, goal, progress)
+    passed, program, weights = quantized(source, source.network, bits, skip_passes, goal, progress)
     path = output_directory(output) / PROGRAM_FILE
     write_nir(program, path)
     rows, rounded = rounding_findings(passed, program, source.delays)

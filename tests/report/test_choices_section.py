@@ -29,7 +29,7 @@ def test_every_candidate_is_in_the_page(report: Any) -> None:
     page = render_html(report)
     section = page[page.index('<section id="bits"') :].partition("</section>")[0]
     tried = [c for key in ("spike_choice", "weight_choice") for c in report[key]["candidates"]]
-    assert section.count("<circle") == len(tried)
+    assert section.count("<circle") == 2 * len(tried)  # over bits, and over joules
     assert len(re.findall(r"<td[^>]*>(<[^>]*>)?chosen<", section)) == 2
     for said in choices_texts(report):
         assert said[:40] in section

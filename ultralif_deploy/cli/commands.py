@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
+from ultralif_deploy.cli.budgets import budget_options
 from ultralif_deploy.cli.forms.compiling import firmware
 from ultralif_deploy.cli.forms.exporting import export
 from ultralif_deploy.cli.forms.synthesizing import part_option, synthesize
@@ -71,6 +72,7 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
 @options.anneal_options
 @options.gap_option
+@budget_options
 @options.certify_option
 @options.back_ends_option
 @options.lava_option
@@ -90,6 +92,8 @@ def deploy(
     learning_rate: float,
     sparsity: float,
     max_gap: float | None,
+    weight_memory: int | None,
+    max_energy: float | None,
     certify: int,
     back_ends: str | None,
     device: str,
@@ -117,6 +121,8 @@ def deploy(
         bits=bits,
         anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
         max_gap=max_gap,
+        weight_memory=weight_memory,
+        max_energy=max_energy,
         certified_samples=certify,
         back_ends=running.back_ends(back_ends),
         devices=running.names(device),
@@ -216,6 +222,8 @@ def anneal(
 @options.decay_bits_option
 @options.strict_option
 @options.gap_option
+@budget_options
+@options.device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -223,6 +231,9 @@ def quantize(
     checkpoint: Path,
     bits: Bits,
     max_gap: float | None,
+    weight_memory: int | None,
+    max_energy: float | None,
+    device: str,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -246,6 +257,9 @@ def quantize(
         bits,
         skip_passes,
         max_gap=max_gap,
+        weight_memory=weight_memory,
+        max_energy=max_energy,
+        devices=running.names(device),
         progress=running.progress(),
     )
     running.show(result, as_json, quantization_summary)

@@ -37,7 +37,10 @@ TOPICS: dict[str, tuple[str, ...]] = {
         *("anneal", "epochs", "learning_rate", "sparsity", "batch_size", "unlabelled"),
         *("architecture", "hidden", "channels", "batch_norm"),
     ),
-    "What must hold": ("max_gap", "strict", "certify", "certificate", "signed_by", "back_ends"),
+    "What must hold": (
+        *("max_gap", "weight_memory", "max_energy", "strict"),
+        *("certify", "certificate", "signed_by", "back_ends"),
+    ),
 }
 """Options of each topic, by the name of their parameter; the rest stand under `Other`."""
 

@@ -1,6 +1,7 @@
 """Types of options: numbers that are finite, bits of weights and spikes, directories."""
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,10 @@ else:  # click's types take no parameter when the program runs
 BITS = ("2", "3", "4", "5", "6", "7", "8", "ternary")
 SPIKE_BITS = ("1", "2", "3", "4")
 AUTO = "auto"
+
+NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?:e-?\d{1,3})?"
+JOULES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0}
+"""Joules of a unit, by its prefix."""
 
 Bits = str | dict[str, str]
 """One weight format for all populations, or one for each by name."""
@@ -160,6 +165,28 @@ class MemorySize(Parameter):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+
+
+class Energy(Parameter):
+    """An energy, as 50nJ or 1.2 uJ; joules as a number."""
+
+    name = "energy"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The joules.
+
+        Args:
+            value: value that the user gave.
+            param: the option.
+            ctx: context of the command.
+        """
+        found = re.fullmatch(rf"({NUMBER})\s*([pnuµm]?)J", str(value).strip())
+        joules = float(found[1]) * JOULES[found[2]] if found else 0.0
+        if not 0 < joules < math.inf:
+            self.fail(f"{value!r}; expected an energy above 0, as 50nJ or 1.2uJ", param, ctx)
+        return joules
 
 
 class Directory(click.Path):

@@ -1,6 +1,6 @@
 """Bits that `auto` chose, in words."""
 
-from ultralif_deploy.report.words import format_in_words, percent, whole
+from ultralif_deploy.report.words import format_in_words, joule, percent, whole
 from ultralif_deploy.schema.choices import Candidate, Choice, Choices
 
 
@@ -33,6 +33,8 @@ def choice_text(choice: Choice, what: str) -> str:
         if what == "spikes"
         else f"{bits_in_words(taken)}, {whole(taken['weight_bytes'])} bytes of weights"
     )
+    if taken["joules"] is not None:
+        found = f"{found}, {joule(taken['joules'])} an inference on {choice['device']}"
     lost = f"{taken['loss']:.2f} points of accuracy".replace("-", "−")
     if taken["accuracy"] is None:
         lost = f"{taken['loss']:.2f} % of the predictions change"
@@ -44,8 +46,20 @@ def choice_text(choice: Choice, what: str) -> str:
     missed = "" if choice["reached"] else "; no candidate loses so little"
     return (
         f"Bits of {what}, chosen on {samples} training samples among {tried} candidates: {found}. "
-        f"There, {lost}; {choice['max_loss']:g} was allowed{missed}."
+        f"There, {lost}; {_allowed(choice)}{missed}."
     )
+
+
+def _allowed(choice: Choice) -> str:
+    """What a candidate was allowed to lose and to take."""
+    parts = []
+    if choice["max_loss"] is not None:
+        parts.append(f"{choice['max_loss']:g}")
+    if choice["max_weight_bytes"] is not None:
+        parts.append(f"{whole(choice['max_weight_bytes'])} bytes of weights")
+    if choice["max_joules"] is not None:
+        parts.append(f"{joule(choice['max_joules'])} an inference on {choice['device']}")
+    return f"{' and '.join(parts)} {'was' if len(parts) == 1 else 'were'} allowed"
 
 
 def bits_in_words(one: Candidate, *, spikes: bool = True) -> str:
@@ -74,6 +88,18 @@ def spikes_in_words(one: Candidate) -> str:
         said = [f"{_bits(found)} in {name}" for name, found in bits.items()]
         return f"spikes of {', '.join(said)}"
     return f"spikes of {_bits(bits)}"
+
+
+def spike_bits_in_words(one: Candidate) -> str:
+    """`1`, or `neuron1: 3, neuron2: 1`.
+
+    Args:
+        one: the candidate.
+    """
+    bits = one["spike_bits"]
+    if isinstance(bits, dict):
+        return ", ".join(f"{name}: {found}" for name, found in bits.items())
+    return str(bits)
 
 
 def _bits(count: int) -> str:

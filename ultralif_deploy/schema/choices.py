@@ -2,7 +2,7 @@
 
 from typing import Annotated, NotRequired, TypedDict
 
-from ultralif_deploy.schema.values import Count, Fraction, Kind, Mean, Points
+from ultralif_deploy.schema.values import Bits, Count, Fraction, Joules, Kind, Mean, Points
 
 
 class Candidate(TypedDict):
@@ -14,8 +14,13 @@ class Candidate(TypedDict):
     spike_bits: Annotated[
         Count | dict[str, Count], "of hidden neurons' spikes; by population where they differ"
     ]
+    mean_weight_bits: Annotated[Bits, "of a stored weight"]
+    mean_spike_bits: Annotated[Bits, "of a hidden neuron's spike"]
     weight_bytes: Annotated[Count, "of the stored weights"]
     synaptic_operations: Annotated[Mean, "of one sample"]
+    joules: Annotated[
+        Joules | None, "of one inference, estimated from counted events; null without a figure"
+    ]
     accuracy: Annotated[Fraction | None, "of the integer program; null without labels"]
     loss: Annotated[Points, "of accuracy, or share of changed predictions without labels"]
     on_front: Annotated[bool, "no other candidate is as small and loses as little"]
@@ -28,7 +33,10 @@ class Choice(TypedDict):
     samples: Annotated[Count, "training samples, the last of the split"]
     compared: Annotated[Kind, "what the loss is measured against"]
     accuracy: Annotated[Fraction | None, "of that network on these samples; null without labels"]
-    max_loss: Annotated[Points, "that a candidate may have"]
+    device: Annotated[str, "whose joules the candidates have"]
+    max_loss: Annotated[Points | None, "that a candidate may have; null for any"]
+    max_weight_bytes: Annotated[Count | None, "that a candidate may store; null for any"]
+    max_joules: Annotated[Joules | None, "that an inference may take; null for any"]
     reached: Annotated[bool, "whether the chosen candidate loses no more"]
     candidates: Annotated[list[Candidate], "in the order in which they were tried"]
 

@@ -2,19 +2,21 @@
 
 A candidate is a program. Its loss is the accuracy of the soft network, or of the float network of a
 NIR file, minus that of the program, in percentage points on the same inputs. Without labels it is
-the share of predictions that change. Test samples have no part in it.
-
-Weights: the fewest bits for all populations alike within the allowed loss come first. Then each
-population gets as few as the loss allows, beginning with the population that has most weights.
+the share of predictions that change. Its joules are estimated from the events that were counted on
+these inputs. Test samples have no part in it. `steps/searching.py` says which candidates are tried.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ultralif_deploy.data import Split
+from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.energy.devices import Device
+from ultralif_deploy.energy.estimate import estimate
+from ultralif_deploy.energy.report import chips_of
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
@@ -22,10 +24,13 @@ from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.program.weight_format import alike
+from ultralif_deploy.program.spike_format import MAX_SPIKE_BITS, SpikeBits
+from ultralif_deploy.program.weight_format import Bits, alike, weight_format
+from ultralif_deploy.report.words import joule, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.programs import program_of_passed
+from ultralif_deploy.steps.searching import Goal, Search
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.front import undominated
 
@@ -33,13 +38,8 @@ AUTO = "auto"
 LADDER = ("8", "6", "5", "4", "3", "2", "ternary")
 """Weight formats that are tried, the largest first."""
 
-MOST_SPIKE_BITS = 4
+SPIKE_LADDER = tuple(range(MAX_SPIKE_BITS, 0, -1))
 MOST_SAMPLES, FEWEST_SAMPLES = 2000, 10
-MAX_LOSS = 0.5
-"""Percentage points that a candidate may lose unless the user says otherwise."""
-
-Bits = dict[str, str]
-"""Format of the weights into each population, by name."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,12 @@ class Judge:
     """Samples on which candidates of one source are compared.
 
     Attributes:
-        source: source with training samples.
-        network: its hard network, or that of its annealed soft network.
-        skip_passes: passes to leave out.
+        source: source with training samples. The candidates may have other bits of spikes.
+        device: device whose energy is estimated.
     """
 
     source: Deployable
-    network: Network
-    skip_passes: tuple[str, ...]
-
-    @cached_property
-    def passed(self) -> Network:
-        """The network after its passes, which do not depend on bits."""
-        return apply_passes(self.network, self.skip_passes)
+    device: Device
 
     @cached_property
     def samples(self) -> Split:
@@ -89,22 +82,37 @@ class Judge:
 
         return predictions(self.source.soft, self.samples, encoder)
 
-    def candidate(self, bits: Bits | str) -> tuple[Candidate, Program]:
-        """Quantize with these bits, and run."""
-        program = program_of_passed(self.source, self.passed, bits)
-        trace = run_on("fast", program, self.samples, self.source.encoder, Progress())
+    def candidate(
+        self, source: Deployable, passed: Network, bits: Bits
+    ) -> tuple[Candidate, Program]:
+        """Quantize with these bits, and run.
+
+        Args:
+            source: source of the candidate.
+            passed: its hard network after the passes.
+            bits: bits of the weights.
+        """
+        program = program_of_passed(source, passed, bits)
+        counter = EventCounter(program, chips_of([self.device]))
+        trace = run_on("fast", program, self.samples, source.encoder, Progress(), counter)
         found, labels = trace.predictions(), self.samples.y
         accuracy = None if labels is None else float((found == labels).mean())
         loss = float((found != self.expected).mean())
         if accuracy is not None:
             loss = float((self.expected == labels).mean()) - accuracy
         operations = sum(int(v.sum()) for v in trace.counts.synaptic_operations.values())
-        soft = self.source.soft
+        joules = estimate(counter.events(), self.device).total_j
+        sent = {"": 1} if source.soft is None else source.soft.spike_bits()
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
-            "spike_bits": 1 if soft is None else alike(soft.spike_bits()),
+            "spike_bits": alike(sent),
+            "mean_weight_bits": _mean(
+                {n: one.bits for n, one in program.formats.items()}, program.stored_weights
+            ),
+            "mean_spike_bits": _mean(sent, _neurons(source) or {"": 1}),
             "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
+            "joules": None if joules is None else joules / len(found),
             "accuracy": accuracy,
             "loss": 100 * loss,
             "on_front": False,
@@ -112,15 +120,15 @@ class Judge:
         }
         return made, program
 
-    def choice(self, tried: list[Candidate], chosen: Candidate, max_loss: float) -> Choice:
+    def choice(self, tried: Iterable[Candidate], chosen: Candidate, goal: Goal) -> Choice:
         """What was chosen among the candidates.
 
         Args:
             tried: candidates that were tried, in order.
             chosen: one of them.
-            max_loss: largest loss that was allowed, in percentage points.
+            goal: what the choice aimed at.
         """
-        labels = self.samples.y
+        labels, tried = self.samples.y, list(tried)
         for one, on_front in zip(tried, undominated(list(map(_costs, tried))), strict=True):
             one["on_front"] = on_front
             one["chosen"] = one is chosen
@@ -128,91 +136,118 @@ class Judge:
             "samples": len(self.samples.x),
             "compared": "float" if self.source.soft is None else "soft",
             "accuracy": None if labels is None else float((self.expected == labels).mean()),
-            "max_loss": max_loss,
-            "reached": chosen["loss"] <= max_loss,
+            "device": self.device.name,
+            "max_loss": goal.max_loss,
+            "max_weight_bytes": goal.weight_bytes,
+            "max_joules": goal.joules,
+            "reached": goal.reached(chosen),
             "candidates": tried,
         }
 
 
-def choose_weight_bits(judge: Judge, max_loss: float, progress: Progress) -> tuple[Bits, Choice]:
-    """The fewest bits of weights within the allowed loss; 8 bits where nothing is within it.
+def choose_weight_bits(
+    judge: Judge, passed: Network, goal: Goal, progress: Progress
+) -> tuple[dict[str, str], Choice]:
+    """The bits of the weights into each population that meet the goal best.
 
     Args:
-        judge: source, network and samples.
-        max_loss: percentage points.
+        judge: source and samples.
+        passed: hard network of the source after the passes.
+        goal: what the choice aims at.
         progress: progress display of the candidates.
 
     Raises:
-        UltralifError: too few training samples.
+        UltralifError: too few training samples; no candidate is within the budget.
     """
-    tried: dict[tuple[str, ...], Candidate] = {}
-    first, program = judge.candidate(LADDER[0])
-    names = tuple(p.name for p in program.populations)
-    stored = program.stored_weights
-    weighted = sorted((n for n in names if stored[n]), key=lambda n: -stored[n])
-    most = len(LADDER) * (1 + len(weighted))
+    first, program = judge.candidate(judge.source, passed, LADDER[0])
+    stored = {population.name: 0 for population in passed.populations} | program.stored_weights
+
+    def measured(bits: dict[str, str]) -> Candidate:
+        if set(bits.values()) == {LADDER[0]}:
+            return first
+        return judge.candidate(judge.source, passed, bits)[0]
+
     with progress.stage("choose bits of weights") as update:
-
-        def loss(bits: Bits) -> float:
-            key = tuple(bits[name] for name in names)
-            if key not in tried:
-                tried[key] = first if not tried else judge.candidate(bits)[0]
-                update(len(tried) / most, " ".join(bits[name] for name in weighted))
-            return tried[key]["loss"]
-
-        uniform = [dict.fromkeys(names, one) for one in LADDER]
-        best = uniform[0]
-        for bits in uniform:
-            if loss(bits) <= max_loss:
-                best = bits
-        for name in weighted:
-            for fewer in _below(best[name]):
-                trial = best | {name: fewer}
-                if loss(trial) > max_loss:
-                    break
-                best = trial
-    chosen = tried[tuple(best[name] for name in names)]
-    return best, judge.choice(list(tried.values()), chosen, max_loss)
+        search = Search(measured, LADDER, lambda one: weight_format(one).bits, stored, goal, update)
+        best, chosen = search.best()
+    if goal.excess(chosen):
+        _refuse(chosen, len(search.tried), goal)
+    return best, judge.choice(search.tried.values(), chosen, goal)
 
 
 def choose_spike_bits(
-    opened: Callable[[int], Deployable],
+    opened: Callable[[SpikeBits], Deployable],
     skip_passes: Iterable[str],
-    max_loss: float,
+    goal: Goal,
     progress: Progress,
 ) -> tuple[Deployable, Choice]:
-    """The source with the fewest bits of spikes within the allowed loss, not annealed.
+    """The source with the bits of spikes that meet the goal best, not annealed.
 
-    Weights have 8 bits. Where nothing is within the loss, the source that loses least is taken.
+    Weights have 8 bits.
 
     Args:
-        opened: the source with so many bits of spikes.
+        opened: the source with these bits of spikes.
         skip_passes: passes to leave out.
-        max_loss: percentage points.
+        goal: what the choice aims at, without a budget.
         progress: progress display of the candidates.
 
     Raises:
         UltralifError: too few training samples, or neurons without graded spikes.
     """
-    sources, tried = [], []
     passes = tuple(skip_passes)
+    source = opened(1)
+    source.require_soft()
+    judge = Judge(source, goal.device)
+
+    def measured(bits: dict[str, int]) -> Candidate:
+        other = opened(alike(bits))
+        return judge.candidate(other, apply_passes(other.network, passes), LADDER[0])[0]
+
     with progress.stage("choose bits of spikes") as update:
-        for bits in range(1, MOST_SPIKE_BITS + 1):
-            source = opened(bits)
-            judge = Judge(source, source.network, passes)
-            sources.append(source)
-            tried.append(judge.candidate(LADDER[0])[0])
-            update(bits / MOST_SPIKE_BITS, f"{bits}")
-    within = [i for i, one in enumerate(tried) if one["loss"] <= max_loss]
-    place = within[0] if within else int(np.argmin([one["loss"] for one in tried]))
-    return sources[place], judge.choice(tried, tried[place], max_loss)
+        search = Search(measured, SPIKE_LADDER, float, _neurons(source), goal, update)
+        best, chosen = search.best()
+    return opened(alike(best)), judge.choice(search.tried.values(), chosen, goal)
 
 
-def _below(bits: str) -> Iterator[str]:
-    """Formats with fewer bits, the largest first."""
-    yield from LADDER[LADDER.index(bits) + 1 :]
+def _neurons(source: Deployable) -> dict[str, int]:
+    """Neurons of each population whose spikes have bits; empty without a soft network."""
+    spiking = {} if source.soft is None else source.soft.spike_bits()
+    return {p.name: p.size for p in source.network.populations if p.name in spiking}
 
 
-def _costs(one: Candidate) -> tuple[float, float, float]:
-    """Size, operations and loss; a gain counts as no loss."""
-    return (one["weight_bytes"], one["synaptic_operations"], max(0.0, one["loss"]))
+def _mean(bits: Mapping[str, float], counts: Mapping[str, int]) -> float:
+    """Mean of the bits of each population, by how many weights or neurons it has."""
+    total = sum(counts.values())
+    return sum(bits[name] * count for name, count in counts.items()) / max(1, total)
+
+
+def _refuse(one: Candidate, tried: int, goal: Goal) -> None:
+    """Refuse a budget within which nothing is.
+
+    Args:
+        one: the candidate that comes nearest.
+        tried: number of candidates.
+        goal: what the choice aimed at.
+    """
+    parts, way_out = [], "a smaller network"
+    if goal.weight_bytes is not None:
+        parts.append(
+            f"{whole(one['weight_bytes'])} bytes of weights, where --weight-memory allows "
+            f"{whole(goal.weight_bytes)}"
+        )
+    if goal.joules is not None:
+        way_out = "a smaller network, fewer timesteps or sparser spikes"
+        parts.append(
+            f"{joule(one['joules'] or 0.0)} an inference on {goal.device.name}, where --max-energy "
+            f"allows {joule(goal.joules)}"
+        )
+    raise UltralifError(
+        f"none of {tried} candidates is within the budget; the nearest takes {' and '.join(parts)} "
+        f"(allow more, or take {way_out})"
+    )
+
+
+def _costs(one: Candidate) -> tuple[float, float, float, float]:
+    """Size, operations, joules and loss; a gain counts as no loss."""
+    joules = one["joules"] or 0.0
+    return (one["weight_bytes"], one["synaptic_operations"], joules, max(0.0, one["loss"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
+from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.spike_format import SpikeBits
 from ultralif_deploy.program.weight_format import Bits
@@ -16,13 +17,8 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.sources.programs import program_of, program_of_passed
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.choosing import (
-    AUTO,
-    MAX_LOSS,
-    Judge,
-    choose_spike_bits,
-    choose_weight_bits,
-)
+from ultralif_deploy.steps.choosing import AUTO, Judge, choose_spike_bits, choose_weight_bits
+from ultralif_deploy.steps.searching import Goal, check_max_gap
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +28,7 @@ def opened(
     given: "str | Path | Network | nn.Module",
     settings: Settings,
     skip_passes: Iterable[str],
-    max_gap: float | None,
+    goal: Goal,
     progress: Progress,
 ) -> tuple[Deployable, Choices]:
     """The source, with bits of spikes that were chosen where `settings.spike_bits` is `auto`.
@@ -41,7 +37,7 @@ def opened(
         given: the user's file, network or module.
         settings: settings that the user gave.
         skip_passes: passes to leave out.
-        max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
+        goal: what a choice aims at; its budget is for weights alone.
         progress: progress display of the candidates.
 
     Raises:
@@ -57,7 +53,7 @@ def opened(
     source, choice = choose_spike_bits(
         source_with,
         skip_passes,
-        _max_loss(max_gap),
+        goal.unbudgeted(),
         progress,
     )
     return source, {"spike_choice": choice}
@@ -68,7 +64,7 @@ def quantized(
     network: Network,
     bits: Bits,
     skip_passes: Iterable[str],
-    max_gap: float | None,
+    goal: Goal,
     progress: Progress,
 ) -> tuple[Network, Program, Choices]:
     """The network after its passes, its program, and the choice of bits where they are `auto`.
@@ -78,19 +74,33 @@ def quantized(
         network: its hard network, or that of its annealed soft network.
         bits: bits of the weights: 2 to 8 or `ternary` for all or by population, or `auto`.
         skip_passes: passes to leave out.
-        max_gap: largest loss of a choice, in percentage points; None is `MAX_LOSS`.
+        goal: what a choice aims at.
         progress: progress display of the candidates.
 
     Raises:
-        UltralifError: bad input; nothing to choose on.
+        UltralifError: bad input; nothing to choose on; no candidate is within the budget.
     """
     passes = tuple(skip_passes)
     if bits != AUTO:
         return *program_of(source, network, bits, passes), {}
-    judge = Judge(source, network, passes)
-    best, choice = choose_weight_bits(judge, _max_loss(max_gap), progress)
-    program = program_of_passed(source, judge.passed, best)
-    return judge.passed, program, {"weight_choice": choice}
+    passed = apply_passes(network, passes)
+    best, choice = choose_weight_bits(Judge(source, goal.device), passed, goal, progress)
+    return passed, program_of_passed(source, passed, best), {"weight_choice": choice}
+
+
+def check_budget(goal: Goal, bits: Bits) -> None:
+    """Refuse a budget where nothing is chosen.
+
+    Args:
+        goal: what a choice aims at.
+        bits: bits of the weights as given.
+
+    Raises:
+        UltralifError: there is a budget, and the bits are not `auto`.
+    """
+    if goal.budgeted and bits != AUTO:
+        option = "--max-energy" if goal.weight_bytes is None else "--weight-memory"
+        raise UltralifError(f"{option}: it bounds bits that are chosen; expected --bits auto too")
 
 
 def check_gap(max_gap: float | None, source: Deployable) -> None:
@@ -106,18 +116,3 @@ def check_gap(max_gap: float | None, source: Deployable) -> None:
     check_max_gap(max_gap)
     if max_gap is not None and source.data.test.y is None:
         raise UltralifError(f"{source.data.name}: no y_test; a gap needs labels")
-
-
-def check_max_gap(max_gap: float | None) -> None:
-    """Refuse a largest gap that is no number of percentage points.
-
-    Raises:
-        UltralifError: it is negative or nan.
-    """
-    if max_gap is not None and not max_gap >= 0:
-        raise UltralifError(f"max gap = {max_gap}; expected percentage points, at least 0")
-
-
-def _max_loss(max_gap: float | None) -> float:
-    check_max_gap(max_gap)
-    return MAX_LOSS if max_gap is None else max_gap
