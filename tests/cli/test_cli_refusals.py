@@ -12,6 +12,7 @@ import torch
 
 from support.commands import DEMO, array_of, refused, ultralif
 from ultralif_deploy.cli.commands import main
+from ultralif_deploy.cli.option_types import Energy
 from ultralif_deploy.cli.options import Finite, FiniteRange
 from ultralif_deploy.data import loading
 
@@ -268,3 +269,28 @@ def test_options_take_finite_numbers_alone(number: str, tmp_path: Path) -> None:
     line = refused("anneal", DEMO, "--data", "digits", "--learning-rate", number, "-o", tmp_path)
     assert line == f"Error: learning rate = {float(number)}; expected a finite number"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "expected"),
+    [
+        ("--max-energy", "4", "'4'; expected an energy above 0, as 50nJ or 1.2uJ"),
+        ("--max-energy", "0nJ", "expected an energy above 0"),
+        ("--max-energy", "1e999J", "expected an energy above 0"),
+        ("--weight-memory", "0", "expected a size"),
+        ("--spike-bits", "a=2,b=5", "'a=2,b=5'; expected 1, 2, 3, 4, auto, or NAME=N,NAME=N"),
+        ("--spike-bits", "0", "'0'; expected 1, 2, 3, 4, auto, or NAME=N,NAME=N"),
+        ("--spike-bits", "a=2,a=3", "'a=2,a=3'; expected every population once"),
+        ("--bits", "a=2,a=8", "'a=2,a=8'; expected every population once"),
+        ("--bits", "a=2,b=auto", "'a=2,b=auto'; expected 2, 3, 4, 5, 6, 7, 8, ternary, auto, or"),
+    ],
+)
+def test_bits_and_budgets_that_are_none(option: str, given: str, expected: str) -> None:
+    outcome = ultralif("quantize", DEMO, option, given)
+    assert outcome.code == 2
+    assert expected in outcome.err.replace("\n", " ")
+
+
+def test_energies_have_units() -> None:
+    read = {given: Energy().convert(given, None, None) for given in ("50nJ", "1.2 uJ", "3pJ", "2J")}
+    assert read == pytest.approx({"50nJ": 5e-8, "1.2 uJ": 1.2e-6, "3pJ": 3e-12, "2J": 2.0})

@@ -50,6 +50,17 @@ def choice_text(choice: Choice, what: str) -> str:
     )
 
 
+def counted_loss(choice: Choice, one: Candidate) -> float:
+    """The loss by which a candidate is compared: without a budget, a gain counts as no loss.
+
+    Args:
+        choice: what was allowed.
+        one: the candidate.
+    """
+    budgeted = choice["max_weight_bytes"] is not None or choice["max_joules"] is not None
+    return one["loss"] if budgeted else max(0.0, one["loss"])
+
+
 def _allowed(choice: Choice) -> str:
     """What a candidate was allowed to lose and to take."""
     parts = []

@@ -26,6 +26,7 @@ from ultralif_deploy.program.description import describe_program
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.spike_format import MAX_SPIKE_BITS, SpikeBits
 from ultralif_deploy.program.weight_format import Bits, alike, weight_format
+from ultralif_deploy.report.choices_words import counted_loss
 from ultralif_deploy.report.words import joule, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
@@ -129,10 +130,7 @@ class Judge:
             goal: what the choice aimed at.
         """
         labels, tried = self.samples.y, list(tried)
-        for one, on_front in zip(tried, undominated(list(map(_costs, tried))), strict=True):
-            one["on_front"] = on_front
-            one["chosen"] = one is chosen
-        return {
+        made: Choice = {
             "samples": len(self.samples.x),
             "compared": "float" if self.source.soft is None else "soft",
             "accuracy": None if labels is None else float((self.expected == labels).mean()),
@@ -143,6 +141,11 @@ class Judge:
             "reached": goal.reached(chosen),
             "candidates": tried,
         }
+        front = undominated([_costs(made, one) for one in tried])
+        for one, on_front in zip(tried, front, strict=True):
+            one["on_front"] = on_front
+            one["chosen"] = one is chosen
+        return made
 
 
 def choose_weight_bits(
@@ -247,7 +250,7 @@ def _refuse(one: Candidate, tried: int, goal: Goal) -> None:
     )
 
 
-def _costs(one: Candidate) -> tuple[float, float, float, float]:
-    """Size, operations, joules and loss; a gain counts as no loss."""
-    joules = one["joules"] or 0.0
-    return (one["weight_bytes"], one["synaptic_operations"], joules, max(0.0, one["loss"]))
+def _costs(choice: Choice, one: Candidate) -> tuple[float, float, float, float]:
+    """Size, operations, joules and loss of a candidate."""
+    joules, loss = one["joules"] or 0.0, counted_loss(choice, one)
+    return (one["weight_bytes"], one["synaptic_operations"], joules, loss)

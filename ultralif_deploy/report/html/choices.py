@@ -6,6 +6,7 @@ from ultralif_deploy.report.choices_words import (
     bits_in_words,
     choice_text,
     choices_of,
+    counted_loss,
     spike_bits_in_words,
 )
 from ultralif_deploy.report.html.drawing.scatter import HEIGHT, Dot, Ordinate, scatter
@@ -62,7 +63,9 @@ def _figure(
         over: title of the axis of the costs.
     """
     tried = choice["candidates"]
-    front = undominated([(x, max(0.0, one["loss"])) for x, one in zip(values, tried, strict=True)])
+    front = undominated(
+        [(x, counted_loss(choice, one)) for x, one in zip(values, tried, strict=True)]
+    )
     dots = [
         Dot(x, one["loss"], f"{_said(one)}, {written(x)}", on_front, one["chosen"])
         for x, one, on_front in zip(values, tried, front, strict=True)
@@ -79,7 +82,7 @@ def _figure(
         scatter(dots, ordinate, written, over),
         (("dot1", "chosen"), ("dot0", "smallest for its loss"), ("dot2", "others")),
         f"{dashed}Losses above {top:g} percentage points are drawn at the upper end. Every point "
-        "was measured.",
+        "is a program that ran on these samples; energy is estimated from the events of that run.",
     )
 
 
