@@ -1,6 +1,6 @@
 """The whole road as functions, which the commands call."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ def deploy(
     max_gap: float | None = None,
     weight_memory: int | None = None,
     max_energy: float | None = None,
+    max_cores: Mapping[str, int] | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
     back_ends: Iterable[str] = COMPARED,
     devices: Iterable[str] = DEVICES,
@@ -102,6 +103,7 @@ def deploy(
             chooses bits within it on training samples, within 0.5 without it.
         weight_memory: most bytes of all weights; `auto` chooses the most accurate bits within it.
         max_energy: most joules of one inference on the first device; likewise.
+        max_cores: most cores by chip, as `{"loihi2": 4}`; likewise.
         certified_samples: samples compared spike for spike on every back end.
         back_ends: names of back ends to compare with the reference.
         devices: names or files of devices for the energy.
@@ -121,7 +123,7 @@ def deploy(
     """
     settings, progress = with_data(settings, data), progress or ShownProgress()
     described = load_devices(devices)
-    goal = Goal.on(described, max_gap, weight_memory, max_energy)
+    goal = Goal.on(described, max_gap, weight_memory, max_energy, max_cores)
     check_budget(goal, bits)
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
@@ -273,6 +275,7 @@ def quantize_checkpoint(
     max_gap: float | None = None,
     weight_memory: int | None = None,
     max_energy: float | None = None,
+    max_cores: Mapping[str, int] | None = None,
     devices: Iterable[str] = DEVICES[:1],
     progress: Progress | None = None,
 ) -> Quantized:
@@ -287,6 +290,7 @@ def quantize_checkpoint(
         max_gap: largest loss of bits that `auto` chooses, in percentage points; None is 0.5.
         weight_memory: same as for `deploy`.
         max_energy: same as for `deploy`.
+        max_cores: same as for `deploy`.
         devices: names or files of devices; the first is that of `max_energy`.
         progress: progress display of the candidates that `auto` tries.
 
@@ -295,7 +299,7 @@ def quantize_checkpoint(
     """
     progress = progress or ShownProgress()
     refuse_deployment(Path(output))
-    goal = Goal.on(load_devices(devices), max_gap, weight_memory, max_energy)
+    goal = Goal.on(load_devices(devices), max_gap, weight_memory, max_energy, max_cores)
     check_budget(goal, bits)
     source, spikes = opened(checkpoint, settings, skip_passes, goal, progress)
     passed, program, weights = quantized(source, source.network, bits, skip_passes, goal, progress)

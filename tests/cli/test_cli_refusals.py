@@ -278,6 +278,8 @@ def test_options_take_finite_numbers_alone(number: str, tmp_path: Path) -> None:
         ("--max-energy", "0nJ", "expected an energy above 0"),
         ("--max-energy", "1e999J", "expected an energy above 0"),
         ("--weight-memory", "0", "expected a size"),
+        ("--max-cores", "4", "'4'; expected CHIP=N, as loihi2=4"),
+        ("--max-cores", "loihi2=0", "'loihi2=0'; expected CHIP=N, as loihi2=4"),
         ("--spike-bits", "a=2,b=5", "'a=2,b=5'; expected 1, 2, 3, 4, auto, or NAME=N,NAME=N"),
         ("--spike-bits", "0", "'0'; expected 1, 2, 3, 4, auto, or NAME=N,NAME=N"),
         ("--spike-bits", "a=2,a=3", "'a=2,a=3'; expected every population once"),

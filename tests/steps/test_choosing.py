@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.pipeline import quantize_checkpoint
 from ultralif_deploy.program.spike_format import SpikeBits
 from ultralif_deploy.schema.choices import Candidate, Choice
+from ultralif_deploy.simulators.loihi import simulator as loihi
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.sources.deployable import Deployable
@@ -49,14 +51,16 @@ def source() -> Deployable:
     return shortened(open_source(CHECKPOINT, SETTINGS), 800)
 
 
-def chosen_bits(source: Deployable, *bounds: float | None) -> tuple[dict[str, str], Choice]:
-    """Bits of the weights for a goal with these bounds."""
-    goal, passed = Goal(DEVICE, *bounds), apply_passes(source.network)  # type: ignore[arg-type]
-    return choose_weight_bits(Judge(source, DEVICE), passed, goal, Progress())
+def chosen_bits(
+    source: Deployable, *bounds: float | None, **cores: int
+) -> tuple[dict[str, str], Choice]:
+    """Bits of the weights for a goal with these bounds, and with so many cores of chips."""
+    goal = Goal(DEVICE, *bounds, cores=cores)  # type: ignore[arg-type]
+    return choose_weight_bits(Judge(source, goal), apply_passes(source.network), Progress())
 
 
 def tried(source: Deployable, bits: dict[str, str]) -> Candidate:
-    return Judge(source, DEVICE).candidate(source, apply_passes(source.network), bits)[0]
+    return Judge(source, Goal(DEVICE)).candidate(source, apply_passes(source.network), bits)[0]
 
 
 def test_weights_are_the_fewest_within_the_loss(source: Deployable) -> None:
@@ -76,7 +80,7 @@ def test_weights_are_the_fewest_within_the_loss(source: Deployable) -> None:
 
 def test_figures_are_those_of_the_program(source: Deployable) -> None:
     passed, bits = apply_passes(source.network), {"neuron": "4", "readout": "ternary"}
-    found, program = Judge(source, DEVICE).candidate(source, passed, bits)
+    found, program = Judge(source, Goal(DEVICE)).candidate(source, passed, bits)
     train = source.data.train
     assert train is not None
     assert train.y is not None
@@ -138,7 +142,7 @@ def test_without_labels_changed_predictions_count(source: Deployable) -> None:
 def test_where_nothing_is_within_the_loss_the_smallest_loss_counts(source: Deployable) -> None:
     assert source.data.train is not None
     labels = np.zeros(len(source.data.train.x), dtype=np.int64)
-    judge = Judge(source, DEVICE)
+    judge = Judge(source, Goal(DEVICE))
     labels[-len(judge.samples.x) :] = judge.expected  # the soft network is always right
     perfect = replace(source.data, train=Split(source.data.train.x, labels))
     _, choice = chosen_bits(replace(source, dataset=perfect), 0.0)
@@ -169,8 +173,23 @@ def test_a_budget_within_which_nothing_is(source: Deployable) -> None:
     )
     with pytest.raises(UltralifError, match=message):
         chosen_bits(few, None, 100)
+    message = r"the nearest takes 2 cores of loihi2, where --max-cores allows 1 \(allow more"
+    with pytest.raises(UltralifError, match=message):
+        chosen_bits(few, loihi2=1)
     with pytest.raises(UltralifError, match=r"where --max-energy allows 10 pJ \(allow more"):
         chosen_bits(few, None, None, 1e-11)
+
+
+def test_cores_of_a_chip_are_those_of_the_placed_program(source: Deployable) -> None:
+    few = shortened(source, 100)
+    _, choice = chosen_bits(few, loihi2=2)
+    assert choice["max_cores"] == {"loihi2": 2}
+    (chosen,) = [one for one in choice["candidates"] if one["chosen"]]
+    assert chosen["cores"] == {"loihi2": 2}
+    assert chosen["loss"] == min(one["loss"] for one in choice["candidates"])
+    passed = apply_passes(source.network)
+    program = Judge(few, Goal(DEVICE)).candidate(few, passed, chosen["weight_bits"])[1]
+    assert loihi.load2(program).placement.cores == 2
 
 
 @pytest.mark.parametrize("allowed", [100.0, 6.0])
@@ -238,12 +257,16 @@ def test_the_written_program_is_the_chosen_one(tmp_path: Path) -> None:
 
 
 def test_a_budget_needs_bits_that_are_chosen(tmp_path: Path) -> None:
-    for option, given in (
-        ("--weight-memory", {"weight_memory": 9}),
-        ("--max-energy", {"max_energy": 1.0}),
-    ):
-        with pytest.raises(UltralifError, match=f"^{option}: it bounds bits that are chosen; exp"):
-            quantize_checkpoint(CHECKPOINT, tmp_path, SETTINGS, 8, **given)
+    budgets: tuple[dict[str, Any], ...] = (
+        {"weight_memory": 9},
+        {"max_energy": 1.0},
+        {"max_cores": {"loihi2": 3}},
+    )
+    for budget in budgets:
+        with pytest.raises(UltralifError, match="they bound bits that are chosen; expected --bits"):
+            quantize_checkpoint(CHECKPOINT, tmp_path, SETTINGS, 8, **budget)
+    with pytest.raises(UltralifError, match="max cores of 'akida'; expected loihi1 or loihi2"):
+        quantize_checkpoint(CHECKPOINT, tmp_path, SETTINGS, "auto", max_cores={"akida": 3})
     with pytest.raises(UltralifError, match=r"^weight memory = 0; expected a number above 0"):
         quantize_checkpoint(CHECKPOINT, tmp_path, SETTINGS, "auto", weight_memory=0)
     with pytest.raises(UltralifError, match=r"^max energy = nan; expected a number above 0"):

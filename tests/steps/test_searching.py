@@ -36,6 +36,7 @@ def candidate(bits: dict[str, int], loss: float) -> Candidate:
         "weight_bytes": bytes_taken,
         "synaptic_operations": 1.0,
         "joules": bytes_taken * 1e-12,
+        "cores": {"loihi2": 1 + bytes_taken // 100},
         "accuracy": None,
         "loss": loss,
         "on_front": False,
@@ -130,6 +131,20 @@ def test_both_budgets_hold() -> None:
         one, _, _ = found(loss, Goal(DEVICE, None, weight_bytes, joules))
         assert one["weight_bytes"] <= 500
         assert (one["joules"] or 0) <= 5e-10
+
+
+def test_cores_are_bounded_and_a_refusal_never_fits() -> None:
+    loss = loss_of(4)
+    goal = Goal(DEVICE, cores={"loihi2": 6})
+    one, bits, _ = found(loss, goal)
+    assert one["cores"]["loihi2"] == 6
+    assert one["loss"] < candidate(every_with(1), loss(every_with(1)))["loss"]
+    refused = candidate(bits, 0.0) | {"cores": {"loihi2": "loihi2: too wide"}}
+    assert goal.excess(refused) == float("inf")  # type: ignore[arg-type]
+
+
+def every_with(bits: int) -> dict[str, int]:
+    return dict.fromkeys(SIZES, bits)
 
 
 def test_a_device_without_a_figure() -> None:

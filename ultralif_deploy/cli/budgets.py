@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ultralif_deploy.cli.option_types import Energy, MemorySize
+from ultralif_deploy.cli.option_types import Cores, Energy, MemorySize
 from ultralif_deploy.io.memory import size_bytes
 
 
@@ -14,7 +14,7 @@ def _bytes(context: click.Context, option: click.Parameter, value: str | None) -
 
 
 def budget_options(function: Any) -> Any:
-    """`--weight-memory SIZE` in bytes, and `--max-energy ENERGY` in joules."""
+    """`--weight-memory SIZE` in bytes, `--max-energy ENERGY` in joules, `--max-cores CHIP=N`."""
     memory = click.option(
         "--weight-memory",
         type=MemorySize(),
@@ -30,4 +30,11 @@ def budget_options(function: Any) -> Any:
         help="With --bits auto: most energy of one inference, as 50nJ, estimated for the first "
         "device of --device. The most accurate bits within it are taken.",
     )
-    return memory(energy(function))
+    cores = click.option(
+        "--max-cores",
+        type=Cores(),
+        metavar="CHIP=N",
+        help="With --bits auto: most cores of loihi1 or loihi2, as loihi2=4. The most accurate "
+        "bits within it are taken.",
+    )
+    return memory(energy(cores(function)))

@@ -38,7 +38,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         *("architecture", "hidden", "channels", "batch_norm"),
     ),
     "What must hold": (
-        *("max_gap", "weight_memory", "max_energy", "strict"),
+        *("max_gap", "weight_memory", "max_energy", "max_cores", "strict"),
         *("certify", "certificate", "signed_by", "back_ends"),
     ),
 }

@@ -189,6 +189,27 @@ class Energy(Parameter):
         return joules
 
 
+class Cores(Parameter):
+    """Cores of chips, as loihi2=4."""
+
+    name = "cores"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, int]:
+        """The number of cores by chip.
+
+        Args:
+            value: value that the user gave.
+            param: the option.
+            ctx: context of the command.
+        """
+        pairs = [one.partition("=")[::2] for one in str(value).split(",")]
+        if not all(chip and re.fullmatch(r"[1-9]\d{0,8}", count) for chip, count in pairs):
+            self.fail(f"{value!r}; expected CHIP=N, as loihi2=4", param, ctx)
+        return {chip: int(count) for chip, count in pairs}
+
+
 class Directory(click.Path):
     """A path that may not be empty. An unset variable of a shell gives an empty one."""
 

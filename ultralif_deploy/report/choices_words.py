@@ -35,6 +35,7 @@ def choice_text(choice: Choice, what: str) -> str:
     )
     if taken["joules"] is not None:
         found = f"{found}, {joule(taken['joules'])} an inference on {choice['device']}"
+    found = ", ".join((found, *(f"{n} cores of {c}" for c, n in taken["cores"].items())))
     lost = f"{taken['loss']:.2f} points of accuracy".replace("-", "−")
     if taken["accuracy"] is None:
         lost = f"{taken['loss']:.2f} % of the predictions change"
@@ -57,8 +58,8 @@ def counted_loss(choice: Choice, one: Candidate) -> float:
         choice: what was allowed.
         one: the candidate.
     """
-    budgeted = choice["max_weight_bytes"] is not None or choice["max_joules"] is not None
-    return one["loss"] if budgeted else max(0.0, one["loss"])
+    bounds = (choice["max_weight_bytes"], choice["max_joules"], choice["max_cores"] or None)
+    return max(0.0, one["loss"]) if bounds == (None, None, None) else one["loss"]
 
 
 def _allowed(choice: Choice) -> str:
@@ -70,6 +71,7 @@ def _allowed(choice: Choice) -> str:
         parts.append(f"{whole(choice['max_weight_bytes'])} bytes of weights")
     if choice["max_joules"] is not None:
         parts.append(f"{joule(choice['max_joules'])} an inference on {choice['device']}")
+    parts += [f"{most} cores of {chip}" for chip, most in choice["max_cores"].items()]
     return f"{' and '.join(parts)} {'was' if len(parts) == 1 else 'were'} allowed"
 
 

@@ -21,6 +21,9 @@ class Candidate(TypedDict):
     joules: Annotated[
         Joules | None, "of one inference, estimated from counted events; null without a figure"
     ]
+    cores: Annotated[
+        dict[str, Count | str], "of each chip with a budget, or why the program cannot be there"
+    ]
     accuracy: Annotated[Fraction | None, "of the integer program; null without labels"]
     loss: Annotated[Points, "of accuracy, or share of changed predictions without labels"]
     on_front: Annotated[bool, "no other candidate is as small and loses as little"]
@@ -37,6 +40,7 @@ class Choice(TypedDict):
     max_loss: Annotated[Points | None, "that a candidate may have; null for any"]
     max_weight_bytes: Annotated[Count | None, "that a candidate may store; null for any"]
     max_joules: Annotated[Joules | None, "that an inference may take; null for any"]
+    max_cores: Annotated[dict[str, Count], "that the program may take, by chip"]
     reached: Annotated[bool, "whether the chosen candidate loses no more"]
     candidates: Annotated[list[Candidate], "in the order in which they were tried"]
 

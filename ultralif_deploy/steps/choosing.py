@@ -14,10 +14,9 @@ import numpy as np
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.energy.counts import EventCounter
-from ultralif_deploy.energy.devices import Device
 from ultralif_deploy.energy.estimate import estimate
 from ultralif_deploy.energy.report import chips_of
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.network.running import run_hard
@@ -31,7 +30,7 @@ from ultralif_deploy.report.words import joule, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.programs import program_of_passed
-from ultralif_deploy.steps.searching import Goal, Search
+from ultralif_deploy.steps.searching import CHIPS, Goal, Search
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.front import undominated
 
@@ -49,11 +48,11 @@ class Judge:
 
     Attributes:
         source: source with training samples. The candidates may have other bits of spikes.
-        device: device whose energy is estimated.
+        goal: what the choice aims at, with the device whose energy is estimated.
     """
 
     source: Deployable
-    device: Device
+    goal: Goal
 
     @cached_property
     def samples(self) -> Split:
@@ -94,7 +93,7 @@ class Judge:
             bits: bits of the weights.
         """
         program = program_of_passed(source, passed, bits)
-        counter = EventCounter(program, chips_of([self.device]))
+        counter = EventCounter(program, chips_of([self.goal.device]))
         trace = run_on("fast", program, self.samples, source.encoder, Progress(), counter)
         found, labels = trace.predictions(), self.samples.y
         accuracy = None if labels is None else float((found == labels).mean())
@@ -102,7 +101,7 @@ class Judge:
         if accuracy is not None:
             loss = float((self.expected == labels).mean()) - accuracy
         operations = sum(int(v.sum()) for v in trace.counts.synaptic_operations.values())
-        joules = estimate(counter.events(), self.device).total_j
+        joules = estimate(counter.events(), self.goal.device).total_j
         sent = {"": 1} if source.soft is None else source.soft.spike_bits()
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
@@ -114,6 +113,7 @@ class Judge:
             "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
             "joules": None if joules is None else joules / len(found),
+            "cores": {chip: _cores(program, chip) for chip in self.goal.cores},
             "accuracy": accuracy,
             "loss": 100 * loss,
             "on_front": False,
@@ -121,23 +121,23 @@ class Judge:
         }
         return made, program
 
-    def choice(self, tried: Iterable[Candidate], chosen: Candidate, goal: Goal) -> Choice:
+    def choice(self, tried: Iterable[Candidate], chosen: Candidate) -> Choice:
         """What was chosen among the candidates.
 
         Args:
             tried: candidates that were tried, in order.
             chosen: one of them.
-            goal: what the choice aimed at.
         """
-        labels, tried = self.samples.y, list(tried)
+        labels, tried, goal = self.samples.y, list(tried), self.goal
         made: Choice = {
             "samples": len(self.samples.x),
             "compared": "float" if self.source.soft is None else "soft",
             "accuracy": None if labels is None else float((self.expected == labels).mean()),
-            "device": self.device.name,
+            "device": goal.device.name,
             "max_loss": goal.max_loss,
             "max_weight_bytes": goal.weight_bytes,
             "max_joules": goal.joules,
+            "max_cores": dict(goal.cores),
             "reached": goal.reached(chosen),
             "candidates": tried,
         }
@@ -149,19 +149,19 @@ class Judge:
 
 
 def choose_weight_bits(
-    judge: Judge, passed: Network, goal: Goal, progress: Progress
+    judge: Judge, passed: Network, progress: Progress
 ) -> tuple[dict[str, str], Choice]:
     """The bits of the weights into each population that meet the goal best.
 
     Args:
-        judge: source and samples.
+        judge: source, samples and what the choice aims at.
         passed: hard network of the source after the passes.
-        goal: what the choice aims at.
         progress: progress display of the candidates.
 
     Raises:
         UltralifError: too few training samples; no candidate is within the budget.
     """
+    goal = judge.goal
     first, program = judge.candidate(judge.source, passed, LADDER[0])
     stored = {population.name: 0 for population in passed.populations} | program.stored_weights
 
@@ -175,7 +175,7 @@ def choose_weight_bits(
         best, chosen = search.best()
     if goal.excess(chosen):
         _refuse(chosen, len(search.tried), goal)
-    return best, judge.choice(search.tried.values(), chosen, goal)
+    return best, judge.choice(search.tried.values(), chosen)
 
 
 def choose_spike_bits(
@@ -200,7 +200,7 @@ def choose_spike_bits(
     passes = tuple(skip_passes)
     source = opened(1)
     source.require_soft()
-    judge = Judge(source, goal.device)
+    judge = Judge(source, goal)
 
     def measured(bits: dict[str, int]) -> Candidate:
         other = opened(alike(bits))
@@ -209,7 +209,15 @@ def choose_spike_bits(
     with progress.stage("choose bits of spikes") as update:
         search = Search(measured, SPIKE_LADDER, float, _neurons(source), goal, update)
         best, chosen = search.best()
-    return opened(alike(best)), judge.choice(search.tried.values(), chosen, goal)
+    return opened(alike(best)), judge.choice(search.tried.values(), chosen)
+
+
+def _cores(program: Program, chip: str) -> int | str:
+    """Cores that a program takes on a chip, or why it cannot be there."""
+    try:
+        return CHIPS[chip](program).placement.cores
+    except Refused as error:
+        return str(error)
 
 
 def _neurons(source: Deployable) -> dict[str, int]:
@@ -244,6 +252,12 @@ def _refuse(one: Candidate, tried: int, goal: Goal) -> None:
             f"{joule(one['joules'] or 0.0)} an inference on {goal.device.name}, where --max-energy "
             f"allows {joule(goal.joules)}"
         )
+    for chip, most in goal.cores.items():
+        taken = one["cores"][chip]
+        if isinstance(taken, str):
+            parts.append(f"no cores of {chip}, which refuses it ({taken})")
+        else:
+            parts.append(f"{taken} cores of {chip}, where --max-cores allows {most}")
     raise UltralifError(
         f"none of {tried} candidates is within the budget; the nearest takes {' and '.join(parts)} "
         f"(allow more, or take {way_out})"

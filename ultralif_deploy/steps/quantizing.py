@@ -84,7 +84,7 @@ def quantized(
     if bits != AUTO:
         return *program_of(source, network, bits, passes), {}
     passed = apply_passes(network, passes)
-    best, choice = choose_weight_bits(Judge(source, goal.device), passed, goal, progress)
+    best, choice = choose_weight_bits(Judge(source, goal), passed, progress)
     return passed, program_of_passed(source, passed, best), {"weight_choice": choice}
 
 
@@ -99,8 +99,10 @@ def check_budget(goal: Goal, bits: Bits) -> None:
         UltralifError: there is a budget, and the bits are not `auto`.
     """
     if goal.budgeted and bits != AUTO:
-        option = "--max-energy" if goal.weight_bytes is None else "--weight-memory"
-        raise UltralifError(f"{option}: it bounds bits that are chosen; expected --bits auto too")
+        raise UltralifError(
+            "--weight-memory, --max-energy, --max-cores: they bound bits that are chosen; expected "
+            "--bits auto too"
+        )
 
 
 def check_gap(max_gap: float | None, source: Deployable) -> None:

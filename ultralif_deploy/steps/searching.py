@@ -13,11 +13,15 @@ from typing import Generic, TypeVar
 from ultralif_deploy.energy.devices import Device, load_device
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.schema.choices import Candidate
+from ultralif_deploy.simulators.loihi import simulator as loihi
 
 T = TypeVar("T", int, str)
 
 MAX_LOSS = 0.5
 """Percentage points that a candidate may lose unless the user says otherwise."""
+
+CHIPS = {"loihi1": loihi.load1, "loihi2": loihi.load2}
+"""Chips whose cores may be bounded, and what places a program on them."""
 
 DEVICE = "yan2024"
 """Device whose energy is estimated unless the user names others; it covers memories too."""
@@ -39,16 +43,23 @@ class Goal:
             and any loss with one.
         weight_bytes: most bytes of the stored weights; None for no bound.
         joules: most joules of one inference; None for no bound.
+        cores: most cores of each chip that is named, one of `CHIPS`.
     """
 
     device: Device
     max_gap: float | None = None
     weight_bytes: int | None = None
     joules: float | None = None
+    cores: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_max_gap(self.max_gap)
-        for name, most in (("weight memory", self.weight_bytes), ("max energy", self.joules)):
+        for chip in self.cores:
+            if chip not in CHIPS:
+                raise UltralifError(f"max cores of {chip!r:.40}; expected {' or '.join(CHIPS)}")
+        bounds = {"weight memory": self.weight_bytes, "max energy": self.joules}
+        cores = {f"max cores of {chip}": most for chip, most in self.cores.items()}
+        for name, most in {**bounds, **cores}.items():
             if most is not None and not 0 < most < math.inf:
                 raise UltralifError(f"{name} = {most}; expected a number above 0")
 
@@ -59,6 +70,7 @@ class Goal:
         max_gap: float | None,
         weight_bytes: int | None,
         joules: float | None,
+        cores: Mapping[str, int] | None,
     ) -> "Goal":
         """A goal whose joules are those of the first device; of `DEVICE` where there is none.
 
@@ -67,17 +79,18 @@ class Goal:
             max_gap: same as the attribute.
             weight_bytes: same as the attribute.
             joules: same as the attribute.
+            cores: same as the attribute; None for none.
 
         Raises:
             UltralifError: a bound that is no number above 0, or no gap.
         """
         first = devices[0] if devices else load_device(DEVICE)
-        return cls(first, max_gap, weight_bytes, joules)
+        return cls(first, max_gap, weight_bytes, joules, cores or {})
 
     @property
     def budgeted(self) -> bool:
         """Whether anything is bounded beside the loss."""
-        return self.weight_bytes is not None or self.joules is not None
+        return self.weight_bytes is not None or self.joules is not None or bool(self.cores)
 
     @property
     def max_loss(self) -> float | None:
@@ -93,7 +106,7 @@ class Goal:
         return self.max_loss is None or one["loss"] <= self.max_loss
 
     def excess(self, one: Candidate) -> float:
-        """How many times the budget a candidate takes; 0 where it fits.
+        """How many times the budget a candidate takes; 0 where it fits, infinite off a chip.
 
         Raises:
             UltralifError: energy is bounded, and there is no figure for this program.
@@ -108,6 +121,9 @@ class Goal:
                     f"device with one first in --device, as {DEVICE}"
                 )
             shares.append(one["joules"] / self.joules)
+        for chip, most in self.cores.items():
+            taken = one["cores"][chip]
+            shares.append(math.inf if isinstance(taken, str) else taken / most)
         return max(shares) if max(shares) > 1 else 0.0
 
     def rank(self, one: Candidate, size: float) -> tuple[float, ...]:
