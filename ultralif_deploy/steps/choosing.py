@@ -102,14 +102,15 @@ class Judge:
             loss = float((self.expected == labels).mean()) - accuracy
         operations = sum(int(v.sum()) for v in trace.counts.synaptic_operations.values())
         joules = estimate(counter.events(), self.goal.device).total_j
-        sent = {"": 1} if source.soft is None else source.soft.spike_bits()
+        spiking = [p for p in program.populations if p.spikes]
+        sent = {p.name: p.largest_sent.bit_length() for p in spiking}
         made: Candidate = {
             "weight_bits": describe_program(program)["weight_bits"],
-            "spike_bits": alike(sent),
+            "spike_bits": alike(sent) if sent else 1,
             "mean_weight_bits": _mean(
                 {n: one.bits for n, one in program.formats.items()}, program.stored_weights
             ),
-            "mean_spike_bits": _mean(sent, _neurons(source) or {"": 1}),
+            "mean_spike_bits": _mean(sent, {p.name: p.size for p in spiking}),
             "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
             "joules": None if joules is None else joules / len(found),
@@ -199,7 +200,8 @@ def choose_spike_bits(
     """
     passes = tuple(skip_passes)
     source = opened(1)
-    source.require_soft()
+    spiking = source.require_soft().spike_bits()
+    neurons = {p.name: p.size for p in source.network.populations if p.name in spiking}
     judge = Judge(source, goal)
 
     def measured(bits: dict[str, int]) -> Candidate:
@@ -207,7 +209,7 @@ def choose_spike_bits(
         return judge.candidate(other, apply_passes(other.network, passes), LADDER[0])[0]
 
     with progress.stage("choose bits of spikes") as update:
-        search = Search(measured, SPIKE_LADDER, float, _neurons(source), goal, update)
+        search = Search(measured, SPIKE_LADDER, float, neurons, goal, update)
         best, chosen = search.best()
     return opened(alike(best)), judge.choice(search.tried.values(), chosen)
 
@@ -218,12 +220,6 @@ def _cores(program: Program, chip: str) -> int | str:
         return CHIPS[chip](program).placement.cores
     except Refused as error:
         return str(error)
-
-
-def _neurons(source: Deployable) -> dict[str, int]:
-    """Neurons of each population whose spikes have bits; empty without a soft network."""
-    spiking = {} if source.soft is None else source.soft.spike_bits()
-    return {p.name: p.size for p in source.network.populations if p.name in spiking}
 
 
 def _mean(bits: Mapping[str, float], counts: Mapping[str, int]) -> float:
