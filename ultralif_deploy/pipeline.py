@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_devices
 from ultralif_deploy.energy.report import chips_of, energy_report
-from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
