@@ -32,6 +32,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners.verilog import runner, tools
 from ultralif_deploy.verify.backends import EXPORTERS, write_form
 
+SUPPORT = Path(__file__).parents[1] / "support"
 KINDS = ("threshold", "tropical", "multi", "lif", "cubalif")
 ICARUS = requires_tool("iverilog", "apt-get install -y iverilog")
 VERILATOR = pytest.mark.skipif(
@@ -252,6 +253,33 @@ def test_a_flipped_bit_of_a_memory_is_read_back(demo: Path, tmp_path: Path) -> N
     executed = runner.load(program, tmp_path / "verilog", "iverilog").executed()
     changed = executed["input->neuron"] != executed_arrays(program)["input->neuron"]
     assert np.argwhere(changed).tolist() == [[0, 0]]
+
+
+@ICARUS
+def test_all_logits_come_out_of_the_serial_pins(tmp_path: Path) -> None:
+    """A logit waits in the network while the one before is shifted out."""
+    folder, bench = tmp_path / "verilog", tmp_path / "bench"
+    program = small_program()
+    write_form("verilog", program, folder)
+    sources = [path.name for path in folder.glob("*.v") if path.name != "testbench.v"]
+    build = ["iverilog", "-g2005", "-Wall", "-Wno-timescale", "-s", "bench", "-o", str(bench)]
+    command = [*build, *sources, str(SUPPORT / "serial_bench.v")]
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (built.returncode, built.stderr) == (0, "")
+    ran = subprocess.run(
+        ["vvp", "-n", str(bench)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    tag = len(program.populations) - 1  # of the read-out
+    expected = (folder / "expected.mem").read_text("utf-8").split()
+    logits = [int(line[-8:], 16) for line in expected if int(line[:4], 16) == tag]
+    found = [int(line, 16) for line in ran.stdout.split()]
+    assert [word & 0xFFFFFFFF for word in found] == logits
+    assert [word >> 32 for word in found] == [0, 0, 1] * (len(logits) // 3)
 
 
 @ICARUS

@@ -44,7 +44,7 @@ module ultralif_serial (
             held <= 1'b0;
         end else begin
             offered <= send || (offered && !taken);
-            held <= arrives || (held && !next);
+            held <= (arrives && !held) || (held && !next);
         end
     end
 endmodule
