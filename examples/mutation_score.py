@@ -69,7 +69,7 @@ MODULES = {
     "exporters/lava/runtime/*.py": LAVA,
     "exporters/lava/runtime/neurons/*.py": LAVA,
     "exporters/verilog/*.py": VERILOG,
-    "exporters/verilog/templates/*.v.j2": VERILOG,
+    "exporters/verilog/templates/*.v.j2": f"tests/steps/hardware/test_deploying.py {VERILOG}",
     "exporters/verilog/sources/*.v": VERILOG,
 }
 """Patterns of modules, with the tests that are to notice a change."""
