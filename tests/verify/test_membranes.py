@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 import ultralif_deploy as ul
 from support.commands import DEMO
 from support.strategies.programs import programs
+from ultralif_deploy.io.parallel import in_order
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.soft.baseline_neurons import DSpike
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.verify import measuring
 from ultralif_deploy.verify.margins import MOST_POWER, margin_histogram
 from ultralif_deploy.verify.membranes import NEURONS
 
@@ -65,6 +67,23 @@ def check_soft(network: SoftNetwork, inputs: torch.Tensor) -> None:
             assert stage.neuron.drives is None
 
 
+def test_margins_and_runs_of_several_threads_leave_each_other_alone() -> None:
+    network = SoftNetwork(Architecture((12, 300, 10), "ultratplif"))
+    inputs = torch.rand(40, 30, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        spikes, (expected,) = network(inputs).spikes, network.margins(inputs).values()
+
+        def run(number: int) -> torch.Tensor:
+            with torch.no_grad():
+                made = network.margins(inputs) if number % 2 else network(inputs).spikes
+                (values,) = made.values()
+            return values
+
+        for number, found in enumerate(in_order(run, range(24))):
+            wanted = expected if number % 2 else next(iter(spikes.values()))
+            torch.testing.assert_close(found, wanted)
+
+
 def test_the_report_holds_all_forms_in_one_unit(tmp_path: Path) -> None:
     given_ = ul.Settings(data="digits", timesteps=6, limit=10)
     report = ul.deploy(
@@ -103,3 +122,21 @@ def test_the_histogram_counts_every_margin() -> None:
     assert found["above"][-1] == pytest.approx(1 / 9)
     assert sum(found["below"]) + sum(found["above"]) == pytest.approx(1)
     assert margin_histogram(np.array([-0.1]))["ends"] == [1]
+
+
+def test_many_parts_at_once_measure_what_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ul.Settings(data="digits", timesteps=4, limit=60)
+
+    def figures(name: str) -> tuple[object, ...]:
+        report = ul.deploy(
+            DEMO, tmp_path / name, settings, certified_samples=2, back_ends=(), devices=()
+        )
+        rates = [(p["accuracy"], round(p["spike_rate"], 4)) for p in report["epsilon_sweep"]]
+        agreement = [p["agreement_integer_soft"] for p in report["populations"].values()]
+        return report["accuracy"], report["membranes"], report["raster"], agreement, rates
+
+    expected = figures("one")
+    monkeypatch.setattr(measuring, "PART_BYTES", 1 << 14)
+    assert figures("many") == expected

@@ -6,6 +6,7 @@ network is `fc1 lif1 fc2 lif2`, with a spiking output; ConvSNN and DeepConvSNN a
 the released names, so `state_dict` is the released format.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -229,12 +230,11 @@ def fire(
 
 def _margins(neuron: SoftNeuron, current: Tensor) -> Tensor:
     """V − θ before the reset, for a current of the same shape [time, sample, neuron]."""
-    neuron.drives = []
-    try:
-        neuron(current)
-        return torch.stack(neuron.drives)
-    finally:
-        neuron.drives = None
+    noting = copy.copy(neuron)  # other threads may run the neuron itself meanwhile
+    drives: list[Tensor] = []
+    noting.drives = drives
+    noting(current)
+    return torch.stack(drives)
 
 
 def _by_timestep(
