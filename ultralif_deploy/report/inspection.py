@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ultralif_deploy.io.printable import shortened
 from ultralif_deploy.report.choices_words import choices_texts
 from ultralif_deploy.report.summaries.exits import exits_summary
 from ultralif_deploy.report.terminal import assumptions_table, stored_parameters, titled
@@ -160,6 +161,10 @@ def diagnosis_summary(found: Diagnosis) -> RenderableType:
     return Group(table, *lines)
 
 
+LONGEST_NAME = 60
+"""Characters of a file's name that are shown; a certificate may hold any."""
+
+
 def certificate_summary(result: Rechecked) -> RenderableType:
     """Back ends for which the certificate holds, and those that were not checked."""
     checked = ", ".join(f"{name} ({n} samples)" for name, n in result["samples"].items())
@@ -170,7 +175,7 @@ def certificate_summary(result: Rechecked) -> RenderableType:
         text += f"\nNot checked: {name}; {why}"
     reasons: dict[str, list[str]] = {}
     for name, why in result["not_covered"].items():
-        reasons.setdefault(why, []).append(name)
+        reasons.setdefault(why, []).append(shortened(name, LONGEST_NAME))
     for why, names in reasons.items():
         text += f"\nNot covered: {', '.join(names)}; {why}"
     return Text(text)
