@@ -41,16 +41,12 @@ def lif_mlp(seed: int) -> Program:
 
 def convolutional(seed: int) -> Program:
     """1x28x28, two convolutions 8c3s2 and 16c3s2 of threshold units, 10 classes; 5-bit weights."""
-    rng = np.random.default_rng(seed)
-    first = Conv2d(_weights(rng, 8, 9, 15).weight.reshape(8, 1, 3, 3), (1, 28, 28), (2, 2))
-    second = Conv2d(
-        _weights(rng, 16, 72, 15).weight.reshape(16, 8, 3, 3), first.output_shape, (2, 2)
-    )
-    return _chain(
-        (first, Threshold(first.per_neuron(rng.integers(0, 10, 8)))),
-        (second, Threshold(second.per_neuron(rng.integers(0, 30, 16)))),
-        (_weights(rng, CLASSES, second.target_size, 15), Integrator()),
-    )
+    return _two_convolutions(seed, (1, 28, 28), (8, 16), 2, (range(10), range(30)))
+
+
+def convolutional_32_64(seed: int) -> Program:
+    """3x32x32, two convolutions 32c3s1 and 64c3s2 of threshold units, 10 classes."""
+    return _two_convolutions(seed, (3, 32, 32), (32, 64), 1, (range(10, 40), range(20, 100)))
 
 
 def wide_mlp(seed: int) -> Program:
@@ -71,20 +67,6 @@ def wide_lif_mlp(seed: int) -> Program:
     return _chain((first, leaky), (second, leaky), (_weights(rng, CLASSES, 512, 15), Integrator()))
 
 
-def convolutional_32_64(seed: int) -> Program:
-    """3x32x32, two convolutions 32c3s1 and 64c3s2 of threshold units, 10 classes."""
-    rng = np.random.default_rng(seed)
-    first = Conv2d(_weights(rng, 32, 27, 15).weight.reshape(32, 3, 3, 3), (3, 32, 32), (1, 1))
-    second = Conv2d(
-        _weights(rng, 64, 288, 15).weight.reshape(64, 32, 3, 3), first.output_shape, (2, 2)
-    )
-    return _chain(
-        (first, Threshold(first.per_neuron(rng.integers(10, 40, 32)))),
-        (second, Threshold(second.per_neuron(rng.integers(20, 100, 64)))),
-        (_weights(rng, CLASSES, second.target_size, 15), Integrator()),
-    )
-
-
 def spikes(batch: int, inputs: int = INPUTS, rate: float = RATE) -> np.ndarray:
     """Seeded input spikes uint8 [time, batch, input]."""
     rng = np.random.default_rng(1)
@@ -102,6 +84,36 @@ def seconds(run: Run, inputs: np.ndarray, minimum_s: float) -> float:
 
 def _weights(rng: np.random.Generator, target: int, source: int, largest: int = 127) -> Dense:
     return Dense(rng.integers(-largest, largest + 1, (target, source)).astype(np.int8))
+
+
+def _two_convolutions(
+    seed: int,
+    image: tuple[int, int, int],
+    channels: tuple[int, int],
+    stride: int,
+    thresholds: tuple[range, range],
+) -> Program:
+    """Two convolutions of threshold units and a read-out; the second one has stride 2.
+
+    Args:
+        seed: seed of weights and thresholds.
+        image: channels, height and width of the inputs.
+        channels: output channels of both.
+        stride: stride of the first.
+        thresholds: values from which the thresholds of each are drawn.
+    """
+    rng, shape = np.random.default_rng(seed), image
+    maps: list[Conv2d] = []
+    for count, step in zip(channels, (stride, 2), strict=True):
+        weight = _weights(rng, count, shape[0] * 9, 15).weight.reshape(count, shape[0], 3, 3)
+        maps.append(Conv2d(weight, shape, (step, step)))
+        shape = maps[-1].output_shape
+    units = [
+        Threshold(one.per_neuron(rng.integers(values.start, values.stop, count)))
+        for one, values, count in zip(maps, thresholds, channels, strict=True)
+    ]
+    last = _weights(rng, CLASSES, maps[-1].target_size, 15)
+    return _chain(*zip(maps, units, strict=True), (last, Integrator()))
 
 
 def _chain(*layers: tuple[AnyMap, NeuronModel]) -> Program:

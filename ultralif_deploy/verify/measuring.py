@@ -1,8 +1,9 @@
 """Soft against hard against integer, on the same input spikes; every comparison is paired."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -44,8 +45,6 @@ SWEEP_SAMPLES = 2000
 
 PART_BYTES = 1 << 24
 """Float64 values of all neurons and timesteps of the samples that are measured at once."""
-
-R = TypeVar("R")
 
 BEFORE = "before"
 """Where the predictions of the soft or float network are tallied."""
@@ -118,13 +117,7 @@ def measure(
     raster: Raster | None = None
     membranes: Membranes | None = None
     executable = load_on("fast", chain.program)
-
-    def floats(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
-        where, values = part
-        factors = SWEEP if where.start < SWEEP_SAMPLES else (LEARNED,)
-        return where, values, run_floats(chain, encoder, values, factors)
-
-    for where, values, runs in _in_parts(floats, chain, encoder, test.x):
+    for where, values, runs in _float_runs(chain, encoder, test.x, SWEEP_SAMPLES):
         labels = None if test.y is None else test.y[where]
         hard, soft_spikes = runs.hard, _add_soft(tally, runs, values, labels)
         inputs = values[: chain.program.timesteps]
@@ -198,29 +191,37 @@ def draws_of(encoder: Encoder, samples: int) -> int:
     return max(1, min(DRAWS, MOST_SAMPLES // samples)) if encoder.kind == "rate" else 1
 
 
-def _in_parts(
-    work: Callable[[tuple[slice, np.ndarray]], R], chain: Chain, encoder: Encoder, x: np.ndarray
-) -> Iterator[R]:
-    """What the work returns for each part of the samples, computed on all processors."""
-    if chain.soft is None:
-        yield from in_order(work, _parts(chain, encoder, x))
-        return
-    from ultralif_deploy.soft.network import one_thread_each
+def _float_runs(
+    chain: Chain, encoder: Encoder, x: np.ndarray, swept: int
+) -> Iterator[tuple[slice, np.ndarray, FloatRuns]]:
+    """Each part of the samples, its inputs and the float forms on it, on all processors.
 
-    with one_thread_each():
-        yield from in_order(work, _parts(chain, encoder, x))
+    Args:
+        chain: the networks.
+        encoder: encoder of the inputs.
+        x: the samples.
+        swept: about so many samples run at all factors of ε, and the rest at the learned one.
+    """
+    single: AbstractContextManager[None] = nullcontext()
+    if chain.soft is not None:
+        from ultralif_deploy.soft.network import one_thread_each
+
+        single = one_thread_each()
+
+    def run(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
+        where, values = part
+        factors = SWEEP if where.start < swept else (LEARNED,)
+        return where, values, run_floats(chain, encoder, values, factors)
+
+    with single:
+        yield from in_order(run, _parts(chain, encoder, x))
 
 
 def _add_draw(
     chain: Chain, test: "Split", encoder: Encoder, executable: Executable, tally: _Tally
 ) -> None:
     """Add what all forms of the network get right with other input spikes."""
-
-    def floats(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
-        where, values = part
-        return where, values, run_floats(chain, encoder, values, (LEARNED,))
-
-    for where, values, runs in _in_parts(floats, chain, encoder, test.x):
+    for where, values, runs in _float_runs(chain, encoder, test.x, swept=0):
         labels = None if test.y is None else test.y[where]
         integer = executable.run(values[: chain.program.timesteps])
         _add_correct(tally, "integer", integer.logits, labels)
