@@ -46,6 +46,7 @@ class Row:
         theta: θ.
         learning_rate: of the annealing.
         membrane: what becomes of a max-plus membrane.
+        spike_bits: bits of the hidden neurons' spikes.
     """
 
     name: str
@@ -53,15 +54,19 @@ class Row:
     theta: float
     learning_rate: float
     membrane: str | None = None
+    spike_bits: int = 1
 
 
 ROWS = (
     Row("UltraPLIF", "ultratplif", 1.0, 3e-3, "hard"),
     Row("LogMaxLIF", "ultratplif", 1.0, 3e-3, "soft"),
+    Row("UltraPLIF-3", "ultratplif", 1.0, 3e-3, spike_bits=3),
     Row("UltraDLIF", "ultradlif", 0.0, 3e-3),
+    Row("UltraDLIF-3", "ultradlif", 0.0, 3e-3, spike_bits=3),
     Row("PLIF", "plif", 1.0, 1e-3),
+    Row("PLIF-3", "plif", 1.0, 1e-3, spike_bits=3),
 )
-"""The first two are one soft network, hardened in two ways."""
+"""Rows of one kind are one soft network, hardened in several ways; -3 has spikes of 3 bits."""
 
 TIMESTEPS = {"fsdd-random": 25, "fsdd-speaker": 25, "nmnist": 20}
 
@@ -117,7 +122,9 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
             learning_rate=options.learning_rate or row.learning_rate,
             bits=8,
         )
-        settings = ul.Settings(data=data, encoding="events", membrane=row.membrane)
+        settings = ul.Settings(
+            data=data, encoding="events", membrane=row.membrane, spike_bits=row.spike_bits
+        )
         ul.deploy(soft, directory, settings, bits=8, anneal=annealing, certified_samples=20)
         print(table_row(name, row, read_report(directory)), flush=True)
 

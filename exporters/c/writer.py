@@ -48,6 +48,8 @@ BRANCHES = {
     neurons.LogMaxLIF: "LogMaxLIF",
     neurons.MultiThreshold: "MultiThreshold",
     neurons.GradedLogMaxLIF: "GradedLogMaxLIF",
+    neurons.GradedLIF: "GradedLIF",
+    neurons.GradedUltraDLIF: "GradedUltraDLIF",
     neurons.SiLIF: "SiLIF",
     neurons.CSiLIF: "CSiLIF",
     neurons.AdaLIF: "AdaLIF",
@@ -57,6 +59,9 @@ BRANCHES = {
     neurons.LeakySum: "LeakySum",
 }
 """Branches of `templates/neuron.j2` by model."""
+
+SHARED_RESETS = {"GradedLogMaxLIF", "GradedLIF", "GradedUltraDLIF"}
+"""Models whose spikes take a share of the membrane, of 12 fraction bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,7 @@ def _context(
         "arrays": arrays,
         "populations": populations,
         "uses": {
-            "leak": DECAY_BITS in leaks or "GradedLogMaxLIF" in models,
+            "leak": DECAY_BITS in leaks or bool(models & SHARED_RESETS),
             "wide_leak": leaks - {DECAY_BITS},
             "rounded": rounded,
             "clip": leaks or rounded or models & {"LogMaxLIF", "GradedLogMaxLIF"},

@@ -43,6 +43,8 @@ PROCESSES = {
     neurons.LogMaxLIF: "LogMaxLIF",
     neurons.MultiThreshold: "MultiThreshold",
     neurons.GradedLogMaxLIF: "GradedLogMaxLIF",
+    neurons.GradedLIF: "GradedLIF",
+    neurons.GradedUltraDLIF: "GradedUltraDLIF",
     neurons.SiLIF: "SiLIF",
     neurons.CSiLIF: "CSiLIF",
     neurons.AdaLIF: "AdaLIF",

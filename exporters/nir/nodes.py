@@ -149,6 +149,38 @@ class GradedLogMaxLIF(nir.NIRNode):
 
 
 @dataclass(eq=False)
+class GradedLIF(_Leaky, nir.NIRNode):
+    """`program.GradedLIF` with its bias; int32, thresholds [level, neuron], reset [level]."""
+
+    thresholds: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    reset: np.ndarray
+    levels: int
+    decay_bits: int = DECAY_BITS
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
+class GradedUltraDLIF(_Leaky, nir.NIRNode):
+    """`program.GradedUltraDLIF` with its bias; int32, thresholds [level, neuron], reset [level]."""
+
+    thresholds: np.ndarray
+    decay: np.ndarray
+    bias: np.ndarray
+    reset: np.ndarray
+    levels: int
+    form: str
+    stride: int = 1
+    decay_bits: int = DECAY_BITS
+
+    def __post_init__(self) -> None:
+        _set_types(self)
+
+
+@dataclass(eq=False)
 class FixedPointCubaLIF(_Firing, nir.NIRNode):
     """`program.CubaLIF` with its bias; int32 [neuron] each. reset_mode: a key of `RESETS`."""
 
@@ -208,6 +240,8 @@ NODES: dict[type[NeuronModel], type] = {
     neurons.LogMaxLIF: LogMaxLIF,
     neurons.MultiThreshold: MultiThreshold,
     neurons.GradedLogMaxLIF: GradedLogMaxLIF,
+    neurons.GradedLIF: GradedLIF,
+    neurons.GradedUltraDLIF: GradedUltraDLIF,
     neurons.SiLIF: second_order.SiLIF,
     neurons.CSiLIF: second_order.CSiLIF,
     neurons.AdaLIF: second_order.AdaLIF,

@@ -19,7 +19,9 @@ from ultralif_deploy.program.neurons import (
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLIF,
     GradedLogMaxLIF,
+    GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
@@ -138,6 +140,13 @@ def _fire(p: Update, w: Value) -> tuple[Value, Value]:
 
 
 def _ultradlif(p: Update) -> Result:
+    u, compared = _ring(p)
+    spikes = compared > p["threshold"]
+    return spikes, (spikes.then(0, u),)
+
+
+def _ring(p: Update) -> tuple[Value, Value]:
+    """Membrane potentials before the reset, and the values that are compared."""
     shape, v = p.neuron.structure(), p.words[0]
     stride = shape["stride"]
 
@@ -146,11 +155,9 @@ def _ultradlif(p: Update) -> Result:
 
     if shape["form"] == "released":
         u = (leak(p) + p.drive()).clip(MEMBRANE_MAX)
-        spikes = largest(u, u) > p["threshold"]
-    else:
-        u = (largest(leak(p), v) + p.drive()).clip(MEMBRANE_MAX)
-        spikes = u > p["threshold"]
-    return spikes, (spikes.then(0, u),)
+        return u, largest(u, u)
+    u = (largest(leak(p), v) + p.drive()).clip(MEMBRANE_MAX)
+    return u, u
 
 
 def _passed(p: Update, v: Value) -> Value:
@@ -168,7 +175,21 @@ def _multi_threshold(p: Update) -> Result:
 
 def _graded_log_max(p: Update) -> Result:
     u = _soft_maximum(p)
-    count = _passed(p, u)
+    return _count_and_reset(p, u, u)
+
+
+def _graded_lif(p: Update) -> Result:
+    u = (leak(p) + p.drive()).clip(MEMBRANE_MAX)
+    return _count_and_reset(p, u, u)
+
+
+def _graded_ultradlif(p: Update) -> Result:
+    return _count_and_reset(p, *_ring(p))
+
+
+def _count_and_reset(p: Update, u: Value, compared: Value) -> Result:
+    """Number of thresholds that a value exceeds, and what these levels leave of the membrane u."""
+    count = _passed(p, compared)
     # The reset of 0 levels comes first, so that the number of levels is the index.
     taken = p["reset"].led_by(0).at(count)
     kept = (abs(u) * (-taken + DECAY_ONE)).whole_part(DECAY_ONE)
@@ -271,6 +292,8 @@ UPDATES: dict[type, Callable[[Update], Result]] = {
     LogMaxLIF: _log_max,
     MultiThreshold: _multi_threshold,
     GradedLogMaxLIF: _graded_log_max,
+    GradedLIF: _graded_lif,
+    GradedUltraDLIF: _graded_ultradlif,
     SiLIF: _silif,
     CSiLIF: _csilif,
     AdaLIF: _adalif,

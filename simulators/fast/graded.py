@@ -6,10 +6,10 @@ Shapes: T timesteps, B samples, N neurons, L levels.
 import numpy as np
 
 from ultralif_deploy.program import fixed
-from ultralif_deploy.simulators.fast.kernels import leak, soft_maximum
+from ultralif_deploy.simulators.fast.kernels import leak, saturate, soft_maximum
 from ultralif_deploy.simulators.native.compiled import jit
 
-DECAY_BITS = fixed.DECAY_BITS
+DECAY_BITS, FRACTION_BITS = fixed.DECAY_BITS, fixed.FRACTION_BITS
 
 
 @jit
@@ -60,3 +60,71 @@ def log_max_lif(  # type: ignore[no-untyped-def]
                     passed += u > limits[k, n]
                 spikes[t, b, n] = passed
                 v[b, n] = leak(u, reset[passed - 1], DECAY_BITS) if passed else u
+
+
+@jit
+def lif(current, bias, limits, decay, bits, reset, v, spikes):  # type: ignore[no-untyped-def]
+    """Leaky membranes with several limits; v int64 [B, N] is changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limits: int64 [L, N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        reset: int64 [L], share of v that a spike of 1, 2, … levels takes, in units of 2^-12.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
+    time, batch, size = current.shape
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                u = saturate(leak(v[b, n], decay[n], bits) + drive)
+                passed = 0
+                for k in range(len(limits)):
+                    passed += u > limits[k, n]
+                spikes[t, b, n] = passed
+                v[b, n] = leak(u, reset[passed - 1], DECAY_BITS) if passed else u
+
+
+@jit
+def ultradlif(  # type: ignore[no-untyped-def]
+    current, bias, limits, decay, bits, released, stride, reset, v, spikes
+):
+    """Ring of leaky neurons with several limits; v int64 [B, N] is changed in place.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        limits: int64 [L, N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        released: bool, the form `released`; otherwise `paper`.
+        stride: distance of both neighbours on the ring, in neurons.
+        reset: int64 [L], share of v that a spike of 1, 2, … levels takes, in units of 2^-12.
+        v: int64 [B, N], in membrane units.
+        spikes: uint8 [T, B, N], overwritten.
+    """
+    time, batch, size = current.shape
+    u = np.empty(size, dtype=np.int64)
+    left = (np.arange(size) - stride) % size
+    right = (np.arange(size) + stride) % size
+    for b in range(batch):
+        for t in range(time):
+            for n in range(size):
+                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+                kept = leak(v[b, n], decay[n], bits)
+                if not released:
+                    kept = max(kept, v[b, left[n]], v[b, right[n]])
+                u[n] = saturate(kept + drive)
+            for n in range(size):
+                compared = u[n]
+                if released:
+                    compared = max(compared, u[left[n]], u[right[n]])
+                passed = 0
+                for k in range(len(limits)):
+                    passed += compared > limits[k, n]
+                spikes[t, b, n] = passed
+                v[b, n] = leak(u[n], reset[passed - 1], DECAY_BITS) if passed else u[n]

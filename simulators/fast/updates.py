@@ -16,7 +16,9 @@ from ultralif_deploy.program.neurons import (
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLIF,
     GradedLogMaxLIF,
+    GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
@@ -111,6 +113,17 @@ def _graded_log_max_lif(neuron: GradedLogMaxLIF, p: Parameters, block: Block) ->
     graded.log_max_lif(*block.drive, limits, *table, p["reset"], *block.written)
 
 
+def _graded_lif(neuron: GradedLIF, p: Parameters, block: Block) -> None:
+    limits = p["thresholds"].reshape(neuron.levels, -1)
+    graded.lif(*block.drive, limits, p["decay"], neuron.decay_bits, p["reset"], *block.written)
+
+
+def _graded_ultradlif(neuron: GradedUltraDLIF, p: Parameters, block: Block) -> None:
+    limits = p["thresholds"].reshape(neuron.levels, -1)
+    ring = p["decay"], neuron.decay_bits, neuron.form == "released", neuron.stride
+    graded.ultradlif(*block.drive, limits, *ring, p["reset"], *block.written)
+
+
 def _silif(neuron: SiLIF, p: Parameters, block: Block) -> None:
     values = p["threshold"], p["reset"], p["alpha"], p["beta"], p["a"], p["b"]
     second_order.silif(*block.drive, *values, *_words(p), *block.written)
@@ -158,6 +171,8 @@ UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Block], None]] = {
     LogMaxLIF: _log_max_lif,
     MultiThreshold: _multi_threshold,
     GradedLogMaxLIF: _graded_log_max_lif,
+    GradedLIF: _graded_lif,
+    GradedUltraDLIF: _graded_ultradlif,
     SiLIF: _silif,
     CSiLIF: _csilif,
     AdaLIF: _adalif,

@@ -26,7 +26,9 @@ from ultralif_deploy.program.neurons import (
     SECOND_ORDER,
     CubaLI,
     CubaLIF,
+    GradedLIF,
     GradedLogMaxLIF,
+    GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
     LogMaxLIF,
@@ -221,7 +223,16 @@ def _multi_threshold(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 def _graded_log_max(m: Microcode, words: Words, a: np.ndarray) -> Result:
-    u = _soft_maximum(m, words, a)
+    return _passed_and_left(m, _soft_maximum(m, words, a))
+
+
+def _graded_lif(m: Microcode, words: Words, a: np.ndarray) -> Result:
+    drive = CURRENT_UNIT * a + m["bias"]
+    return _passed_and_left(m, _sat(_leak(words[0], m["decay"]) + drive))
+
+
+def _passed_and_left(m: Microcode, u: np.ndarray) -> Result:
+    """Number of thresholds that u exceeds, and what these levels leave of it."""
     passed = _passed(m, u)
     taken = np.concatenate(([0], m["reset"]))[passed]
     return passed, (_leak(u, taken),)
@@ -243,7 +254,7 @@ def _cuba_li(m: Microcode, words: Words, a: np.ndarray) -> Result:
 
 
 IMPOSSIBLE: dict[type, str] = {
-    UltraDLIF: "a neuron cannot read its neighbours' membranes",
+    **dict.fromkeys((UltraDLIF, GradedUltraDLIF), "a neuron cannot read its neighbours' membranes"),
     **dict.fromkeys(
         SECOND_ORDER, "widths of the chip's products, which it needs, are not published"
     ),
@@ -273,6 +284,7 @@ PROGRAMS: dict[type[NeuronModel], NeuronProgram] = {
     LogMaxLIF: NeuronProgram(_log_max, _current),
     MultiThreshold: NeuronProgram(_multi_threshold, _current),
     GradedLogMaxLIF: NeuronProgram(_graded_log_max, _current),
+    GradedLIF: NeuronProgram(_graded_lif, _current),
     Integrator: NeuronProgram(_integrator, _summed),
     LeakyIntegrator: NeuronProgram(_leaky_integrator, _leaky_reach),
     CubaLI: NeuronProgram(_cuba_li, _current_based_reach),

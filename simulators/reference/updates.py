@@ -23,7 +23,9 @@ from ultralif_deploy.program.neurons import (
     CSiLIF,
     CubaLI,
     CubaLIF,
+    GradedLIF,
     GradedLogMaxLIF,
+    GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
     LeakySum,
@@ -91,6 +93,19 @@ def _ultradlif(
     neuron: UltraDLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Ring of leaky neurons, in both forms."""
+    v, compared = _ring(neuron, p, bias, current, v)
+    spikes = [int(c > threshold) for c, threshold in zip(compared, p["threshold"], strict=True)]
+    return spikes, [0 if s else u for s, u in zip(spikes, v, strict=True)], compared
+
+
+def _ring(
+    neuron: UltraDLIF | GradedUltraDLIF,
+    p: Parameters,
+    bias: Integers,
+    current: Integers,
+    v: Integers,
+) -> tuple[Integers, Integers]:
+    """Membrane potentials before the reset, and the values that are compared."""
     size = len(current)
     drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
     leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
@@ -98,12 +113,10 @@ def _ultradlif(
     right = [(i + neuron.stride) % size for i in range(size)]
     if neuron.form == "released":
         v = [saturate(leaked[i] + drive[i]) for i in range(size)]
-        compared = [max(v[left[i]], v[i], v[right[i]]) for i in range(size)]
-    else:
-        shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
-        v = compared = [saturate(shared[i] + drive[i]) for i in range(size)]
-    spikes = [int(compared[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, [0 if spikes[i] else v[i] for i in range(size)], compared
+        return v, [max(v[left[i]], v[i], v[right[i]]) for i in range(size)]
+    shared = [max(v[left[i]], leaked[i], v[right[i]]) for i in range(size)]
+    v = [saturate(shared[i] + drive[i]) for i in range(size)]
+    return v, v
 
 
 def _log_max_lif(
@@ -153,8 +166,34 @@ def _graded_log_max_lif(
     """Soft maximum from a table, with several thresholds and a reset that grows with the level."""
     u = _soft_maximum(neuron, p, bias, current, v)
     spikes = _passed(p, u)
+    return spikes, _left(p, spikes, u), u
+
+
+def _left(p: Parameters, spikes: Integers, v: Integers) -> Integers:
+    """What the levels sent leave of the membrane potentials."""
     taken = [p["reset"][s - 1] if s else 0 for s in spikes]
-    return spikes, [leak(u[i], taken[i], DECAY_BITS) for i in range(len(u))], u
+    return [leak(u, share, DECAY_BITS) for u, share in zip(v, taken, strict=True)]
+
+
+def _graded_lif(
+    neuron: GradedLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Leaky integrate and fire with several thresholds and a reset that grows with the level."""
+    size = len(current)
+    drive = [(current[i] << FRACTION_BITS) + bias[i] for i in range(size)]
+    leaked = [leak(v[i], p["decay"][i], neuron.decay_bits) for i in range(size)]
+    u = [saturate(leaked[i] + drive[i]) for i in range(size)]
+    spikes = _passed(p, u)
+    return spikes, _left(p, spikes, u), u
+
+
+def _graded_ultradlif(
+    neuron: GradedUltraDLIF, p: Parameters, bias: Integers, current: Integers, v: Integers
+) -> Result:
+    """Ring of leaky neurons with several thresholds and a reset that grows with the level."""
+    u, compared = _ring(neuron, p, bias, current, v)
+    spikes = _passed(p, compared)
+    return spikes, _left(p, spikes, u), compared
 
 
 def _cuba_lif(
@@ -272,6 +311,8 @@ UPDATES = {
     LogMaxLIF: _log_max_lif,
     MultiThreshold: _multi_threshold,
     GradedLogMaxLIF: _graded_log_max_lif,
+    GradedLIF: _graded_lif,
+    GradedUltraDLIF: _graded_ultradlif,
     Integrator: _integrator,
     LeakyIntegrator: _leaky_integrator,
     CubaLI: _cuba_li,

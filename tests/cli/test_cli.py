@@ -22,7 +22,7 @@ from ultralif_deploy.exporters.nir.programs import FLAVOURS, read_nir
 from ultralif_deploy.io.files import sha256_file
 from ultralif_deploy.passes import PASSES, REQUIRED
 from ultralif_deploy.readers.second_order import NEURONS as SECOND_ORDER
-from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.steps.untrained import ARCHITECTURES
 from ultralif_deploy.verify.backends import BACK_ENDS, COMPARED, EXPORTERS
 

@@ -270,7 +270,7 @@ def test_missing_lists_are_found(source: str) -> None:
 
 
 NEURON_ROOMS = tuple(f"{PACKAGE}.{room}" for room in ("program.neurons", "network.neurons"))
-SOFT_NEURONS = (f"{PACKAGE}.soft.neurons", f"{PACKAGE}.soft.baseline_neurons")
+SOFT_NEURONS = (f"{PACKAGE}.soft.neurons", f"{PACKAGE}.soft.neurons.baselines")
 BASES = {"SoftNeuron"}
 """Not a model: asking for it tells a neuron from another torch module."""
 

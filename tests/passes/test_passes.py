@@ -37,7 +37,7 @@ from ultralif_deploy.program.convolution import Conv2d, average_pool
 from ultralif_deploy.program.graph import WEIGHTED, Identity, Projection
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
-from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.neurons.kinds import RELEASED
 
 SUBSETS = [(), ("fold-bias",), ("elide-membrane",), ("fold-bias", "collapse-constant")]
 

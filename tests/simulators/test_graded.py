@@ -22,7 +22,6 @@ from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import Dense, Projection
 from ultralif_deploy.program.neurons import (
-    GradedLogMaxLIF,
     Integrator,
     MultiThreshold,
     Threshold,
@@ -37,7 +36,7 @@ from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners import onnx as onnx_runner
 from ultralif_deploy.verify.backends import EXPORTERS
 
-SPECIFIED = tuple(m for m in MODELS if isinstance(m, MultiThreshold | GradedLogMaxLIF))
+SPECIFIED = tuple(m for m in MODELS if "thresholds" in m.LISTS)
 
 
 def test_the_reference_follows_the_specification() -> None:
@@ -148,19 +147,40 @@ def test_quantization_keeps_every_count_of_threshold_units_on_a_grid() -> None:
     holds(check, st.data(), examples=60)
 
 
+SHARE = "leak(u, reset[passed - 1], DECAY_BITS) if passed else u"
 BUGS = {
-    "one level too few": ("range(len(limits))", "range(len(limits) - 1)"),
-    "fires at equality": ("total > limits[k, n]", "total >= limits[k, n]"),
-    "soft unit fires at equality": ("u > limits[k, n]", "u >= limits[k, n]"),
-    "reset of the next level": ("reset[passed - 1]", "reset[min(passed, len(reset) - 1)]"),
-    "reset forgotten": ("leak(u, reset[passed - 1], DECAY_BITS) if passed else u", "u"),
+    "one level too few": ("multi_threshold", "range(len(limits))", "range(len(limits) - 1)"),
+    "fires at equality": ("multi_threshold", "total > limits[k, n]", "total >= limits[k, n]"),
+    "soft unit fires at equality": ("log_max_lif", "u > limits[k, n]", "u >= limits[k, n]"),
+    "reset of the next level": (
+        "log_max_lif",
+        "reset[passed - 1]",
+        "reset[min(passed, len(reset) - 1)]",
+    ),
+    "reset forgotten": ("log_max_lif", SHARE, "u"),
+    "leaky unit fires at equality": ("lif", "u > limits[k, n]", "u >= limits[k, n]"),
+    "leaky unit takes its whole membrane": ("lif", SHARE, "0 if passed else u"),
+    "leaky unit is not saturated": (
+        "lif",
+        "saturate(leak(v[b, n], decay[n], bits) + drive)",
+        "leak(v[b, n], decay[n], bits) + drive",
+    ),
+    "ring resets the largest": (
+        "ultradlif",
+        "leak(u[n], reset[passed - 1], DECAY_BITS)",
+        "leak(compared, reset[passed - 1], DECAY_BITS)",
+    ),
+    "ring counts its own membrane": (
+        "ultradlif",
+        "compared > limits[k, n]",
+        "u[n] > limits[k, n]",
+    ),
 }
 
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_planted_bugs_are_found(bug: str) -> None:
-    old, new = BUGS[bug]
-    within = "multi_threshold" if "total" in old or "range" in old else "log_max_lif"
+    within, old, new = BUGS[bug]
     plain = ("from ultralif_deploy.simulators.native.compiled import jit", "jit = lambda f: f")
     graded = copy_of("ultralif_deploy.simulators.fast.graded", plain, (old, new, within))
     made = copy_of("ultralif_deploy.simulators.fast.updates", graded=graded)
@@ -170,7 +190,7 @@ def test_planted_bugs_are_found(bug: str) -> None:
 
 
 def test_kinds_are_drawn() -> None:
-    assert GRADED == ("multi", "gradedmax")
+    assert GRADED == ("multi", "gradedmax", "gradedlif", "gradedreleased", "gradedpaper")
 
 
 def test_active_updates_count_what_the_levels_carry() -> None:

@@ -11,7 +11,12 @@ from support.commands import ultralif
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
-from ultralif_deploy.network.neurons import GradedLogMaxLIF, MultiThreshold
+from ultralif_deploy.network.neurons import (
+    GradedLIF,
+    GradedLogMaxLIF,
+    GradedUltraDLIF,
+    MultiThreshold,
+)
 from ultralif_deploy.network.running import run_hard
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.spike_format import SpikeBits
@@ -22,17 +27,26 @@ from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
-from ultralif_deploy.soft.neuron_kinds import RELEASED, default_theta
+from ultralif_deploy.soft.neurons.kinds import RELEASED, default_theta
+from ultralif_deploy.soft.neurons.ring import PaperUltraDPLIF
 
 SOFT_MAXIMUM = sorted(k for k, neuron in RELEASED.items() if neuron.SOFT_MAXIMUM)
-AT_ONE_TIMESTEP = sorted(k for k, n in RELEASED.items() if n.GRADED and not n.RING)
-NEVER = sorted(set(RELEASED) - set(AT_ONE_TIMESTEP))
+WITH_LEVELS = sorted(k for k, neuron in RELEASED.items() if neuron.GRADED)
 
 CASES = [
-    *((kind, bits, 4, False) for kind in SOFT_MAXIMUM for bits in (2, 3)),
-    *((kind, 2, 1, False) for kind in AT_ONE_TIMESTEP),
-    *((kind, 4, 1, True) for kind in AT_ONE_TIMESTEP),
+    *((kind, bits, 4, False) for kind in WITH_LEVELS for bits in (2, 3)),
+    *((kind, 2, 1, False) for kind in WITH_LEVELS),
+    *((kind, 4, 1, True) for kind in WITH_LEVELS),
 ]
+
+
+def graded_model(kind: str, timesteps: int) -> type:
+    """The float64 model that a kind becomes with levels."""
+    if RELEASED[kind].RING:
+        return GradedUltraDLIF
+    if timesteps == 1:
+        return MultiThreshold
+    return GradedLogMaxLIF if RELEASED[kind].SOFT_MAXIMUM else GradedLIF
 
 
 MIXED = {"neuron1": 3, "neuron2": 1}
@@ -70,8 +84,7 @@ def test_the_hard_network_sends_the_levels_of_the_soft_one(
     with torch.no_grad():
         soft = network(torch.tensor(inputs, dtype=torch.float64), 0.0)
     hard = harden(network, Encoder("rate", timesteps))
-    model = MultiThreshold if timesteps == 1 else GradedLogMaxLIF
-    assert {type(p.neuron) for p in hard.populations[:-1]} == {model}
+    assert {type(p.neuron) for p in hard.populations[:-1]} == {graded_model(kind, timesteps)}
     for passed in (hard, apply_passes(hard)):
         trace = run_hard(passed, inputs)
         np.testing.assert_allclose(trace.logits, soft.logits.numpy(), rtol=0, atol=1e-9)
@@ -95,8 +108,9 @@ def test_more_bits_come_closer_to_the_soft_network(kind: str) -> None:
     assert errors[-1] < errors[0] / 4
 
 
-def test_integers_keep_the_levels() -> None:
-    network, inputs = drawn("ultratplif", 2), inputs_for(4)
+@pytest.mark.parametrize("kind", ["ultratplif", "plif", "ultradplif"])
+def test_integers_keep_the_levels(kind: str) -> None:
+    network, inputs = drawn(kind, 2), inputs_for(4)
     hard = apply_passes(harden(network, Encoder("rate", 4)))
     program = quantize(hard, 8)
     assert program.population("neuron1").largest_sent == 3
@@ -107,15 +121,24 @@ def test_integers_keep_the_levels() -> None:
         assert (counts == expected[name]).mean() > 0.95, name
 
 
-@pytest.mark.parametrize("kind", NEVER)
-def test_models_without_levels_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(UltralifError, match=rf"spike bits 2: {kind} has no graded integer model"):
-        drawn(kind, 2)
+def test_the_only_kind_without_levels_is_refused_by_name() -> None:
+    assert set(RELEASED) - set(WITH_LEVELS) == {"adalif"}
+    with pytest.raises(UltralifError, match="spike bits 2: adalif has no graded integer model"):
+        drawn("adalif", 2)
 
 
-def test_a_leaky_membrane_with_levels_is_refused_over_several_timesteps() -> None:
-    with pytest.raises(UltralifError, match=r"neuron1: spike bits 2: a leaky membrane .* over 4 t"):
-        harden(drawn("lif", 2), Encoder("rate", 4))
+def test_the_ring_of_the_paper_keeps_levels_too() -> None:
+    neuron = PaperUltraDPLIF(1.0, 0.9)
+    neuron.levels = 3
+    current = 2 * torch.randn(5, 6, 7, generator=torch.Generator().manual_seed(1)).double()
+    hard = neuron.hard_limit(
+        lambda value, _: np.full(7, float(torch.as_tensor(value).detach())), 1, 5
+    )
+    assert isinstance(hard, GradedUltraDLIF)
+    with torch.no_grad():
+        expected = neuron(current, 0.0).numpy()
+    assert len(np.unique(expected)) == 4
+    np.testing.assert_array_equal(hard.run(current.numpy())[0], np.rint(3 * expected))
 
 
 def test_epochs_of_graded_spikes_are_straight_through() -> None:
@@ -124,7 +147,10 @@ def test_epochs_of_graded_spikes_are_straight_through() -> None:
     assert all(epoch.straight_through for epoch in schedule(options, graded=True))
 
 
-@pytest.mark.parametrize(("kind", "timesteps"), [("ultratplif", 4), ("ultratlif", 1), ("plif", 1)])
+@pytest.mark.parametrize(
+    ("kind", "timesteps"),
+    [("ultratplif", 4), ("ultratlif", 1), ("plif", 1), ("plif", 4), ("ultradlif", 4)],
+)
 def test_each_population_has_its_own_levels(kind: str, timesteps: int) -> None:
     network, inputs = drawn(kind, MIXED), inputs_for(timesteps)
     assert network.spike_bits() == MIXED

@@ -14,7 +14,7 @@ from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.checkpoint_names import released_key, released_name
 from ultralif_deploy.soft.hardening import READOUT, harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
-from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.soft.neurons.kinds import ABLATION, RELEASED, default_theta
 from ultralif_deploy.soft.shapes import Shapes
 
 CHECKPOINT = "golden/ultratplif2_bn_T6_seed11.pt"

@@ -16,7 +16,7 @@ from ultralif_deploy.program.graph import Dense
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft.checkpoint import load_checkpoint
-from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.soft.training import cosine_plan, evaluate
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.steps import training

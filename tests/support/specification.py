@@ -50,6 +50,8 @@ def spec_name(neuron: neurons.NeuronModel) -> str:
     """Name of the block that specifies a neuron model."""
     if isinstance(neuron, neurons.UltraDLIF):
         return f"ultradlif_{neuron.form}"
+    if isinstance(neuron, neurons.GradedUltraDLIF):
+        return f"graded_ultradlif_{neuron.form}"
     names = {
         neurons.Threshold: "threshold",
         neurons.TropicalLIF: "tropical_lif",
@@ -57,6 +59,7 @@ def spec_name(neuron: neurons.NeuronModel) -> str:
         neurons.LogMaxLIF: "log_max_lif",
         neurons.MultiThreshold: "multi_threshold",
         neurons.GradedLogMaxLIF: "graded_log_max_lif",
+        neurons.GradedLIF: "graded_lif",
         neurons.Integrator: "integrator",
         neurons.CubaLIF: "cuba_lif",
         neurons.LeakyIntegrator: "leaky_integrator",
@@ -78,6 +81,11 @@ MODELS: tuple[neurons.NeuronModel, ...] = (
     neurons.LogMaxLIF(np.zeros(0), np.zeros(0), np.zeros(0), 23),
     *(neurons.MultiThreshold(np.zeros(0), levels) for levels in (1, 3, 15)),
     *(neurons.GradedLogMaxLIF(*[np.zeros(0)] * 4, shift=n, levels=n) for n in (1, 3, 7)),
+    *(neurons.GradedLIF(*[np.zeros(0)] * 3, n, bits) for n, bits in ((1, 12), (7, 12), (3, 17))),
+    neurons.GradedUltraDLIF(*[np.zeros(0)] * 3, 7, "released"),
+    neurons.GradedUltraDLIF(*[np.zeros(0)] * 3, 3, "released", 2, 17),
+    neurons.GradedUltraDLIF(*[np.zeros(0)] * 3, 7, "paper"),
+    neurons.GradedUltraDLIF(*[np.zeros(0)] * 3, 1, "paper", 3, 13),
     neurons.Integrator(),
     *(model(*[np.zeros(0)] * len(fields(model))) for model in SECOND_ORDER.values()),
     *(neurons.CubaLIF(*[np.zeros(0)] * 4, mode) for mode in RESETS),
@@ -104,6 +112,10 @@ PARAMETERS = {
     "log_max_lif": ("threshold", "decay", "table"),
     "multi_threshold": ("thresholds",),
     "graded_log_max_lif": ("thresholds", "decay", "table", "reset"),
+    **dict.fromkeys(
+        ("graded_lif", "graded_ultradlif_released", "graded_ultradlif_paper"),
+        ("thresholds", "decay", "reset"),
+    ),
     "integrator": (),
     "cuba_lif": ("threshold", "decay", "synaptic_decay", "reset", "floor"),
     "leaky_integrator": ("decay",),
@@ -160,7 +172,7 @@ def step_follows_spec(
             arguments |= {k: values.tolist() for k, values in drawn.items()}
         levels = getattr(neuron, "levels", 1)
         arguments["thresholds"] = numbers(reach, levels * size)
-        if isinstance(neuron, neurons.GradedLogMaxLIF):
+        if "reset" in neuron.LISTS:
             arguments["reset"] = rng.integers(0, DECAY_ONE, levels, endpoint=True).tolist()
         used = {k: arguments[k] for k in PARAMETERS[model] if getattr(neuron, k) is not None}
         bias = numbers(3 if near else far)
@@ -170,7 +182,7 @@ def step_follows_spec(
             reached = functions[model](current, bias, list(v), **silent, **modes(neuron))[1][:size]
             at = rng.random(size) < 1 / 3
             used["threshold"] = np.where(at, reached, used["threshold"]).tolist()
-        if model == "graded_log_max_lif":  # the same of their first thresholds
+        if "thresholds" in used and neuron.REMEMBERS:  # the same of their first thresholds
             silent = used | {"thresholds": [2**40] * levels * size}
             reached = functions[model](current, bias, list(v), **silent, **modes(neuron))[1]
             used["thresholds"][:size] = reached

@@ -13,7 +13,7 @@ from ultralif_deploy.data import Split
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft import checkpoint_file
 from ultralif_deploy.soft.network import Architecture
-from ultralif_deploy.soft.neurons import UltraPLIF
+from ultralif_deploy.soft.neurons.max_plus import UltraPLIF
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 
 SEEDS = range(5)

@@ -14,9 +14,9 @@ from support.strategies.programs import programs
 from ultralif_deploy.io.parallel import in_order
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.reference import simulator as reference
-from ultralif_deploy.soft.baseline_neurons import DSpike
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
-from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.neurons.baselines import DSpike
+from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.verify import measuring
 from ultralif_deploy.verify.margins import MOST_POWER, margin_histogram
 from ultralif_deploy.verify.membranes import NEURONS

@@ -173,15 +173,48 @@ def _levels(neuron: GradedNeuron, rounding: Rounding, top: int) -> np.ndarray:
 
 
 def _graded_log_max(neuron: float_neurons.GradedLogMaxLIF, rounding: Rounding) -> NeuronModel:
-    levels = len(neuron.thresholds)
     table = _correction(neuron.epsilon, rounding)
     return integer_neurons.GradedLogMaxLIF(
-        thresholds=_levels(neuron, rounding, MEMBRANE_MAX),
         decay=rounding.nearest(neuron.decay, "decay"),
         table=table.values,
-        reset=np.rint(DECAY_ONE * np.arange(1, levels + 1) / levels),
         shift=table.shift,
-        levels=levels,
+        **_graded(neuron, rounding),
+    )
+
+
+class _Graded(TypedDict):
+    """The fields that all models with several thresholds and a membrane share."""
+
+    thresholds: np.ndarray
+    reset: np.ndarray
+    levels: int
+
+
+def _graded(neuron: GradedNeuron, rounding: Rounding) -> _Graded:
+    """Thresholds, and the share of the membrane that each level takes."""
+    levels = len(neuron.thresholds)
+    return {
+        "thresholds": _levels(neuron, rounding, MEMBRANE_MAX),
+        "reset": np.rint(DECAY_ONE * np.arange(1, levels + 1) / levels),
+        "levels": levels,
+    }
+
+
+def _graded_lif(neuron: float_neurons.GradedLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.GradedLIF(
+        decay=rounding.decay(neuron.tau),
+        decay_bits=rounding.decay_bits,
+        **_graded(neuron, rounding),
+    )
+
+
+def _graded_ring(neuron: float_neurons.GradedUltraDLIF, rounding: Rounding) -> NeuronModel:
+    return integer_neurons.GradedUltraDLIF(
+        decay=rounding.decay(neuron.tau),
+        form=neuron.form,
+        stride=neuron.stride,
+        decay_bits=rounding.decay_bits,
+        **_graded(neuron, rounding),
     )
 
 
@@ -316,6 +349,8 @@ _MODELS: dict[type[FloatNeuron], _Made] = {
     float_neurons.LogMaxLIF: _Made(_fraction, _log_max),
     float_neurons.MultiThreshold: _Made(_current_unit, _multi_threshold),
     float_neurons.GradedLogMaxLIF: _Made(_fraction, _graded_log_max),
+    float_neurons.GradedLIF: _Made(_fraction, _graded_lif),
+    float_neurons.GradedUltraDLIF: _Made(_fraction, _graded_ring),
     float_neurons.SiLIF: _Made(_state, _silif),
     float_neurons.CSiLIF: _Made(_state, _csilif),
     float_neurons.AdaLIF: _Made(_state, _adalif),

@@ -303,6 +303,26 @@ def _graded_log_max(neuron: float_neurons.GradedLogMaxLIF, drive: Drive) -> Need
     return _log_max(plain, drive)
 
 
+def _graded_lif(neuron: float_neurons.GradedLIF, drive: Drive) -> Needs:
+    """The threshold farthest from 0 must fit; a level takes only a share of the membrane."""
+    through = gain(neuron.tau, drive.timesteps)
+    highest, lowest = drive.high * through, -drive.low * through
+    farthest = np.abs(neuron.thresholds).max(axis=0)
+    moved = np.maximum(lowest, highest)
+    values = np.maximum(farthest, np.minimum(moved, HEADROOM * farthest))
+    reaches = np.ones(values.shape, dtype=bool)
+    return Needs(reaches, values, PLAIN.top, through, bias_top=PLAIN.bias_top)
+
+
+def _graded_ring(neuron: float_neurons.GradedUltraDLIF, drive: Drive) -> Needs:
+    """As without graded spikes; the threshold farthest from 0 must fit."""
+    farthest = np.abs(neuron.thresholds).max(axis=0)
+    plain = float_neurons.UltraDLIF(farthest, neuron.tau, neuron.form, True, neuron.stride)
+    reached = np.ones(farthest.shape, dtype=bool)
+    needed = _ring(plain, drive)
+    return replace(needed, reaches=reached, values=np.maximum(needed.values, farthest))
+
+
 def _largest(*values: np.ndarray) -> np.ndarray:
     largest: np.ndarray = np.max(np.abs(np.stack(values)), axis=0)
     return largest
@@ -320,6 +340,8 @@ _NEEDS: dict[type, Callable[..., Needs]] = {
     float_neurons.LogMaxLIF: _log_max,
     float_neurons.MultiThreshold: _nothing,
     float_neurons.GradedLogMaxLIF: _graded_log_max,
+    float_neurons.GradedLIF: _graded_lif,
+    float_neurons.GradedUltraDLIF: _graded_ring,
     float_neurons.SiLIF: _two_words,
     float_neurons.CSiLIF: _two_words,
     float_neurons.AdaLIF: _two_words,

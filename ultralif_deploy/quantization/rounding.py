@@ -262,7 +262,10 @@ _FIELDS: dict[tuple[type, str], tuple[str, Entries]] = {
     (object, "floor"): ("lower bound of the membrane", _floor),
     (object, "initial"): ("initial membrane potential", _potential("initial", "initial")),
     (object, "thresholds"): ("threshold of a level", _level_thresholds),
-    (neurons.GradedLogMaxLIF, "reset"): ("share of the membrane that a spike takes", _share),
+    **{
+        (model, "reset"): ("share of the membrane that a spike takes", _share)
+        for model in (neurons.GradedLogMaxLIF, neurons.GradedLIF, neurons.GradedUltraDLIF)
+    },
     (neurons.GradedLogMaxLIF, "decay"): ("decay", _potential("decay", "decay")),
     (object, "table"): ("largest correction of the maximum", _correction),
     (neurons.TropicalLIF, "decay"): ("decay", _potential("decay", "decay")),

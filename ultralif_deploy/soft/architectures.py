@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.spike_format import SpikeBits, spike_bits_of
-from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED
-from ultralif_deploy.soft.neurons import SoftNeuron
+from ultralif_deploy.soft.neurons.kinds import ABLATION, RELEASED
+from ultralif_deploy.soft.neurons.model import SoftNeuron
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -163,7 +163,7 @@ def build(architecture: Architecture) -> dict[str, nn.Module]:
     neurons = {name: one for name, one in modules.items() if isinstance(one, SoftNeuron)}
     for name, bits in spike_bits_of(architecture.spike_bits, neurons).items():
         neuron = neurons[name]
-        if bits > 1 and (neuron.RING or not neuron.GRADED):
+        if bits > 1 and not neuron.GRADED:
             raise UltralifError(
                 f"spike bits {bits}: {architecture.neuron} has no graded integer model; expected 1"
             )

@@ -24,8 +24,8 @@ from ultralif_deploy.soft.checkpoint_file import (
 )
 from ultralif_deploy.soft.checkpoint_names import ReleasedName, ablation_hints, released_name
 from ultralif_deploy.soft.network import SoftNetwork
-from ultralif_deploy.soft.neuron_kinds import ABLATION, RELEASED, default_theta
-from ultralif_deploy.soft.neurons import SoftNeuron
+from ultralif_deploy.soft.neurons.kinds import ABLATION, RELEASED, default_theta
+from ultralif_deploy.soft.neurons.model import SoftNeuron
 from ultralif_deploy.soft.shapes import Shapes, choose_side, shapes
 
 MEMBRANES = ("hard", "soft")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ultralif_deploy.soft.architectures import Architecture
-from ultralif_deploy.soft.neuron_kinds import RELEASED
+from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.soft.shapes import Shapes
 
 DISENTANGLED = "_ds"

@@ -15,6 +15,7 @@ from ultralif_deploy.network.neurons import (
     LIF,
     AdaLIF,
     FloatNeuron,
+    GradedUltraDLIF,
     Integrator,
     MultiThreshold,
     Threshold,
@@ -25,7 +26,7 @@ from ultralif_deploy.program.convolution import Conv2d, average_pool
 from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Identity, Projection
 from ultralif_deploy.soft.architectures import BatchNorm, Branch, Stage
 from ultralif_deploy.soft.network import SoftNetwork
-from ultralif_deploy.soft.neurons import Scalar, SoftNeuron
+from ultralif_deploy.soft.neurons.model import Scalar, SoftNeuron
 
 READOUT = "readout"
 """Name of the read-out population."""
@@ -101,8 +102,10 @@ def folds_bias(stage: Stage, timesteps: int) -> bool:
     neuron = stage.neuron
     if neuron is None:
         return False
+    if neuron.RING:
+        return False
     if stage.stateless:
-        return not neuron.RING
+        return True
     if neuron.levels > 1:
         return timesteps == 1
     return neuron.SOFT_MAXIMUM and not neuron.soft_membrane
@@ -114,7 +117,7 @@ def shares_scale(stage: Stage, timesteps: int) -> bool:
     if neuron is None:
         return False
     graded = neuron.levels > 1 and timesteps > 1 and not stage.stateless
-    return neuron.RING or neuron.soft_membrane or graded
+    return neuron.RING or neuron.soft_membrane or (graded and neuron.SOFT_MAXIMUM)
 
 
 def _model(name: str, neuron: SoftNeuron, size: int, stride: int, timesteps: int) -> FloatNeuron:
@@ -139,7 +142,7 @@ def _max_plus_threshold(whole: TropicalLIF) -> FloatNeuron:
     return Threshold(whole.threshold, inclusive=True)
 
 
-def _ring_of_currents(whole: UltraDLIF) -> FloatNeuron:
+def _ring_of_currents(whole: UltraDLIF | GradedUltraDLIF) -> FloatNeuron:
     """Even without memory, neurons on a ring compare their membranes with their neighbours'."""
     return replace(whole, tau=per_neuron(0.0, len(whole.tau), "tau"))
 
@@ -149,6 +152,7 @@ _STATELESS: dict[type[FloatNeuron], Callable[..., FloatNeuron]] = {
     AdaLIF: _threshold,
     TropicalLIF: _max_plus_threshold,
     UltraDLIF: _ring_of_currents,
+    GradedUltraDLIF: _ring_of_currents,
     MultiThreshold: lambda whole: whole,
 }
 """For each neuron model: its equivalent if v starts at 0 in every timestep (stateless)."""

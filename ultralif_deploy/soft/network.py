@@ -24,7 +24,7 @@ from ultralif_deploy.soft.architectures import (
     build,
     stages,
 )
-from ultralif_deploy.soft.neurons import SoftNeuron
+from ultralif_deploy.soft.neurons.model import SoftNeuron
 
 
 @dataclass(frozen=True, slots=True)

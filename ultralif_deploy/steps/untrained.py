@@ -17,7 +17,7 @@ from ultralif_deploy.program.weight_format import Bits, formats_of
 from ultralif_deploy.soft.architectures import Architecture, build
 from ultralif_deploy.soft.checkpoint import DEFAULT_TAU, MAX_TIMESTEPS
 from ultralif_deploy.soft.checkpoint_file import PARAMETER_BYTES
-from ultralif_deploy.soft.neuron_kinds import default_theta
+from ultralif_deploy.soft.neurons.kinds import default_theta
 from ultralif_deploy.soft.shapes import MAX_SIDE
 from ultralif_deploy.sources.checkpoints import image_side
 from ultralif_deploy.sources.inputs import (

@@ -143,6 +143,11 @@ def _hard_neuron(rng: np.random.Generator, kind: str, current: np.ndarray) -> Fl
             return float_neurons.CubaLIF(threshold, tau, synaptic, inclusive, reset, reset_mode)
         if kind == "gradedmax":
             return float_neurons.GradedLogMaxLIF(levels_from(threshold), 0.5 - tau, epsilon)
+        if kind == "gradedlif":
+            return float_neurons.GradedLIF(levels_from(threshold), tau)
+        if kind in ("gradedreleased", "gradedpaper"):
+            form = kind.removeprefix("graded")
+            return float_neurons.GradedUltraDLIF(levels_from(threshold), tau, form, stride)
         if kind == "logmax":
             return float_neurons.LogMaxLIF(threshold, 0.5 - tau, epsilon, inclusive)
         return float_neurons.UltraDLIF(threshold, tau, kind, inclusive, stride)

@@ -254,11 +254,17 @@ def _integer_neuron(
                 return neurons.LIF(threshold, decay, *firing)
             if kind == "cubalif":
                 return neurons.CubaLIF(threshold, decay, synaptic, *firing)
-            if kind == "gradedmax":
+            if kind in GRADED:
                 limits, levels = levels_from(threshold, 4 if mode == "small" else 1 << 14)
                 share = rng.integers(0, DECAY_ONE, levels, endpoint=True)
                 share[-1] = rng.choice((0, DECAY_ONE, share[-1]))
-                return neurons.GradedLogMaxLIF(limits, decay - 300, table, share, shift, levels)
+                if kind == "gradedmax":
+                    soft = decay - 300, table, share, shift
+                    return neurons.GradedLogMaxLIF(limits, *soft, levels)
+                if kind == "gradedlif":
+                    return neurons.GradedLIF(limits, decay, share, levels, bits)
+                form = kind.removeprefix("graded")
+                return neurons.GradedUltraDLIF(limits, decay, share, levels, form, stride, bits)
             if kind == "logmax":
                 return neurons.LogMaxLIF(threshold, decay - 300, table, shift)
             return neurons.UltraDLIF(threshold, decay, kind, stride, bits)
@@ -268,7 +274,7 @@ def _integer_neuron(
         if mode == "edge":
             return made(any_of((top - 1, top, top + 1, -top - 1, -top, 1 - top, 0, INT32_MAX)))
         membranes = np.array(_run(made(never), current, bias)[1])
-        if kind == "released":
+        if kind in ("released", "gradedreleased"):
             around = [np.roll(membranes, places, axis=1) for places in (-stride, 0, stride)]
             membranes = np.maximum.reduce(around)
         return made(at_some_time(membranes) + near)

@@ -19,8 +19,8 @@ from ultralif_deploy.program.graph import INPUT
 
 KINDS = ("threshold", "tropical", "lif", "released", "paper", "cubalif", "logmax")
 LEAKY = ("lif", "released", "paper", "cubalif")
-FINE = (*LEAKY, "logmax", "gradedmax")
-GRADED = ("multi", "gradedmax")
+FINE = (*LEAKY, "logmax", "gradedmax", "gradedlif", "gradedreleased", "gradedpaper")
+GRADED = ("multi", "gradedmax", "gradedlif", "gradedreleased", "gradedpaper")
 READOUTS = ("integrator", "integrator", "li", "cubali")
 FORMATS = ("8", "4", "3", "2", "ternary")
 

@@ -8,7 +8,12 @@ from ultralif_deploy.network.neurons.adalif import AdaLIF
 from ultralif_deploy.network.neurons.csilif import CSiLIF
 from ultralif_deploy.network.neurons.cuba_li import CubaLI
 from ultralif_deploy.network.neurons.cuba_lif import CubaLIF
-from ultralif_deploy.network.neurons.graded import GradedLogMaxLIF, MultiThreshold
+from ultralif_deploy.network.neurons.graded import (
+    GradedLIF,
+    GradedLogMaxLIF,
+    GradedUltraDLIF,
+    MultiThreshold,
+)
 from ultralif_deploy.network.neurons.integrator import Integrator
 from ultralif_deploy.network.neurons.leaky_integrator import LeakyIntegrator
 from ultralif_deploy.network.neurons.leaky_sum import LeakySum
@@ -29,6 +34,8 @@ MODELS: tuple[type[FloatNeuron], ...] = (
     LogMaxLIF,
     MultiThreshold,
     GradedLogMaxLIF,
+    GradedLIF,
+    GradedUltraDLIF,
     SiLIF,
     CSiLIF,
     AdaLIF,

@@ -35,19 +35,34 @@ class UltraDLIF(FloatNeuron):
     stride: int = 1
 
     def step(self, current: np.ndarray, state: np.ndarray) -> Step:
-        if self.form == "released":
-            v = self.tau * state + current
-            compared = np.maximum(v, self._neighbours(v))
-        else:
-            shared = np.maximum(self.tau * state, self._neighbours(state))
-            v = compared = shared + current
+        v, compared = ring_update(current, state, self.tau, self.form, self.stride)
         margin = compared - self.threshold
         spike = fires(margin, self.inclusive)
         return spike, margin, np.where(spike, 0.0, v)
 
-    def _neighbours(self, v: np.ndarray) -> np.ndarray:
-        return np.maximum(np.roll(v, self.stride, -1), np.roll(v, -self.stride, -1))
-
     @property
     def kept(self) -> tuple[np.ndarray, ...]:
         return (self.tau,)
+
+
+def ring_update(
+    current: np.ndarray, state: np.ndarray, tau: np.ndarray, form: str, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Membranes v before the reset, and the values that are compared with θ, [batch, neuron] both.
+
+    Args:
+        current: all projections plus bias, float64 [batch, neuron].
+        state: membranes before the timestep, float64 [batch, neuron].
+        tau: τ, float64 [neuron].
+        form: `released` or `paper`.
+        stride: distance of both neighbours on the ring.
+    """
+
+    def neighbours(v: np.ndarray) -> np.ndarray:
+        return np.maximum(np.roll(v, stride, -1), np.roll(v, -stride, -1))
+
+    if form == "released":
+        v = tau * state + current
+        return v, np.maximum(v, neighbours(v))
+    v = np.maximum(tau * state, neighbours(state)) + current
+    return v, v

@@ -13,7 +13,12 @@ from ultralif_deploy.program.neurons.adalif import AdaLIF
 from ultralif_deploy.program.neurons.csilif import CSiLIF
 from ultralif_deploy.program.neurons.cuba_li import CubaLI
 from ultralif_deploy.program.neurons.cuba_lif import CubaLIF
-from ultralif_deploy.program.neurons.graded import GradedLogMaxLIF, MultiThreshold
+from ultralif_deploy.program.neurons.graded import (
+    GradedLIF,
+    GradedLogMaxLIF,
+    GradedUltraDLIF,
+    MultiThreshold,
+)
 from ultralif_deploy.program.neurons.integrator import Integrator
 from ultralif_deploy.program.neurons.leaky_integrator import LeakyIntegrator
 from ultralif_deploy.program.neurons.leaky_sum import LeakySum
@@ -36,6 +41,8 @@ MODELS: tuple[type[NeuronModel], ...] = (
     LogMaxLIF,
     MultiThreshold,
     GradedLogMaxLIF,
+    GradedLIF,
+    GradedUltraDLIF,
     SiLIF,
     CSiLIF,
     AdaLIF,
@@ -46,7 +53,7 @@ MODELS: tuple[type[NeuronModel], ...] = (
 )
 """All neuron models."""
 
-LEAKY = (LIF, UltraDLIF, CubaLIF, LeakyIntegrator, CubaLI)
+LEAKY = (LIF, UltraDLIF, CubaLIF, GradedLIF, GradedUltraDLIF, LeakyIntegrator, CubaLI)
 """Models whose membranes decay by a factor."""
 
 SECOND_ORDER = (SiLIF, CSiLIF, AdaLIF, LeakySum)

@@ -40,9 +40,22 @@ class UltraDLIF(LeakyModel):
 
     def check(self, name: str, size: int) -> None:
         super(UltraDLIF, self).check(name, size)
-        if self.form not in ("released", "paper"):
-            raise UltralifError(f"{name}: form {self.form!r}; expected released or paper")
-        if not 1 <= self.stride <= size:
-            raise UltralifError(
-                f"{name}: ring stride {self.stride}; expected 1 to its {size} neurons"
-            )
+        check_ring(name, size, self.form, self.stride)
+
+
+def check_ring(name: str, size: int, form: str, stride: int) -> None:
+    """Refuse an unknown form and a stride that is longer than the ring.
+
+    Args:
+        name: name of the population.
+        size: number of its neurons.
+        form: `released` or `paper`.
+        stride: distance of both neighbours.
+
+    Raises:
+        UltralifError: naming the population.
+    """
+    if form not in ("released", "paper"):
+        raise UltralifError(f"{name}: form {form!r}; expected released or paper")
+    if not 1 <= stride <= size:
+        raise UltralifError(f"{name}: ring stride {stride}; expected 1 to its {size} neurons")

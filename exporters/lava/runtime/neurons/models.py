@@ -143,26 +143,34 @@ class CubaLIFModel(Leaky):
         return spikes, (after, i)
 
 
-@implements(proc=process.UltraDLIF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class UltraDLIFModel(Neurons):
-    threshold: np.ndarray = array()
-    decay: np.ndarray = array()
+class Ring(Neurons):
+    """Leaky membranes whose neighbours on a ring share their maximum."""
 
     def ring(self, own, v):
         """Maximum of one's own value and the neighbours' of v."""
         stride = self.structure["stride"]
         return np.maximum(own, np.maximum(np.roll(v, stride), np.roll(v, -stride)))
 
-    def update(self, current, v):
+    def membranes(self, current, v):
+        """Membrane potentials before the reset, and the values that are compared."""
         kept = self.leak(v, self.decay)
         if self.structure["form"] == "paper":
             u = sat(self.ring(kept, v) + 64 * current + self.bias)
-            spikes = u > self.threshold
-        else:
-            u = sat(kept + 64 * current + self.bias)
-            spikes = self.ring(u, u) > self.threshold
+            return u, u
+        u = sat(kept + 64 * current + self.bias)
+        return u, self.ring(u, u)
+
+
+@implements(proc=process.UltraDLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class UltraDLIFModel(Ring):
+    threshold: np.ndarray = array()
+    decay: np.ndarray = array()
+
+    def update(self, current, v):
+        u, compared = self.membranes(current, v)
+        spikes = compared > self.threshold
         return spikes, (np.where(spikes, 0, u),)
 
 
@@ -172,6 +180,12 @@ class Graded(Neurons):
     def passed(self, v):
         """Number of thresholds that the value of each neuron exceeds."""
         return (v > self.thresholds.reshape(self.structure["levels"], -1)).sum(axis=0)
+
+    def count_and_reset(self, u, compared):
+        """Number of thresholds that a value exceeds, and what these levels leave of u."""
+        count = self.passed(compared)
+        taken = np.concatenate(([0], self.reset))[count]
+        return count, (np.sign(u) * ((np.abs(u) * (4096 - taken)) >> 12),)
 
 
 class SoftMaximum(Neurons):
@@ -207,9 +221,32 @@ class GradedLogMaxLIFModel(Graded, SoftMaximum):
 
     def update(self, current, v):
         u = self.soft_maximum(current, v)
-        count = self.passed(u)
-        taken = np.concatenate(([0], self.reset))[count]
-        return count, (np.sign(u) * ((np.abs(u) * (4096 - taken)) >> 12),)
+        return self.count_and_reset(u, u)
+
+
+@implements(proc=process.GradedLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class GradedLIFModel(Graded):
+    thresholds: np.ndarray = array()
+    decay: np.ndarray = array()
+    reset: np.ndarray = array()
+
+    def update(self, current, v):
+        u = sat(self.leak(v, self.decay) + 64 * current + self.bias)
+        return self.count_and_reset(u, u)
+
+
+@implements(proc=process.GradedUltraDLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class GradedUltraDLIFModel(Graded, Ring):
+    thresholds: np.ndarray = array()
+    decay: np.ndarray = array()
+    reset: np.ndarray = array()
+
+    def update(self, current, v):
+        return self.count_and_reset(*self.membranes(current, v))
 
 
 @implements(proc=process.LogMaxLIF, protocol=LoihiProtocol)

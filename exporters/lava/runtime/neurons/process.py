@@ -85,6 +85,18 @@ class GradedLogMaxLIF(Population):
     PARAMETERS = ("thresholds", "decay", "table", "reset")
 
 
+class GradedLIF(Population):
+    """The membrane of LIF; sends the number of thresholds passed, each with its own reset."""
+
+    PARAMETERS = ("thresholds", "decay", "reset")
+
+
+class GradedUltraDLIF(Population):
+    """The ring of UltraDLIF; sends the number of thresholds passed, each with its own reset."""
+
+    PARAMETERS = ("thresholds", "decay", "reset")
+
+
 class Integrator(Population):
     """v ← v + I + bias; never fires."""
 

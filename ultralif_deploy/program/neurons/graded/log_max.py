@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS, MEMBRANE_BITS
-from ultralif_deploy.program.neurons.graded.multi_threshold import GradedModel
+from ultralif_deploy.program.fixed import FRACTION_BITS, MEMBRANE_BITS
+from ultralif_deploy.program.neurons.graded.model import GradedModel, check_shares
 from ultralif_deploy.program.neurons.log_max_lif import check_table
 
 
@@ -45,14 +44,11 @@ class GradedLogMaxLIF(GradedModel):
         return MEMBRANE_BITS
 
     def length(self, parameter: str, size: int) -> int:
-        lengths = {"table": len(self.table), "reset": self.levels}
-        return lengths.get(parameter, super(GradedLogMaxLIF, self).length(parameter, size))
+        if parameter == "table":
+            return len(self.table)
+        return super(GradedLogMaxLIF, self).length(parameter, size)
 
     def check(self, name: str, size: int) -> None:
         super(GradedLogMaxLIF, self).check(name, size)
         check_table(name, self.table, self.shift)
-        if self.reset.min() < 0 or self.reset.max() > DECAY_ONE:
-            raise UltralifError(
-                f"{name}: reset from {self.reset.min()} to {self.reset.max()}; expected 0 to "
-                f"{DECAY_ONE}, which takes the whole membrane"
-            )
+        check_shares(name, self.reset)

@@ -1,6 +1,6 @@
 """Soft neuron classes by the authors' keys, and their default thresholds."""
 
-from ultralif_deploy.soft.baseline_neurons import (
+from ultralif_deploy.soft.neurons.baselines import (
     LIF,
     PLIF,
     AdaLIF,
@@ -9,17 +9,19 @@ from ultralif_deploy.soft.baseline_neurons import (
     FullPLIF,
     SigmaLIF,
 )
-from ultralif_deploy.soft.neurons import (
+from ultralif_deploy.soft.neurons.max_plus import (
     AblationUltraPLIF,
-    PaperUltraDLIF,
-    PaperUltraDPLIF,
-    SoftNeuron,
-    UltraDLIF,
-    UltraDPLIF,
     UltraLIF,
     UltraLIFDS,
     UltraPLIF,
     UltraPLIFDS,
+)
+from ultralif_deploy.soft.neurons.model import SoftNeuron
+from ultralif_deploy.soft.neurons.ring import (
+    PaperUltraDLIF,
+    PaperUltraDPLIF,
+    UltraDLIF,
+    UltraDPLIF,
 )
 
 RELEASED: dict[str, type[SoftNeuron]] = {

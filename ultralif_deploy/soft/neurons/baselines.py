@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network import neurons as float_neurons
 from ultralif_deploy.network.neurons import FloatNeuron
-from ultralif_deploy.soft.neurons import (
+from ultralif_deploy.soft.neurons.model import (
     EPSILON_MAX,
     EPSILON_MIN,
     Scalar,
@@ -43,13 +42,10 @@ class LIF(SoftNeuron):
     def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         del stride
         if self.levels > 1:
-            if timesteps > 1:
-                raise UltralifError(
-                    f"spike bits {(self.levels + 1).bit_length() - 1}: a leaky membrane with "
-                    f"graded spikes over {timesteps} timesteps has no integer model; expected one "
-                    "timestep, or 1 bit"
-                )
-            return float_neurons.MultiThreshold(self.level_potentials(spread))
+            limits = self.level_potentials(spread)
+            if timesteps == 1:
+                return float_neurons.MultiThreshold(limits)
+            return float_neurons.GradedLIF(limits, spread(self.tau(), "tau"))
         threshold, tau = spread(self.threshold(), "threshold"), spread(self.tau(), "tau")
         return float_neurons.LIF(threshold, tau, inclusive=True, reset=spread(0.0, "reset"))
 

@@ -1,0 +1,48 @@
+"""Leaky membranes on a ring that share their maximum, with several thresholds."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ultralif_deploy.program.fixed import DECAY_BITS, MEMBRANE_BITS
+from ultralif_deploy.program.neurons.graded.model import GradedModel, check_shares
+from ultralif_deploy.program.neurons.model import LeakyModel
+from ultralif_deploy.program.neurons.ultradlif import check_ring
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradedUltraDLIF(GradedModel, LeakyModel):
+    """The membranes of UltraDLIF; sends the number of thresholds that the value compared exceeds.
+
+    What is compared is that of UltraDLIF in either form. A spike of n levels takes its share from
+    the neuron's own membrane: v ← leak(v, reset[n − 1]).
+
+    Attributes:
+        thresholds: int32 [levels · neuron], membrane units, as in MultiThreshold.
+        decay: int32 [neuron], 0 to 2^decay_bits.
+        reset: int32 [levels], what 1, 2, … levels take from the membrane, in units of 2^-12.
+        levels: thresholds of one neuron, 1 to 15.
+        form: `released` or `paper`.
+        stride: as in UltraDLIF.
+        decay_bits: fraction bits of the decays, 12 to 24.
+    """
+
+    LISTS: ClassVar[frozenset[str]] = frozenset({"thresholds", "reset"})
+
+    thresholds: np.ndarray
+    decay: np.ndarray
+    reset: np.ndarray
+    levels: int
+    form: str
+    stride: int = 1
+    decay_bits: int = DECAY_BITS
+
+    @property
+    def word_bits(self) -> int:
+        return MEMBRANE_BITS
+
+    def check(self, name: str, size: int) -> None:
+        super(GradedUltraDLIF, self).check(name, size)
+        check_shares(name, self.reset)
+        check_ring(name, size, self.form, self.stride)

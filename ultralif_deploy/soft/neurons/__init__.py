@@ -1,0 +1,1 @@
+"""Soft spiking neurons: those of the UltraLIF family, and the baselines beside them."""
