@@ -123,10 +123,26 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
             bits=8,
         )
         settings = ul.Settings(
-            data=data, encoding="events", membrane=row.membrane, spike_bits=row.spike_bits
+            data=data,
+            encoding="events",
+            timesteps=timesteps,
+            membrane=row.membrane,
+            spike_bits=row.spike_bits,
         )
         ul.deploy(soft, directory, settings, bits=8, anneal=annealing, certified_samples=20)
         print(table_row(name, row, read_report(directory)), flush=True)
+
+
+def run_all(groups: list[tuple[str, list[Row]]], options: argparse.Namespace) -> None:
+    """`run_group` of all groups, on so many processes at once."""
+    if options.jobs == 1:
+        for group in groups:
+            run_group(*group, options)
+        return
+    context = multiprocessing.get_context("spawn")  # torch must not be forked
+    with ProcessPoolExecutor(options.jobs, context) as pool:
+        for done in [pool.submit(run_group, *group, options) for group in groups]:
+            done.result()
 
 
 def read_report(directory: Path) -> dict[str, Any]:
@@ -192,10 +208,7 @@ def main() -> None:
         write_split(name, options.source, options.output / f"{name}.npz")
         for kind in dict.fromkeys(row.kind for row in chosen):
             groups.append((name, [row for row in chosen if row.kind == kind]))
-    context = multiprocessing.get_context("spawn")  # torch must not be forked
-    with ProcessPoolExecutor(options.jobs, context) as pool:
-        for done in [pool.submit(run_group, *group, options) for group in groups]:
-            done.result()
+    run_all(groups, options)
     columns = ("data", "samples", "neuron", "soft", "hard, nothing done", "hard, annealed")
     print(f"\n| {' | '.join((*columns, 'integer', 'soft − integer'))} |")
     print("|" + "---|" * (len(columns) + 2))
