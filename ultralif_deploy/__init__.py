@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which see no name that comes
     from ultralif_deploy.energy.report import energy_report
     from ultralif_deploy.errors import CheckFailed, Missing, Refused, UltralifError
     from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+    from ultralif_deploy.exporters.unary import to_unary
     from ultralif_deploy.io.progress import Progress
     from ultralif_deploy.network.network import Network
     from ultralif_deploy.network.running import run_hard
@@ -85,6 +86,7 @@ _PUBLIC = {
     "reestimate_batch_norm": "ultralif_deploy.soft.reestimation",
     "run_hard": "ultralif_deploy.network.running",
     "simulate_program": "ultralif_deploy.pipeline",
+    "to_unary": "ultralif_deploy.exporters.unary",
     "train": "ultralif_deploy.pipeline",
     "stream": "ultralif_deploy.simulators.fast.simulator",
     "stress": "ultralif_deploy.robustness.stressing",
@@ -134,6 +136,7 @@ __all__ = [
     "stream",
     "stress",
     "sweep",
+    "to_unary",
     "train",
     "write_nir",
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
+from ultralif_deploy.exporters.unary import to_unary
 from ultralif_deploy.io.files import output_directory, sha256_file
 from ultralif_deploy.program.exits import exact_rule
 from ultralif_deploy.schema.commands import Export, Exported
@@ -20,6 +21,7 @@ def export_program(
     prefix: str | None = None,
     package: str | None = None,
     lanes: int | None = None,
+    unary: bool = False,
 ) -> Exported:
     """Write a program in other forms.
 
@@ -33,6 +35,7 @@ def export_program(
         prefix: what the names of the C form begin with; None means `ultralif`.
         package: build system whose library the C form becomes; None writes the C files alone.
         lanes: neurons of a population that hardware computes at once; None chooses them.
+        unary: graded spikes become several threshold units of one bit each (`to_unary`).
 
     Raises:
         UltralifError: unknown target, flavour, rule or package, or a prefix that cannot begin a
@@ -59,12 +62,15 @@ def export_program(
             if value is not None and target not in able:
                 raise Refused(f"{target}: {reason}; {', '.join(able)} does")
     loaded = read_nir(program)
+    if unary:
+        loaded = to_unary(loaded)
     rule = exact_rule(loaded, loaded.timesteps) if exit_rule else None
     directory = output_directory(output)
     exports: list[Export] = []
     for target in targets:
         if target == "nir":
-            path = directory / f"{Path(program).stem}-{flavour}.nir"
+            code = "-unary" if unary else ""
+            path = directory / f"{Path(program).stem}-{flavour}{code}.nir"
             write_nir(loaded, path, flavour)
             written: tuple[Path, ...] = (path,)
         else:

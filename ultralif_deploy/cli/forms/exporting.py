@@ -40,6 +40,12 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     help="The C files become a library of this build system, with its self-test as an example.",
 )
 @options.lanes_option
+@click.option(
+    "--unary",
+    is_flag=True,
+    help="Graded spikes become several threshold units that send one bit each, with the same "
+    "logits. Stock neurons and standard NIR nodes can run these.",
+)
 @options.output_option("ultralif-out")
 @options.json_option
 def export(
@@ -50,6 +56,7 @@ def export(
     prefix: str | None,
     package: str | None,
     lanes: int | None,
+    unary: bool,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -61,6 +68,6 @@ def export(
     from ultralif_deploy.steps.exporting import export_program
 
     result = export_program(
-        program, running.names(targets), output, flavour, exit_rule, prefix, package, lanes
+        program, running.names(targets), output, flavour, exit_rule, prefix, package, lanes, unary
     )
     running.show(result, as_json, exports_summary)

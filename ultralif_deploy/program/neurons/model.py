@@ -102,6 +102,15 @@ class NeuronModel:
         """Largest number that a neuron sends in one timestep."""
         return 1
 
+    def one_bit(self) -> "NeuronModel | None":
+        """A model whose units send one bit each, and add up to what a neuron of this one sends.
+
+        Unit k·N + n belongs to neuron n of N; there are `largest_sent` units for each neuron. This
+        is the model itself where it sends one bit. It is None where several spikes come from one
+        membrane, because independent units cannot share that.
+        """
+        return self if self.largest_sent == 1 else None
+
     @property
     def widths(self) -> Widths:
         """Word lengths of the membrane and of its decay."""

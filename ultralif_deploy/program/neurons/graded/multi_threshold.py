@@ -6,6 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from ultralif_deploy.program.neurons.graded.model import GradedModel
+from ultralif_deploy.program.neurons.model import NeuronModel
+from ultralif_deploy.program.neurons.threshold import Threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,3 +27,6 @@ class MultiThreshold(GradedModel):
 
     thresholds: np.ndarray
     levels: int
+
+    def one_bit(self) -> NeuronModel | None:
+        return Threshold(self.thresholds)
