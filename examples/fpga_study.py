@@ -54,14 +54,14 @@ CASES = (
 )
 
 
-def deployed(case: Case, mnist: Path, output: Path) -> dict[str, Any]:
+def deployed(case: Case, mnist: str, output: Path) -> dict[str, Any]:
     """The report of a case; it is written even where the program does not fit."""
     directory = output / case.name
     if not (directory / "report.json").exists():
         checkpoint = Path(loading.__file__).parent / "digits_ultraplif.pt"
         data = "digits"
         if case.network == "mnist":
-            data = str(mnist)
+            data = mnist
             checkpoint = trained(mnist, output / "trained")
         try:
             deploy(
@@ -80,11 +80,11 @@ def deployed(case: Case, mnist: Path, output: Path) -> dict[str, Any]:
     return found
 
 
-def trained(mnist: Path, directory: Path) -> Path:
+def trained(mnist: str, directory: Path) -> Path:
     """The network on MNIST."""
     path = directory / "trained.pt"
     if not path.exists():
-        settings = Settings(data=str(mnist), limit=SAMPLES, timesteps=TIMESTEPS)
+        settings = Settings(data=mnist, limit=SAMPLES, timesteps=TIMESTEPS)
         train(directory, settings, TrainOptions(hidden=(HIDDEN,), epochs=EPOCHS))
     return path
 
@@ -132,7 +132,7 @@ def row(case: Case, report: dict[str, Any], differ: str) -> str:
 def main() -> None:
     """Run the chosen cases and print their table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("mnist", type=Path, help="mnist_train.npz: x_train, y_train")
+    parser.add_argument("mnist", nargs="?", default="mnist", help="MNIST as --data takes it")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--cases", default="", help="only cases whose name begins so")
     parser.add_argument("--without-netlist", action="store_true")

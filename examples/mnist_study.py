@@ -73,7 +73,7 @@ def settings(encoder: Encoder) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", nargs="?", default="mnist", help="As --data of ultralif takes it.")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mnist"))
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--layers", type=int, default=1)

@@ -91,7 +91,7 @@ def _nanojoules(device: dict[str, Any]) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data")
+    parser.add_argument("data", nargs="?", default="mnist", help="As --data of ultralif takes it.")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/sparsity"))
     parser.add_argument("--lambdas", type=float, nargs="+", default=[0.0, 0.1])
     parser.add_argument("--epochs", type=int, default=30)

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "--backbone": "tests/sources/test_backbones.py",
     "ultralif sweep": "tests/sweeps/test_sweep.py",
     "silif_ssc.pth": "tests/readers/test_second_order_checkpoint.py",
+    "ultralif data nmnist": "tests/data/test_known.py",
     "events.npz": "tests/readers/test_second_order_checkpoint.py",
 }
 """What commands that are not run here have in them, and where the same is tested."""

@@ -29,16 +29,20 @@ class Binning:
         bin_ms: milliseconds of a frame. Without `timesteps`, the longest recording counts.
         sensor: width and height, `34x34`, or the number of channels, `700`.
         polarity: both: a channel for each, off first; merged: one channel; on, off: that alone.
+        most: largest number of recordings of each split that are read; `chosen` says which.
     """
 
     timesteps: int | None = None
     bin_ms: float | None = None
     sensor: str | None = None
     polarity: str | None = None
+    most: int | None = None
 
     def __post_init__(self) -> None:
         if self.bin_ms is not None and not (math.isfinite(self.bin_ms) and self.bin_ms >= 1e-3):
             raise UltralifError(f"--bin {self.bin_ms}; expected milliseconds, at least 0.001")
+        if self.most is not None and self.most < 1:
+            raise UltralifError(f"limit = {self.most}; expected at least 1")
         if self.sensor is not None:
             sensor_size(self.sensor)
         if self.polarity is not None and self.polarity not in POLARITIES:
@@ -85,6 +89,23 @@ class Recordings:
     sensor: str | None = None
     from_zero: bool = False
     polarities: bool | None = None
+
+
+def chosen(count: int, most: int | None) -> np.ndarray:
+    """Which of `count` samples are read: all, or `most` at random, always the same ones.
+
+    They are drawn because files of recordings are often sorted by class.
+    """
+    if most is None or most >= count:
+        return np.arange(count)
+    return np.random.default_rng(0).permutation(count)[:most]
+
+
+def some(part: Recordings, most: int | None) -> Recordings:
+    """The recordings that are read."""
+    numbers = chosen(len(part.names), most).tolist()
+    names = tuple(part.names[i] for i in numbers)
+    return replace(part, names=names, read=lambda i: part.read(numbers[i]))
 
 
 def sensor_size(text: str) -> tuple[int, int]:

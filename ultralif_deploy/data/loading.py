@@ -22,7 +22,9 @@ from ultralif_deploy.data.event_files import EVENT_FILES, event_fields, sensor_o
 from ultralif_deploy.data.folders import dataset_of_folder
 from ultralif_deploy.data.hdf5_files import array_names, is_shd, read_array, shd_recordings
 from ultralif_deploy.data.images import IMAGE_FILES, read_images
-from ultralif_deploy.data.named import KNOWN, dataset_of_idx, found_place, holds_idx
+from ultralif_deploy.data.known.idx import dataset_of_idx, holds_idx
+from ultralif_deploy.data.known.names import KNOWN, SPOKEN, found_place
+from ultralif_deploy.data.known.spoken import dataset_of_spoken, holds_spoken
 from ultralif_deploy.data.objects import dataset_of_object, dataset_of_recordings
 from ultralif_deploy.data.splits import Dataset, Named, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
@@ -41,9 +43,9 @@ def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
     give the test split.
 
     Args:
-        source: `digits`, a name of `named.KNOWN`, a path, or an object: a data set of torchvision
-            or tonic, an array, a pair of samples and labels, or a dictionary of these for `train`
-            and `test`.
+        source: `digits`, a name of `known.names.KNOWN`, `fsdd:SPEAKER` with that speaker held out
+            for tests, a path, or an object: a data set of torchvision or tonic, an array, a pair of
+            samples and labels, or a dictionary of these for `train` and `test`.
         binning: binning of recordings of events into frames; other data need none.
 
     Raises:
@@ -57,16 +59,27 @@ def load_dataset(source: Any, binning: Binning | None = None) -> Dataset:
         return replace(_npz(EMBEDDED[str(source)], how), name=str(source))
     if str(source) in KNOWN:
         return replace(load_dataset(found_place(str(source)), how), name=str(source))
+    known, _, speaker = str(source).partition(":")
+    if known == SPOKEN and speaker:
+        held_out = dataset_of_spoken(found_place(SPOKEN), how, speaker)
+        return replace(held_out, name=str(source))
     path = Path(source)
     read = FILES.get(path.suffix.lower())
     if read is None and path.is_dir():
-        return dataset_of_idx(path) if holds_idx(path) else dataset_of_folder(path, how)
+        return _folder(path, how)
     if read is None:
         raise UltralifError(
             f"{source}: unknown data; expected a file ({', '.join(FILES)}), a folder of images or "
             f"recordings, or {', '.join((*EMBEDDED, *KNOWN))}{UNREAD.get(path.suffix.lower(), '')}"
         )
     return read(readable_file(path), how)
+
+
+def _folder(path: Path, how: Binning) -> Dataset:
+    """A folder of a layout of its own, or of samples in a folder for each class."""
+    if holds_idx(path):
+        return dataset_of_idx(path)
+    return dataset_of_spoken(path, how) if holds_spoken(path) else dataset_of_folder(path, how)
 
 
 def _npz(path: Path, how: Binning) -> Dataset:

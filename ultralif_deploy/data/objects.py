@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ultralif_deploy.data.arrays import one_set
-from ultralif_deploy.data.binning import Binning, Events, Recordings, binned, resolved
+from ultralif_deploy.data.binning import Binning, Events, Recordings, binned, resolved, some
 from ultralif_deploy.data.event_files import events_of_array
 from ultralif_deploy.data.splits import SPLITS, Dataset, Named, Split, assembled, checked_split
 from ultralif_deploy.errors import UltralifError
@@ -70,7 +70,9 @@ def dataset_of_recordings(
             raise UltralifError(f"{where}: {name} holds no events; expected the same in all")
         if not part.names:
             raise UltralifError(f"{where}: {name} holds no recordings; expected at least one")
-    recorded = {name: part for name, part in parts.items() if isinstance(part, Recordings)}
+    recorded = {
+        name: some(part, how.most) for name, part in parts.items() if isinstance(part, Recordings)
+    }
     settled = resolved(how, list(recorded.values()))
     splits = {name: Split(*binned(part, settled)) for name, part in recorded.items()}
     return replace(assembled(where, splits), binning=settled)

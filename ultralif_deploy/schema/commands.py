@@ -230,6 +230,13 @@ class DataSets(TypedDict):
     datasets: Annotated[dict[str, DataSet], "by the name that --data takes"]
 
 
+class DataWritten(TypedDict):
+    """Of `data -o`."""
+
+    file: Annotated[str, "path of the .npz file"]
+    samples: Annotated[dict[str, list[int]], "shapes by the name of the array, as x_train"]
+
+
 class Devices(TypedDict):
     """Of `devices`."""
 
@@ -318,7 +325,7 @@ class Commands(TypedDict, total=False):
 
     anneal: Annotated[Annealed, "the epochs that ran"]
     compare: Annotated[ComparedReports, "figures of two reports side by side"]
-    data: Annotated[DataSets, "data sets that have a name"]
+    data: Annotated[DataSets | DataWritten, "data sets that have a name, or the file written"]
     devices: Annotated[Devices, "devices and their published figures"]
     doctor: Annotated[Diagnosis, "what can run here"]
     energy: Annotated[Energy | NetworkEnergy, "events, and joules by device"]

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ultralif_deploy.report.terminal import titled
-from ultralif_deploy.schema.commands import DataSets
+from ultralif_deploy.schema.commands import DataSets, DataWritten
 
 
 def datasets_summary(content: DataSets) -> RenderableType:
@@ -18,3 +18,9 @@ def datasets_summary(content: DataSets) -> RenderableType:
     ]
     said = f"Searched: {', '.join(content['searched'])}. $ULTRALIF_DATA names further folders."
     return Group(table, *([Text("\n".join(lines))] if lines else []), Text(said))
+
+
+def written_summary(content: DataWritten) -> RenderableType:
+    """What was written, and how to go on."""
+    sizes = [f"{name}: {' × '.join(map(str, shape))}" for name, shape in content["samples"].items()]
+    return Text("\n".join([*sizes, f"Written to {content['file']}, which --data takes"]))

@@ -1,22 +1,15 @@
-"""Well-known data sets by name, found where other tools keep them; nothing is downloaded.
+"""Well-known data sets by name, found where other tools keep them; nothing is downloaded."""
 
-MNIST and its kin come as IDX files: four bytes of type and number of axes, the axes as big-endian
-32-bit integers, then the values (Y. LeCun, C. Cortes, C. Burges, The MNIST database).
-"""
-
-import gzip
-import math
 import os
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from ultralif_deploy.data.splits import Dataset, Named, assembled, checked_split
+from ultralif_deploy.data.known.idx import holds_idx
+from ultralif_deploy.data.known.spoken import holds_spoken
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.io.memory import check_contents
+
+SPOKEN = "fsdd"
+"""The data set whose speakers can be held out: `fsdd:theo`."""
 
 FOLDERS = "ULTRALIF_DATA"
 """Environment variable with folders that are searched first, separated as in PATH."""
@@ -26,12 +19,6 @@ EVERYWHERE = (
     *("/usr/share/datasets", "/usr/local/share/datasets"),
 )
 """Where torchvision, tonic, Keras and Debian's packages keep data sets, or are told to."""
-
-UNSIGNED_BYTES = 0x08
-"""Type of the values in IDX files that are read."""
-
-PARTS = (("train", "train"), ("test", "t10k"))
-"""Names of the splits in errors and in IDX files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +71,21 @@ KNOWN = {
         ("NMNIST", "N-MNIST"),
         _tonic("NMNIST"),
     ),
+    "nmnist-sample": Known(
+        "1000 recordings of N-MNIST in 20 frames of 15 ms, and 1000 test recordings (CC BY-SA 4.0)",
+        ("nmnist_sample.npz", "nmnist_train_frames_T20.npz"),
+        "ultralif data nmnist --bin 15 --timesteps 20 --limit 1000 -o nmnist_sample.npz",
+    ),
     "shd": Known(
         "Spiking Heidelberg Digits, spoken digits on 700 channels (CC BY 4.0); give --timesteps",
         ("SHD/shd_train.h5", "shd_train.h5"),
         _tonic("SHD"),
+    ),
+    SPOKEN: Known(
+        "Free Spoken Digit Dataset, spikes on 40 channels (CC BY-SA 4.0); give --bin 10 "
+        f"--timesteps 100; {SPOKEN}:theo holds out that speaker",
+        (*(f"free-spoken-digit-dataset{mark}" for mark in ("", "-master")), "fsdd", "recordings"),
+        "git clone --depth 1 https://github.com/Jakobovski/free-spoken-digit-dataset",
     ),
 }
 """By the name that --data takes."""
@@ -121,64 +119,7 @@ def found_place(name: str) -> Path:
     return place
 
 
-def holds_idx(folder: Path) -> bool:
-    """Whether a folder holds the IDX files of training or test images."""
-    return any(True for _, part in PARTS for _ in _files(folder, f"{part}-images"))
-
-
 def _complete(path: Path) -> bool:
     """A file, or a folder with IDX files or of recordings."""
-    return path.is_file() or holds_idx(path) or any((path / s).is_dir() for s in ("Train", "train"))
-
-
-def dataset_of_idx(folder: Path) -> Dataset:
-    """The images and labels of a folder of IDX files, plain or with gzip.
-
-    Raises:
-        UltralifError: a damaged file, or one without its labels.
-    """
-    splits = {}
-    for name, part in PARTS:
-        images = next(_files(folder, f"{part}-images"), None)
-        if images is None:
-            continue
-        labels = next(_files(folder, f"{part}-labels"), None)
-        if labels is None:
-            raise UltralifError(f"{folder}: {images.name} without {part}-labels-idx1-ubyte")
-        given = Named(read_idx(images), read_idx(labels), images.name, labels.name)
-        splits[name] = checked_split(str(folder), given)
-    return assembled(str(folder), splits, {"train": "train-images", "test": "t10k-images"})
-
-
-def _files(folder: Path, stem: str) -> Iterator[Path]:
-    """Files of images or labels; writers put a dot or a hyphen before `idx`."""
-    for mark in ("-", "."):
-        for axes in ("idx3", "idx1"):
-            for suffix in ("", ".gz"):
-                path = folder / f"{stem}{mark}{axes}-ubyte{suffix}"
-                if path.is_file():
-                    yield path
-
-
-def read_idx(path: Path) -> np.ndarray:
-    """The array uint8 of an IDX file.
-
-    Raises:
-        UltralifError: it is no IDX file of bytes, or is not as long as its axes say.
-    """
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            start = file.read(4)
-            if len(start) < 4 or start[:3] != bytes((0, 0, UNSIGNED_BYTES)):
-                raise UltralifError(f"{path}: starts with {start.hex()}; expected an IDX file")
-            axes = start[3]
-            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-            size = math.prod(shape)
-            check_contents(str(path), size)
-            values = file.read(size + 1)
-    except (OSError, EOFError, struct.error) as error:
-        raise UltralifError(f"{path}: not a readable IDX file ({error})") from error
-    if len(values) != size:
-        raise UltralifError(f"{path}: its axes {shape} need {size:,} bytes; it has other many")
-    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+    folders = any((path / split).is_dir() for split in ("Train", "train"))
+    return path.is_file() or folders or holds_idx(path) or holds_spoken(path)

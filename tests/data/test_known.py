@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from support.commands import DEMO, refused, ultralif
-from ultralif_deploy.data import load_dataset
-from ultralif_deploy.data import named as module
+from ultralif_deploy.data import Dataset, load_dataset
+from ultralif_deploy.data.known import names as module
 from ultralif_deploy.data.loading import EMBEDDED
 from ultralif_deploy.errors import UltralifError
 
@@ -60,6 +60,72 @@ def test_the_command_lists_what_was_found(folder: Path) -> None:
     assert "not found" in text
     assert "apt-get install dataset-fashion-mnist" in text
     assert "no data set 'colour'" in refused("data", "colour")
+
+
+def test_the_command_writes_a_file_that_is_read(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "some.npz"
+    written = json.loads(ultralif("data", "mnist", "--limit", 7, "-o", file, "--json").out)
+    assert written["samples"] == {"x_train": [7, 8, 8], "x_test": [5, 8, 8]}
+    found = load_dataset(file)
+    assert found.train is not None
+    assert found.train.y is not None
+    rows = [int(np.flatnonzero((x == IMAGES).all((1, 2)))[0]) for x in found.train.x]
+    assert len(set(rows)) == 7
+    assert rows != sorted(rows)  # drawn, as files are often sorted by class
+    assert_array_equal(found.train.y, LABELS[rows])
+    assert_array_equal(found.test.x, IMAGES[:5])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("mnist", "-o", "out.txt"), "out.txt: expected a name that ends in .npz"),
+        (("mnist", "digits", "-o", "out.npz"), "2 data sets are named; expected one"),
+        (("mnist", "--bin", 10, "-o", "out.npz"), "holds no recordings of events"),
+        (("mnist", "--limit", 0, "-o", "out.npz"), "limit = 0; expected at least 1"),
+        (("mnist", "--limit", 3), "--limit 3: it is for -o FILE.npz"),
+        (("mnist", "-o", "nowhere/out.npz"), "nowhere"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], line: str
+) -> None:
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    assert line in refused("data", *arguments)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_sample_of_recordings_is_made_by_its_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVERYWHERE", (".",))
+    monkeypatch.setenv(module.FOLDERS, "")
+    monkeypatch.chdir(tmp_path)
+    for split in ("Train", "Test"):
+        for label in range(10):
+            for i in range(3):
+                place = tmp_path / "NMNIST" / split / str(label) / f"{i}.bin"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(bytes((label, i, 128, 0, 0, 5, 6, 4, 0, 0)))  # 0 and 262 ms
+    how = module.KNOWN["nmnist-sample"].how.split()
+    assert how[0] == "ultralif"
+    assert module.place_of("nmnist-sample") is None
+    ultralif(*[{"1000": "25"}.get(word, word) for word in how[1:]])
+    found = load_dataset("nmnist-sample")
+    assert found.train is not None
+    assert found.train.x.shape == (25, 20, 2, 34, 34)
+    assert len(np.unique(found.train.y)) == 10
+    assert_array_equal(np.argwhere(found.train.x[0]), [[0, 1, *_place(found, 0)], [17, 0, 6, 5]])
+
+
+def _place(found: Dataset, number: int) -> tuple[int, int]:
+    """Row and column of the first event of a recording: its number in the folder, its label."""
+    assert found.train is not None
+    assert found.train.y is not None
+    label = int(found.train.y[number])
+    (row,) = np.flatnonzero(found.train.x[number, 0, 1, :, label])
+    return int(row), label
 
 
 def test_a_missing_data_set_says_how_to_get_it(folder: Path, tmp_path: Path) -> None:
