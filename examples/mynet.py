@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     arguments = parser.parse_args()
     torch.save(train(arguments.epochs).state_dict(), "weights.pt")
+    print("Written to weights.pt")
 
 
 if __name__ == "__main__":

@@ -170,10 +170,11 @@ def smallest(
     return None
 
 
-def softmax_predictions(network: Network, spikes: np.ndarray) -> np.ndarray:
+def softmax_predictions(network: Network, inputs: np.ndarray, spikes: np.ndarray) -> np.ndarray:
     """Predictions of the authors' read-out, the sum over timesteps of softmax(u)."""
     readout = network.populations[-1]
-    current = total_current(network, readout, {network.populations[-2].name: spikes})
+    signals = {INPUT: inputs, network.populations[-2].name: spikes}
+    current = total_current(network, readout, signals)
     total = readout.neuron.run(current)[1]
     u = np.diff(total, axis=0, prepend=0)
     e = np.exp(u - u.max(axis=-1, keepdims=True))
@@ -193,7 +194,7 @@ def program_agreement(
         found[f"kept {name}"] = both / np.count_nonzero(spikes)
         found[f"equal {name}"] = float((spikes == (trace.spikes[name] != 0)).mean())
     name = network.populations[-2].name
-    softmax = softmax_predictions(network, expected.spikes[name])
+    softmax = softmax_predictions(network, inputs, expected.spikes[name])
     total = expected.logits.argmax(axis=1)
     found["predictions: program, float sum of u"] = float((trace.predictions() == total).mean())
     found["predictions: float sum of u, softmax"] = float((total == softmax).mean())

@@ -30,7 +30,7 @@ def test_a_refused_form_is_reported_and_its_older_files_removed(
     monkeypatch.setitem(exports.EXPORTERS, "slate", refuse)
     write(tmp_path / "slate", "of an older program")
     written = exports.write_exports(None, tmp_path, ["slate"])  # type: ignore[arg-type]
-    assert written.as_dict() == {"written": {}, "refused": {"slate": "slate: neuron: too large"}}
+    assert written.as_dict() == {"written": {}, "refused": {"slate": "neuron: too large"}}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -175,11 +175,11 @@ def _cost(report: Report) -> Sentence:
             " and ",
             _price(report, high),
         ]
-        answer += [". They cover different things: "]
+        answer += [", because they cover different things: "]
         for place, name in enumerate(reversed(by_joules)):  # what covers least never leads
-            before = "" if place == 0 else ", "
+            before = "" if place == 0 else "; "
             covers = COVERS.get(devices[name]["model"], devices[name]["model"])
-            answer += [before, f"{covers} ({name}) ", _price(report, name)]
+            answer += [f"{before}{name} ", _price(report, name), f" ({covers})"]
         answer += [". None of them is the whole energy."]
     unpublished = [name for name in devices if name not in priced]
     if unpublished:

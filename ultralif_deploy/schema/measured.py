@@ -29,10 +29,10 @@ class Accuracy(TypedDict):
     gap_ci95: Annotated[Interval | None, "of the gap, from paired samples"]
     mcnemar_p: Annotated[Fraction | None, "p of McNemar's test of soft against integer"]
     only_soft_correct: NotRequired[
-        Annotated[Count, "samples, each draw by itself, that only the soft network gets right"]
+        Annotated[Count, "samples that only the soft network gets right, mean of the draws"]
     ]
     only_integer_correct: NotRequired[
-        Annotated[Count, "samples, each draw by itself, that only the program gets right"]
+        Annotated[Count, "samples that only the program gets right, mean of the draws"]
     ]
     max_gap: Annotated[Points | None, "largest gap that was allowed; null is any"]
     file: Annotated[Fraction | None, "accuracy that the network's file states; null is none"]

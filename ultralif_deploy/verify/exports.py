@@ -71,6 +71,6 @@ def write_exports(
         try:
             files[target] = write_form(target, program, directory / target, lanes=lanes)
         except Refused as refusal:
-            refused[target] = str(refusal)
+            refused[target] = str(refusal).removeprefix(f"{target}: ")
             remove_written_directory(directory / target)
     return Exports(directory, files, refused)

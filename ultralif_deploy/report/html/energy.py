@@ -200,6 +200,10 @@ def _tornado(name: str, device: Device, known: Price) -> Figure:
     )
 
 
+PRICED = "yan2024"
+"""The device whose constants price networks without spikes."""
+
+
 def reference_section(report: Report) -> Section:
     """Comparison with the same layers without spikes, and with published break-even figures."""
     energy = report["energy"]
@@ -227,12 +231,18 @@ def reference_section(report: Report) -> Section:
         )
         for r in even["references"]
     ]
+    priced = energy["devices"].get(PRICED)
+    spiking = None if priced is None else priced["per_inference_j"]
+    operations = energy["synaptic_operations_per_inference"]
+    if spiking is not None:
+        named = (cell("this program, with spikes"), cell(operations, whole(operations)))
+        baselines.insert(0, (*named, cell(spiking, joule(spiking))))
     return Section(
         "without-spikes",
         "Against networks without spikes",
         tables=(
             Table(
-                "The same layers without spikes, priced as in yan2024",
+                f"The same layers without spikes, priced as in {PRICED}",
                 columns("network", "#operations", "#energy"),
                 tuple(baselines),
             ),

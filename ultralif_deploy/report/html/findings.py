@@ -38,8 +38,8 @@ def parameters_section(report: Report) -> Section:
         "Each row shows the entry with the largest error, in the units of the network after its "
         "passes: gains are folded into the weights. Relative errors are shares of the neuron's "
         "largest weight, of its threshold, or of the parameter itself. Delays and their errors are "
-        "in timesteps. The bound of weights is wide, because the requested bits decide their "
-        "error.",
+        "in timesteps. A relative error above the bound is a finding. The bound of weights is "
+        "wide, because the requested bits decide their error.",
     )
     table = Table("Meant, stored and error", named, rows)
     return Section("parameters", "Parameters", (words,), tables=(table,))

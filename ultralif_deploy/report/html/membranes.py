@@ -62,7 +62,9 @@ def _table(report: Report) -> Table:
         rows.append(
             (cell(name), *(cell(q, short(q)) for q in quantiles), cell(near, percent(near)))
         )
-    named = columns("population", "#1 % below", "#5 % below", "#median", "#within one unit")
+    named = columns(
+        "population", "#1 % are below", "#5 % are below", "#half are below", "#share within 1 unit"
+    )
     return Table("Distances in units of the integer membrane", named, tuple(rows))
 
 
@@ -83,8 +85,8 @@ def traces_section(report: Report) -> Section | None:
     memoryless = [name for name, one in populations.items() if not one["remembers"]]
     if memoryless:
         words += (
-            f" {', '.join(memoryless)}: the program compares the current of each timestep with the "
-            "threshold, because the membrane never changes a spike."
+            f" In {', '.join(memoryless)}, the program compares the current of each timestep with "
+            "the threshold: what the membrane keeps from earlier timesteps never changes a spike."
         )
     return Section(
         "membranes",

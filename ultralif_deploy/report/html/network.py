@@ -108,10 +108,10 @@ def _accuracies(report: Report) -> Table:
     note = ""
     before = trained(report)
     if accuracy["mcnemar_p"] is not None:
-        draws = f", counted over {accuracy['draws']} draws" if accuracy["draws"] > 1 else ""
+        drawn = f", the mean of {accuracy['draws']} draws" if accuracy["draws"] > 1 else ""
         note = (
             f"Samples that only the {before} network gets right: {accuracy['only_soft_correct']}; "
-            f"that only the integer program gets right: {accuracy['only_integer_correct']}{draws}."
+            f"that only the integer program gets right: {accuracy['only_integer_correct']}{drawn}."
         )
     return Table("Accuracy of each form", columns("network", "#accuracy"), tuple(rows), note)
 
