@@ -43,6 +43,9 @@ def test_notebooks_show_tables_with_escaped_names() -> None:
     assert "<caption>Trace: 2 samples, 4 timesteps</caption>" in html
     assert "<td>spikes</td><td>input</td><td>256.0</td>" in html
     assert "input-&gt;neuron" in html
+    first, sent, *_ = repr(trace).splitlines()
+    assert first == "Trace: 2 samples, 4 timesteps; mean of one inference:"
+    assert sent == "  spikes of input: 256.0"
 
 
 def test_a_raster_has_a_dot_for_each_spike_of_the_sample() -> None:

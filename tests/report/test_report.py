@@ -229,6 +229,25 @@ def test_devices_without_figures_say_so(report: Any) -> None:
     assert "synaptic operations" in render_html(report)
 
 
+def test_the_program_stands_beside_networks_without_spikes(report: Any) -> None:
+    html = render_html(report)
+    table = html[html.index("The same layers without spikes") :].split("</table>")[0]
+    energy = report["energy"]
+    assert "this program, with spikes" in table
+    assert f"{energy['synaptic_operations_per_inference']:,.0f}" in table
+    assert joule(energy["devices"]["yan2024"]["per_inference_j"]) in table
+    del energy["devices"]["yan2024"]
+    assert "this program, with spikes" not in render_html(report)
+
+
+def test_one_sided_counts_are_means_over_the_draws(report: Any) -> None:
+    report["accuracy"]["draws"] = 1
+    assert not re.search(r"the mean of \d+ draws", render_html(report))
+    report["accuracy"] |= {"draws": 7, "mcnemar_p": 1.0}
+    assert "only the integer program gets right" in (html := render_html(report))
+    assert ", the mean of 7 draws." in html
+
+
 def test_a_report_without_labels(report: Any) -> None:
     accuracy = report["accuracy"]
     report["accuracy"] = dict.fromkeys(accuracy)
@@ -274,6 +293,8 @@ def test_networks_of_other_tools(tmp_path: Path) -> None:
     check_summary(html, report)
     assert "float network" in html
     assert "there is no ε" in html
+    assert "agrees with float" in html
+    assert "agrees with hard" not in html  # the same network, and so the same column
     raster = report["raster"]
     assert (raster["compared"], raster["timesteps"], raster["of"]) == ("float", TIMESTEPS, 70)
     assert "The first 64 of 70 timesteps are drawn." in html

@@ -49,7 +49,7 @@ class EventCounts:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trace:
     """Result of one run.
 
@@ -69,17 +69,26 @@ class Trace:
         predicted: np.ndarray = self.logits.argmax(axis=1)
         return predicted
 
+    def __repr__(self) -> str:
+        lines = [f"  {kind} of {name}: {mean}" for kind, name, mean in self._rows()]
+        return "\n".join([f"{self._title()}; mean of one inference:", *lines])
+
     def _repr_html_(self) -> str:
         """Spikes and synaptic operations of one inference as a table, for notebooks."""
+        return table(self._title(), ("events", "of", "mean of one inference"), self._rows())
+
+    def _title(self) -> str:
+        return f"Trace: {self.counts.samples:,} samples, {self.counts.timesteps} timesteps"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """Kind of event, where it happens, and how often in one inference."""
         counts, samples = self.counts, max(1, self.counts.samples)
         kinds = {"spikes": counts.spikes, "synaptic operations": counts.synaptic_operations}
-        rows = [
+        return [
             (kind, name, f"{float(found.sum()) / samples:,.1f}")
             for kind, by_name in kinds.items()
             for name, found in by_name.items()
         ]
-        title = f"Trace: {counts.samples:,} samples, {counts.timesteps} timesteps"
-        return table(title, ("events", "of", "mean of one inference"), rows)
 
     def raster(self, sample: int = 0) -> "Figure":
         """Draw the recorded spikes of one sample; `pip install 'ultralif-deploy[figures]'` for it.

@@ -150,19 +150,25 @@ def _rates(populations: dict[str, Population], kind: str) -> Figure:
 
 
 def _layer_table(populations: dict[str, Population], kind: str) -> Table:
+    """Sizes, rates, and which share of spikes and silences the program has as well.
+
+    A network that was read with hard spikes is its own hard network, and needs one column.
+    """
+    compared = {kind: "agreement_integer_soft", "hard": "agreement_integer_hard"}
+    if kind == "float":
+        del compared["hard"]
     rows = tuple(
         (
             cell(name),
             cell(p["neurons"], whole(p["neurons"])),
             cell(p["spike_rate_soft"], significant(p["spike_rate_soft"])),
             cell(p["spike_rate_integer"], significant(p["spike_rate_integer"])),
-            cell(p["agreement_integer_soft"], percent(p["agreement_integer_soft"])),
-            cell(p["agreement_integer_hard"], percent(p["agreement_integer_hard"])),
+            *(cell(p[key], percent(p[key])) for key in compared.values()),  # type: ignore[literal-required]
         )
         for name, p in populations.items()
     )
     rates = (f"#rate {kind}", "#rate integer")
-    agreement = (f"#agrees with {kind}", "#agrees with hard")
+    agreement = (f"#agrees with {name}" for name in compared)
     named = columns("population", "#neurons", *rates, *agreement)
     return Table("Populations that spike", named, rows)
 
