@@ -62,6 +62,7 @@ def dataset_of_spoken(folder: Path, how: Binning, speaker: str | None = None) ->
     if place is None:
         raise UltralifError(f"{folder}: no recordings; expected files such as 7_jackson_32.wav")
     parts: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
+    order: dict[Path, tuple[int, str]] = {}
     speakers = set()
     for file in sorted(_files(place)):
         match = _NAME.fullmatch(file.stem)
@@ -71,12 +72,15 @@ def dataset_of_spoken(folder: Path, how: Binning, speaker: str | None = None) ->
             )
         digit, who, number = match.groups()
         speakers.add(who)
+        order[file] = int(number), who
         test = int(number) < TEST_NUMBERS if speaker is None else who == speaker
         parts["test" if test else "train"].append((file, int(digit)))
     if speaker is not None and speaker not in speakers:
         raise UltralifError(
             f"{place}: no speaker {speaker!r}; expected one of {', '.join(sorted(speakers))}"
         )
+    # Names begin with the digit. Number by number, the first test samples are of all digits.
+    parts["test"].sort(key=lambda found: order[found[0]])
     channels, height = sensor_size(how.sensor or str(CHANNELS))
     if height > 1:
         raise UltralifError(f"--sensor {how.sensor}: sound has no rows; expected a number alone")
