@@ -37,10 +37,10 @@ FRAMES = {"timesteps": "timesteps", "bin": "bin_ms", "sensor": "sensor", "polari
 )
 @options.json_option
 def data(names: tuple[str, ...], output: Path | None, as_json: bool, **given: Any) -> None:
-    """List data sets that --data takes by name, and where they lie; or write one to a file.
+    """List data sets that have a name, or write one to a file.
 
-    They are found where torchvision, tonic, Keras and Debian's packages keep them. Nothing is
-    downloaded; what was not found comes with the line that gets it.
+    --data takes their names. They are found where torchvision, tonic, Keras and Debian's packages
+    keep them. Nothing is downloaded; what was not found comes with the line that gets it.
 
     Example: ultralif data nmnist --bin 15 --timesteps 20 --limit 1000 -o nmnist_sample.npz
     """
