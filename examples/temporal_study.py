@@ -121,7 +121,6 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
         settings = ul.Settings(
             data=data,
             encoding="events",
-            timesteps=timesteps,
             membrane=row.membrane,
             spike_bits=row.spike_bits,
         )

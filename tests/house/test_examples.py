@@ -98,17 +98,18 @@ def test_sparsity_study_resumes(tmp_path: Path) -> None:
     assert run_script("sparsity_study.py", "digits", *arguments) == first
 
 
-def test_temporal_study_hardens_one_network_in_two_ways(tmp_path: Path) -> None:
+def test_temporal_study_hardens_one_network_in_two_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
-    spikes = rng.random((120, 100 * 40)) < 0.05
-    speakers, digits = np.arange(120) % 6, np.arange(120) % 10
-    files = {"x_train": np.packbits(spikes, axis=1), "y_train": digits, "speaker": speakers}
-    np.savez(tmp_path / "fsdd_spikes_train.npz", **files)
-    chosen = ("--data", "fsdd-speaker", "--neurons", "UltraDLIF", "UltraDLIF-3", "--jobs", 1)
-    arguments = (tmp_path, *chosen, "--quick", "-o", tmp_path / "out")
+    frames = (rng.random((120, 5, 2, 4, 4)) < 0.2).astype(np.uint8)
+    np.savez(tmp_path / "nmnist_sample.npz", x_train=frames, y_train=np.arange(120) % 10)
+    monkeypatch.setenv("ULTRALIF_DATA", str(tmp_path))
+    chosen = ("--data", "nmnist", "--neurons", "UltraDLIF", "UltraDLIF-3", "--jobs", 1)
+    arguments = (*chosen, "--quick", "-o", tmp_path / "out")
     first = run_script("temporal_study.py", *arguments)
     for name in ("UltraDLIF", "UltraDLIF-3"):
-        assert first.count(f"| fsdd-speaker | 20 | {name} |") == 2  # as it ends, and in the table
+        assert first.count(f"| nmnist | 20 | {name} |") == 2  # as it ends, and in the table
     assert run_script("temporal_study.py", *arguments).strip() in first
 
 
