@@ -22,7 +22,7 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.spike_format import SpikeBits
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.simulators.fast import simulator as fast
-from ultralif_deploy.soft.anneal import AnnealOptions, schedule
+from ultralif_deploy.soft.anneal import AnnealOptions, cools, schedule
 from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.hardening import harden
@@ -141,10 +141,13 @@ def test_the_ring_of_the_paper_keeps_levels_too() -> None:
     np.testing.assert_array_equal(hard.run(current.numpy())[0], np.rint(3 * expected))
 
 
-def test_epochs_of_graded_spikes_are_straight_through() -> None:
+def test_epochs_of_graded_spikes_and_leaky_membranes_are_straight_through() -> None:
+    falling = {kind for kind in RELEASED if cools(drawn(kind, 1))}
+    assert falling == set(SOFT_MAXIMUM)
+    assert not any(cools(drawn(kind, 2)) for kind in WITH_LEVELS)
     options = AnnealOptions(epochs=6)
     assert [e.straight_through for e in schedule(options)] == [False] * 2 + [True] * 4
-    assert all(epoch.straight_through for epoch in schedule(options, graded=True))
+    assert all(epoch.straight_through for epoch in schedule(options, cooling=False))
 
 
 @pytest.mark.parametrize(

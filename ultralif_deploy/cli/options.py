@@ -399,9 +399,9 @@ anneal_options = _stack(
         type=click.IntRange(min=0),
         default=20,
         show_default=True,
-        help="Passes over the training samples: ε falls in the first third, and the rest trains "
-        "hard spikes with a straight-through gradient. 0 trains nothing and re-estimates batch "
-        "norm and thresholds, without labels.",
+        help="Passes over the training samples, with hard spikes and a straight-through gradient; "
+        "ε falls in the first third where no membrane leaks by a factor. 0 trains nothing and "
+        "re-estimates batch norm and thresholds, without labels.",
     ),
     loss_options,
 )
