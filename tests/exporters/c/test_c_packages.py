@@ -1,8 +1,9 @@
-"""Exported C as libraries of build systems: CMake builds them, and their self-tests pass."""
+"""Exported C as libraries: CMake and Arduino's builder build them, and their self-tests pass."""
 
 import json
 import subprocess
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from ultralif_deploy.verify.backends import write_form
 
 pytestmark = requires("c")
 requires_cmake = requires_tool("cmake", "apt-get install -y cmake")
+requires_builder = requires_tool("arduino-builder", "apt-get install -y arduino-builder")
+requires_simavr = requires_tool("simavr", "apt-get install -y arduino-core-avr simavr")
 
 MAIN = """#include <cstdio>
 #include "eye_program.h"
@@ -115,6 +118,30 @@ def test_one_image_holds_several_libraries(tmp_path: Path) -> None:
     printed("cmake", "-S", tmp_path, "-B", tmp_path / "build")
     printed("cmake", "--build", tmp_path / "build")
     assert printed(tmp_path / "build" / "firmware") == "0"
+
+
+@requires_builder
+@requires_simavr
+def test_a_sketch_for_the_uno_passes_its_self_test(tmp_path: Path) -> None:
+    sketch = library(tmp_path / "libraries", "arduino") / "examples" / "selftest" / "selftest.ino"
+    (tmp_path / "build").mkdir()
+    core, builder = "/usr/share/arduino/hardware", "/usr/share/arduino-builder"
+    command = ["arduino-builder", "-compile", "-fqbn", "arduino:avr:uno"]
+    command += ["-hardware", core, "-hardware", builder, "-tools", str(tmp_path)]
+    command += ["-libraries", str(tmp_path / "libraries"), "-build-path", str(tmp_path / "build")]
+    # Debian's core uses a macro that Debian's avr-g++ defines for C alone.
+    command += ["-prefs", "compiler.cpp.extra_flags=-DDECIMAL_DIG=__DECIMAL_DIG__"]
+    printed(*command, sketch)
+    # An ATmega328P, which never ends; its serial output is on stderr, in colour.
+    uno = ["simavr", "-m", "atmega328p", "-f", "16000000", tmp_path / "build" / "selftest.ino.elf"]
+    with subprocess.Popen(uno, stderr=subprocess.PIPE, text=True) as simulated:
+        assert simulated.stderr is not None
+        deadline = Timer(60, simulated.kill)
+        deadline.start()
+        line = simulated.stderr.readline()
+        deadline.cancel()
+        simulated.kill()
+    assert "m0 values differ" in line
 
 
 @pytest.mark.parametrize("package", PACKAGES)
