@@ -3,16 +3,17 @@
     python examples/fpga_study.py mnist_train.npz -o results/fpga
     python examples/fpga_study.py mnist_train.npz -o results/fpga --cases mnist-ternary
 
-Deploys the embedded network 64-64-10 on digits, and a network 784-128-10 that is trained on MNIST
-for two epochs with T = 10. For each case the exported Verilog is compared with the reference on
-200 samples, synthesized for a part, and simulated for its cycles. Then yosys' netlist is compared
-on the first 20 of these samples. Finished steps are kept in the output directory and not run
-again. About 40 minutes on two cores.
+Deploys the embedded network 64-64-10 on digits, and networks that are trained briefly: 784-128-10
+on MNIST, and on digits a convolutional one and one of LIF neurons. For each case the Verilog
+is compared with the reference on 200 samples, synthesized for a part, and simulated for its cycles.
+The netlist of yosys is compared on the first 20 of these samples. It has cells of iCE40 for any
+part, also where no iCE40 holds so many. Finished steps are kept in the output directory and not run
+again. About 40 minutes on two cores, ten of them for MNIST at 8 bits.
 """
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,28 @@ from ultralif_deploy.simulators.runners.verilog import netlist
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.untrained import TrainOptions
 
-SAMPLES, NETLIST_SAMPLES, HIDDEN, EPOCHS, TIMESTEPS = 200, 20, 128, 2, 10
+SAMPLES, NETLIST_SAMPLES = 200, 20
+
+TRAINED = {
+    "mnist": (Settings(timesteps=10), TrainOptions(hidden=(128,), epochs=2)),
+    "conv": (
+        Settings(encoding="rate", timesteps=6),
+        TrainOptions("convsnn", None, (8, 16), True, epochs=12, learning_rate=0.005),
+    ),
+    "lif": (
+        Settings(neuron="lif", timesteps=10),
+        TrainOptions(hidden=(32,), epochs=5),
+    ),
+}
+"""Networks that are trained here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network with its weights on a part; lanes of None are chosen by the exporter."""
+    """A network with its weights on a part; lanes of None are chosen by the exporter.
+
+    The network is `digits`, the embedded one, or a key of `TRAINED`.
+    """
 
     network: str
     bits: Bits
@@ -51,6 +68,8 @@ CASES = (
     *(Case("mnist", bits, "ecp5-25", 32) for bits in (4, "ternary")),
     Case("mnist", 8, "ecp5-45", 32),
     *(Case("mnist", bits, "up5k", 4) for bits in (8, 4, "ternary")),
+    *(Case("conv", 8, part) for part in ("hx8k", "ecp5-25")),
+    *(Case("lif", 8, part) for part in ("up5k", "ecp5-25")),
 )
 
 
@@ -59,10 +78,9 @@ def deployed(case: Case, mnist: str, output: Path) -> dict[str, Any]:
     directory = output / case.name
     if not (directory / "report.json").exists():
         checkpoint = Path(loading.__file__).parent / "digits_ultraplif.pt"
-        data = "digits"
-        if case.network == "mnist":
-            data = mnist
-            checkpoint = trained(mnist, output / "trained")
+        data = mnist if case.network == "mnist" else "digits"
+        if case.network in TRAINED:
+            checkpoint = trained(case.network, data, output / "trained")
         try:
             deploy(
                 checkpoint,
@@ -80,12 +98,12 @@ def deployed(case: Case, mnist: str, output: Path) -> dict[str, Any]:
     return found
 
 
-def trained(mnist: str, directory: Path) -> Path:
-    """The network on MNIST."""
-    path = directory / "trained.pt"
+def trained(network: str, data: str, directory: Path) -> Path:
+    """A network of `TRAINED` on its data."""
+    path = directory / network / "trained.pt"
     if not path.exists():
-        settings = Settings(data=mnist, limit=SAMPLES, timesteps=TIMESTEPS)
-        train(directory, settings, TrainOptions(hidden=(HIDDEN,), epochs=EPOCHS))
+        settings, options = TRAINED[network]
+        train(path.parent, replace(settings, data=data), options)
     return path
 
 
