@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ultralif_deploy.chips.mesh import hops
 from ultralif_deploy.chips.placement import Placement, fan_out_by_core
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
@@ -140,23 +141,9 @@ class _Route:
         self.between_chips = np.zeros(len(reached), dtype=np.int64)
         if source != INPUT:
             here = placement.populations[source]
-            mine = here.first_core + here.core
-            theirs = there.first_core + np.arange(there.cores)
-            apart = mine[:, None] // placement.chip.need("cores") != theirs // placement.chip.need(
-                "cores"
-            )
+            mine = placement.numbers_of(source)[here.core]
+            theirs, each = placement.numbers_of(target), placement.chip.need("cores")
+            apart = mine[:, None] // each != theirs // each
             within = (reached * ~apart)[:, :, None]
-            self.hops = (within * _distance(placement, mine, theirs)).sum(axis=1)
+            self.hops = (within * hops(placement.chip, mine, theirs)).sum(axis=1)
             self.between_chips = (reached * apart).sum(axis=1)
-
-
-def _distance(placement: Placement, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Hops between the routers of two sets of cores, int64 [mine, theirs, 2]: EW and NS."""
-    chip = placement.chip
-
-    def position(core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        tile = core % chip.need("cores") // chip.need("tile_cores")
-        return np.divmod(tile, chip.need("mesh_width"))
-
-    (y, x), (down, across) = position(mine), position(theirs)
-    return np.stack([np.abs(x[:, None] - across), np.abs(y[:, None] - down)], axis=2)

@@ -192,13 +192,14 @@ def test_skip_projections_wait_for_the_longer_way() -> None:
 
 def test_hops_are_steps_between_tiles() -> None:
     made = loihi.load1(relays(9 * 1024, 1, np.arange(0, 9 * 1024, 3)))
-    cores = made.placement.populations["p0"].cores
     fired = made.run(spikes_in(made.program, 1), record=True).spikes
     assert fired is not None
     reaches = np.diff(made.placement.synapses["p0->out"].indptr) > 0
-    target = cores // 4  # the read-out's tile, in the first row of the mesh
-    tiles = made.placement.populations["p0"].core // 4
-    expected = (fired["p0"][:, 0] * reaches * np.abs(tiles - target)).sum()
+    core, populations = made.placement.numbers, made.placement.populations
+    y, x = np.divmod(core // 4, 8)  # of the cores' tiles
+    here, target = populations["p0"].core, populations["out"].first_core
+    steps = np.abs(x[here] - x[target]) + np.abs(y[here] - y[target])
+    expected = (fired["p0"][:, 0] * reaches * steps).sum()
     assert made.describe()["activity"]["hops"] == expected > 0
 
 

@@ -79,14 +79,15 @@ def test_fast_is_compared_with_its_strongest_peers(network: str) -> None:
     assert re.search(rf"^\| {network} \| 10% \| 2 \| [\d,]+ \| \w.+ \| [\d.]+ \|$", printed, re.M)
 
 
-def test_both_orders_of_images_are_placed() -> None:
-    printed = run_script("placement_study.py", "--networks", "conv 8-16")
-    rows = re.findall(
-        r"^\| conv 8-16 \| loihi1 \| (\w+) \| 4 \| ([\d,]+) \|", printed, re.MULTILINE
-    )
-    (number, before), (position, after) = rows
+def test_images_and_cores_are_placed_in_every_way() -> None:
+    printed = run_script("placement_study.py", "--networks", "conv 8-16", "dense 512-512")
+    row = r"^\| conv 8-16 \| loihi1 \| (\w+) \| in rows \| 4 \| ([\d,]+) \|"
+    (number, before), (position, after) = re.findall(row, printed, re.MULTILINE)
     assert (number, position) == ("number", "position")
     assert int(after.replace(",", "")) < int(before.replace(",", ""))
+    hops = re.findall(r"^\| dense.* \| 8 \| [\d,]+ \| ([\d,]+) \|", printed, re.MULTILINE)
+    in_rows, moved = (int(count.replace(",", "")) for count in hops)
+    assert 0 < moved < in_rows
 
 
 def test_sparsity_study_resumes(tmp_path: Path) -> None:

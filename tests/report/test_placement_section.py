@@ -35,8 +35,8 @@ def cores(report: Any) -> list[str]:
 def test_every_core_has_the_colour_of_its_population(report: Any) -> None:
     assert cores(report) == ["c0", "c1", *["free"] * 126]
     placement = report["backends"]["loihi1"]["facts"]["placement"]
-    placement["populations"]["neuron"] |= {"cores": 126, "first_core": 0}
-    placement["populations"]["readout"] |= {"cores": 4, "first_core": 126}
+    placement["populations"]["neuron"] |= {"cores": 126, "core_numbers": [*range(126)]}
+    placement["populations"]["readout"] |= {"cores": 4, "core_numbers": [126, 127, 128, 129]}
     placement |= {"cores": 130, "chips": 2}
     assert cores(report) == [*["c0"] * 126, *["c1"] * 4, *["free"] * 126]
     placement["chips"] = CHIPS + 1

@@ -4,7 +4,8 @@ A population is split into equal runs of neurons, one per core, on as few cores 
 The neurons of a convolution stand in the order of their numbers, channel by channel, or position by
 position with all channels, as the blocks of nengo-loihi's `BlockShape`. A core then hears a part of
 the image alone. The order that takes fewer cores is used, and of two such, the one with fewer
-messages. Synapses are on the core of their target. An input axon is a source that reaches a core.
+messages; `mesh` says where each core sits. Synapses are on the core of their target. An input axon
+is a source that reaches a core.
 Its n synapses take 64·⌈(10 + n·(weight + delay + index bits)) / 64⌉ bits (nengo-loihi's
 `SynapseConfig.bits_per_axon`, with one header of 10 bits). Convolutions are stored synapse by
 synapse. Every projection takes one timestep, so a population at depth d of the pipeline acts d
@@ -13,13 +14,14 @@ timesteps late. Skip projections get a synaptic delay that compensates for this.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from scipy import sparse
 
 from ultralif_deploy.chips import Chip
+from ultralif_deploy.chips.mesh import arranged
 from ultralif_deploy.chips.sparse_rows import sparse_rows
 from ultralif_deploy.errors import Refused
 from ultralif_deploy.program.graph import INPUT, Conv2d
@@ -41,7 +43,7 @@ class Placed:
 
     Attributes:
         depth: timesteps that it acts late.
-        first_core: its cores are consecutive.
+        first_core: its cores are consecutive, counted over all populations.
         core: per neuron the core, counted from `first_core`, int64 [neuron]; not in order where
             positions of an image are kept together.
         synapse_bits, state_bits, input_axons, output_axons: per core, int64 [core].
@@ -70,12 +72,14 @@ class Placement:
         populations: placement of the populations by name, in order.
         delays: synaptic delay of every projection, in timesteps.
         synapses: per projection the weights, int32 CSR [source, target].
+        numbers: per core its number on the chips, as `mesh` counts them, int64 [core].
     """
 
     chip: Chip
     populations: dict[str, Placed]
     delays: dict[str, int]
     synapses: dict[str, sparse.csr_array]
+    numbers: np.ndarray
 
     @property
     def cores(self) -> int:
@@ -92,13 +96,18 @@ class Placement:
         """Chips in all."""
         return -(-self.cores // self.chip.need("cores"))
 
+    def numbers_of(self, name: str) -> np.ndarray:
+        """Numbers of the cores of a population, int64 [core]."""
+        placed = self.populations[name]
+        return self.numbers[placed.first_core : placed.first_core + placed.cores]
+
     def as_dict(self) -> schema.Placement:
         """For the report; per population the figures are those of its fullest core."""
         memory = self.chip.need("synapse_bits")
         rows: dict[str, schema.PlacedPopulation] = {
             name: {
                 "cores": p.cores,
-                "first_core": p.first_core,
+                "core_numbers": sorted(self.numbers_of(name).tolist()),
                 "neurons_per_core": int(np.bincount(p.core).max()),
                 "memory_bits": int((p.synapse_bits + p.state_bits).max()),
                 "memory_share": float((p.synapse_bits + p.state_bits).max() / memory),
@@ -143,7 +152,24 @@ def place(program: Program, chip: Chip, orders: Sequence[str] = ORDERS) -> Place
             f"{chip.name}: needs {made.cores} cores; {chip.need('chips')} chips have "
             f"{chip.need('chips') * chip.need('cores')}; use fewer bits or smaller populations"
         )
-    return made
+    return replace(made, numbers=arranged(chip, _traffic(program, made)))
+
+
+def _traffic(program: Program, placement: Placement) -> sparse.csr_array:
+    """Messages from core to core if all neurons sent one spike each, int64 CSR [core, core].
+
+    Those of the input are not among them, because they enter at the edge, without hops.
+    """
+    cores = placement.cores
+    total = sparse.csr_array((cores, cores), dtype=np.int64)
+    for p in program.projections:
+        if p.source != INPUT:
+            here, there = placement.populations[p.source], placement.populations[p.target]
+            reached = fan_out_by_core(placement.synapses[p.name], there.core, there.cores)
+            source, target = np.nonzero(reached)
+            where = (here.first_core + here.core[source], there.first_core + target)
+            total = total + sparse.csr_array((np.ones_like(source), where), shape=total.shape)
+    return total
 
 
 def _smallest(ways: list[Callable[[], Placement]]) -> Placement:
@@ -188,7 +214,7 @@ def _placed(
     for name, cut in cuts.items():
         placed[name] = Placed(depths[name], first, *cut)
         first += cutter.cores[name]
-    return Placement(chip, placed, delays, synapses)
+    return Placement(chip, placed, delays, synapses, np.arange(first))
 
 
 def refuse_wide_inputs(program: Program, chip: Chip) -> None:

@@ -9,7 +9,7 @@ class PlacedPopulation(TypedDict):
     """A population on a chip, described by the figures of its fullest core."""
 
     cores: Annotated[Count, "that hold it"]
-    first_core: Annotated[Count, "number of the first of them, from 0 over all chips"]
+    core_numbers: Annotated[list[Count], "of these cores, from 0 over all chips, in rows of tiles"]
     neurons_per_core: Annotated[Count, "at most"]
     memory_bits: Annotated[Count, "of synapses and state"]
     memory_share: Annotated[Fraction, "of a core's memory for synapses"]

@@ -116,9 +116,8 @@ def case(name: str) -> Case:
     inputs = (rng.random((program.timesteps, 3, program.input.size)) < 0.25).astype(np.uint8)
     placed = made.placement.populations
     steps = program.timesteps + max(p.depth for p in placed.values())
-    core = {k: numbered(p.first_core + p.core) for k, p in placed.items()}
-    first = TILE_CORES * -(-made.placement.cores // TILE_CORES)
-    core[INPUT] = numbered(np.full(program.input.size, first))
+    core = {k: numbered(made.placement.numbers_of(k)[p.core]) for k, p in placed.items()}
+    core[INPUT] = numbered(np.full(program.input.size, CORES - TILE_CORES))  # a tile of its own
     # The chip runs on without input until the read-out has seen the last timestep.
     silent = np.zeros((steps - len(inputs), *inputs.shape[1:]), dtype=np.uint8)
     longer = reference.load(program).run(np.concatenate([inputs, silent]), record=True)

@@ -38,8 +38,8 @@ def placement_section(report: Report) -> Section:
 
 
 def _in_order(placement: Placement) -> list[tuple[str, PlacedPopulation]]:
-    """The populations by their first core."""
-    return sorted(placement["populations"].items(), key=lambda item: item[1]["first_core"])
+    """The populations in the order of the pipeline."""
+    return sorted(placement["populations"].items(), key=lambda item: item[1]["depth"])
 
 
 def _row(placement: Placement, name: str, p: PlacedPopulation) -> tuple[Cell, ...]:
@@ -64,7 +64,7 @@ def _map(placement: Placement) -> Figure:
     holder = {
         core: (f"c{number % COLOURS}", name)
         for number, (name, p) in enumerate(populations)
-        for core in range(p["first_core"], p["first_core"] + p["cores"])
+        for core in p["core_numbers"]
     }
     marks: list[Mark] = []
     height = LABEL + -(-each // ROW) * CORE
