@@ -35,6 +35,7 @@ def swept(accuracy: float | None, joules: float | None, size: int, **more: Any) 
     return {
         **{"values": {}, "verdict": "yes", "accuracy": accuracy, "soft": 1.0, "gap": 0.0},
         **{"gap_ci95": [0.0, 0.0], "synaptic_operations": 1.0, "weight_bytes": size},
-        **{"joules": {"a": None, "b": joules}, "latency_s": {}, "on_front": False, "best": False},
+        **{"joules": {"a": None, "b": joules}, "latency_s": {}, "fpga": None},
+        **{"on_front": False, "best": False},
         **more,
     }  # type: ignore[typeddict-item]

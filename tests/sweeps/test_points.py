@@ -52,7 +52,8 @@ def test_names_hold_what_file_systems_take() -> None:
 
 def test_values_go_where_deploy_takes_them() -> None:
     base = Deployment(anneal=AnnealOptions(epochs=3, bits="8"))
-    made = base.with_values({"bits": "4", "sparsity": 0.1, "timesteps": 5})
+    made = base.with_values({"bits": "4", "sparsity": 0.1, "timesteps": 5, "part": "up5k"})
+    assert (made.part, made.lanes) == ("up5k", None)
     assert (made.bits, made.settings.timesteps) == ("4", 5)
     assert made.anneal == AnnealOptions(epochs=3, sparsity=0.1, bits="4")
     assert base.with_values({"bits": "auto"}).anneal == AnnealOptions(epochs=3)

@@ -293,6 +293,8 @@ def quantize(
 @options.certify_option
 @options.back_ends_option
 @options.lava_option
+@part_option
+@options.lanes_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.verbose_option
@@ -305,6 +307,8 @@ def verify(
     max_gap: float | None,
     certify: int,
     back_ends: str | None,
+    part: str | None,
+    lanes: int | None,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -343,6 +347,8 @@ def verify(
         certified_samples=certify,
         back_ends=running.back_ends(back_ends),
         skip_passes=skip_passes,
+        part=part,
+        lanes=lanes,
     )
 
 

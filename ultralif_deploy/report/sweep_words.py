@@ -3,8 +3,11 @@
 import csv
 import io
 
-from ultralif_deploy.report.words import joule, percent, whole
-from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
+from ultralif_deploy.report.words import Format, joule, percent, whole
+from ultralif_deploy.schema.studies.sweep import Sweep, SweptPart, SweptPoint
+
+PART_COLUMNS = ("LUT", "block RAM", "MHz", "µs on the FPGA")
+"""Columns of points that were placed on an FPGA."""
 
 
 def where_measured(content: Sweep) -> str:
@@ -44,6 +47,27 @@ def best_words(content: Sweep) -> str:
     return "None: no point with labels deploys."
 
 
+def has_parts(content: Sweep) -> bool:
+    """Whether points were placed on an FPGA."""
+    return any(one["fpga"] is not None for one in content["points"].values())
+
+
+def part_words(point: SweptPoint) -> tuple[tuple[float | None, str], ...]:
+    """Figures of a point on its FPGA with their words, as `PART_COLUMNS`."""
+    found = point["fpga"]
+    names = ("luts", "block_rams", "fmax_hz", "latency_s")
+    values = [None if found is None else found[name] for name in names]  # type: ignore[literal-required]
+    scales: tuple[tuple[float, Format], ...] = (
+        *((1, whole), (1, whole)),
+        *((1e-6, "{:.0f}".format), (1e6, "{:.1f}".format)),
+    )
+    scaled = [
+        (None if value is None else value * scale, written)
+        for value, (scale, written) in zip(values, scales, strict=True)
+    ]
+    return tuple((value, "–" if value is None else written(value)) for value, written in scaled)
+
+
 def sweep_csv(content: Sweep) -> str:
     """One line for each point, with all of its figures."""
     text = io.StringIO()
@@ -51,11 +75,13 @@ def sweep_csv(content: Sweep) -> str:
     points = content["points"]
     first = next(iter(points.values()))
     devices, chips = list(first["joules"]), list(first["latency_s"])
+    on_part = [key for key in SweptPart.__annotations__ if has_parts(content)]
     writer.writerow(
         (
             *("point", *content["vary"], "verdict", "accuracy", "soft", "gap"),
             *("synaptic_operations", "weight_bytes", *(f"joules {name}" for name in devices)),
-            *(*(f"latency_s {name}" for name in chips), "on_front", "best"),
+            *(f"latency_s {name}" for name in chips),
+            *(*(f"fpga {key}" for key in on_part), "on_front", "best"),
         )
     )
     for name, one in points.items():
@@ -66,6 +92,7 @@ def sweep_csv(content: Sweep) -> str:
                 *(one["synaptic_operations"], one["weight_bytes"]),
                 *(one["joules"].get(device) for device in devices),
                 *(one["latency_s"].get(chip) for chip in chips),
+                *(None if one["fpga"] is None else dict(one["fpga"])[key] for key in on_part),
                 *(one["on_front"], one["best"]),
             )
         )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ANNEALING = ("epochs", "learning_rate", "sparsity")
 """Options of annealing that may vary."""
 
+ON_PART = ("part", "lanes")
+"""Options of the FPGA that may vary."""
+
 FIXED = ("data", "expect", "strict", "split")
 """Settings that a sweep has for all of its points."""
 
@@ -35,6 +38,8 @@ class Deployment:
     back_ends: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     skip_passes: tuple[str, ...] = ()
+    part: str | None = None
+    lanes: int | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of `pipeline.deploy` beside checkpoint and output."""
@@ -54,7 +59,12 @@ class Deployment:
 
 def varying() -> tuple[str, ...]:
     """Names of the options that may vary."""
-    return ("bits", *ANNEALING, *(f.name for f in fields(Settings) if f.name not in FIXED))
+    return (
+        "bits",
+        *ANNEALING,
+        *ON_PART,
+        *(f.name for f in fields(Settings) if f.name not in FIXED),
+    )
 
 
 def _with_value(deployment: Deployment, name: str, value: Any) -> Deployment:
@@ -66,6 +76,8 @@ def _with_value(deployment: Deployment, name: str, value: Any) -> Deployment:
         in_loop = None if anneal is None or anneal.bits is None or value == "auto" else value
         annealed = None if anneal is None else replace(anneal, bits=in_loop)
         return replace(deployment, bits=value, anneal=annealed)
+    if name in ON_PART:
+        return replace(deployment, **{name: value})
     if name in ANNEALING:
         if anneal is None:
             raise UltralifError(f"{name} varies, but nothing is annealed; add --anneal")

@@ -8,7 +8,7 @@ from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.files import read_json
 from ultralif_deploy.report.files import REPORT_FILE
 from ultralif_deploy.schema.report import Report
-from ultralif_deploy.schema.studies.sweep import SweptPoint
+from ultralif_deploy.schema.studies.sweep import SweptPart, SweptPoint
 from ultralif_deploy.sweeps.points import Values
 from ultralif_deploy.verify.accuracy.front import undominated
 from ultralif_deploy.verify.certificate import PROGRAM_FILE
@@ -38,10 +38,29 @@ def row(directory: Path, values: Values) -> tuple[SweptPoint, Report]:
             name: None if "refused" in chip else chip["seconds"]
             for name, chip in energy["chips"].items()
         },
+        "fpga": _fpga(report),
         "on_front": False,
         "best": False,
     }
     return point, report
+
+
+def _fpga(report: Report) -> SweptPart | None:
+    """Figures of the part of --part; None without one."""
+    on = report.get("hardware")
+    if on is None:
+        return None
+    found = on["synthesized"]
+    return {
+        "part": on["part"],
+        "refused": on["refused"],
+        "luts": None if found is None else found["luts"],
+        "flip_flops": None if found is None else found["flip_flops"],
+        "block_rams": None if found is None else found["block_rams"],
+        "dsps": None if found is None else found["dsps"],
+        "fmax_hz": None if found is None else found["fmax_hz"],
+        "latency_s": None if found is None else found["latency_s"],
+    }
 
 
 def judged(points: Mapping[str, SweptPoint], within: float) -> dict[str, SweptPoint]:

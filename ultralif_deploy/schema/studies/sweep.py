@@ -16,6 +16,19 @@ from ultralif_deploy.schema.values import (
 Varied = str | int | float | bool | None
 
 
+class SweptPart(TypedDict):
+    """A point on the FPGA that --part names; figures are null where it cannot be there."""
+
+    part: Annotated[str, "name of the part"]
+    refused: Annotated[str | None, "why it cannot be there; null where it can"]
+    luts: Annotated[Count | None, "tables of four inputs"]
+    flip_flops: Annotated[Count | None, "in use"]
+    block_rams: Annotated[Count | None, "in use"]
+    dsps: Annotated[Count | None, "multipliers in use"]
+    fmax_hz: Annotated[float | None, "highest clock frequency, by nextpnr's estimate"]
+    latency_s: Annotated[Seconds | None, "of one inference at that frequency"]
+
+
 class SweptPoint(TypedDict):
     """A point that was deployed; figures are those of its report.json."""
 
@@ -29,6 +42,7 @@ class SweptPoint(TypedDict):
     weight_bytes: Annotated[Count, "of the stored weights"]
     joules: Annotated[dict[str, Joules | None], "of one inference by device; null: no figure"]
     latency_s: Annotated[dict[str, Seconds | None], "of one inference by chip; null: no figure"]
+    fpga: Annotated[SweptPart | None, "with --part; null without"]
     on_front: Annotated[bool, "no other point is as accurate for less energy and memory"]
     best: Annotated[bool, "what --deploy-best takes"]
 
