@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import refused, ultralif
+from ultralif_deploy.cli.information import doctor
 from ultralif_deploy.errors import Missing, Refused, UltralifError
 from ultralif_deploy.io.files import (
     directory_written_whole,
@@ -46,7 +47,15 @@ def test_doctor_names_what_is_missing_and_how_to_install_it(
     assert found["fast"] == {"available": True, "tool": None, "install": None}
     assert found["slate"] == {"available": False, "tool": "Slate", "install": missing.install}
     shown = ultralif("doctor").out
-    assert f"To run slate:\n{line}\n" in shown
+    assert f"To use slate:\n{line}\n" in shown
+    monkeypatch.setattr(
+        doctor,
+        "requires",
+        lambda name: ["slate>=1; extra == 'x-y'", "click>=8", "a; extra == 'test'"],
+    )
+    found = ultralif("doctor", "--json").json()["packages"]
+    assert set(found) == {"slate", "sinabs"}
+    assert found["slate"]["install"] == "pip install 'ultralif-deploy[x-y]'"
     with pytest.raises(Missing, match="Slate is not installed; to install it: pip install slate"):
         backends.load_written("slate", None, Path())  # type: ignore[arg-type]
 

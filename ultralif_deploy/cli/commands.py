@@ -356,9 +356,9 @@ def verify(
 @options.lava_option
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Show which back ends can run on this machine.
+    """Show which back ends, tools and optional packages are on this machine.
 
-    For each back end that cannot run, it prints the command that installs what is missing.
+    For each that is missing, it prints the command that installs what is missing.
 
     Example: ultralif doctor
     """

@@ -147,15 +147,17 @@ def simulation_summary(result: Simulated) -> RenderableType:
 
 def diagnosis_summary(found: Diagnosis) -> RenderableType:
     """Which back ends can run, and how to install the others."""
-    columns = ("back end or tool", "runs here", "what it needs")
+    columns = ("back end, tool or package", "runs here", "what it needs")
     table = titled(f"ultralif-deploy {found['ultralif_deploy']}", *columns, left=columns)
     installs: dict[str, list[str]] = {}
-    for name, state in (*found["backends"].items(), *found["synthesis"].items()):
+    states = found["backends"] | found["synthesis"]
+    states |= {name: one for name, one in found["packages"].items() if name not in states}
+    for name, state in states.items():
         table.add_row(name, "yes" if state["available"] else "no", state["tool"] or "")
         if state["install"]:
             installs.setdefault(state["install"], []).append(name)
     lines = [
-        Text(f"To run {', '.join(names)}:\n{line}", no_wrap=True, overflow="ignore")
+        Text(f"To use {', '.join(names)}:\n{line}", no_wrap=True, overflow="ignore")
         for line, names in installs.items()
     ]
     return Group(table, *lines)

@@ -177,7 +177,7 @@ class Rechecked(TypedDict):
 
 
 class BackEndState(TypedDict):
-    """Whether a back end, or a tool of `synthesize`, can run here."""
+    """Whether a back end, a tool of `synthesize`, or an optional package can run here."""
 
     available: Annotated[bool, "whether it can"]
     tool: Annotated[str | None, "that is missing"]
@@ -190,6 +190,7 @@ class Diagnosis(TypedDict):
     ultralif_deploy: Annotated[str, "version of the tool"]
     backends: Annotated[dict[str, BackEndState], "by name"]
     synthesis: Annotated[dict[str, BackEndState], "tools of `synthesize`, by name"]
+    packages: Annotated[dict[str, BackEndState], "optional Python packages, by name"]
 
 
 class DeviceConstant(TypedDict):
