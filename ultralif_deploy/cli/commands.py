@@ -356,9 +356,10 @@ def verify(
 @options.lava_option
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Show which back ends, tools and optional packages are on this machine.
+    """Show what can run on this machine, and what is missing.
 
-    For each that is missing, it prints the command that installs what is missing.
+    Lists back ends, tools and optional packages. For each that is missing, it prints the command
+    that installs it.
 
     Example: ultralif doctor
     """
