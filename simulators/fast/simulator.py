@@ -2,10 +2,9 @@
 
 Both ways are timed once for each projection and each share of active inputs, on the user's own
 spikes. They give the same integers, so the choice changes only the time. Populations run over all
-timesteps at once, but those that hear each other timestep by timestep (`program/stages.py`). A
-chain of threshold units has two more ways that run all its layers together: event by event
-(`event_chain.py`), and one graph of matrix products (`row_graph.py`). They are timed against the
-others.
+timesteps at once, but those that hear each other timestep by timestep (`program/stages.py`).
+Feed-forward programs of threshold units and leaky neurons have one more way, which runs all layers
+in one compiled call (`chain/`). It is timed against the other.
 """
 
 import functools
@@ -22,9 +21,8 @@ from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.stages import Stage, heard_in, one_later
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
-from ultralif_deploy.simulators.fast import event_chain
-from ultralif_deploy.simulators.fast.event_chain import EventChain
-from ultralif_deploy.simulators.fast.row_graph import RowGraph, expressible, limits
+from ultralif_deploy.simulators.fast.chain import chain
+from ultralif_deploy.simulators.fast.chain.chain import Chain
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
@@ -92,11 +90,9 @@ class Fast:
             if p.name in program.delayed:
                 self.outgoing[p.source, True] = self._costs(p.source, delayed=True)
         self.threads = cores()
-        self.chain = EventChain(program) if event_chain.runs(program) else None
-        self.graph = _row_graph(program)
+        self.chain = Chain(program) if chain.runs(program) else None
         self.ways: list[Way] = [self._by_population]
-        self.ways += [] if self.chain is None else [self._by_events]
-        self.ways += [] if self.graph is None else [self._by_graph]
+        self.ways += [] if self.chain is None else [self._by_chain]
         self.fastest: dict[int, Way] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
@@ -105,19 +101,17 @@ class Fast:
         If the ways hold different values, −1 is returned instead, so that no digest can match.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
-        held = [way.executed() for way in (self.chain, self.graph) if way is not None]
-        for weights, _ in held:
-            for name, weight in weights.items():
-                if not np.array_equal(weight, arrays[name]):
-                    arrays[name] = np.full_like(weight, -1)
+        weights, values = ({}, {}) if self.chain is None else self.chain.executed()
+        for name, weight in weights.items():
+            if not np.array_equal(weight, arrays[name]):
+                arrays[name] = np.full_like(weight, -1)
         arrays |= {f"{name}.bias": bias for name, bias in self.bias.items()}
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
-        for _, found in held:
-            for name, limit in found.items():
-                threshold = arrays[f"{name}.threshold"]
-                if not np.array_equal(limit, limits(self.bias[name], threshold)):
-                    arrays[f"{name}.threshold"] = np.full_like(threshold, -1)
+        for name, found in values.items():
+            if not np.array_equal(found, chain.parameters(self.program.population(name))):
+                for k in self.parameters[name]:
+                    arrays[f"{name}.{k}"] = np.full_like(arrays[f"{name}.{k}"], -1)
         return arrays
 
     def describe(self) -> Facts:
@@ -159,7 +153,7 @@ class Fast:
 
     def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
         """Run one way, in chunks of samples on all cores."""
-        length = inputs.shape[1] if way == self._by_events else self._chunk(inputs)
+        length = inputs.shape[1] if way == self._by_chain else self._chunk(inputs)
         return self._in_chunks(inputs, length, lambda chunk, _: way(chunk, record))
 
     def _in_chunks(
@@ -194,7 +188,7 @@ class Fast:
         steps, batch, _ = inputs.shape
         if len(self.ways) == 1 or steps * batch < TIMED_ROWS:
             # All layers together cost one call where populations cost several each.
-            return self.ways[min(1, len(self.ways) - 1)]
+            return self.ways[-1]
         share = _log2_share(inputs)
         if share not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
@@ -202,8 +196,8 @@ class Fast:
             self.fastest[share] = self.ways[int(np.argmin(taken))]
         return self.fastest[share]
 
-    def _by_events(self, inputs: np.ndarray, record: bool) -> Trace:
-        """All layers of a chain at once, event by event; `EventChain` gives samples to threads."""
+    def _by_chain(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All layers in one compiled call; `Chain` gives samples to threads."""
         return self._along_chain(inputs, record).trace
 
     def _along_chain(
@@ -212,19 +206,10 @@ class Fast:
         assert self.chain is not None
         run = self.chain.run(inputs, record, self.threads, rule)
         self.program.check_largest_input(run.highest)
-        sources = [INPUT, *self.chain.spiking]
+        sources = [INPUT, *(p.name for p in self.chain.populations)]
         counters = {(source, False): row for source, row in zip(sources, run.counts, strict=True)}
         trace = Trace(run.logits, self._counts(inputs, counters), run.spikes)
         return Stopped(trace, run.timesteps)
-
-    def _by_graph(self, inputs: np.ndarray, record: bool) -> Trace:
-        """All layers of a chain at once, as matrix products."""
-        assert self.graph is not None
-        counters = self._counters(inputs)
-        logits, fired = self.graph.run(inputs)
-        for name, spikes in fired.items():
-            count(spikes, *self.outgoing[name, False][1:], counters[name, False])
-        return Trace(logits, self._counts(inputs, counters), fired if record else None)
 
     def _by_population(
         self, inputs: np.ndarray, record: bool, memory: Memory | None = None
@@ -363,15 +348,6 @@ class Fast:
             return synapses.product(signal)
 
         return _by_faster(synapses, signal, events, product)
-
-
-def _row_graph(program: Program) -> RowGraph | None:
-    if not expressible(program):
-        return None
-    try:
-        return RowGraph(program)
-    except ImportError:
-        return None
 
 
 def _by_faster(

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 
 from ultralif_deploy.simulators.native.compiled import jit
 from ultralif_deploy.simulators.native.vectors import (
+    BYTES,
     INT32,
     INT64,
     LANES,
@@ -159,50 +160,37 @@ def sum_tile(
 
 
 @intrinsic
-def fire_tile(
-    typing: Any,
-    weight: Any,
-    line: Any,
-    events: Any,
-    start: Any,
-    stop: Any,
-    limit: Any,
-    neuron: Any,
-    spikes: Any,
-    at: Any,
+def fire_row(
+    typing: Any, current: Any, place: Any, limit: Any, at: Any, spikes: Any, out: Any, count: Any
 ) -> Any:
-    """Write to spikes[at:], uint8, whether the sums of a tile exceed limit[neuron:].
-
-    The other arguments are those of `sum_tile`.
+    """Write to spikes[out:], uint8, whether current[place:] exceeds limit[at:].
 
     Args:
         typing: Numba's typing context.
-        weight: same as for `sum_tile`.
-        line: same as for `sum_tile`.
-        events: same as for `sum_tile`.
-        start: same as for `sum_tile`.
-        stop: same as for `sum_tile`.
+        current: int32, one axis.
+        place: index of the first current.
         limit: int32, one axis; the largest sums that do not fire, in current units.
-        neuron: int64, index of the limit of the tile's first neuron.
-        spikes: uint8, one axis; LANES of them overwritten.
-        at: int64, index of the spike of the tile's first neuron.
+        at: index of the first limit.
+        spikes: uint8, one axis; overwritten.
+        out: index of the first spike.
+        count: number of neurons, a multiple of LANES.
     """
     del typing
+    words = ir.VectorType(INT32, LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        weights, found, limits, out = pointers(context, builder, signature, arguments, 0, 2, 5, 7)
-        _, line, _, start, stop, _, neuron, _, at = arguments
-        lines = builder.gep(weights, [builder.mul(line, INT64(LINE_WORDS))])
-        for half, sums in enumerate(tile_sums(builder, lines, found, start, stop)):
-            limit = load(builder, limits, builder.add(neuron, INT64(half * LINE_WORDS)), SUMS)
-            fired = builder.icmp_signed(">", sums, limit)
-            bytes_ = builder.zext(fired, ir.VectorType(ir.IntType(8), LINE_WORDS))
-            store(builder, bytes_, out, builder.add(at, INT64(half * LINE_WORDS)))
+        sums, limits, sent = pointers(context, builder, signature, arguments, 0, 2, 4)
+        _, place, _, at, _, out, count = arguments
+        with cgutils.for_range_slice(builder, INT64(0), count, INT64(LANES), inc=True) as (n, _):
+            found = load(builder, sums, builder.add(place, n), words)
+            fired = builder.icmp_signed(
+                ">", found, load(builder, limits, builder.add(at, n), words)
+            )
+            store(builder, builder.zext(fired, BYTES), sent, builder.add(out, n))
         return context.get_dummy_value()
 
     index = types.int64
-    kinds = (weight, index, events, index, index, limit, index, spikes, index)
-    return types.void(*kinds), generate
+    return types.void(current, index, limit, index, spikes, index, index), generate
 
 
 @jit

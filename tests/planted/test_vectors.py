@@ -5,18 +5,38 @@ As in `test_fast.py`, but compiled: plain Python has no such vectors.
 
 import pytest
 
-from support.planting import copy_of
+from support.comparisons import back_ends_agree
+from support.planting import applies, copy_of
+from support.strategies.programs import programs
 from support.vector_comparisons import (
     chains_are_exact,
     chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
     places_are_found,
+    products_are_exact,
 )
+from ultralif_deploy.simulators.fast import simulator as fast
 
 
 def planted(name, *changes):
     return copy_of(f"ultralif_deploy.simulators.{name}", *changes)
+
+
+CHAIN_ROOM = "ultralif_deploy.simulators.fast.chain"
+
+
+def planted_chain(*changes):
+    """A copy of the chain with its kernel; each change is in the one or in the other."""
+    name = f"{CHAIN_ROOM}.kernel"
+    inside = [change for change in changes if applies(name, change)]
+    kernel = copy_of(name, *inside)
+    return copy_of(
+        f"{CHAIN_ROOM}.chain",
+        *(change for change in changes if change not in inside),
+        run_chain=kernel.run_chain,
+        run_chain_until_exit=kernel.run_chain_until_exit,
+    )
 
 
 def test_unchanged_copies_pass_the_comparisons():
@@ -24,8 +44,9 @@ def test_unchanged_copies_pass_the_comparisons():
         places_are_found(planted("native.vectors").appender(compresses))
     event_sums_are_exact(planted("fast.spike_rows"))
     counts_are_exact(planted("fast.tally"))
-    chains_are_exact(planted("fast.event_chain"))
-    chains_stop_exactly(planted("fast.event_chain"))
+    chains_are_exact(planted_chain())
+    chains_stop_exactly(planted_chain())
+    products_are_exact(planted("fast.product_tiles"), at_once=False)
 
 
 PLACES = {
@@ -115,12 +136,11 @@ def test_bugs_in_the_counts_are_found(bug):
 
 CHAIN = {
     "bias ignored": (
-        'limits(p.bias, p.parameters()["threshold"])',
-        'limits(0 * p.bias, p.parameters()["threshold"])',
+        'neuron.parameters()["threshold"].astype(np.int64) - bias',
+        'neuron.parameters()["threshold"].astype(np.int64) - 0 * bias',
     ),
     "read-out bias once": ("ends[:, None] * self.readout_bias", "self.readout_bias"),
-    "second tile has the first's limits": ("limit + LANES", "limit + 0"),
-    "second tile reads the first": ("line + sizes[layer - 1]", "line"),
+    "second tile reads the first": ("line += layer[SOURCE]", "pass"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
     "prices of the first layer": ("price += 2 * width", "pass"),
     "recorded in the order of samples": (
@@ -129,13 +149,76 @@ CHAIN = {
     ),
     "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
     "last samples left out": ("sample >= batch", "sample + together > batch"),
+    "membranes of the first sample": (
+        "(first + s) * each + layer[STATE]",
+        "first * each + layer[STATE]",
+    ),
+    "membranes of the first layer": ("self.membranes += target.width if leaky else 0", "pass"),
+    "fires where no neuron is": ("values[1] = INT32_MAX", "values[1] = -1"),
+    "first product reads the inputs": ("source = block", "pass"),
 }
 
 
 @pytest.mark.parametrize("bug", CHAIN)
-def test_bugs_in_the_event_chain_are_found(bug):
+def test_bugs_in_the_chain_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_are_exact(planted("fast.event_chain", CHAIN[bug]))
+        chains_are_exact(planted_chain(CHAIN[bug]))
+
+
+PRODUCTS = {
+    "odd bytes lost": ("for products in (even, odd): ...", "for products in (even,): ..."),
+    "values signed": ("builder.lshr(given, eight)", "builder.ashr(given, eight)"),
+    "low halves unsigned": (
+        "builder.ashr(builder.shl(both, sixteen), sixteen)",
+        "builder.lshr(builder.shl(both, sixteen), sixteen)",
+    ),
+    "first quad alone": ("builder.gep(base, [distance])", "base"),
+    "first place written": ("builder.add(builder.load(builder.gep(there, [p])), lane)", "lane"),
+}
+
+
+@pytest.mark.parametrize("bug", PRODUCTS)
+def test_bugs_in_products_of_bytes_are_found(bug):
+    with pytest.raises(AssertionError):
+        products_are_exact(planted("fast.product_tiles", PRODUCTS[bug]), at_once=False)
+
+
+LANES_ = {
+    "truncated downwards": ("builder.sub(builder.xor(kept, sign), sign)", "kept"),
+    "low part lost": ("builder.lshr(builder.mul(low, keep), bits)", "low"),
+    "not saturated below": (
+        'builder.select(builder.icmp_signed("<", value, bottom), bottom, value)',
+        "value",
+    ),
+    "fires at the threshold": (
+        'fires = builder.icmp_signed(">", u, limit)',
+        'fires = builder.icmp_signed(">=", u, limit)',
+    ),
+    "held at the threshold": (
+        'held = builder.icmp_signed(">", v, limit)',
+        'held = builder.icmp_signed(">=", v, limit)',
+    ),
+    "floor ignored": ('builder.select(low, p["floor"], after)', "after"),
+    "late value subtracted": ('reset if mode == "late-value" else less', "less"),
+    "membranes not kept": ("store(builder, after, state, builder.add(first, n))", "pass"),
+}
+
+
+@pytest.mark.parametrize("bug", LANES_)
+def test_bugs_in_the_lanes_are_found(bug):
+    lanes = planted("fast.leaky_lanes", LANES_[bug])
+    kernel = copy_of(f"{CHAIN_ROOM}.kernel", update=lanes.update)
+    module = copy_of(f"{CHAIN_ROOM}.chain", run_chain=kernel.run_chain)
+    drawn = programs(kinds=("lif",), delayed=False, chain=True, readouts=("integrator",))
+
+    def loaded(program):
+        made = fast.load(program)
+        if module.runs(program):
+            made.chain, made.ways = module.Chain(program), [made._by_chain]
+        return made
+
+    with pytest.raises(AssertionError):
+        back_ends_agree(loaded, drawn=drawn, planted=True)
 
 
 STOPS = {
@@ -147,6 +230,7 @@ STOPS = {
         "counts[c, sample] += found[c, i]",
         "counts[c, first + i] += found[c, i]",
     ),
+    "membranes stay with stopped samples": ("states[still] = states[i]", "pass"),
     "spikes of the first sample": ("(at + running[i]) * width", "(at + first + i) * width"),
 }
 
@@ -154,4 +238,4 @@ STOPS = {
 @pytest.mark.parametrize("bug", STOPS)
 def test_bugs_in_chains_that_stop_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_stop_exactly(planted("fast.event_chain", STOPS[bug]))
+        chains_stop_exactly(planted_chain(STOPS[bug]))

@@ -12,8 +12,6 @@ from support.networks.saturated import LOGITS, SPIKES, saturated
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS, inputs_for
 from support.vector_comparisons import (
-    chains_are_exact,
-    chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
     places_are_found,
@@ -23,14 +21,15 @@ from ultralif_deploy.program.graph import Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold, UltraDLIF
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.program.trace import Reporting, run_in_steps
-from ultralif_deploy.simulators.fast import event_chain, products, spike_rows, synapses, tally
+from ultralif_deploy.simulators.fast import products, spike_rows, synapses, tally
 from ultralif_deploy.simulators.fast import simulator as fast
+from ultralif_deploy.simulators.fast.chain import chain
 from ultralif_deploy.simulators.native import vectors
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.verify.backends import load_on
 
-CHAINS = programs(kinds=("threshold",), delayed=False, chain=True)
-IMAGES = programs(kinds=("threshold",), delayed=False, chain=True, images=True)
+CHAINS = programs(kinds=("threshold", "lif"), delayed=False, chain=True)
+IMAGES = programs(kinds=("threshold", "lif"), delayed=False, chain=True, images=True)
 
 COMPLETE = ("fast", "reference")
 """Back ends that refuse no program."""
@@ -50,7 +49,7 @@ def name_of(work):
     return work.args[0].__name__ if isinstance(work, functools.partial) else work.__name__
 
 
-@pytest.mark.parametrize("faster", ["events", "product", "_by_events", "_by_graph"])
+@pytest.mark.parametrize("faster", ["events", "product", "_by_chain"])
 def test_every_form_is_exact(monkeypatch, faster):
     taken = set()
 
@@ -64,7 +63,7 @@ def test_every_form_is_exact(monkeypatch, faster):
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
     back_ends_agree(fast.load, drawn=IMAGES, examples=40)
-    assert taken == {"events", "product", "_by_events", "_by_graph", "_by_population"}
+    assert taken == {"events", "product", "_by_chain", "_by_population"}
 
 
 @pytest.mark.parametrize("record", [False, True])
@@ -84,7 +83,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
         raise ImportError
 
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
-    monkeypatch.setattr(fast, "_row_graph", lambda program: None)
+    monkeypatch.setattr(chain, "runs", lambda program: False)
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
     monkeypatch.setattr(fast, "_seconds", lambda work: float(name_of(work) == "events"))
     back_ends_agree(fast.load, examples=60)
@@ -148,11 +147,6 @@ def test_the_largest_fan_out_is_counted_and_a_larger_one_refused():
         tally.exact_within(tally.costs([np.full(1, most + 1)], 1))
 
 
-def test_chains_are_exact_around_tiles_and_blocks():
-    chains_are_exact(event_chain)
-    chains_stop_exactly(event_chain)
-
-
 def test_record_changes_nothing_else():
     def check(data):
         program = data.draw(programs())
@@ -187,7 +181,7 @@ def test_chunks_join_to_the_whole(monkeypatch, batch):
         chunks.append(inputs.shape[1])
         return real(self, inputs, counters)
 
-    monkeypatch.setattr(event_chain, "runs", lambda program: False)  # it makes no chunks
+    monkeypatch.setattr(chain, "runs", lambda program: False)  # it makes no chunks
     monkeypatch.setattr(fast.Fast, "_counts", spied)
     holds(check, st.data(), examples=10)
     monkeypatch.setattr(fast, "CHUNK_VALUES", 1)

@@ -13,9 +13,11 @@ from numpy.testing import assert_array_equal
 
 from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.neurons import Integrator, Threshold
+from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
+from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
+from ultralif_deploy.simulators.fast.chain import kernel
 from ultralif_deploy.simulators.reference import simulator as reference
 
 
@@ -79,15 +81,49 @@ def counts_are_exact(tally: Any) -> None:
                 np.testing.assert_array_equal(counts[1:], 1 + (active @ prices.T).T)
 
 
-def threshold_chain(rng: np.random.Generator, sizes: tuple[int, ...], time: int) -> Program:
-    """A dense chain of random 8-bit weights, some of them 0, with biases and near thresholds."""
+def products_are_exact(product_tiles: Any, at_once: bool) -> None:
+    """Sums of extreme bytes in tiles of each size, with or without byte instructions."""
+    generator = np.random.default_rng(4)
+    for vectors, together in product_tiles.TOGETHER.items():
+        product = product_tiles.tiling(vectors, at_once)
+
+        @numba.njit
+        def run(signal, starts, distances, weight, current, ends, product=product):  # type: ignore[no-untyped-def]
+            quads = len(distances)
+            product(signal, starts, 1, distances, quads, weight, 0, current, ends, 2)
+
+        rows = generator.integers(0, 256, (together + 1, 20)).astype(np.uint8)
+        rows[-1] = 255
+        weight = generator.integers(-128, 128, (16 * vectors, 20)).astype(np.int8)
+        weight[:2] = [[-128], [127]]
+        packed = product_tiles.packed(weight)
+        assert_array_equal(product_tiles.unpacked(packed, len(weight)), weight)
+        places, width = np.arange(together + 1), 16 * vectors + 2
+        current = np.zeros((together + 1, width), dtype=np.int32)
+        distances = np.arange(0, 20, 4)
+        run(rows.reshape(-1), places * 20, distances, packed, current.reshape(-1), places * width)
+        assert_array_equal(current[1:, 2:], rows[1:].astype(int) @ weight.T.astype(int))
+        assert not current[0].any()
+
+
+def drawn_chain(
+    rng: np.random.Generator, sizes: tuple[int, ...], time: int, leaky: bool = False
+) -> Program:
+    """A dense chain of random 8-bit weights, some of them 0, with biases and near thresholds.
+
+    Leaky populations take the reset modes in turn.
+    """
     populations, projections, source = [], [], INPUT
     names = [*(f"hidden{i}" for i in range(1, len(sizes) - 1)), "readout"]
-    for name, before, size in zip(names, sizes[:-1], sizes[1:], strict=True):
+    for k, (name, before, size) in enumerate(zip(names, sizes[:-1], sizes[1:], strict=True)):
         weight = rng.integers(-128, 128, (size, before)) * (rng.random((size, before)) < 0.8)
         spread = int(128 * before**0.5 / 4)
         limit = rng.integers(-spread, spread + 1, size)
-        neuron = Integrator() if name == "readout" else Threshold(limit)
+        neuron: NeuronModel = Integrator() if name == "readout" else Threshold(limit)
+        if leaky and name != "readout":
+            mode = list(RESETS)[(k + time) % len(RESETS)]
+            decay, reset = rng.integers(0, 4097, size), 32 * rng.integers(-9, 2 * spread, size)
+            neuron = LIF(64 * limit + 1, decay, reset, mode, floor=-100 * np.abs(limit))
         bias = rng.integers(-9, 10, size)
         populations.append(Population(name, size, neuron, bias, np.ones(size)))
         projections.append(Projection(source, name, Dense(weight.astype(np.int8))))
@@ -95,45 +131,49 @@ def threshold_chain(rng: np.random.Generator, sizes: tuple[int, ...], time: int)
     return Program(Input(sizes[0], 1), tuple(populations), tuple(projections), "8", time, 1)
 
 
-def chains_are_exact(event_chain: Any) -> None:
+def chains_are_exact(chain: Any) -> None:
     """Chains around the sizes at which the kernel makes tiles and blocks, against the reference."""
     rng = np.random.default_rng(3)
-    block = event_chain.ROWS_PER_BLOCK
+    block = kernel.ROWS_PER_BLOCK
     for sizes in ((70, 5), (10, 130, 3), (200, 64, 65, 12)):
-        for time, batch in ((1, 2 * block + 3), (block + 6, 3), (7, 20)):
-            program = threshold_chain(rng, sizes, time)
+        for time, batch, leaky in ((1, 2 * block + 3, False), (block + 6, 3, True), (7, 20, True)):
+            program = drawn_chain(rng, sizes, time, leaky)
             inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
             expected = reference.load(program).run(inputs, record=True)
-            chain = event_chain.EventChain(program)
-            for threads in (1, 2):
-                with patch.object(event_chain, "LEAST_SHARED", 0):
-                    run = chain.run(inputs, True, threads)
+            for threads, share in ((1, 0), (2, 1)):
+                with patch.multiple(chain, LEAST_SHARED=0, EVENT_SHARE=share):
+                    made = chain.Chain(program)
+                    run = made.run(inputs, True, threads)
                 _assert_same(run, expected, program)
                 assert run.highest == inputs.max(initial=0)
-            weights, limits = chain.executed()
+            weights, values = made.executed()
             for p in program.projections:
                 assert_array_equal(weights[p.name], p.map.weight)
             for p in program.populations[:-1]:
-                assert_array_equal(limits[p.name], p.neuron.threshold - p.bias)
+                assert_array_equal(values[p.name], chain.parameters(p))
 
 
-def chains_stop_exactly(event_chain: Any) -> None:
+def chains_stop_exactly(chain: Any) -> None:
     """Chains whose samples stop early, more of them than a block holds, against the reference."""
     rng = np.random.default_rng(5)
-    for sizes, time, batch in (((70, 5), 5, 150), ((20, 130, 65, 3), 7, 70)):
-        program = threshold_chain(rng, sizes, time)
+    for sizes, time, batch, leaky in (
+        ((70, 5), 5, 150, False),
+        ((20, 130, 65, 3), 7, 70, False),
+        ((20, 66, 3), 7, 140, True),
+    ):
+        program = drawn_chain(rng, sizes, time, leaky)
         inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
         margin = int(128 * sizes[-2] ** 0.5) * np.arange(1, time + 1) // 3
         rule = ExitRule(margin, exact_rule(program, time).gain)
         expected = reference.load(program).run_until_exit(inputs, rule, record=True)
         assert len(np.unique(expected.timesteps)) > 3
-        chain = event_chain.EventChain(program)
+        made = chain.Chain(program)
         for threads in (1, 2):
-            with patch.object(event_chain, "LEAST_SHARED", 0):
-                run = chain.run(inputs, True, threads, rule)
+            with patch.object(chain, "LEAST_SHARED", 0):
+                run = made.run(inputs, True, threads, rule)
             assert_array_equal(run.timesteps, expected.timesteps)
             _assert_same(run, expected.trace, program)
-        assert_array_equal(chain.run(inputs, False, 1, rule).logits, expected.trace.logits)
+        assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
 
 
 def _assert_same(run: Any, expected: Trace, program: Program) -> None:

@@ -1,0 +1,1 @@
+"""All layers of a feed-forward program in one compiled call."""

@@ -1,0 +1,302 @@
+"""Feed-forward programs whose layers all run in one compiled call, a few rows at a time.
+
+Each layer is a dense map or a convolution into threshold units or leaky neurons; the read-out only
+sums. Dense layers of spikes count the events of each block of rows, and then add the weights of
+the events or multiply everything, whichever costs less for that many.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ultralif_deploy.program.exits import ExitRule
+from ultralif_deploy.program.fixed import INT32_MAX, largest_held
+from ultralif_deploy.program.graph import INPUT, Dense
+from ultralif_deploy.program.neurons import LIF
+from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.simulators.fast import leaky_lanes
+from ultralif_deploy.simulators.fast.chain.kernel import (
+    FIELDS,
+    ROWS_PER_BLOCK,
+    Tables,
+    run_chain,
+    run_chain_until_exit,
+)
+from ultralif_deploy.simulators.fast.chain.layout import (
+    Layout,
+    Product,
+    chained,
+    held,
+    layout,
+    placed,
+    product,
+)
+from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, tiled, untiled
+from ultralif_deploy.simulators.fast.tally import costs, exact_within
+from ultralif_deploy.simulators.native.workers import workers
+
+LEAST_SHARED = 1 << 18
+"""Fewest input values that are shared among threads; one thread does fewer before others wake."""
+
+BLOCK_BYTES = 1 << 19
+"""Bytes that the layers of a block take, few enough for the cache."""
+
+EVENT_SHARE = 0.5
+"""Share of active values up to which events cost less than a product."""
+
+
+class ChainRun(NamedTuple):
+    """Result of a run.
+
+    Attributes:
+        logits: int64 [batch, class].
+        counts: int64 [layer, 2, batch], spikes into each projection and its operations.
+        highest: the largest input.
+        spikes: uint8 [time, batch, neuron] by population, if recorded.
+        timesteps: number of timesteps that each sample ran, int64 [batch].
+    """
+
+    logits: np.ndarray
+    counts: np.ndarray
+    highest: int
+    spikes: dict[str, np.ndarray] | None
+    timesteps: np.ndarray
+
+
+def runs(program: Program) -> bool:
+    """Whether a program is a chain of layers that the kernel has.
+
+    Every population is driven by one before it, so that sources in this order have one target each:
+    the next population.
+    """
+    spiking = program.populations[:-1]
+    sources = [p.source for p in program.projections]
+    binary_readout = program.largest_sent(sources[-1]) == 1
+    return (
+        not program.delayed
+        and sources == [INPUT, *(p.name for p in spiking)]
+        and program.readout.neuron.SUMS
+        and binary_readout
+        and chained([p.map for p in program.projections])
+        and all(_has(program, p) for p in spiking)
+    )
+
+
+def _has(program: Program, population: Population) -> bool:
+    """Whether the kernel has an update of this population."""
+    neuron, bound = population.neuron, program.current_bounds[population.name]
+    if isinstance(neuron, LIF):
+        return leaky_lanes.fits(neuron, bound, population.bias.astype(np.int64))
+    return not neuron.REMEMBERS and "threshold" in neuron.parameters()
+
+
+class Chain:
+    """A program laid out for `run_chain`.
+
+    Args:
+        program: one that `runs` accepts.
+    """
+
+    def __init__(self, program: Program) -> None:
+        *self.projections, readout = program.projections
+        self.populations = program.populations[:-1]
+        maps = [p.map for p in program.projections]
+        sizes = [program.input.size, *(p.size for p in self.populations)]
+        makers = [None, *maps[:-1]]
+        self.layouts = [layout(*args) for args in zip(sizes, makers, maps, strict=True)]
+        self.layers: list[dict[str, int]] = []
+        self.parts: dict[str, list[np.ndarray]] = {
+            name: [np.empty(0, dtype=kind)]
+            for name, kind in (
+                ("order", np.int64),
+                ("lines", np.uint16),
+                ("places", np.int64),
+                ("targets", np.int64),
+                ("distances", np.int64),
+                ("weights", np.int8),
+                ("values", np.int32),
+            )
+        }
+        self.membranes = 0
+        for k in range(len(self.populations)):
+            self._add(program, k)
+        # The inputs are counted as they come, the other layers in the order of their rows.
+        prices = [costs([maps[0].fan_out()], sizes[0])] if self.populations else []
+        for linear, order in zip(maps[1:-1], self.layouts[1:-1], strict=True):
+            prices.append(costs([_spread(linear.fan_out(), order)], order.width))
+        # The read-out only sums, so its weights are counted like the costs of a spike.
+        assert isinstance(readout.map, Dense)
+        last = self.layouts[-1]
+        counted = [_spread(row, last) for row in (maps[-1].fan_out(), *readout.map.weight)]
+        prices.append(costs(counted, last.width))
+        self.readout_name, self.classes = readout.name, program.readout.size
+        self.readout_bias = program.readout.bias.astype(np.int64)
+        cost = np.concatenate([price.reshape(-1) for price in prices])
+        first, widths = self.layouts[0], [one.width for one in self.layouts]
+        bytes_ = sum(widths) + 4 * max(widths)
+        self.tables = Tables(
+            np.array([[one[f] for f in FIELDS] for one in self.layers], dtype=np.int64).reshape(
+                -1, len(FIELDS)
+            ),
+            sizes[0],
+            first.where[: 0 if first.plain else None],
+            segment=exact_within(cost),
+            cost=cost,
+            rows=min(max(1, BLOCK_BYTES // bytes_), ROWS_PER_BLOCK),
+            **{name: np.concatenate(parts) for name, parts in self.parts.items()},
+        )
+
+    def _add(self, program: Program, k: int) -> None:
+        """Lay out one layer; returns its product."""
+        population, linear = self.populations[k], self.projections[k].map
+        source, target = self.layouts[k], self.layouts[k + 1]
+        made = product(linear, source, target)
+        sparse = isinstance(linear, Dense) and program.largest_sent(self.projections[k].source) == 1
+        at = {name: sum(map(len, parts)) for name, parts in self.parts.items()}
+        neuron = population.neuron
+        leaky = isinstance(neuron, LIF)
+        self.layers.append(
+            {
+                "source": source.width,
+                "width": target.width,
+                "size": population.size,
+                "sent": sum(one["width"] for one in self.layers),
+                "order": -1 if target.plain else at["order"],
+                "lines": at["lines"] // LINE_WORDS if sparse else -1,
+                "most": int(EVENT_SHARE * len(source.where)),
+                "place": at["places"],
+                "places": len(made.places),
+                "distance": at["distances"],
+                "quads": len(made.distances),
+                "weight": at["weights"],
+                "weights": len(made.weights),
+                "neurons": made.neurons,
+                "values": at["values"],
+                "mode": list(RESETS).index(neuron.reset_mode) if leaky else -1,
+                "bits": neuron.decay_bits if leaky else 0,
+                "fraction": neuron.fraction_bits if leaky else 0,
+                "top": largest_held(neuron.membrane_bits) if leaky else 0,
+                "state": self.membranes,
+            }
+        )
+        self.membranes += target.width if leaky else 0
+        values = np.zeros((len(leaky_lanes.PARAMETERS), target.width), dtype=np.int32)
+        values[1] = INT32_MAX  # no byte without a neuron fires
+        values[:, target.where] = parameters(population)
+        added = {
+            "order": target.where,
+            "lines": tiled(placed(linear, source, target)).reshape(-1) if sparse else None,
+            "places": made.places,
+            "targets": made.targets,
+            "distances": made.distances,
+            "weights": made.weights,
+            "values": values.reshape(-1),
+        }
+        for name, part in added.items():
+            if part is not None:
+                self.parts[name].append(part)
+
+    def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Weights int8 by projection and the rows of `parameters` by population, read back.
+
+        Weights are −1 where events and products differ.
+        """
+        weights, values = {}, {}
+        for k, (row, p) in enumerate(zip(self.tables.layers, self.projections, strict=True)):
+            layer = dict(zip(FIELDS, row.tolist(), strict=True))
+            source, target = self.layouts[k], self.layouts[k + 1]
+            found = held(p.map, source, target, self._product(layer))
+            if layer["lines"] >= 0:
+                start, count = layer["lines"] * LINE_WORDS, source.width * target.width // 2
+                tiles = self.tables.lines[start : start + count]
+                dense = untiled(tiles.reshape(-1, source.width, LINE_WORDS), target.width)
+                if not np.array_equal(found, dense[target.where[:, None], source.where]):
+                    found = np.full_like(found, -1)
+            weights[p.name] = found
+            rows = len(leaky_lanes.PARAMETERS)
+            start, count = layer["values"], rows * target.width
+            held_values = self.tables.values[start : start + count].reshape(rows, -1)
+            values[self.populations[k].name] = held_values[:, target.where]
+        last = self.layouts[-1]
+        prices = self.tables.cost[-self.classes * last.width :].reshape(self.classes, -1)
+        weights[self.readout_name] = prices[:, last.where].astype(np.int8)
+        return weights, values
+
+    def _product(self, layer: dict[str, int]) -> Product:
+        """The product of a layer in the tables."""
+        t = self.tables
+        places = slice(layer["place"], layer["place"] + layer["places"])
+        quads = slice(layer["distance"], layer["distance"] + layer["quads"])
+        weights = t.weights[layer["weight"] : layer["weight"] + layer["weights"]]
+        return Product(
+            t.places[places], t.targets[places], t.distances[quads], weights, layer["neurons"]
+        )
+
+    def run(
+        self, inputs: np.ndarray, record: bool, threads: int, rule: ExitRule | None = None
+    ) -> ChainRun:
+        """Run inputs uint8 [time, batch, input], contiguous.
+
+        Args:
+            inputs: uint8 [time, batch, input].
+            record: whether to keep the spikes.
+            threads: number of threads; with more than 1, other threads of the process help with
+                large inputs.
+            rule: stops samples early; None runs all timesteps.
+        """
+        time, batch, _ = inputs.shape
+        signal = inputs.reshape(-1)
+        events = 2 * (1 + len(self.populations))
+        counts = np.zeros((events + self.classes, batch), dtype=np.int64)
+        neurons = sum(p.size for p in self.populations) if record else 0
+        spikes = np.zeros(time * batch * neurons, dtype=np.uint8)
+        ends = np.full(batch, time, dtype=np.int64)
+        progress = np.zeros(1, dtype=np.int64)
+        states = np.zeros((batch if rule is None else 0, self.membranes), dtype=np.int32)
+        highest: list[int] = []
+
+        def work() -> None:
+            run = signal, time, self.tables, progress
+            if rule is None:
+                highest.append(run_chain(*run, states, counts, spikes))
+            else:
+                stop = self.readout_bias, rule.margin, rule.gain, ends
+                highest.append(run_chain_until_exit(*run, self.membranes, counts, spikes, *stop))
+
+        if threads > 1 and inputs.size > LEAST_SHARED:
+            workers().together(work)
+        else:
+            work()
+        logits = counts[events:].T + ends[:, None] * self.readout_bias
+        fired = self._split(spikes, time, batch) if record else None
+        return ChainRun(logits, counts[:events].reshape(-1, 2, batch), max(highest), fired, ends)
+
+    def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
+        """The spikes that `run_chain` recorded, by population."""
+        fired, start = {}, 0
+        for p in self.populations:
+            stop = start + time * batch * p.size
+            fired[p.name], start = spikes[start:stop].reshape(time, batch, p.size), stop
+        return fired
+
+
+def parameters(population: Population) -> np.ndarray:
+    """What the kernel reads of a population: rows of `leaky_lanes.PARAMETERS`, int32.
+
+    Threshold units have a limit alone: the largest current that does not fire.
+    """
+    neuron, bias = population.neuron, population.bias.astype(np.int64)
+    if isinstance(neuron, LIF):
+        return leaky_lanes.parameters(neuron, bias)
+    found = np.zeros((len(leaky_lanes.PARAMETERS), population.size), dtype=np.int32)
+    limit = neuron.parameters()["threshold"].astype(np.int64) - bias
+    found[1] = np.clip(limit, -INT32_MAX - 1, INT32_MAX)
+    return found
+
+
+def _spread(values: np.ndarray, order: Layout) -> np.ndarray:
+    """One value per neuron as a row, with 0 elsewhere."""
+    row = np.zeros(order.width, dtype=np.int64)
+    row[order.where] = values
+    return row

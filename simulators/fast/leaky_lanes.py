@@ -1,0 +1,239 @@
+"""Updates of leaky neurons over several timesteps, in 32-bit lanes of vector registers (Numba).
+
+The membranes of WORD_LANES neurons stay in a register from the first timestep to the last.
+`fits` says for which populations no intermediate value passes 32 bits.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from ultralif_deploy.program.fixed import INT32_MAX, largest_held
+from ultralif_deploy.program.neurons import LIF
+from ultralif_deploy.program.resets import RESETS
+from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.vectors import (
+    INT32,
+    INT64,
+    WORD_LANES,
+    load,
+    pointers,
+    splat,
+    store,
+)
+
+MOST_DECAY_BITS = 15
+"""Most fraction bits of decays: a product of two numbers of 15 bits fits a lane."""
+
+WORDS = ir.VectorType(INT32, WORD_LANES)
+BYTES = ir.VectorType(ir.IntType(8), WORD_LANES)
+
+
+def fits(neuron: LIF, bound: int, bias: np.ndarray) -> bool:
+    """Whether 32 bits hold all that an update computes.
+
+    Args:
+        neuron: neurons that spike at most once in a timestep.
+        bound: largest |I| of the population (`Program.current_bounds`).
+        bias: int64 [neuron], in membrane units.
+    """
+    drive = (bound << neuron.fraction_bits) + int(np.abs(bias).max(initial=0))
+    reset = int(np.abs(neuron.reset.astype(np.int64)).max(initial=0))
+    total = largest_held(neuron.membrane_bits) + drive + reset
+    return neuron.most_spikes == 1 and neuron.decay_bits <= MOST_DECAY_BITS and total <= INT32_MAX
+
+
+PARAMETERS = ("bias", "limit", "keep", "reset", "floor")
+"""Rows of the parameters of `update`, by name."""
+
+
+def parameters(neuron: LIF, bias: np.ndarray) -> np.ndarray:
+    """The rows of `PARAMETERS`, int32 [parameter, neuron].
+
+    Args:
+        neuron: neurons that `fits` accepts.
+        bias: int64 [neuron], in membrane units.
+    """
+    keep = (1 << neuron.decay_bits) - neuron.decay.astype(np.int64)
+    top = np.full(len(bias), largest_held(neuron.membrane_bits))
+    floor = -top if neuron.floor is None else neuron.floor
+    return np.stack([bias, neuron.threshold, keep, neuron.reset, floor]).astype(np.int32)
+
+
+def _clamped(builder: Any, value: Any, top: Any) -> Any:
+    """A vector saturated to ±top."""
+    bottom = builder.sub(WORDS(None), top)
+    above = builder.icmp_signed(">", value, top)
+    value = builder.select(above, top, value)
+    return builder.select(builder.icmp_signed("<", value, bottom), bottom, value)
+
+
+def _leaked(builder: Any, v: Any, keep: Any, bits: Any) -> Any:
+    """sgn(v)·((|v|·keep) >> bits), with |v| in two parts whose products fit a lane."""
+    sign = builder.ashr(v, WORDS([31] * WORD_LANES))
+    size = builder.sub(builder.xor(v, sign), sign)
+    high = builder.lshr(size, bits)
+    low = builder.sub(size, builder.shl(high, bits))
+    kept = builder.add(builder.mul(high, keep), builder.lshr(builder.mul(low, keep), bits))
+    return builder.sub(builder.xor(kept, sign), sign)
+
+
+def _fired(builder: Any, mode: str, v: Any, total: Any, p: dict[str, Any]) -> tuple[Any, Any]:
+    """Which neurons fire, and their membranes after the reset, as `resets.RESETS` says."""
+    limit, reset, top = p["limit"], p["reset"], p["top"]
+    if mode.startswith(("late", "immediate")):
+        held = builder.icmp_signed(">", v, limit)
+        less = builder.sub(total, reset)
+        before = builder.select(held, reset if mode == "late-value" else less, total)
+    if mode.startswith("late"):
+        total = before
+    u = _clamped(builder, before if mode == "immediate-subtract" else total, top)
+    fires = builder.icmp_signed(">", u, limit)
+    if mode == "value":
+        u = builder.select(fires, reset, u)
+    elif mode == "subtract":
+        u = builder.select(fires, _clamped(builder, builder.sub(u, reset), top), u)
+    elif mode == "immediate-subtract":
+        u = _clamped(builder, builder.select(fires, builder.sub(total, reset), total), top)
+    return fires, u
+
+
+def _updating(mode: str) -> Any:
+    """Make `update` for one reset mode."""
+
+    @intrinsic
+    def update(
+        typing: Any,
+        current: Any,
+        place: Any,
+        step: Any,
+        values: Any,
+        at: Any,
+        stride: Any,
+        v: Any,
+        first: Any,
+        spikes: Any,
+        out: Any,
+        out_step: Any,
+        time: Any,
+        count: Any,
+        words: Any,
+    ) -> Any:
+        """Run `count` neurons of a sample over `time` timesteps.
+
+        Args:
+            typing: Numba's typing context.
+            current: int32, one axis; that of neuron n at t is current[place + t·step + n].
+            place: see there.
+            step: see there.
+            values: int32, one axis; the rows of `PARAMETERS` begin at `at`, `stride` apart.
+            at: see there.
+            stride: see there.
+            v: int32 or int64, one axis; the membranes from `first` on, changed in place.
+            first: see there.
+            spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
+            out: see there.
+            out_step: see there.
+            time: timesteps.
+            count: neurons, a multiple of WORD_LANES.
+            words: int64 triple: decay_bits, fraction_bits, largest membrane.
+        """
+        del typing
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            currents, table, state, sent = pointers(
+                context, builder, signature, arguments, 0, 3, 6, 8
+            )
+            _, place, step, _, at, stride, _, first, _, out, out_step, time, count, words = (
+                arguments
+            )
+            kind = ir.VectorType(state.type.pointee, WORD_LANES)
+            wide = kind != WORDS
+
+            def uniform(position: int) -> Any:
+                value = builder.extract_value(words, position)
+                return splat(builder, builder.trunc(value, INT32), WORDS)
+
+            bits, fraction, top = (uniform(k) for k in range(3))
+            with cgutils.for_range_slice(builder, INT64(0), count, INT64(WORD_LANES), inc=True) as (
+                n,
+                _,
+            ):
+                p = {"top": top}
+                for row, name in enumerate(PARAMETERS):
+                    start = builder.add(builder.add(at, n), builder.mul(stride, INT64(row)))
+                    p[name] = load(builder, table, start, WORDS)
+                before = load(builder, state, builder.add(first, n), kind)
+                before = builder.trunc(before, WORDS) if wide else before
+                v = cgutils.alloca_once(builder, WORDS)
+                builder.store(before, v)
+                with cgutils.for_range(builder, time, intp=INT64) as loop:
+                    here = builder.add(place, builder.add(builder.mul(loop.index, step), n))
+                    found = builder.shl(load(builder, currents, here, WORDS), fraction)
+                    held = builder.load(v)
+                    total = builder.add(
+                        _leaked(builder, held, p["keep"], bits), builder.add(found, p["bias"])
+                    )
+                    fires, after = _fired(builder, mode, held, total, p)
+                    low = builder.icmp_signed("<", after, p["floor"])
+                    builder.store(builder.select(low, p["floor"], after), v)
+                    there = builder.add(out, builder.add(builder.mul(loop.index, out_step), n))
+                    store(builder, builder.zext(fires, BYTES), sent, there)
+                after = builder.load(v)
+                after = builder.sext(after, kind) if wide else after
+                store(builder, after, state, builder.add(first, n))
+            return context.get_dummy_value()
+
+        index = types.int64
+        triple = types.UniTuple(index, 3)
+        kinds = (current, index, index, values, index, index, v, index, spikes)
+        return types.void(*kinds, index, index, index, index, triple), generate
+
+    return update
+
+
+_value, _subtract, _none, _late_value, _late_subtract, _immediate_subtract = (
+    _updating(mode) for mode in RESETS
+)
+
+
+@jit
+def update(  # type: ignore[no-untyped-def]
+    mode, current, place, step, values, at, stride, v, first, spikes, out, out_step, time, count,
+    words,
+):  # fmt: skip
+    """Run `count` neurons of a sample over `time` timesteps.
+
+    Args:
+        mode: position in `RESETS`.
+        current: int32, one axis; that of neuron n at t is current[place + t·step + n].
+        place: see there.
+        step: see there.
+        values: int32, one axis; the rows of `PARAMETERS` begin at `at`, `stride` apart.
+        at: see there.
+        stride: see there.
+        v: int32 or int64, one axis; the membranes from `first` on, changed in place.
+        first: see there.
+        spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
+        out: see there.
+        out_step: see there.
+        time: timesteps.
+        count: neurons, a multiple of WORD_LANES.
+        words: int64 triple: decay_bits, fraction_bits, largest membrane.
+    """
+    run = current, place, step, values, at, stride, v, first, spikes, out, out_step, time, count
+    if mode == 0:
+        _value(*run, words)
+    elif mode == 1:
+        _subtract(*run, words)
+    elif mode == 2:
+        _none(*run, words)
+    elif mode == 3:
+        _late_value(*run, words)
+    elif mode == 4:
+        _late_subtract(*run, words)
+    else:
+        _immediate_subtract(*run, words)
