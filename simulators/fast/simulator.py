@@ -22,7 +22,7 @@ from ultralif_deploy.program.stages import Stage, heard_in, one_later
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.chain import chain
-from ultralif_deploy.simulators.fast.chain.chain import Chain
+from ultralif_deploy.simulators.fast.chain.chain import Chain, ChainRun
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
@@ -135,7 +135,9 @@ class Fast:
         if self.chain is None:
             return run_until_exit(self.program, self.step, inputs, rule, record)
         rule.check(self.program, inputs)
-        return self._along_chain(np.ascontiguousarray(inputs), record, rule)
+        run = self.chain.run(np.ascontiguousarray(inputs), record, self.threads, rule)
+        trace = Trace(run.logits, self._counted(inputs, run), run.spikes)
+        return Stopped(trace, np.asarray(run.timesteps)[:, 0])
 
     def step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
         """Run one timestep, as `streams.Step` says.
@@ -145,6 +147,8 @@ class Fast:
             record: keep the spikes.
             memory: of these samples; it is changed.
         """
+        if self.chain is not None:
+            return self._step_chain(inputs, record, memory)
         return self._in_chunks(
             inputs,
             self._chunk(inputs),
@@ -198,18 +202,29 @@ class Fast:
 
     def _by_chain(self, inputs: np.ndarray, record: bool) -> Trace:
         """All layers in one compiled call; `Chain` gives samples to threads."""
-        return self._along_chain(inputs, record).trace
-
-    def _along_chain(
-        self, inputs: np.ndarray, record: bool, rule: ExitRule | None = None
-    ) -> Stopped:
         assert self.chain is not None
-        run = self.chain.run(inputs, record, self.threads, rule)
+        run = self.chain.run(inputs, record, self.threads)
+        return Trace(run.logits, self._counted(inputs, run), run.spikes)
+
+    def _counted(self, inputs: np.ndarray, run: ChainRun) -> EventCounts:
+        """Counts of a run of the chain; refuses inputs above the maximum."""
+        assert self.chain is not None
         self.program.check_largest_input(run.highest)
-        sources = [INPUT, *(p.name for p in self.chain.populations)]
-        counters = {(source, False): row for source, row in zip(sources, run.counts, strict=True)}
-        trace = Trace(run.logits, self._counts(inputs, counters), run.spikes)
-        return Stopped(trace, run.timesteps)
+        time, batch, _ = inputs.shape
+        spikes = dict(zip(self.chain.sources, run.counts[::2], strict=True))
+        operations = dict(zip(self.chain.names, run.counts[1::2], strict=True))
+        return EventCounts(batch, time, operations, spikes, self.program.multiplies)
+
+    def _step_chain(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
+        """The same for one timestep, on from a memory."""
+        assert self.chain is not None
+        membranes = self.chain.membranes_of(memory.states)
+        run = self.chain.run(np.ascontiguousarray(inputs), record, self.threads, states=membranes)
+        counts = self._counted(inputs, run)
+        self.chain.keep_membranes(membranes, memory.states)
+        logits = memory.states[self.program.readout.name]
+        logits += run.logits
+        return Trace(logits, counts, run.spikes)
 
     def _by_population(
         self, inputs: np.ndarray, record: bool, memory: Memory | None = None

@@ -53,3 +53,11 @@ def jit(function: Callable[..., Any]) -> Any:
     except RuntimeError:  # Numba found no place for the cache
         return kernel
     return kernel
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Make a function a part of every kernel that calls it, and compile it there alone.
+
+    A kernel's machine code is optimized again in every kernel that calls it, level by level.
+    """
+    return numba.njit(inline="always", boundscheck=False)(function)

@@ -139,7 +139,7 @@ CHAIN = {
         'neuron.parameters()["threshold"].astype(np.int64) - bias',
         'neuron.parameters()["threshold"].astype(np.int64) - 0 * bias',
     ),
-    "read-out bias once": ("ends[:, None] * self.readout_bias", "self.readout_bias"),
+    "read-out bias once": ("ends * self.readout_bias", "self.readout_bias"),
     "second tile reads the first": ("line += layer[SOURCE]", "pass"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
     "prices of the first layer": ("price += 2 * width", "pass"),
@@ -153,7 +153,7 @@ CHAIN = {
         "(first + s) * each + layer[STATE]",
         "first * each + layer[STATE]",
     ),
-    "membranes of the first layer": ("self.membranes += target.width if leaky else 0", "pass"),
+    "membranes of the first layer": ("self.membranes += target.width", "pass"),
     "fires where no neuron is": ("values[1] = INT32_MAX", "values[1] = -1"),
     "first product reads the inputs": ("source = block", "pass"),
 }

@@ -136,7 +136,7 @@ def chains_are_exact(chain: Any) -> None:
     rng = np.random.default_rng(3)
     block = kernel.ROWS_PER_BLOCK
     for sizes in ((70, 5), (10, 130, 3), (200, 64, 65, 12)):
-        for time, batch, leaky in ((1, 2 * block + 3, False), (block + 6, 3, True), (7, 20, True)):
+        for time, batch, leaky in ((1, 2 * block + 3, False), (block + 6, 2, True), (7, 10, True)):
             program = drawn_chain(rng, sizes, time, leaky)
             inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
             expected = reference.load(program).run(inputs, record=True)
@@ -171,7 +171,7 @@ def chains_stop_exactly(chain: Any) -> None:
         for threads in (1, 2):
             with patch.object(chain, "LEAST_SHARED", 0):
                 run = made.run(inputs, True, threads, rule)
-            assert_array_equal(run.timesteps, expected.timesteps)
+            assert_array_equal(run.timesteps[:, 0], expected.timesteps)
             _assert_same(run, expected.trace, program)
         assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
 
@@ -179,9 +179,9 @@ def chains_stop_exactly(chain: Any) -> None:
 def _assert_same(run: Any, expected: Trace, program: Program) -> None:
     assert expected.spikes is not None
     assert_array_equal(run.logits, expected.logits)
-    assert_array_equal(run.counts[:, 0], list(expected.counts.spikes.values()))
+    assert_array_equal(run.counts[::2], list(expected.counts.spikes.values()))
     operations = expected.counts.synaptic_operations
-    assert_array_equal(run.counts[:, 1], [operations[p.name] for p in program.projections])
+    assert_array_equal(run.counts[1::2], [operations[p.name] for p in program.projections])
     assert run.spikes.keys() == expected.spikes.keys()
     for name, spikes in expected.spikes.items():
         assert_array_equal(run.spikes[name], spikes)

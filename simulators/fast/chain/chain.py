@@ -51,17 +51,17 @@ class ChainRun(NamedTuple):
 
     Attributes:
         logits: int64 [batch, class].
-        counts: int64 [layer, 2, batch], spikes into each projection and its operations.
+        counts: int64 [2 · layer, batch], spikes into each projection and then its operations.
         highest: the largest input.
         spikes: uint8 [time, batch, neuron] by population, if recorded.
-        timesteps: number of timesteps that each sample ran, int64 [batch].
+        timesteps: number of timesteps that each sample ran, int64 [batch, 1], or one for all.
     """
 
     logits: np.ndarray
     counts: np.ndarray
     highest: int
     spikes: dict[str, np.ndarray] | None
-    timesteps: np.ndarray
+    timesteps: np.ndarray | int
 
 
 def runs(program: Program) -> bool:
@@ -118,7 +118,7 @@ class Chain:
                 ("values", np.int32),
             )
         }
-        self.membranes = 0
+        self.membranes, self.leaky = 0, dict[str, np.ndarray]()
         for k in range(len(self.populations)):
             self._add(program, k)
         # The inputs are counted as they come, the other layers in the order of their rows.
@@ -130,7 +130,10 @@ class Chain:
         last = self.layouts[-1]
         counted = [_spread(row, last) for row in (maps[-1].fan_out(), *readout.map.weight)]
         prices.append(costs(counted, last.width))
-        self.readout_name, self.classes = readout.name, program.readout.size
+        self.names = [p.name for p in program.projections]
+        self.sources = [p.source for p in program.projections]
+        self.events, self.neurons = 2 * len(self.names), sum(sizes[1:])
+        self.classes = program.readout.size
         self.readout_bias = program.readout.bias.astype(np.int64)
         cost = np.concatenate([price.reshape(-1) for price in prices])
         first, widths = self.layouts[0], [one.width for one in self.layouts]
@@ -180,7 +183,9 @@ class Chain:
                 "state": self.membranes,
             }
         )
-        self.membranes += target.width if leaky else 0
+        if leaky:
+            self.leaky[population.name] = self.membranes + target.where
+            self.membranes += target.width
         values = np.zeros((len(leaky_lanes.PARAMETERS), target.width), dtype=np.int32)
         values[1] = INT32_MAX  # no byte without a neuron fires
         values[:, target.where] = parameters(population)
@@ -220,7 +225,7 @@ class Chain:
             values[self.populations[k].name] = held_values[:, target.where]
         last = self.layouts[-1]
         prices = self.tables.cost[-self.classes * last.width :].reshape(self.classes, -1)
-        weights[self.readout_name] = prices[:, last.where].astype(np.int8)
+        weights[self.names[-1]] = prices[:, last.where].astype(np.int8)
         return weights, values
 
     def _product(self, layer: dict[str, int]) -> Product:
@@ -234,7 +239,12 @@ class Chain:
         )
 
     def run(
-        self, inputs: np.ndarray, record: bool, threads: int, rule: ExitRule | None = None
+        self,
+        inputs: np.ndarray,
+        record: bool,
+        threads: int,
+        rule: ExitRule | None = None,
+        states: np.ndarray | None = None,
     ) -> ChainRun:
         """Run inputs uint8 [time, batch, input], contiguous.
 
@@ -244,33 +254,51 @@ class Chain:
             threads: number of threads; with more than 1, other threads of the process help with
                 large inputs.
             rule: stops samples early; None runs all timesteps.
+            states: membranes of the samples (`membranes_of`), changed in place; None begins anew.
         """
         time, batch, _ = inputs.shape
         signal = inputs.reshape(-1)
-        events = 2 * (1 + len(self.populations))
-        counts = np.zeros((events + self.classes, batch), dtype=np.int64)
-        neurons = sum(p.size for p in self.populations) if record else 0
-        spikes = np.zeros(time * batch * neurons, dtype=np.uint8)
-        ends = np.full(batch, time, dtype=np.int64)
+        counts = np.zeros((self.events + self.classes, batch), dtype=np.int64)
+        spikes = np.zeros(time * batch * self.neurons if record else 0, dtype=np.uint8)
         progress = np.zeros(1, dtype=np.int64)
-        states = np.zeros((batch if rule is None else 0, self.membranes), dtype=np.int32)
         highest: list[int] = []
+        ends: np.ndarray | int = time
+        if rule is None:
+            if states is None:
+                states = np.zeros((batch, self.membranes), dtype=np.int32)
+            kernel, more = run_chain, (states, counts, spikes)
+        else:
+            ends = np.full((batch, 1), time, dtype=np.int64)
+            stop = self.readout_bias, rule.margin, rule.gain, ends[:, 0]
+            kernel, more = run_chain_until_exit, (self.membranes, counts, spikes, *stop)
 
         def work() -> None:
-            run = signal, time, self.tables, progress
-            if rule is None:
-                highest.append(run_chain(*run, states, counts, spikes))
-            else:
-                stop = self.readout_bias, rule.margin, rule.gain, ends
-                highest.append(run_chain_until_exit(*run, self.membranes, counts, spikes, *stop))
+            highest.append(kernel(signal, time, self.tables, progress, *more))
 
         if threads > 1 and inputs.size > LEAST_SHARED:
             workers().together(work)
         else:
             work()
-        logits = counts[events:].T + ends[:, None] * self.readout_bias
+        logits = counts[self.events :].T + ends * self.readout_bias
         fired = self._split(spikes, time, batch) if record else None
-        return ChainRun(logits, counts[:events].reshape(-1, 2, batch), max(highest), fired, ends)
+        return ChainRun(logits, counts[: self.events], max(highest), fired, ends)
+
+    def membranes_of(self, states: dict[str, np.ndarray]) -> np.ndarray:
+        """Membranes int32 [batch, membrane] as the kernel has them.
+
+        Args:
+            states: int64 [batch, neuron] by population.
+        """
+        batch = len(next(iter(states.values())))
+        found = np.zeros((batch, self.membranes), dtype=np.int32)
+        for name, where in self.leaky.items():
+            found[:, where] = states[name]
+        return found
+
+    def keep_membranes(self, membranes: np.ndarray, states: dict[str, np.ndarray]) -> None:
+        """Write membranes back to states, the inverse of `membranes_of`."""
+        for name, where in self.leaky.items():
+            states[name][:] = membranes[:, where]
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
         """The spikes that `run_chain` recorded, by population."""

@@ -13,7 +13,7 @@ from ultralif_deploy.simulators.fast.leaky_lanes import update
 from ultralif_deploy.simulators.fast.product_tiles import multiply
 from ultralif_deploy.simulators.fast.spike_rows import find_events, fire_row, sum_tile
 from ultralif_deploy.simulators.fast.tally import tally
-from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.compiled import inlined, jit
 from ultralif_deploy.simulators.native.exits import stays
 from ultralif_deploy.simulators.native.vectors import LANES, Rows, move
 from ultralif_deploy.simulators.native.workers import take
@@ -87,7 +87,7 @@ class Tables(NamedTuple):
     rows: int
 
 
-@jit
+@inlined
 def pack_rows(signal, heard, pack, width, block):  # type: ignore[no-untyped-def]
     """Copy rows of inputs to rows of the first product.
 
@@ -110,7 +110,7 @@ def pack_rows(signal, heard, pack, width, block):  # type: ignore[no-untyped-def
             row += width
 
 
-@jit
+@inlined
 def add_product(net, layer, signal, begin, rows, current):  # type: ignore[no-untyped-def]
     """Currents of a layer by its product.
 
@@ -138,7 +138,7 @@ def add_product(net, layer, signal, begin, rows, current):  # type: ignore[no-un
     )
 
 
-@jit
+@inlined
 def add_events(net, layer, events, bounds, rows, current):  # type: ignore[no-untyped-def]
     """Currents of a layer by events; arguments as for `add_product`.
 
@@ -157,7 +157,7 @@ def add_events(net, layer, events, bounds, rows, current):  # type: ignore[no-un
         line += layer[SOURCE]
 
 
-@jit
+@inlined
 def fire(net, layer, current, samples, steps, states, first, sent, begin):  # type: ignore[no-untyped-def]
     """Spikes of a layer from its currents.
 
@@ -187,7 +187,7 @@ def fire(net, layer, current, samples, steps, states, first, sent, begin):  # ty
         update(layer[MODE], *run, *written, steps, width, words)
 
 
-@jit
+@inlined
 def copy_spikes(net, layer, sent, begin, row, spikes, target):  # type: ignore[no-untyped-def]
     """Copy one row of a layer's bytes to recorded spikes, in the order of the neurons.
 
@@ -238,7 +238,7 @@ def run_chain(signal, time, net, progress, states, counts, spikes):  # type: ign
     current = np.empty(most * widest, dtype=np.int32)
     events = np.empty(most * max(size, widest) + LANES, dtype=np.uint32)
     bounds = np.empty(most + 1, dtype=np.int64)
-    highest = np.uint8(0)
+    highest, none = np.uint8(0), np.int64(0)  # a literal 0 would compile its callees once more
     while True:
         sample = take(progress, together)
         if sample >= batch:
@@ -250,9 +250,9 @@ def run_chain(signal, time, net, progress, states, counts, spikes):  # type: ign
             place = (start * batch + sample) * size
             heard = Rows(place, samples, size, steps, batch * size, size)
             counted = 2 if last > 0 else counters
-            top = tally(signal, heard, net.cost, 0, net.segment, counts, 0, counted, sample)
+            top = tally(signal, heard, net.cost, none, net.segment, counts, none, counted, sample)
             highest = max(highest, top)
-            source, begin = signal, 0
+            source, begin = signal, none
             price, recorded = len(net.cost) - last_price(net, counters), 0
             for k in range(last):
                 layer = net.layers[k]
@@ -282,7 +282,7 @@ def run_chain(signal, time, net, progress, states, counts, spikes):  # type: ign
                     recorded += time * batch * neurons
 
 
-@jit
+@inlined
 def last_price(net, counters):  # type: ignore[no-untyped-def]
     """Length of the costs of all layers, behind those of the input.
 
