@@ -8,7 +8,6 @@ in one compiled call (`chain/`). It is timed against the other.
 """
 
 import functools
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,6 +25,7 @@ from ultralif_deploy.simulators.fast.chain.chain import Chain, ChainRun
 from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
+from ultralif_deploy.simulators.native.timing import seconds
 from ultralif_deploy.simulators.native.workers import workers
 from ultralif_deploy.simulators.streams import Memory, Stream, initial_memory, run_until_exit
 
@@ -109,7 +109,8 @@ class Fast:
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
         for name, found in values.items():
-            if not np.array_equal(found, chain.parameters(self.program.population(name))):
+            lanes = chain.lanes_of(self.program.population(name))
+            if lanes is None or not np.array_equal(found, lanes.values):
                 for k in self.parameters[name]:
                     arrays[f"{name}.{k}"] = np.full_like(arrays[f"{name}.{k}"], -1)
         return arrays
@@ -137,7 +138,8 @@ class Fast:
         rule.check(self.program, inputs)
         run = self.chain.run(np.ascontiguousarray(inputs), record, self.threads, rule)
         trace = Trace(run.logits, self._counted(inputs, run), run.spikes)
-        return Stopped(trace, np.asarray(run.timesteps)[:, 0])
+        assert run.timesteps is not None
+        return Stopped(trace, run.timesteps)
 
     def step(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
         """Run one timestep, as `streams.Step` says.
@@ -193,10 +195,12 @@ class Fast:
         if len(self.ways) == 1 or steps * batch < TIMED_ROWS:
             # All layers together cost one call where populations cost several each.
             return self.ways[-1]
-        share = _log2_share(inputs)
+        if self.chain is not None and not self.fastest:
+            self.chain.time_layers()
+        share = _share(inputs)
         if share not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
-            taken = [_seconds(functools.partial(self._run, f, some, False)) for f in self.ways]
+            taken = [seconds(functools.partial(self._run, f, some, False)) for f in self.ways]
             self.fastest[share] = self.ways[int(np.argmin(taken))]
         return self.fastest[share]
 
@@ -375,24 +379,13 @@ def _by_faster(
     rows = signal.shape[0] * signal.shape[1] * synapses.positions
     if synapses.only_events or rows < TIMED_ROWS:
         return events()
-    share = _log2_share(signal)
+    share = _share(signal)
     if share not in synapses.faster:
-        synapses.faster[share] = _seconds(events) < _seconds(product)
+        synapses.faster[share] = seconds(events) < seconds(product)
     return events() if synapses.faster[share] else product()
 
 
-def _log2_share(signal: np.ndarray) -> int:
-    """Whole binary logarithm of the share of values that are not 0, from the first timestep."""
+def _share(signal: np.ndarray) -> int:
+    """Share of values that are not 0 in the first timestep, in steps of a third of an octave."""
     some = signal[0, :SHARE_SAMPLES]
-    return int(np.log2(max(np.count_nonzero(some) / some.size, 1e-4)))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """Best of two timings, after a first call that may compile."""
-    work()
-    best = np.inf
-    for _ in range(2):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
+    return int(np.rint(3 * np.log2(max(np.count_nonzero(some) / some.size, 1e-4))))

@@ -25,7 +25,7 @@ class Synapses(Protocol):
     """A weighted projection."""
 
     faster: dict[int, bool]
-    """Whether events are faster, as timed, by log2 of the share of active inputs."""
+    """Whether events are faster, as timed, by the share of active inputs."""
 
     only_events: bool
     """There is no product."""

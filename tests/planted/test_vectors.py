@@ -5,18 +5,16 @@ As in `test_fast.py`, but compiled: plain Python has no such vectors.
 
 import pytest
 
-from support.comparisons import back_ends_agree
 from support.planting import applies, copy_of
-from support.strategies.programs import programs
 from support.vector_comparisons import (
     chains_are_exact,
     chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
+    lanes_are_exact,
     places_are_found,
     products_are_exact,
 )
-from ultralif_deploy.simulators.fast import simulator as fast
 
 
 def planted(name, *changes):
@@ -47,6 +45,7 @@ def test_unchanged_copies_pass_the_comparisons():
     chains_are_exact(planted_chain())
     chains_stop_exactly(planted_chain())
     products_are_exact(planted("fast.product_tiles"), at_once=False)
+    lanes_are_exact(planted("fast.leaky_lanes"))
 
 
 PLACES = {
@@ -136,10 +135,10 @@ def test_bugs_in_the_counts_are_found(bug):
 
 CHAIN = {
     "bias ignored": (
-        'neuron.parameters()["threshold"].astype(np.int64) - bias',
-        'neuron.parameters()["threshold"].astype(np.int64) - 0 * bias',
+        "neuron.threshold.astype(np.int64) - bias",
+        "neuron.threshold.astype(np.int64) - 0 * bias",
     ),
-    "read-out bias once": ("ends * self.readout_bias", "self.readout_bias"),
+    "read-out bias once": ("steps * net.bias[c]", "net.bias[c]"),
     "second tile reads the first": ("line += layer[SOURCE]", "pass"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
     "prices of the first layer": ("price += 2 * width", "pass"),
@@ -149,13 +148,8 @@ CHAIN = {
     ),
     "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
     "last samples left out": ("sample >= batch", "sample + together > batch"),
-    "membranes of the first sample": (
-        "(first + s) * each + layer[STATE]",
-        "first * each + layer[STATE]",
-    ),
-    "membranes of the first layer": ("self.membranes += target.width", "pass"),
+    "membranes of the first layer": ("(first + s) * each + layer[STATE]", "(first + s) * each"),
     "fires where no neuron is": ("values[1] = INT32_MAX", "values[1] = -1"),
-    "first product reads the inputs": ("source = block", "pass"),
 }
 
 
@@ -206,25 +200,16 @@ LANES_ = {
 
 @pytest.mark.parametrize("bug", LANES_)
 def test_bugs_in_the_lanes_are_found(bug):
-    lanes = planted("fast.leaky_lanes", LANES_[bug])
-    kernel = copy_of(f"{CHAIN_ROOM}.kernel", update=lanes.update)
-    module = copy_of(f"{CHAIN_ROOM}.chain", run_chain=kernel.run_chain)
-    drawn = programs(kinds=("lif",), delayed=False, chain=True, readouts=("integrator",))
-
-    def loaded(program):
-        made = fast.load(program)
-        if module.runs(program):
-            made.chain, made.ways = module.Chain(program), [made._by_chain]
-        return made
-
     with pytest.raises(AssertionError):
-        back_ends_agree(loaded, drawn=drawn, planted=True)
+        lanes_are_exact(planted("fast.leaky_lanes", LANES_[bug]))
 
 
 STOPS = {
     "decided with one timestep too few": ("time - t", "time - t - 1"),
-    "read-out bias forgotten": ("t * bias[c]", "0"),
-    "wrong margin": ("margin[t - 1]", "margin[0]"),
+    "read-out of the batch's first": (
+        "v[c] = counts[counters - classes + c, sample]",
+        "v[c] = counts[counters - classes + c, first]",
+    ),
     "stopped samples go on": ("running[still] = sample", "running[still] = running[0]"),
     "others are counted": (
         "counts[c, sample] += found[c, i]",

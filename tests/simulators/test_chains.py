@@ -5,12 +5,17 @@ import pytest
 
 from support.comparisons import assert_same_trace, back_ends_agree
 from support.strategies.programs import programs
-from support.vector_comparisons import chains_are_exact, chains_stop_exactly, products_are_exact
+from support.vector_comparisons import (
+    chains_are_exact,
+    chains_stop_exactly,
+    lanes_are_exact,
+    products_are_exact,
+)
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Projection
 from ultralif_deploy.program.neurons import LIF, Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.fast import product_tiles
+from ultralif_deploy.simulators.fast import leaky_lanes, product_tiles
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.fast.chain import chain
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -23,6 +28,10 @@ def test_products_of_bytes_are_exact_with_and_without_byte_instructions(at_once)
     if at_once and not product_tiles.multiplies_bytes():
         pytest.skip("this processor has no dot products of bytes")
     products_are_exact(product_tiles, at_once)
+
+
+def test_lanes_are_exact_at_the_extremes():
+    lanes_are_exact(leaky_lanes)
 
 
 def test_chains_are_exact_around_tiles_and_blocks():

@@ -59,7 +59,7 @@ def test_every_form_is_exact(monkeypatch, faster):
         return float(name_of(work) != faster)
 
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
-    monkeypatch.setattr(fast, "_seconds", timed)
+    monkeypatch.setattr(fast, "seconds", timed)
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
     back_ends_agree(fast.load, drawn=IMAGES, examples=40)
@@ -85,7 +85,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
     monkeypatch.setattr(chain, "runs", lambda program: False)
     monkeypatch.setattr(fast, "TIMED_ROWS", 1)
-    monkeypatch.setattr(fast, "_seconds", lambda work: float(name_of(work) == "events"))
+    monkeypatch.setattr(fast, "seconds", lambda work: float(name_of(work) == "events"))
     back_ends_agree(fast.load, examples=60)
     monkeypatch.setattr(products, "FLOAT32_EXACT", 1)
     back_ends_agree(fast.load, examples=40)

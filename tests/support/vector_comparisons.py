@@ -12,6 +12,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from ultralif_deploy.program.exits import ExitRule, exact_rule
+from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
 from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
@@ -19,6 +20,7 @@ from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.simulators.fast.chain import kernel
 from ultralif_deploy.simulators.reference import simulator as reference
+from ultralif_deploy.simulators.reference import updates
 
 
 def event_sums_are_exact(spike_rows: Any) -> None:
@@ -106,6 +108,40 @@ def products_are_exact(product_tiles: Any, at_once: bool) -> None:
         assert not current[0].any()
 
 
+def lanes_are_exact(leaky_lanes: Any) -> None:
+    """Updates of leaky neurons at their extremes in each reset mode, against the reference."""
+    rng = np.random.default_rng(6)
+    time, size, update = 9, 2 * leaky_lanes.WORD_LANES, leaky_lanes.update
+
+    @numba.njit
+    def run(mode, current, values, v, spikes, time, size, words):  # type: ignore[no-untyped-def]
+        rows = current, 0, size, values, 0, size, v, 0, spikes, 0, size, time, size
+        update(mode, *rows, words)
+
+    for mode, reset_mode in enumerate(RESETS):
+        for bits, width in ((15, 24), (12, 30)):
+            top = largest_held(width)
+            near = rng.choice([-top, -65, -1, 0, 1, 64, top - 1, top], (4, size))
+            decay = rng.choice([0, 1, 1 << bits - 2, (1 << bits) - 1, 1 << bits], size)
+            limit = np.where(rng.random(size) < 0.3, -top - 2, near[0])  # it fires where saturated
+            neuron = LIF(
+                limit, decay, near[1], reset_mode, bits, width, floor=np.minimum(near[2], -1)
+            )
+            bias, current = near[3] // 3, rng.integers(-3, 4, (time, size)) * (top >> 9)
+            assert leaky_lanes.fits(neuron, 3 * (top >> 9), bias)
+            values = leaky_lanes.parameters(neuron, bias).reshape(-1)
+            v, spikes = np.zeros(size, dtype=np.int32), np.zeros(time * size, dtype=np.uint8)
+            drive = current.astype(np.int32).reshape(-1)
+            run(mode, drive, values, v, spikes, time, size, (bits, 6, top))
+            parameters = {name: one.tolist() for name, one in neuron.parameters().items()}
+            state, expected = [0] * size, []
+            for now in current.tolist():
+                fired, state = updates.step(neuron, parameters, bias.tolist(), now, state)
+                expected += fired
+            assert_array_equal(spikes, expected)
+            assert_array_equal(v, state)
+
+
 def drawn_chain(
     rng: np.random.Generator, sizes: tuple[int, ...], time: int, leaky: bool = False
 ) -> Program:
@@ -135,8 +171,8 @@ def chains_are_exact(chain: Any) -> None:
     """Chains around the sizes at which the kernel makes tiles and blocks, against the reference."""
     rng = np.random.default_rng(3)
     block = kernel.ROWS_PER_BLOCK
-    for sizes in ((70, 5), (10, 130, 3), (200, 64, 65, 12)):
-        for time, batch, leaky in ((1, 2 * block + 3, False), (block + 6, 2, True), (7, 10, True)):
+    for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
+        for time, batch, leaky in ((1, block + 3, False), (block + 6, 1, True), (7, 10, True)):
             program = drawn_chain(rng, sizes, time, leaky)
             inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
             expected = reference.load(program).run(inputs, record=True)
@@ -150,7 +186,7 @@ def chains_are_exact(chain: Any) -> None:
             for p in program.projections:
                 assert_array_equal(weights[p.name], p.map.weight)
             for p in program.populations[:-1]:
-                assert_array_equal(values[p.name], chain.parameters(p))
+                assert_array_equal(values[p.name], chain.lanes_of(p).values)
 
 
 def chains_stop_exactly(chain: Any) -> None:
@@ -158,8 +194,8 @@ def chains_stop_exactly(chain: Any) -> None:
     rng = np.random.default_rng(5)
     for sizes, time, batch, leaky in (
         ((70, 5), 5, 150, False),
-        ((20, 130, 65, 3), 7, 70, False),
-        ((20, 66, 3), 7, 140, True),
+        ((20, 66, 65, 3), 5, 70, False),
+        ((20, 66, 3), 5, 70, True),
     ):
         program = drawn_chain(rng, sizes, time, leaky)
         inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
@@ -171,7 +207,7 @@ def chains_stop_exactly(chain: Any) -> None:
         for threads in (1, 2):
             with patch.object(chain, "LEAST_SHARED", 0):
                 run = made.run(inputs, True, threads, rule)
-            assert_array_equal(run.timesteps[:, 0], expected.timesteps)
+            assert_array_equal(run.timesteps, expected.timesteps)
             _assert_same(run, expected.trace, program)
         assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
 

@@ -5,19 +5,21 @@ sums. Dense layers of spikes count the events of each block of rows, and then ad
 the events or multiply everything, whichever costs less for that many.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.fixed import INT32_MAX, largest_held
 from ultralif_deploy.program.graph import INPUT, Dense
-from ultralif_deploy.program.neurons import LIF
+from ultralif_deploy.program.neurons import LIF, NeuronModel, Threshold
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.fast import leaky_lanes
 from ultralif_deploy.simulators.fast.chain.kernel import (
     FIELDS,
+    MOST,
     ROWS_PER_BLOCK,
     Tables,
     run_chain,
@@ -32,8 +34,11 @@ from ultralif_deploy.simulators.fast.chain.layout import (
     placed,
     product,
 )
-from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, tiled, untiled
+from ultralif_deploy.simulators.fast.product_tiles import multiply
+from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, add_spikes, tiled, untiled
 from ultralif_deploy.simulators.fast.tally import costs, exact_within
+from ultralif_deploy.simulators.native.timing import seconds
+from ultralif_deploy.simulators.native.vectors import LANES
 from ultralif_deploy.simulators.native.workers import workers
 
 LEAST_SHARED = 1 << 18
@@ -42,8 +47,11 @@ LEAST_SHARED = 1 << 18
 BLOCK_BYTES = 1 << 19
 """Bytes that the layers of a block take, few enough for the cache."""
 
-EVENT_SHARE = 0.5
-"""Share of active values up to which events cost less than a product."""
+EVENT_SHARE = 1 / 3
+"""Share of active values up to which events are used until both were timed."""
+
+TIMED_ROWS, TIMED_SHARE = ROWS_PER_BLOCK, 0.25
+"""Rows that are timed, and their share of active values."""
 
 
 class ChainRun(NamedTuple):
@@ -54,14 +62,28 @@ class ChainRun(NamedTuple):
         counts: int64 [2 · layer, batch], spikes into each projection and then its operations.
         highest: the largest input.
         spikes: uint8 [time, batch, neuron] by population, if recorded.
-        timesteps: number of timesteps that each sample ran, int64 [batch, 1], or one for all.
+        timesteps: number of timesteps that each sample ran, int64 [batch]; None without a rule.
     """
 
     logits: np.ndarray
     counts: np.ndarray
     highest: int
     spikes: dict[str, np.ndarray] | None
-    timesteps: np.ndarray | int
+    timesteps: np.ndarray | None
+
+
+class Lanes(NamedTuple):
+    """What the kernel reads of a population.
+
+    Attributes:
+        values: int32 rows of `leaky_lanes.PARAMETERS`.
+        words: values of the layer's fields that say how its neurons compute.
+        remembers: whether it has membranes.
+    """
+
+    values: np.ndarray
+    words: dict[str, int]
+    remembers: bool
 
 
 def runs(program: Program) -> bool:
@@ -79,16 +101,8 @@ def runs(program: Program) -> bool:
         and program.readout.neuron.SUMS
         and binary_readout
         and chained([p.map for p in program.projections])
-        and all(_has(program, p) for p in spiking)
+        and all(lanes_of(p, program.current_bounds[p.name]) is not None for p in spiking)
     )
-
-
-def _has(program: Program, population: Population) -> bool:
-    """Whether the kernel has an update of this population."""
-    neuron, bound = population.neuron, program.current_bounds[population.name]
-    if isinstance(neuron, LIF):
-        return leaky_lanes.fits(neuron, bound, population.bias.astype(np.int64))
-    return not neuron.REMEMBERS and "threshold" in neuron.parameters()
 
 
 class Chain:
@@ -134,7 +148,6 @@ class Chain:
         self.sources = [p.source for p in program.projections]
         self.events, self.neurons = 2 * len(self.names), sum(sizes[1:])
         self.classes = program.readout.size
-        self.readout_bias = program.readout.bias.astype(np.int64)
         cost = np.concatenate([price.reshape(-1) for price in prices])
         first, widths = self.layouts[0], [one.width for one in self.layouts]
         bytes_ = sum(widths) + 4 * max(widths)
@@ -146,6 +159,7 @@ class Chain:
             first.where[: 0 if first.plain else None],
             segment=exact_within(cost),
             cost=cost,
+            bias=program.readout.bias.astype(np.int64),
             rows=min(max(1, BLOCK_BYTES // bytes_), ROWS_PER_BLOCK),
             **{name: np.concatenate(parts) for name, parts in self.parts.items()},
         )
@@ -155,10 +169,12 @@ class Chain:
         population, linear = self.populations[k], self.projections[k].map
         source, target = self.layouts[k], self.layouts[k + 1]
         made = product(linear, source, target)
-        sparse = isinstance(linear, Dense) and program.largest_sent(self.projections[k].source) == 1
+        lanes = lanes_of(population, program.current_bounds[population.name])
+        assert lanes is not None
+        lines = None
+        if isinstance(linear, Dense) and program.largest_sent(self.projections[k].source) == 1:
+            lines = tiled(placed(linear, source, target)).reshape(-1)
         at = {name: sum(map(len, parts)) for name, parts in self.parts.items()}
-        neuron = population.neuron
-        leaky = isinstance(neuron, LIF)
         self.layers.append(
             {
                 "source": source.width,
@@ -166,7 +182,7 @@ class Chain:
                 "size": population.size,
                 "sent": sum(one["width"] for one in self.layers),
                 "order": -1 if target.plain else at["order"],
-                "lines": at["lines"] // LINE_WORDS if sparse else -1,
+                "lines": -1 if lines is None else at["lines"] // LINE_WORDS,
                 "most": int(EVENT_SHARE * len(source.where)),
                 "place": at["places"],
                 "places": len(made.places),
@@ -176,22 +192,19 @@ class Chain:
                 "weights": len(made.weights),
                 "neurons": made.neurons,
                 "values": at["values"],
-                "mode": list(RESETS).index(neuron.reset_mode) if leaky else -1,
-                "bits": neuron.decay_bits if leaky else 0,
-                "fraction": neuron.fraction_bits if leaky else 0,
-                "top": largest_held(neuron.membrane_bits) if leaky else 0,
                 "state": self.membranes,
             }
+            | lanes.words
         )
-        if leaky:
+        if lanes.remembers:
             self.leaky[population.name] = self.membranes + target.where
             self.membranes += target.width
         values = np.zeros((len(leaky_lanes.PARAMETERS), target.width), dtype=np.int32)
         values[1] = INT32_MAX  # no byte without a neuron fires
-        values[:, target.where] = parameters(population)
+        values[:, target.where] = lanes.values
         added = {
             "order": target.where,
-            "lines": tiled(placed(linear, source, target)).reshape(-1) if sparse else None,
+            "lines": lines,
             "places": made.places,
             "targets": made.targets,
             "distances": made.distances,
@@ -213,9 +226,8 @@ class Chain:
             source, target = self.layouts[k], self.layouts[k + 1]
             found = held(p.map, source, target, self._product(layer))
             if layer["lines"] >= 0:
-                start, count = layer["lines"] * LINE_WORDS, source.width * target.width // 2
-                tiles = self.tables.lines[start : start + count]
-                dense = untiled(tiles.reshape(-1, source.width, LINE_WORDS), target.width)
+                tiles = self._lines(layer).reshape(-1, source.width, LINE_WORDS)
+                dense = untiled(tiles, target.width)
                 if not np.array_equal(found, dense[target.where[:, None], source.where]):
                     found = np.full_like(found, -1)
             weights[p.name] = found
@@ -262,26 +274,51 @@ class Chain:
         spikes = np.zeros(time * batch * self.neurons if record else 0, dtype=np.uint8)
         progress = np.zeros(1, dtype=np.int64)
         highest: list[int] = []
-        ends: np.ndarray | int = time
-        if rule is None:
-            if states is None:
-                states = np.zeros((batch, self.membranes), dtype=np.int32)
-            kernel, more = run_chain, (states, counts, spikes)
-        else:
-            ends = np.full((batch, 1), time, dtype=np.int64)
-            stop = self.readout_bias, rule.margin, rule.gain, ends[:, 0]
-            kernel, more = run_chain_until_exit, (self.membranes, counts, spikes, *stop)
+        if states is None:
+            states = np.zeros((batch if rule is None else 0, self.membranes), dtype=np.int32)
+        ends = None if rule is None else np.full(batch, time, dtype=np.int64)
 
         def work() -> None:
-            highest.append(kernel(signal, time, self.tables, progress, *more))
+            if rule is None:
+                run = run_chain(signal, time, progress, states, counts, spikes, *self.tables)
+            else:
+                given = signal, time, progress, self.membranes, counts, spikes
+                stop = rule.margin, rule.gain, ends
+                run = run_chain_until_exit(*given, *stop, *self.tables)
+            highest.append(run)
 
         if threads > 1 and inputs.size > LEAST_SHARED:
             workers().together(work)
         else:
             work()
-        logits = counts[self.events :].T + ends * self.readout_bias
+        logits = np.ascontiguousarray(counts[self.events :].T)
         fired = self._split(spikes, time, batch) if record else None
         return ChainRun(logits, counts[: self.events], max(highest), fired, ends)
+
+    def time_layers(self) -> None:
+        """Set for each layer up to how many events of a row events cost less than its product."""
+        rng, rows = np.random.default_rng(0), TIMED_ROWS
+        for k, row in enumerate(self.tables.layers):
+            layer = dict(zip(FIELDS, row.tolist(), strict=True))
+            if layer["lines"] < 0:
+                continue
+            size, width, made = layer["source"], layer["width"], self._product(layer)
+            values = (rng.random(rows * size + LANES) < TIMED_SHARE).astype(np.uint8)
+            current = np.empty((rows, width), dtype=np.int32)
+            signal, sums = values[: rows * size], current.reshape(-1)
+            lines = self._lines(layer)
+            places = made.places, made.targets, made.distances, made.weights, made.neurons
+            by_product = seconds(
+                lambda: multiply(values, 0, size, rows, *places, sums, width)  # noqa: B023
+            )
+            by_events = seconds(lambda: add_spikes(signal, size, lines, current))  # noqa: B023
+            events = int(signal.sum()) / rows
+            self.tables.layers[k, MOST] = int(events * by_product / by_events)
+
+    def _lines(self, layer: dict[str, int]) -> np.ndarray:
+        """The tiles of a layer with events in the tables, one axis."""
+        start = layer["lines"] * LINE_WORDS
+        return self.tables.lines[start : start + layer["source"] * layer["width"] // 2]
 
     def membranes_of(self, states: dict[str, np.ndarray]) -> np.ndarray:
         """Membranes int32 [batch, membrane] as the kernel has them.
@@ -309,18 +346,44 @@ class Chain:
         return fired
 
 
-def parameters(population: Population) -> np.ndarray:
-    """What the kernel reads of a population: rows of `leaky_lanes.PARAMETERS`, int32.
+def lanes_of(population: Population, bound: int = 0) -> Lanes | None:
+    """What the kernel reads of a population; None where it has no update of it.
 
-    Threshold units have a limit alone: the largest current that does not fire.
+    Args:
+        population: any.
+        bound: largest |I| of it (`Program.current_bounds`).
     """
-    neuron, bias = population.neuron, population.bias.astype(np.int64)
-    if isinstance(neuron, LIF):
-        return leaky_lanes.parameters(neuron, bias)
-    found = np.zeros((len(leaky_lanes.PARAMETERS), population.size), dtype=np.int32)
-    limit = neuron.parameters()["threshold"].astype(np.int64) - bias
-    found[1] = np.clip(limit, -INT32_MAX - 1, INT32_MAX)
-    return found
+    neuron = population.neuron
+    made = MODELS.get(type(neuron))
+    return None if made is None else made(neuron, population.bias.astype(np.int64), bound)
+
+
+def _threshold(neuron: Threshold, bias: np.ndarray, bound: int) -> Lanes:
+    """Threshold units have a limit alone: the largest current that does not fire."""
+    del bound
+    values = np.zeros((len(leaky_lanes.PARAMETERS), len(bias)), dtype=np.int32)
+    limit = neuron.threshold.astype(np.int64) - bias
+    values[1] = np.clip(limit, -INT32_MAX - 1, INT32_MAX)
+    return Lanes(values, {"mode": -1, "bits": 0, "fraction": 0, "top": 0}, remembers=False)
+
+
+def _lif(neuron: LIF, bias: np.ndarray, bound: int) -> Lanes | None:
+    if not leaky_lanes.fits(neuron, bound, bias):
+        return None
+    words = {
+        "mode": list(RESETS).index(neuron.reset_mode),
+        "bits": neuron.decay_bits,
+        "fraction": neuron.fraction_bits,
+        "top": largest_held(neuron.membrane_bits),
+    }
+    return Lanes(leaky_lanes.parameters(neuron, bias), words, remembers=True)
+
+
+MODELS: dict[type[NeuronModel], Callable[[Any, np.ndarray, int], Lanes | None]] = {
+    Threshold: _threshold,
+    LIF: _lif,
+}
+"""Models that the kernel updates; `fast` runs the others population by population."""
 
 
 def _spread(values: np.ndarray, order: Layout) -> np.ndarray:

@@ -69,6 +69,7 @@ class Tables(NamedTuple):
         cost: int32, of the input and all layers (`tally.costs`); the last has the weights of the
             read-out as well.
         segment: same as for `tally`.
+        bias: int64 [class], of the read-out.
         rows: rows of a block.
     """
 
@@ -84,6 +85,7 @@ class Tables(NamedTuple):
     values: np.ndarray
     cost: np.ndarray
     segment: int
+    bias: np.ndarray
     rows: int
 
 
@@ -209,19 +211,20 @@ def copy_spikes(net, layer, sent, begin, row, spikes, target):  # type: ignore[n
 
 
 @jit
-def run_chain(signal, time, net, progress, states, counts, spikes):  # type: ignore[no-untyped-def]
+def run_chain(signal, time, progress, states, counts, spikes, *tables):  # type: ignore[no-untyped-def]
     """Run samples, each taken from the shared counter `progress`; returns their largest input.
 
     Args:
         signal: uint8 [time · batch · input].
         time: timesteps.
-        net: `Tables`.
         progress: int64 [1], number of samples that threads have taken.
         states: int32 [batch, membrane], changed in place.
         counts: int64 [2 · layer + class, batch], added to: spikes and operations of the input and
             of each layer, then the sums of the read-out.
         spikes: uint8, [time · batch · neuron] of all layers, or empty.
+        tables: `Tables`, one by one, because a named tuple takes longer to pass.
     """
+    net = Tables(*tables)
     counters, batch = counts.shape
     size, last = net.inputs, len(net.layers)
     length = max(1, min(time, net.rows))
@@ -247,6 +250,10 @@ def run_chain(signal, time, net, progress, states, counts, spikes):  # type: ign
         for start in range(0, time, length):
             steps = min(length, time - start)
             rows = samples * steps
+            for s in range(samples):
+                for c in range(len(net.bias)):
+                    first = counters - len(net.bias)
+                    counts[first + c, sample + s] += steps * net.bias[c]
             place = (start * batch + sample) * size
             heard = Rows(place, samples, size, steps, batch * size, size)
             counted = 2 if last > 0 else counters
@@ -298,25 +305,25 @@ def last_price(net, counters):  # type: ignore[no-untyped-def]
 
 @jit
 def run_chain_until_exit(  # type: ignore[no-untyped-def]
-    signal, time, net, progress, membranes, counts, spikes, bias, margin, gain, ends
+    signal, time, progress, membranes, counts, spikes, margin, gain, ends, *tables
 ):
     """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
 
     Args:
         signal: same as for `run_chain`, like the arguments up to `spikes`.
         time: timesteps.
-        net: `Tables`.
         progress: number of samples that threads have taken.
         membranes: number of membranes of a sample.
         counts: counts, to which those of this run are added.
         spikes: those after the exits are not written.
-        bias: bias of the read-out, int64 [class].
         margin: margin of the rule, int64 [time].
         gain: gain of the rule, int64 [class, class].
         ends: int64 [batch], gets the timesteps of each sample.
+        tables: same as for `run_chain`.
     """
+    net = Tables(*tables)
     counters, batch = counts.shape
-    size, classes = net.inputs, len(bias)
+    size, classes = net.inputs, len(net.bias)
     neurons = net.layers[:, SIZE].sum() if len(spikes) > 0 else 0
     block = np.empty(ROWS_PER_BLOCK * size, dtype=np.uint8)
     fired = np.empty(ROWS_PER_BLOCK * neurons, dtype=np.uint8)
@@ -340,7 +347,7 @@ def run_chain_until_exit(  # type: ignore[no-untyped-def]
             taken[0] = 0
             found = np.zeros((counters, left), dtype=np.int64)
             rows, sent = block[: left * size], fired[: left * neurons]
-            highest = max(highest, run_chain(rows, 1, net, taken, states[:left], found, sent))
+            highest = max(highest, run_chain(rows, 1, taken, states[:left], found, sent, *tables))
             if neurons > 0:
                 at, here = t * batch, 0
                 for width in net.layers[:, SIZE]:
@@ -355,7 +362,7 @@ def run_chain_until_exit(  # type: ignore[no-untyped-def]
                 for c in range(counters):
                     counts[c, sample] += found[c, i]
                 for c in range(classes):
-                    v[c] = counts[counters - classes + c, sample] + t * bias[c]
+                    v[c] = counts[counters - classes + c, sample]
                 if stays(v, margin[t - 1], time - t, gain):
                     ends[sample] = t
                 else:

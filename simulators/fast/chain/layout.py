@@ -96,14 +96,26 @@ class Product:
 
 
 def placed(linear: Dense, source: Layout, target: Layout) -> np.ndarray:
-    """The weights int8 [target row, source row] between all bytes of two rows."""
+    """The weights int8 [target row, source row] between all bytes of two rows.
+
+    Args:
+        linear: weight matrix.
+        source: order of the neurons that it reads.
+        target: order of the neurons that it drives.
+    """
     found = np.zeros((target.width, source.width), dtype=np.int8)
     found[target.where[:, None], source.where] = linear.weight
     return found
 
 
 def product(linear: AnyMap, source: Layout, target: Layout) -> Product:
-    """A dense map or a convolution between two layouts."""
+    """A dense map or a convolution between two layouts.
+
+    Args:
+        linear: the map.
+        source: order of the neurons that it reads.
+        target: order of the neurons that it drives.
+    """
     if isinstance(linear, Dense):
         start = np.zeros(1, dtype=np.int64)
         weights = packed(placed(linear, source, target))
@@ -122,7 +134,14 @@ def product(linear: AnyMap, source: Layout, target: Layout) -> Product:
 
 
 def held(linear: AnyMap, source: Layout, target: Layout, found: Product) -> np.ndarray:
-    """The weights of a product as the map has them, int8."""
+    """The weights of a product as the map has them, int8.
+
+    Args:
+        linear: map from which the product was made.
+        source: order of the neurons that it reads.
+        target: order of the neurons that it drives.
+        found: the product.
+    """
     rows = unpacked(found.weights, found.neurons)
     if isinstance(linear, Dense):
         return rows[target.where[:, None], source.where]
