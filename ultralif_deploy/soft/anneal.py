@@ -22,6 +22,7 @@ from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
+from ultralif_deploy.soft.pruning import Pruner
 from ultralif_deploy.soft.reestimation import reestimate, reestimate_batch_norm, stop_growth
 from ultralif_deploy.soft.training import (
     Epoch,
@@ -52,6 +53,7 @@ class AnnealOptions:
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
         bits: quantize in the loop to this weight format; None trains float weights.
+        prune: share of the weights of each layer that become 0, 0 to below 1.
     """
 
     epochs: int = 20
@@ -59,6 +61,7 @@ class AnnealOptions:
     batch_size: int = 128
     sparsity: float = 0.0
     bits: Bits | None = None
+    prune: float = 0.0
 
 
 def cools(network: SoftNetwork) -> bool:
@@ -146,6 +149,13 @@ def fine_tune(
         if on_epoch is not None:
             on_epoch(figures)
 
+    pruner = Pruner(result, options.prune, options.epochs) if options.prune else None
+
+    def after_step() -> None:
+        stop_growth(result)
+        if pruner is not None:
+            pruner.apply()
+
     fitting, held = hold_out(train)
     if held.y is None:
         held = Split(held.x, predictions(network, held, encoder))
@@ -155,7 +165,8 @@ def fine_tune(
         encoder,
         schedule(options, cools(network)),
         teacher=network,
-        after_step=lambda: stop_growth(result),
+        before_epoch=None if pruner is None else pruner.begin,
+        after_step=after_step,
         watch=held,
         batch_size=options.batch_size,
         sparsity=options.sparsity,

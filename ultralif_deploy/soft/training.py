@@ -119,6 +119,7 @@ def fit(
     plan: Sequence[Epoch],
     *,
     teacher: SoftNetwork | None = None,
+    before_epoch: Callable[[int], object] | None = None,
     after_step: Callable[[], object] | None = None,
     watch: Split | None = None,
     batch_size: int = 128,
@@ -136,6 +137,7 @@ def fit(
         encoder: draws new Bernoulli spikes every epoch.
         plan: one entry per epoch.
         teacher: soft network to imitate on the same input spikes, where there are no labels.
+        before_epoch: function that is called with the index of each epoch before it begins.
         after_step: function that is called after each step of the optimizer.
         watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
         batch_size: samples per step.
@@ -163,6 +165,8 @@ def fit(
         epoch = plan[index]
         for group in optimizer.param_groups:
             group["lr"] = epoch.learning_rate
+        if before_epoch is not None:
+            before_epoch(index)
         order = np.random.default_rng([encoder.seed, SHUFFLE, index]).permutation(len(train.x))
         batches = math.ceil(len(order) / batch_size)
         total = 0.0
