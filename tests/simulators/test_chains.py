@@ -23,11 +23,10 @@ from ultralif_deploy.simulators.reference import simulator as reference
 KINDS = ("threshold", "lif")
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_products_of_bytes_are_exact_with_and_without_byte_instructions(at_once):
-    if at_once and not product_tiles.multiplies_bytes():
-        pytest.skip("this processor has no dot products of bytes")
-    products_are_exact(product_tiles, at_once)
+def test_products_of_bytes_are_exact_with_and_without_byte_instructions():
+    products_are_exact(product_tiles, at_once=False)
+    if product_tiles.multiplies_bytes():
+        products_are_exact(product_tiles, at_once=True)
 
 
 def test_lanes_are_exact_at_the_extremes():

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft.checkpoint_file import save
@@ -54,6 +55,9 @@ class AnnealOptions:
         sparsity: λ of the penalty on the mean spike rate.
         bits: quantize in the loop to this weight format; None trains float weights.
         prune: share of the weights of each layer that become 0, 0 to below 1.
+
+    Raises:
+        UltralifError: a share that would leave no weights.
     """
 
     epochs: int = 20
@@ -62,6 +66,10 @@ class AnnealOptions:
     sparsity: float = 0.0
     bits: Bits | None = None
     prune: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prune < 1:
+            raise UltralifError(f"prune = {self.prune:g}; expected 0 to below 1")
 
 
 def cools(network: SoftNetwork) -> bool:
