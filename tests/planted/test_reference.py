@@ -67,8 +67,10 @@ FIXED = {
 
 @pytest.mark.parametrize("bug", FIXED)
 def test_arithmetic_bugs_break_the_specification(bug):
+    several = tuple(model for model in MODELS if getattr(model, "most_spikes", 1) > 1)
+    models = several if "leaky spikes" in bug else MODELS
     with pytest.raises(AssertionError):
-        step_follows_spec(planted_fixed(FIXED[bug]).step, planted=True)
+        step_follows_spec(planted_fixed(FIXED[bug]).step, models, planted=True)
 
 
 @pytest.mark.parametrize("bug", FIXED)
@@ -100,10 +102,7 @@ REFERENCE = {
         'current[i] + bias[i] > p["threshold"][i]',
         'current[i] + bias[i] >= p["threshold"][i]',
     ),
-    "ring fires at equality": (
-        'compared[i] > p["threshold"][i]',
-        'compared[i] >= p["threshold"][i]',
-    ),
+    "ring fires at equality": ("int(c > threshold)", "int(c >= threshold)"),
     "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
     "tropical reset to zero": (
         'p["reset"][i] if spikes[i] else v[i]',
