@@ -1,12 +1,14 @@
-"""Savings by a sparsity penalty: spike rates, operations and joules of networks for each λ.
+"""Savings by a sparsity penalty and by pruning: spike rates, operations and joules.
 
     python examples/sparsity_study.py mnist_train.npz -o results/sparsity
+    python examples/sparsity_study.py mnist_train.npz --timesteps 1 --lambdas 0 \
+        --prune 0 0.5 0.75 -o results/pruning   # anneals the network of the first λ with each share
 
 Trains UltraPLIF 784-64-10 by the authors' protocol (30 epochs, loss + λ·mean spike rate) on the
 first 50 000 digits, hardens and quantizes each network to 8 bits as it is, and counts what it does
 on the last 10 000, all networks on the same input spikes. The paper's proxy follows the hidden
-rate alone; the counted operations include the input's, which no λ changes. Trained networks are
-kept in the output directory and not trained again.
+rate alone; the counted operations include the input's, which no λ changes. Pruned weights of 0 cost
+no operation. Trained networks are kept in the output directory and not trained again.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft import checkpoint, checkpoint_file
+from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
@@ -43,6 +46,17 @@ def trained(
         fit(network, train, encoder, constant_plan(epochs), sparsity=sparsity)
         settings = encoder.as_dict() | {"encoding": encoder.kind}
         checkpoint_file.save(path, network, {"epoch": epochs}, settings)
+    return checkpoint.load_checkpoint(path).network
+
+
+def pruned(
+    path: Path, soft: SoftNetwork, train: Split, encoder: Encoder, share: float, epochs: int
+) -> SoftNetwork:
+    """The network annealed with 8-bit weights in the loop, of which a share becomes 0."""
+    if not path.exists():
+        options = AnnealOptions(epochs, bits=8, prune=share)
+        settings = encoder.as_dict() | {"encoding": encoder.kind}
+        checkpoint_file.save(path, fine_tune(soft, train, encoder, options), {}, settings)
     return checkpoint.load_checkpoint(path).network
 
 
@@ -94,7 +108,9 @@ def main() -> None:
     parser.add_argument("data", nargs="?", default="mnist", help="As --data of ultralif takes it.")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/sparsity"))
     parser.add_argument("--lambdas", type=float, nargs="+", default=[0.0, 0.1])
+    parser.add_argument("--prune", type=float, nargs="+", default=[], metavar="SHARE")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--anneal-epochs", type=int, default=20)
     parser.add_argument("--timesteps", type=int, default=10)
     parser.add_argument("--normalize", default="mnist")
     arguments = parser.parse_args()
@@ -102,12 +118,28 @@ def main() -> None:
     assert dataset.train is not None
     arguments.output.mkdir(parents=True, exist_ok=True)
     encoder = Encoder("rate", arguments.timesteps, normalize=arguments.normalize)
-    columns = {}
+    columns, networks = {}, []
+    stem = f"ultratplif_T{arguments.timesteps}"
     for sparsity in arguments.lambdas:
-        path = arguments.output / f"ultratplif_T{arguments.timesteps}_sp{sparsity:g}_seed0.pt"
-        network = trained(path, dataset.train, encoder, sparsity, arguments.epochs)
-        columns[sparsity] = figures(network, dataset.train, dataset.test, encoder)
-    names = [f"λ = {sparsity:g}" for sparsity in columns]
+        path = arguments.output / f"{stem}_sp{sparsity:g}_seed0.pt"
+        networks.append(trained(path, dataset.train, encoder, sparsity, arguments.epochs))
+        columns[f"λ = {sparsity:g}"] = networks[-1]
+    for share in arguments.prune:
+        path = arguments.output / f"{stem}_pruned{share:g}.pt"
+        epochs = arguments.anneal_epochs
+        annealed = pruned(path, networks[0], dataset.train, encoder, share, epochs)
+        columns[f"annealed, {share:.0%} pruned"] = annealed
+    print_table(
+        {
+            name: figures(network, dataset.train, dataset.test, encoder)
+            for name, network in columns.items()
+        }
+    )
+
+
+def print_table(columns: dict[str, dict[str, float | None]]) -> None:
+    """A column for each network, and the ratio of the last to the first."""
+    names = list(columns)
     print("| | " + " | ".join([*names, "last / first"]) + " |")
     print("|---|" + "---|" * (len(names) + 1))
     for key in next(iter(columns.values())):

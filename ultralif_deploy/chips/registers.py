@@ -94,10 +94,12 @@ def registers(
             "use fewer bits or fewer inputs per neuron",
         )
     if type(population.neuron) not in MODELS:
+        units = "a network that elides to threshold units"
+        if population.neuron.one_bit() is not None and population.largest_sent > 1:
+            units = "`ultralif export --to nir --unary`, which makes threshold units of it"
         raise Refused(
             f"{chip.name}: {population.name}: stock neurons have no "
-            f"{type(population.neuron).__name__}; use lava, which takes every model, or a network "
-            "that elides to threshold units"
+            f"{type(population.neuron).__name__}; use lava, which takes every model, or {units}"
         )
     asked = Asked(population, chip, sums, program.timesteps, exponent)
     made = MODELS[type(population.neuron)](asked, population.neuron)
