@@ -91,9 +91,10 @@ def test_images_and_cores_are_placed_in_every_way() -> None:
 
 
 def test_sparsity_study_resumes(tmp_path: Path) -> None:
-    arguments = ("--epochs", 1, "--timesteps", 2, "--normalize", "none", "-o", tmp_path)
+    short = ("--epochs", 1, "--timesteps", 2, "--anneal-epochs", 1, "--prune", 0.5)
+    arguments = (*short, "--normalize", "none", "-o", tmp_path)
     first = run_script("sparsity_study.py", "digits", *arguments)
-    assert first.startswith("| | λ = 0 | λ = 0.1 | last / first |\n")
+    assert first.startswith("| | λ = 0 | λ = 0.1 | annealed, 50% pruned | last / first |\n")
     for row in ("hard rate", "operations", "paper-proxy nJ", "loihi1-sanafe nJ"):
         assert f"\n| {row} |" in first
     assert run_script("sparsity_study.py", "digits", *arguments) == first
