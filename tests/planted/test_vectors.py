@@ -139,9 +139,7 @@ CHAIN = {
         "neuron.threshold.astype(np.int64) - 0 * bias",
     ),
     "read-out bias once": ("steps * net.bias[c]", "net.bias[c]"),
-    "second tile reads the first": ("line += layer[SOURCE]", "pass"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
-    "prices of the first layer": ("price += 2 * width", "pass"),
     "recorded in the order of samples": (
         "(start + r % steps) * batch + sample + r // steps",
         "(sample + r // steps) * time + start + r % steps",
@@ -211,10 +209,6 @@ STOPS = {
         "v[c] = counts[counters - classes + c, first]",
     ),
     "stopped samples go on": ("running[still] = sample", "running[still] = running[0]"),
-    "others are counted": (
-        "counts[c, sample] += found[c, i]",
-        "counts[c, first + i] += found[c, i]",
-    ),
     "membranes stay with stopped samples": ("states[still] = states[i]", "pass"),
     "spikes of the first sample": ("(at + running[i]) * width", "(at + first + i) * width"),
 }

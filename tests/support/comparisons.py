@@ -27,7 +27,7 @@ from ultralif_deploy.simulators.reference import simulator as reference
 
 EXAMPLES = 200
 
-SHARE = float(os.environ.get("ULTRALIF_EXAMPLES", "0.2"))
+SHARE = float(os.environ.get("ULTRALIF_EXAMPLES", "0.15"))
 """Share of the examples on which back ends are compared; 1 or more is for long runs."""
 
 SHRINKS = Phase.shrink in settings().phases
