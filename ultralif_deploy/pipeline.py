@@ -80,7 +80,7 @@ def deploy(
     max_cores: Mapping[str, int] | None = None,
     certified_samples: int = CERTIFIED_SAMPLES,
     back_ends: Iterable[str] = COMPARED,
-    devices: Iterable[str] = DEVICES,
+    energy_devices: Iterable[str] = DEVICES,
     skip_passes: Iterable[str] = (),
     part: str | None = None,
     lanes: int | None = None,
@@ -105,7 +105,7 @@ def deploy(
         max_cores: most cores by chip, as `{"loihi2": 4}`; likewise.
         certified_samples: samples compared spike for spike on every back end.
         back_ends: names of back ends to compare with the reference.
-        devices: names or files of devices for the energy.
+        energy_devices: names or files of devices for the energy.
         skip_passes: passes to leave out.
         part: FPGA on which the Verilog is placed, as `synthesize` names it; None: on none.
         lanes: neurons of a population that the Verilog computes at once; None chooses them.
@@ -121,7 +121,7 @@ def deploy(
             the verdict is not yes under `settings.strict`; the report is written.
     """
     settings, progress = with_data(settings, data), progress or ShownProgress()
-    described = load_devices(devices)
+    described = load_devices(energy_devices)
     goal = Goal.on(described, max_gap, weight_memory, max_energy, max_cores)
     check_budget(goal, bits)
     for name in (back_ends := tuple(back_ends)):
@@ -275,7 +275,7 @@ def quantize_checkpoint(
     weight_memory: int | None = None,
     max_energy: float | None = None,
     max_cores: Mapping[str, int] | None = None,
-    devices: Iterable[str] = DEVICES[:1],
+    energy_devices: Iterable[str] = DEVICES[:1],
     progress: Progress | None = None,
 ) -> Quantized:
     """Quantize a checkpoint's hard limit, or a NIR file's network, and write `program.nir`.
@@ -290,7 +290,7 @@ def quantize_checkpoint(
         weight_memory: same as for `deploy`.
         max_energy: same as for `deploy`.
         max_cores: same as for `deploy`.
-        devices: names or files of devices; the first is that of `max_energy`.
+        energy_devices: names or files of devices; the first is that of `max_energy`.
         progress: progress display of the candidates that `auto` tries.
 
     Raises:
@@ -298,7 +298,7 @@ def quantize_checkpoint(
     """
     progress = progress or ShownProgress()
     refuse_deployment(Path(output))
-    goal = Goal.on(load_devices(devices), max_gap, weight_memory, max_energy, max_cores)
+    goal = Goal.on(load_devices(energy_devices), max_gap, weight_memory, max_energy, max_cores)
     check_budget(goal, bits)
     source, spikes = opened(checkpoint, settings, skip_passes, goal, progress)
     passed, program, weights = quantized(source, source.network, bits, skip_passes, goal, progress)
@@ -325,7 +325,7 @@ def simulate_program(
     *,
     exit_rule: Rule | None = None,
     confidence: float | None = None,
-    devices: Iterable[str] = DEVICES,
+    energy_devices: Iterable[str] = DEVICES,
     scheduler: str | None = None,
 ) -> Simulated:
     """Run a program on the test samples of a data set.
@@ -342,7 +342,7 @@ def simulate_program(
             None counts whole runs alone.
         confidence: 1 − the accepted fall of accuracy on training samples, for that rule; None is
             0.99.
-        devices: names or files of devices for the energy of samples that stop early.
+        energy_devices: names or files of devices for the energy of samples that stop early.
         scheduler: address of a Dask scheduler, whose workers run the samples block by block.
 
     Returns:
@@ -353,7 +353,7 @@ def simulate_program(
         UltralifError: bad input.
         Refused: samples of a program whose read-out forgets cannot stop early.
     """
-    described = load_devices(devices)
+    described = load_devices(energy_devices)
     progress = progress or ShownProgress()
     with progress.reading():
         ready = open_program(program, settings, bits)
@@ -386,7 +386,7 @@ def simulate_program(
 
 def program_energy(
     program: str | Path,
-    devices: Iterable[str],
+    energy_devices: Iterable[str],
     settings: Settings,
     progress: Progress | None = None,
     bits: Bits | None = None,
@@ -395,7 +395,7 @@ def program_energy(
 
     Args:
         program: a program, or a NIR file of another tool.
-        devices: names or files of devices.
+        energy_devices: names or files of devices.
         settings: the data set and its encoding.
         progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         bits: same as for `simulate_program`.
@@ -403,7 +403,7 @@ def program_energy(
     Raises:
         UltralifError: bad input.
     """
-    described = load_devices(devices)
+    described = load_devices(energy_devices)
     progress = progress or ShownProgress()
     with progress.reading():
         ready = open_program(program, settings, bits)

@@ -169,7 +169,7 @@ def test_names_may_have_spaces_between_them(deployed: Path, tmp_path: Path) -> N
     program = deployed / "program.nir"
     assert ultralif("export", program, "--to", "c, onnx", "-o", tmp_path).code == 0
     run = ("energy", program, "--data", "digits", "--limit", 3, "--json")
-    devices = ultralif(*run, "--device", "cmos45, step").json()["devices"]
+    devices = ultralif(*run, "--energy-device", "cmos45, step").json()["devices"]
     assert list(devices) == ["cmos45", "step"]
 
 

@@ -176,7 +176,7 @@ def test_no_data(tmp_path: Path) -> None:
         ("--theta", "nan", "theta = nan"),
         ("--neuron", "lif", "--neuron lif"),
         ("--encoding", "events", "encoding events"),
-        ("--device", "loihi9", "loihi9"),
+        ("--energy-device", "loihi9", "loihi9"),
         ("--max-gap", -1, "max gap = -1"),
     ],
 )

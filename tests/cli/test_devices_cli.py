@@ -37,7 +37,7 @@ def test_devices_without_figures_are_refused_with_the_nearest_that_has_some() ->
         nearest = load_device(name).nearest
         assert nearest is not None
         assert load_device(nearest).has_figures
-        line = refused("deploy", DEMO, "--data", "digits", "--device", f"cmos45,{name}")
+        line = refused("deploy", DEMO, "--data", "digits", "--energy-device", f"cmos45,{name}")
         assert line == (
             f"Error: device {name}: no cost of an operation is published; the nearest with "
             f"figures is {nearest}"

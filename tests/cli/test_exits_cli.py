@@ -38,7 +38,7 @@ def test_help_names_every_rule() -> None:
 def test_exact_exits(program: Path, on: str) -> None:
     run = ("simulate", program, "--data", "digits", "--limit", 40, "--on", on, "--json")
     whole = ultralif(*run).json()
-    found = ultralif(*run, "--exit", "exact", "--device", "cmos45,loihi1").json()
+    found = ultralif(*run, "--exit", "exact", "--energy-device", "cmos45,loihi1").json()
     exits = found.pop("exits")
     assert found == whole
     assert set(exits["executed"]) == {"whole_s", "stopped_s"}
@@ -60,7 +60,9 @@ def test_exact_exits(program: Path, on: str) -> None:
 
 def test_counts_are_those_of_samples_that_stop(program: Path) -> None:
     """Each sample runs by itself, as long as it needs, on the reference."""
-    exits = ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=())["exits"]
+    exits = ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", energy_devices=())[
+        "exits"
+    ]
     loaded = read_nir(program)
     run = reference.load(loaded)
     inputs = ul.Encoder("rate", 10).encode(ul.load_dataset("digits").test.x[:40], (0, 0))
@@ -85,7 +87,9 @@ def test_joules_are_those_of_the_events_up_to_the_exit(program: Path) -> None:
     partial = program.parent / "partial.toml"
     partial.write_text(packaged.replace("value = 0.1\nlow = 0.03\nhigh = 0.1", 'value = "unknown"'))
     devices = ("cmos45", str(partial))
-    found = ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=devices)
+    found = ul.simulate_program(
+        program, "fast", SETTINGS, exit_rule="exact", energy_devices=devices
+    )
     exits = found["exits"]
     assert exits["devices"]["partial"] == {"whole_j": None, "stopped_j": None}
     loaded, device = read_nir(program), ul.load_device("cmos45")
@@ -104,7 +108,7 @@ def test_joules_are_those_of_the_events_up_to_the_exit(program: Path) -> None:
 
 def test_table(program: Path) -> None:
     run = ("simulate", program, "--data", "digits", "--limit", 40, "--exit", "exact")
-    outcome = ultralif(*run, "--device", "cmos45,yan2024")
+    outcome = ultralif(*run, "--energy-device", "cmos45,yan2024")
     assert outcome.code == 0
     for text in ("Samples stop after", "of 10 timesteps", "0 of 40 predictions change", "cmos45"):
         assert text in outcome.out
@@ -130,7 +134,7 @@ def test_readouts_that_forget_are_refused(tmp_path: Path) -> None:
 
 
 def test_confident_exits(program: Path) -> None:
-    run = ("simulate", program, "--data", "digits", "--json", "--device", "cmos45")
+    run = ("simulate", program, "--data", "digits", "--json", "--energy-device", "cmos45")
     exact = ultralif(*run, "--exit", "exact").json()
     found = ultralif(*run, "--exit", "confidence", "--confidence", 0.9).json()
     exits, chosen = found["exits"], found["exits"]["by_confidence"]
@@ -151,7 +155,16 @@ def test_confident_exits(program: Path) -> None:
 
 
 def test_confident_exits_in_words(program: Path, tmp_path: Path) -> None:
-    run = ("simulate", program, "--data", "digits", "--exit", "confidence", "--device", "cmos45")
+    run = (
+        "simulate",
+        program,
+        "--data",
+        "digits",
+        "--exit",
+        "confidence",
+        "--energy-device",
+        "cmos45",
+    )
     words = " ".join(ultralif(*run, "--limit", 20).out.split())
     assert "Confidence 0.99: a lead of " in words
     assert "chosen on 1,347 training samples" in words
@@ -214,7 +227,7 @@ def test_results_that_differ_from_the_count_fail(
 
     monkeypatch.setattr(fast.Fast, "run_until_exit", late)
     with pytest.raises(CheckFailed, match="fast stops samples elsewhere"):
-        ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", devices=())
+        ul.simulate_program(program, "fast", SETTINGS, exit_rule="exact", energy_devices=())
 
 
 @requires("c")

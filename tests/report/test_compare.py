@@ -206,7 +206,7 @@ def test_devices_of_one_name_with_other_constants(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.toml").write_text(text, encoding="utf-8")
         device = f"cmos45,{tmp_path / name / 'mine.toml'}"
-        assert ultralif(*run, "--device", device, "-o", tmp_path / name).code == 0
+        assert ultralif(*run, "--energy-device", device, "-o", tmp_path / name).code == 0
     paths = {name: tmp_path / name for name in ("same", "first", "second", "none")}
     found = ultralif("compare", paths["first"], paths["second"], "--json").json()
     words = ["synaptic_operation 2 pJ", "synaptic_operation 3 pJ (2.5 – 3)"]

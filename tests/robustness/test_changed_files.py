@@ -71,7 +71,9 @@ KINDS = {
         change_npz,
         ("simulate program.nir --data digits --limit 4 --expect FILE",),
     ),
-    "device": Kind("mine.toml", text(change_toml), (f"energy program.nir {DIGITS} --device FILE",)),
+    "device": Kind(
+        "mine.toml", text(change_toml), (f"energy program.nir {DIGITS} --energy-device FILE",)
+    ),
 }
 
 

@@ -1,6 +1,5 @@
 """Checkpoints as training tools write them, and those of other libraries."""
 
-import zipfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from support.commands import refused as refused_command
 from support.commands import ultralif
-from support.networks.checkpoints import network, refused, state, written
+from support.networks.checkpoints import name_gpu, network, refused, state, written
 from support.requirements import import_or_skip
 from ultralif_deploy.soft.checkpoint import load_checkpoint
 
@@ -92,13 +91,7 @@ def test_several_state_dicts(tmp_path: Path) -> None:
 def test_tensors_that_were_on_a_gpu(tmp_path: Path) -> None:
     """The file names the device of every tensor; here it is changed to one that is not there."""
     path = written(tmp_path / "net.pt", state_of_all())
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    plain, on_gpu = b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, entry in entries.items():
-            assert not name.endswith("data.pkl") or plain in entry
-            archive.writestr(name, entry.replace(plain, on_gpu))
+    name_gpu(path)
     same_network(path)
 
 

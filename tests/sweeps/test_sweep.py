@@ -33,7 +33,9 @@ from ultralif_deploy.sweeps.sweep import sweep
 Ended = Iterator[tuple[str, str | None]]
 
 VARY = {"bits": ["8", "4", "ternary"]}
-BASE = Deployment(Settings(data="digits", limit=20), certified_samples=2, devices=("cmos45",))
+BASE = Deployment(
+    Settings(data="digits", limit=20), certified_samples=2, energy_devices=("cmos45",)
+)
 
 
 class Cluster:
@@ -105,7 +107,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_point_is_what_deploy_writes(serial: Path, tmp_path: Path) -> None:
     found = json.loads((serial / "sweep.json").read_text("utf-8"))
     run = ("deploy", DEMO, "--data", "digits", "--limit", 20, "--split", "validation")
-    run = (*run, "--bits", 4, "--on", "reference,fast", "--certify", 2, "--device", "cmos45")
+    run = (*run, "--bits", 4, "--on", "reference,fast", "--certify", 2, "--energy-device", "cmos45")
     assert ultralif(*run, "-o", tmp_path).code == 0
     there = serial / "points" / "bits=4"
     for name in ("program.nir", "vectors.npz", "energy.csv"):
@@ -222,7 +224,7 @@ def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
     sweep(DEMO, tmp_path, VARY, BASE, workers=1)
     assert finished.stat().st_mtime_ns == before.st_mtime_ns
     assert content(tmp_path) == content(serial)
-    other = Deployment(Settings(data="digits", limit=10), devices=("cmos45",))
+    other = Deployment(Settings(data="digits", limit=10), energy_devices=("cmos45",))
     with pytest.raises(UltralifError, match=r"another sweep \(limit: 20, now 10\)"):
         sweep(DEMO, tmp_path, VARY, other)
 
@@ -256,7 +258,7 @@ def test_points_that_are_refused_are_named_and_the_others_stay(
 def test_the_command(tmp_path: Path) -> None:
     run = ("sweep", DEMO, "--data", "digits", "--limit", 5, "--certify", 1, "-o", tmp_path)
     run = (*run, "--workers", 1, "--vary", "bits=4", "--vary", "spike-bits=1,3")
-    run = (*run, "--search", 2, "--device", "cmos45", "--deploy-best")
+    run = (*run, "--search", 2, "--energy-device", "cmos45", "--deploy-best")
     done = ultralif(*run)
     assert done.code == 0
     for text in ("bits=4,spike_bits=3", "last 269 training samples", "Best: bits=4,spike_bits="):

@@ -87,7 +87,7 @@ def test_margins_and_runs_of_several_threads_leave_each_other_alone() -> None:
 def test_the_report_holds_all_forms_in_one_unit(tmp_path: Path) -> None:
     given_ = ul.Settings(data="digits", timesteps=6, limit=10)
     report = ul.deploy(
-        DEMO, tmp_path, given_, certified_samples=2, back_ends=(), devices=(), skip_passes=()
+        DEMO, tmp_path, given_, certified_samples=2, back_ends=(), energy_devices=(), skip_passes=()
     )
     membranes = report["membranes"]
     assert membranes is not None
@@ -108,7 +108,7 @@ def test_the_report_holds_all_forms_in_one_unit(tmp_path: Path) -> None:
 
 def test_programs_of_one_timestep_have_no_traces(tmp_path: Path) -> None:
     given_ = ul.Settings(data="digits", timesteps=6, limit=5, encoding="constant")
-    report = ul.deploy(DEMO, tmp_path, given_, certified_samples=2, back_ends=(), devices=())
+    report = ul.deploy(DEMO, tmp_path, given_, certified_samples=2, back_ends=(), energy_devices=())
     assert report["program"]["timesteps"] == 1
     assert report["membranes"] is None
 
@@ -131,7 +131,7 @@ def test_many_parts_at_once_measure_what_one_does(
 
     def figures(name: str) -> tuple[object, ...]:
         report = ul.deploy(
-            DEMO, tmp_path / name, settings, certified_samples=2, back_ends=(), devices=()
+            DEMO, tmp_path / name, settings, certified_samples=2, back_ends=(), energy_devices=()
         )
         rates = [(p["accuracy"], round(p["spike_rate"], 4)) for p in report["epsilon_sweep"]]
         agreement = [p["agreement_integer_soft"] for p in report["populations"].values()]

@@ -28,7 +28,7 @@ def budget_options(function: Any) -> Any:
         type=Energy(),
         metavar="ENERGY",
         help="With --bits auto: most energy of one inference, as 50nJ, estimated for the first "
-        "device of --device. The most accurate bits within it are taken.",
+        "device of --energy-device. The most accurate bits within it are taken.",
     )
     cores = click.option(
         "--max-cores",

@@ -7,6 +7,11 @@ import click
 
 from ultralif_deploy.cli import comparing, matching, options, running, simulating
 from ultralif_deploy.cli.budgets import budget_options
+from ultralif_deploy.cli.device_options import (
+    compute_device_option,
+    energy_device_option,
+    only_energy_device_option,
+)
 from ultralif_deploy.cli.forms.compiling import firmware
 from ultralif_deploy.cli.forms.exporting import export
 from ultralif_deploy.cli.forms.synthesizing import part_option, synthesize
@@ -76,7 +81,8 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.certify_option
 @options.back_ends_option
 @options.lava_option
-@options.device_option
+@compute_device_option
+@energy_device_option
 @part_option
 @options.lanes_option
 @options.skip_pass_option
@@ -97,7 +103,7 @@ def deploy(
     max_cores: dict[str, int] | None,
     certify: int,
     back_ends: str | None,
-    device: str,
+    energy_device: str,
     part: str | None,
     lanes: int | None,
     skip_passes: tuple[str, ...],
@@ -127,7 +133,7 @@ def deploy(
         max_cores=max_cores,
         certified_samples=certify,
         back_ends=running.back_ends(back_ends),
-        devices=running.names(device),
+        energy_devices=running.names(energy_device),
         skip_passes=skip_passes,
         part=part,
         lanes=lanes,
@@ -185,6 +191,7 @@ def inspect(checkpoint: Path, bits: Bits, as_json: bool, **given: Any) -> None:
 @click.option(
     "--unlabelled", is_flag=True, help="Ignore the labels and imitate the soft network instead."
 )
+@compute_device_option
 @options.output_option("ultralif-out")
 @options.json_option
 def anneal(
@@ -225,7 +232,7 @@ def anneal(
 @options.strict_option
 @options.gap_option
 @budget_options
-@options.device_option
+@only_energy_device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -236,7 +243,7 @@ def quantize(
     weight_memory: int | None,
     max_energy: float | None,
     max_cores: dict[str, int] | None,
-    device: str,
+    energy_device: str,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -263,7 +270,7 @@ def quantize(
         weight_memory=weight_memory,
         max_energy=max_energy,
         max_cores=max_cores,
-        devices=running.names(device),
+        energy_devices=running.names(energy_device),
         progress=running.progress(),
     )
     running.show(result, as_json, quantization_summary)
@@ -295,6 +302,7 @@ def quantize(
 @options.lava_option
 @part_option
 @options.lanes_option
+@compute_device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.verbose_option
@@ -375,21 +383,23 @@ def doctor(as_json: bool) -> None:
 @options.data_options
 @options.nir_options
 @options.foreign_bits_option
-@options.device_option
+@only_energy_device_option
 @options.json_option
-def energy(program: Path, bits: Bits | None, device: str, as_json: bool, **given: Any) -> None:
+def energy(
+    program: Path, bits: Bits | None, energy_device: str, as_json: bool, **given: Any
+) -> None:
     """Count events on data and estimate the energy.
 
     All constants of devices are published, each with its source. A NIR file of another tool is
     quantized first.
 
-    Example: ultralif energy out/program.nir --data digits --device loihi1,cmos45
+    Example: ultralif energy out/program.nir --data digits --energy-device loihi1,cmos45
     """
     from ultralif_deploy.pipeline import program_energy
     from ultralif_deploy.report.terminal import energy_tables
 
     result = program_energy(
-        program, running.names(device), running.settings(given), running.progress(), bits
+        program, running.names(energy_device), running.settings(given), running.progress(), bits
     )
     running.show(result, as_json, energy_tables)
 

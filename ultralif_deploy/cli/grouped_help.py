@@ -7,7 +7,16 @@ FEW = 14
 
 COMMON = (
     *("data", "timesteps", "limit", "bits", "spike_bits", "anneal", "epochs", "targets"),
-    *("max_gap", "back_ends", "certificate", "device", "output", "verbose", "as_json"),
+    *(
+        "max_gap",
+        "back_ends",
+        "certificate",
+        "device",
+        "energy_device",
+        "output",
+        "verbose",
+        "as_json",
+    ),
 )
 """Options that `--help` shows, by the name of their parameter."""
 
@@ -35,7 +44,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "Integers": ("bits", "spike_bits", "decay_bits", "skip_passes"),
     "Training and annealing": (
         *("anneal", "epochs", "learning_rate", "sparsity", "batch_size", "unlabelled"),
-        *("architecture", "hidden", "channels", "batch_norm"),
+        *("architecture", "hidden", "channels", "batch_norm", "device"),
     ),
     "What must hold": (
         *("max_gap", "weight_memory", "max_energy", "max_cores", "strict"),
@@ -100,7 +109,7 @@ def _is_help(option: click.Parameter) -> bool:
 
 
 def _options(parameters: list[click.Parameter]) -> list[click.Parameter]:
-    return [one for one in parameters if isinstance(one, click.Option)]
+    return [one for one in parameters if isinstance(one, click.Option) and not one.hidden]
 
 
 def _by_topic(options: list[click.Parameter]) -> list[tuple[str, list[click.Parameter]]]:

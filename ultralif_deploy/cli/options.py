@@ -369,13 +369,6 @@ lava_option = click.option(
     help="Python interpreter that can import Lava. The environment variable ULTRALIF_LAVA_PYTHON "
     "sets it too.",
 )
-device_option = click.option(
-    "--device",
-    default="yan2024,lemaire2022,step,loihi1,loihi1-sanafe,cmos45,paper-proxy",
-    show_default=True,
-    metavar="NAME[,NAME]",
-    help="Devices whose energy is estimated: names, or paths of .toml files.",
-)
 loss_options = _stack(
     click.option(
         "--learning-rate",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import choices, options, running
+from ultralif_deploy.cli.device_options import only_energy_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 
@@ -47,7 +48,7 @@ EXITS = ("exact", "confidence")
     help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers run the samples "
     "in blocks of 500.",
 )
-@options.device_option
+@only_energy_device_option
 @options.lava_option
 @options.json_option
 def simulate(
@@ -57,7 +58,7 @@ def simulate(
     exit_rule: Any,
     confidence: float | None,
     scheduler: str | None,
-    device: str,
+    energy_device: str,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -80,7 +81,7 @@ def simulate(
         bits,
         exit_rule=exit_rule,
         confidence=confidence,
-        devices=running.names(device),
+        energy_devices=running.names(energy_device),
         scheduler=scheduler,
     )
     running.show(result, as_json, simulation_summary, indent=None)

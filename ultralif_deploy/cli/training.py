@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import choices, options, running
+from ultralif_deploy.cli.device_options import compute_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, BitsType
 
@@ -42,6 +43,7 @@ from ultralif_deploy.cli.option_types import Bits, BitsType
     metavar="N",
     help="Quantize in the loop to this.",
 )
+@compute_device_option
 @options.output_option("ultralif-out")
 @options.json_option
 def train(

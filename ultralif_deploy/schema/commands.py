@@ -241,7 +241,7 @@ class DataWritten(TypedDict):
 class Devices(TypedDict):
     """Of `devices`."""
 
-    devices: Annotated[dict[str, DeviceFacts], "by the name that --device takes"]
+    devices: Annotated[dict[str, DeviceFacts], "by the name that --energy-device takes"]
 
 
 Side = Literal["first", "second"]

@@ -21,6 +21,7 @@ from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.compute import repeatable
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.pruning import Pruner
@@ -106,6 +107,7 @@ def schedule(options: AnnealOptions, cooling: bool = True) -> list[Epoch]:
     return plan
 
 
+@repeatable()
 def fine_tune(
     network: SoftNetwork,
     train: Split,
@@ -123,7 +125,7 @@ def fine_tune(
     input, a hard neuron would fire at every timestep.
 
     Args:
-        network: the soft network; it is not changed.
+        network: the soft network; it is not changed, and its device computes.
         train: samples, with labels or without.
         encoder: encoder of the inputs.
         options: settings of the fine-tuning.
@@ -196,6 +198,7 @@ def calibration_inputs(train: Split, encoder: Encoder) -> Tensor:
     return real_inputs(encoder, calibration_values(train, encoder))
 
 
+@repeatable()
 @torch.no_grad()
 def predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.ndarray:
     """Classes that the soft network predicts for the samples.
@@ -207,4 +210,4 @@ def predictions(network: SoftNetwork, samples: Split, encoder: Encoder) -> np.nd
     """
     blocks = encoder.blocks(samples.x)
     logits = [network(real_inputs(encoder, values)).logits for _, values in blocks]
-    return torch.cat(logits).argmax(1).numpy()
+    return torch.cat(logits).argmax(1).cpu().numpy()

@@ -1,5 +1,6 @@
 """Read and write checkpoint files. No code in a file is run; only this module uses torch.load."""
 
+import copy
 import io
 import pickle
 import re
@@ -106,6 +107,8 @@ def save(
 ) -> None:
     """Write a checkpoint in the released format; `path` never holds an incomplete file.
 
+    All tensors in it are on the CPU, whichever device computed them.
+
     Args:
         path: file to write.
         network: its `state_dict` becomes `model_state_dict`.
@@ -143,9 +146,23 @@ def save(
     }
     if training is not None:
         content["training"] = dict(training)
+    content = _on_cpu(content)
     buffer = io.BytesIO()  # given a path, torch stores its name, and dies on a full disk
     torch.save(content, buffer)
     write_bytes(path, buffer.getbuffer())
+
+
+def _on_cpu(value: Any) -> Any:
+    """The same with all tensors on the CPU; a file does not depend on the device that computed."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, list):
+        return [_on_cpu(one) for one in value]
+    if isinstance(value, dict):
+        made = copy.copy(value)  # torch's state dicts carry an attribute beside their entries
+        made.update((key, _on_cpu(one)) for key, one in value.items())
+        return made
+    return value
 
 
 def state_keys(content: dict[str, Any]) -> dict[Any, Any]:

@@ -233,4 +233,4 @@ def _batch_norm(norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
 def _numpy(value: Tensor | float | None) -> np.ndarray:
     if value is None:
         return np.zeros(())
-    return torch.as_tensor(value).detach().double().numpy()
+    return torch.as_tensor(value).detach().cpu().double().numpy()

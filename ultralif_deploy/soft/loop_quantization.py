@@ -40,7 +40,8 @@ class LoopQuantizer:
 
     Args:
         bits: format of all weights, or of those into each population by name.
-        calibration: real inputs [time, batch, input] on which the first scales are chosen.
+        calibration: real inputs [time, batch, input], on any device; the first scales are chosen
+            on them.
     """
 
     def __init__(self, bits: Bits, calibration: Tensor) -> None:
@@ -79,7 +80,7 @@ class LoopQuantizer:
                     shared = neuron is None or shares_scale(stage, time)
                     first = self._fitted(linear, norm, source, shared)
                 else:
-                    first = log_scales[len(self._log_scales)].clone()
+                    first = log_scales[len(self._log_scales)].clone().to(linear.weight.device)
                 self._log_scales[linear] = nn.Parameter(first)
                 if neuron is None:
                     self._bias_steps[linear] = 1
@@ -99,7 +100,7 @@ class LoopQuantizer:
         """Weight and bias for the forward pass."""
         if linear not in self._log_scales:
             return linear.weight, linear.bias
-        scale, bn_gain = self._log_scales[linear].exp(), gain(norm).detach()[:, None]
+        scale, bn_gain = self._log_scales[linear].exp(), _gain_on(norm, linear)
         weight, numbers = linear.weight.flatten(1), self._formats[linear]
         steps = torch.clamp(weight * bn_gain / scale, numbers.low, numbers.high)
         q = steps + (steps.round() - steps).detach()
@@ -128,8 +129,8 @@ class LoopQuantizer:
         shared: bool,
     ) -> Tensor:
         """First log s of a layer; its weights move towards the integers that belong to s."""
-        bn_gain = gain(norm)[:, None].double().numpy()
-        folded = linear.weight.flatten(1).double().numpy() * bn_gain
+        bn_gain = _gain_on(norm, linear).cpu().double().numpy()
+        folded = linear.weight.flatten(1).cpu().double().numpy() * bn_gain
         numbers = self._formats[linear]
         moment = Moment(second_moment(_inputs(linear, source)))
         scale, q = fit_weights(folded, numbers, moment, shared=shared)
@@ -138,9 +139,10 @@ class LoopQuantizer:
         low = np.where(q == numbers.low, -np.inf, scale * (q - INSIDE))
         high = np.where(q == numbers.high, np.inf, scale * (q + INSIDE))
         moved = np.clip(folded, low, high) / np.where(bn_gain == 0, 1.0, bn_gain)
-        kept = np.where(bn_gain == 0, linear.weight.flatten(1).double().numpy(), moved)
+        kept = np.where(bn_gain == 0, linear.weight.flatten(1).cpu().double().numpy(), moved)
         linear.weight.copy_(torch.from_numpy(kept).view_as(linear.weight))
-        return torch.from_numpy(np.log(scale[:1] if shared else scale)).to(linear.weight.dtype)
+        first = torch.from_numpy(np.log(scale[:1] if shared else scale))
+        return first.to(linear.weight.dtype).to(linear.weight.device)
 
 
 def _inputs(linear: nn.Linear | nn.Conv2d, signal: Tensor) -> np.ndarray:
@@ -151,8 +153,13 @@ def _inputs(linear: nn.Linear | nn.Conv2d, signal: Tensor) -> np.ndarray:
             signal, linear.kernel_size, padding=linear.padding, stride=linear.stride
         )
         rows = patches.transpose(1, 2).flatten(0, 1)
-        return rows[:: max(1, len(rows) // MOMENT_ROWS)].double().numpy()
-    return signal.flatten(1).double().numpy()
+        return rows[:: max(1, len(rows) // MOMENT_ROWS)].cpu().double().numpy()
+    return signal.flatten(1).cpu().double().numpy()
+
+
+def _gain_on(norm: BatchNorm | None, linear: nn.Linear | nn.Conv2d) -> Tensor:
+    """`gain` as a column [neuron, 1] on the device of the layer, without a gradient."""
+    return gain(norm).detach()[:, None].to(linear.weight.device)
 
 
 def gain(norm: BatchNorm | None) -> Tensor:

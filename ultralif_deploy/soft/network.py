@@ -78,6 +78,11 @@ class SoftNetwork(nn.Module):
                     parent = parent.get_submodule(part)
                 parent.add_module(last, module)
 
+    @property
+    def device(self) -> torch.device:
+        """The device on which its parameters lie, and which computes."""
+        return next(self.parameters()).device
+
     def stages(self) -> list[Stage]:
         """Populations in order, the read-out last."""
         return stages(self.architecture, dict(self.named_modules()))
@@ -100,7 +105,7 @@ class SoftNetwork(nn.Module):
         """Run all timesteps.
 
         Args:
-            inputs: [time, batch, input], real values.
+            inputs: [time, batch, input], real values, on any device.
             factor: factor of every neuron's temperature; 0 is the hard network.
             straight_through: hard values with the gradient of the soft neurons.
             effective: weight and bias to use in place of each linear layer's own.
@@ -127,9 +132,10 @@ class SoftNetwork(nn.Module):
         What depends on the inputs alone is computed once.
 
         Args:
-            inputs: [time, batch, input], real values.
+            inputs: [time, batch, input], real values, on any device.
             factors: factors of the temperature, as in `forward`.
         """
+        inputs = inputs.to(self.device)
         known = _input_currents(self, inputs)
         for factor in factors:
             yield self.forward(inputs, factor, known=known)
@@ -139,7 +145,7 @@ class SoftNetwork(nn.Module):
         """V − θ before the reset of each spiking population, [time, batch, neuron].
 
         Args:
-            inputs: [time, batch, input], real values.
+            inputs: [time, batch, input], real values, on any device.
         """
         signals = first_signals(self, inputs)
         time, batch = inputs.shape[:2]
@@ -160,7 +166,7 @@ class SoftNetwork(nn.Module):
     def epsilon(self) -> float:
         """Mean temperature over the neurons."""
         values = [
-            torch.as_tensor(stage.neuron.temperature()).detach().double().mean()
+            torch.as_tensor(stage.neuron.temperature()).detach().cpu().double().mean()
             for stage in self.stages()
             if stage.neuron is not None
         ]
@@ -189,8 +195,8 @@ def _input_currents(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
 
 
 def first_signals(network: SoftNetwork, inputs: Tensor) -> dict[str, Tensor]:
-    """The input signal [row, ...] by name, reshaped to images if the network takes images."""
-    a, rows = network.architecture, inputs.flatten(0, 1)
+    """The input signal [row, ...] by name, on the device of the network, which may take images."""
+    a, rows = network.architecture, inputs.to(network.device).flatten(0, 1)
     return {INPUT: rows.view(-1, a.channels[0], a.side, a.side) if a.channels else rows}
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.soft.architectures import BatchNorm, Stage
+from ultralif_deploy.soft.compute import in_float64, repeatable
 from ultralif_deploy.soft.hardening import shares_scale
 from ultralif_deploy.soft.loop_quantization import gain
 from ultralif_deploy.soft.network import SoftNetwork
@@ -30,6 +31,7 @@ FITTED_SAMPLES = 1000
 """Number of samples for fitting thresholds, small enough for memory with any layer size."""
 
 
+@repeatable()
 @torch.no_grad()
 def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNetwork:
     """A copy that loses less accuracy at ε = 0; needs no labels.
@@ -73,7 +75,9 @@ def reestimate(network: SoftNetwork, samples: Split, encoder: Encoder) -> SoftNe
             bias = _bias(stage)
             by_channel = (current.shape[0] * current.shape[1], len(bias), -1)
             thresholds = fitted_thresholds(current.reshape(by_channel), spikes.reshape(by_channel))
-            bias += torch.where(thresholds.isnan(), 0.0, stage.neuron.theta - thresholds)
+            bias += torch.where(thresholds.isnan(), 0.0, stage.neuron.theta - thresholds).to(
+                bias.device
+            )
     return result
 
 
@@ -86,6 +90,7 @@ def stop_growth(network: SoftNetwork) -> list[str]:
     ]
 
 
+@repeatable()
 @torch.no_grad()
 def reestimate_batch_norm(
     network: SoftNetwork,
@@ -171,9 +176,9 @@ def _set_statistics(
     total = torch.zeros(norm.num_features, dtype=torch.float64)
     square, count = torch.zeros_like(total), 0
     for current, _ in _passing(network, norm, samples.x, encoder, factor):
-        channels = current.double().transpose(0, 1).flatten(1)  # [channel, …]
-        total += channels.sum(1)
-        square += (channels * channels).sum(1)
+        channels = in_float64(current).transpose(0, 1).flatten(1)  # [channel, …]
+        total += channels.sum(1).cpu()
+        square += (channels * channels).sum(1).cpu()
         count += channels.shape[1]
     mean = total / count
     assert norm.running_mean is not None
@@ -185,9 +190,9 @@ def _set_statistics(
 def _record(
     network: SoftNetwork, neuron: nn.Module, x: np.ndarray, encoder: Encoder, factor: float
 ) -> tuple[Tensor, Tensor]:
-    """Current and spikes [time, row, neuron] of a population over all samples."""
+    """Current and spikes [time, row, neuron] of a population over all samples, on the CPU."""
     blocks = list(_passing(network, neuron, x, encoder, factor))
-    return torch.cat([b[0] for b in blocks], 1), torch.cat([b[1] for b in blocks], 1)
+    return torch.cat([b[0] for b in blocks], 1).cpu(), torch.cat([b[1] for b in blocks], 1).cpu()
 
 
 def _passing(

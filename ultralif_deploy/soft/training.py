@@ -17,6 +17,7 @@ from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.schema.training import EpochFigures
 from ultralif_deploy.soft.checkpoint_file import read_tensors
+from ultralif_deploy.soft.compute import repeatable
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 
@@ -112,6 +113,7 @@ def hold_out(train: Split) -> tuple[Split, Split]:
     return train.held_out(held)
 
 
+@repeatable()
 def fit(
     network: SoftNetwork,
     train: Split,
@@ -132,7 +134,7 @@ def fit(
     """Train in place: cross-entropy of the mean logits plus sparsity · mean spike rate.
 
     Args:
-        network: trained in place; left in evaluation mode.
+        network: trained in place on its device; left in evaluation mode.
         train: samples; without labels, the teacher's class probabilities are the targets.
         encoder: draws new Bernoulli spikes every epoch.
         plan: one entry per epoch.
@@ -178,7 +180,7 @@ def fit(
             values = encoder.encode(train.x[chosen], (TRAIN_SPIKES, index, batch))
             inputs = real_inputs(encoder, values)
             trace = network(inputs, epoch.factor, epoch.straight_through, quantizer)
-            target = _target(train, chosen, teacher, inputs)
+            target = _target(train, chosen, teacher, inputs).to(network.device)
             loss = nn.functional.cross_entropy(trace.logits, target)
             if sparsity:
                 loss = loss + sparsity * trace.spike_rate()
@@ -225,7 +227,7 @@ def run_identity(
     """
     digest = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
-        digest.update(key.encode() + value.detach().numpy().tobytes())
+        digest.update(key.encode() + value.detach().cpu().numpy().tobytes())
     for split in splits:
         digest.update(np.ascontiguousarray(split.x).tobytes())
         if split.y is not None:
@@ -268,6 +270,8 @@ def _target(
 def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
     """Integer inputs [time, batch, input] as the real values that a soft network sees.
 
+    They are made on the CPU; the network takes them to its device.
+
     Args:
         encoder: encoder that made the inputs.
         values: integers [time, batch, input].
@@ -278,6 +282,7 @@ def real_inputs(encoder: Encoder, values: np.ndarray, dtype: torch.dtype = torch
     return inputs if encoder.kind != "constant" else inputs * scale + offset
 
 
+@repeatable()
 @torch.no_grad()
 def evaluate(
     network: SoftNetwork,
@@ -299,7 +304,7 @@ def evaluate(
     correct, rate = 0, 0.0
     for where, values in encoder.blocks(samples.x):
         trace = network(real_inputs(encoder, values), factor, False, quantizer)
-        predicted = trace.logits.argmax(1).numpy()
+        predicted = trace.logits.argmax(1).cpu().numpy()
         correct += int((predicted == samples.y[where]).sum())
         rate += float(trace.spike_rate()) * len(predicted)
     return correct / len(samples.x), rate / len(samples.x)

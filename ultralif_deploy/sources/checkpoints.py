@@ -24,11 +24,18 @@ from ultralif_deploy.soft.checkpoint_file import (
     read_tensors,
 )
 from ultralif_deploy.soft.checkpoint_names import ablation_hints, released_name
+from ultralif_deploy.soft.compute import settled_device
 from ultralif_deploy.soft.hardening import harden
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import second_order_description, soft_description
 from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
-from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings, typed
+from ultralif_deploy.sources.settings import (
+    CONVENTIONS,
+    NO_SOFT_NETWORK,
+    Settings,
+    refuse_settings,
+    typed,
+)
 from ultralif_deploy.sources.trajectories import read_trajectory
 
 SECOND_ORDER_KINDS = ("silif", "csilif", "adlif", "cadlif", "adalif")
@@ -76,6 +83,7 @@ def _soft(
         raise UltralifError(
             "spike bits auto: deploy and quantize choose them on training samples; expected 1 to 4"
         )
+    device, computing = settled_device(settings.device)
     loaded = load_checkpoint(
         path,
         content=content,
@@ -106,13 +114,14 @@ def _soft(
     maximum = largest_input(encoder, dataset)
     lengths, words = _lengths(settings, architecture.neuron)
     table, entries = _table(settings, loaded)
+    hard = harden(network, encoder, maximum)
     return Deployable(
         path,
-        network,
-        harden(network, encoder, maximum),
+        network.to(device),
+        hard,
         dataset,
         encoder,
-        joined(loaded.assumptions, encoding, words, entries, _annealed(path, loaded)),
+        joined(loaded.assumptions, encoding, words, entries, computing, _annealed(path, loaded)),
         maximum,
         soft_description(path, network, loaded.record),
         loaded.architecture_name,
@@ -149,6 +158,7 @@ def _second_order(
         settings: options as given.
         dataset: the samples; None without data.
     """
+    refuse_settings(settings, ("device",), NO_SOFT_NETWORK)
     for name in ("theta", "tau", "skip", "stateless", "input_side", "membrane", "spike_bits"):
         value = getattr(settings, name)
         if value is not None:

@@ -27,7 +27,8 @@ class Deployable:
 
     Attributes:
         path: the file, or the name of what was given from Python.
-        soft: the soft network; None if the network was trained with hard spikes.
+        soft: the soft network, on the device that computes it; None if the network was trained with
+            hard spikes.
         network: the hard limit of `soft`, or the hard network of the file; float64.
         dataset: the samples, the test split cut to the limit; None without data.
         encoder: encoder that turns samples into inputs.

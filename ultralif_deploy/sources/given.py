@@ -14,7 +14,12 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import network_description, other_names
 from ultralif_deploy.sources.inputs import check_classes, fitted, settle_encoder
 from ultralif_deploy.sources.networks import NONE_TO_CHOOSE
-from ultralif_deploy.sources.settings import CONVENTIONS, Settings, refuse_settings
+from ultralif_deploy.sources.settings import (
+    CONVENTIONS,
+    NO_SOFT_NETWORK,
+    Settings,
+    refuse_settings,
+)
 
 
 def open_given(
@@ -73,6 +78,7 @@ def refuse_without_meaning(settings: Settings) -> None:
     """
     names = (*NONE_TO_CHOOSE, *CONVENTIONS)
     refuse_settings(settings, names, "a network from Python has none to choose")
+    refuse_settings(settings, ("device",), NO_SOFT_NETWORK)
 
 
 def _read(own: Input, name: str, encoder: Encoder, dataset: Dataset | None) -> Input:

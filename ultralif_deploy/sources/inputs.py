@@ -22,7 +22,13 @@ from ultralif_deploy.findings.assumptions import Assumptions, Chosen, choose
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.sources.backbones import behind_backbone, reads_features
-from ultralif_deploy.sources.settings import BINNING, CONVENTIONS, Settings, refuse_settings
+from ultralif_deploy.sources.settings import (
+    BINNING,
+    CONVENTIONS,
+    NO_SOFT_NETWORK,
+    Settings,
+    refuse_settings,
+)
 
 T = TypeVar("T", int, float, str)
 
@@ -39,6 +45,7 @@ def open_inputs(
         UltralifError: no data were given, or they do not fit the program.
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
+    refuse_settings(settings, ("device",), NO_SOFT_NETWORK)
     stored = dict(program.encoding)
     if "kind" in stored:
         stored["encoding"] = stored["kind"]

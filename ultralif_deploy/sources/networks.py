@@ -23,7 +23,7 @@ from ultralif_deploy.readers.nir.ports import input_shapes, input_size, outputs_
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.descriptions import network_description, other_names
 from ultralif_deploy.sources.inputs import check_classes, fitted, open_data, settle_encoder
-from ultralif_deploy.sources.settings import Settings, refuse_settings
+from ultralif_deploy.sources.settings import NO_SOFT_NETWORK, Settings, refuse_settings
 
 TIMESTEPS = 100
 """Default T; a NIR file does not hold it."""
@@ -72,6 +72,7 @@ def open_unread(path: str | Path, settings: Settings) -> Unread:
         UltralifError: a bad file, or settings that do not fit it.
     """
     refuse_settings(settings, NONE_TO_CHOOSE, "a NIR file has none to choose")
+    refuse_settings(settings, ("device",), NO_SOFT_NETWORK)
     graph = read_graph(path)
     steps = choose("timesteps", settings.timesteps, {}, {}, TIMESTEPS, kind=int)
     inputs = _input_size(graph, path)

@@ -1,5 +1,6 @@
 """The settings that the user gives, as options or from Python."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,12 @@ CONVENTIONS = (
     *("max_spikes", "min_membrane", "output_node", "like"),
 )
 """Settings that only NIR files of other tools need."""
+
+COMPUTE_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,2})?|mps")
+"""Names of devices on which torch computes."""
+
+NO_SOFT_NETWORK = "only soft networks compute with torch on a device"
+"""Why `device` is refused for others."""
 
 BINNING = ("bin", "sensor", "polarity")
 """Settings that only recordings of events need."""
@@ -64,7 +71,12 @@ class Settings:
             tools.
         expect: .npz of spikes and logits that the user's framework computed for the data.
         decay_bits: fraction bits of leaky models' decays; None is as many as they need.
+        device: where torch computes the soft network: `cpu`, `cuda`, `cuda:N` or `mps`. None is
+            `cpu`.
         strict: refuse to guess what changes the result.
+
+    Raises:
+        UltralifError: `device` is no such name.
     """
 
     data: Any = None
@@ -102,7 +114,15 @@ class Settings:
     like: str | None = None
     expect: Path | None = None
     decay_bits: int | None = None
+    device: str | None = None
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        if self.device is not None and not COMPUTE_DEVICE.fullmatch(str(self.device)):
+            raise UltralifError(
+                f"{typed('device', self.device)}: expected cpu, cuda, cuda:N or mps, on which "
+                "torch computes; --energy-device takes the devices whose energy is estimated"
+            )
 
 
 def with_data(settings: Settings | None, data: Any) -> Settings:

@@ -118,7 +118,7 @@ class Goal:
             if one["joules"] is None:
                 raise UltralifError(
                     f"--max-energy: {self.device.name} has no figure for this program; expected a "
-                    f"device with one first in --device, as {DEVICE}"
+                    f"device with one first in --energy-device, as {DEVICE}"
                 )
             shares.append(one["joules"] / self.joules)
         for chip, most in self.cores.items():

@@ -20,6 +20,7 @@ from ultralif_deploy.schema.training import TrainedEpoch
 from ultralif_deploy.soft.anneal import calibration_inputs
 from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.checkpoint_file import SETTINGS_KEY, read_tensors, save
+from ultralif_deploy.soft.compute import repeatable
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
 from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import (
@@ -57,7 +58,7 @@ def train_network(
     Raises:
         UltralifError: too few samples, a loss that is not finite.
     """
-    network = SoftNetwork(source.architecture, source.encoder.seed)
+    network = SoftNetwork(source.architecture, source.encoder.seed).to(source.device)
     identity = run_identity(network, (source.train, source.test), source.encoder, options)
     path, state_path = directory / TRAINED_FILE, directory / STATE_FILE
     if path.exists() and _identity_of(path) == identity:
@@ -147,7 +148,9 @@ class _Run:
     def keep(self, figures: EpochResult, state: Resumable) -> None:
         """Write the state from which the run can resume after this epoch."""
         epsilons = {
-            stage.name: float(torch.as_tensor(stage.neuron.temperature()).detach().double().mean())
+            stage.name: float(
+                torch.as_tensor(stage.neuron.temperature()).detach().cpu().double().mean()
+            )
             for stage in self.network.stages()
             if stage.neuron is not None
         }
@@ -191,6 +194,7 @@ def stored_settings(encoder: Encoder) -> dict[str, str | int | float]:
     return {"encoding": encoder.kind} | {name: told[name] for name in names if name in told}
 
 
+@repeatable()
 @torch.no_grad()
 def released_record(network: SoftNetwork, test: Split, encoder: Encoder) -> dict[str, float | None]:
     """Figures on the test samples that the released code stores for the kept epoch.
@@ -205,7 +209,7 @@ def released_record(network: SoftNetwork, test: Split, encoder: Encoder) -> dict
         trace = network(real_inputs(encoder, values))
         rate += float(trace.output_rate(network.architecture.skip)) * len(trace.logits)
         if test.y is not None:
-            correct += int((trace.logits.argmax(1).numpy() == test.y[where]).sum())
+            correct += int((trace.logits.argmax(1).cpu().numpy() == test.y[where]).sum())
     rate /= len(test.x)
     return {
         "best_acc": None if test.y is None else correct / len(test.x),
@@ -222,7 +226,9 @@ def _mean_tau(network: SoftNetwork) -> float:
         if stage.neuron is not None:
             neuron: Any = stage.neuron  # it has either log_tau or tau
             logarithmic = hasattr(neuron, "log_tau")
-            decay = torch.as_tensor(neuron.log_tau() if logarithmic else neuron.tau()).double()
+            decay = (
+                torch.as_tensor(neuron.log_tau() if logarithmic else neuron.tau()).cpu().double()
+            )
             decays.append((decay.exp() if logarithmic else decay).mean())
     return float(torch.stack(decays).mean())
 

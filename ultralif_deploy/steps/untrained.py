@@ -17,6 +17,7 @@ from ultralif_deploy.program.weight_format import Bits, formats_of
 from ultralif_deploy.soft.architectures import Architecture, build
 from ultralif_deploy.soft.checkpoint import DEFAULT_TAU, MAX_TIMESTEPS
 from ultralif_deploy.soft.checkpoint_file import PARAMETER_BYTES
+from ultralif_deploy.soft.compute import settled_device
 from ultralif_deploy.soft.neurons.kinds import default_theta
 from ultralif_deploy.soft.shapes import MAX_SIDE
 from ultralif_deploy.sources.checkpoints import image_side
@@ -135,6 +136,7 @@ class Untrained:
         test: samples, with labels or without.
         encoder: encoder of the inputs; its seed is also used for the initial weights.
         assumptions: every setting with its origin.
+        device: the device on which torch trains.
     """
 
     architecture: Architecture
@@ -142,6 +144,7 @@ class Untrained:
     test: Split
     encoder: Encoder
     assumptions: Assumptions
+    device: torch.device
 
 
 def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
@@ -152,6 +155,7 @@ def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
     """
     refuse_settings(settings, CONVENTIONS, "it is for NIR files of other tools")
     refuse_settings(settings, AFTERWARDS, "training has no such setting")
+    device, computing = settled_device(settings.device)
     dataset = limited(required(open_data(settings)), settings)
     train = dataset.train
     if train is None or train.y is None:
@@ -170,8 +174,8 @@ def open_untrained(settings: Settings, options: TrainOptions) -> Untrained:
     )
     classes = _classes(dataset, train)
     architecture, chosen = _architecture(settings, options, dataset, inputs, classes)
-    assumptions = joined(chosen, steps.recorded(), encoding)
-    return Untrained(architecture, train, dataset.test, encoder, assumptions)
+    assumptions = joined(chosen, steps.recorded(), encoding, computing)
+    return Untrained(architecture, train, dataset.test, encoder, assumptions, device)
 
 
 def _inputs(dataset: Dataset, settings: Settings) -> int:

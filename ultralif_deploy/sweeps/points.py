@@ -19,7 +19,7 @@ ANNEALING = ("epochs", "learning_rate", "sparsity")
 ON_PART = ("part", "lanes")
 """Options of the FPGA that may vary."""
 
-FIXED = ("data", "expect", "strict", "split")
+FIXED = ("data", "expect", "strict", "split", "device")
 """Settings that a sweep has for all of its points."""
 
 Values = Mapping[str, Any]
@@ -36,7 +36,7 @@ class Deployment:
     max_gap: float | None = None
     certified_samples: int = 200
     back_ends: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
+    energy_devices: tuple[str, ...] = ()
     skip_passes: tuple[str, ...] = ()
     part: str | None = None
     lanes: int | None = None

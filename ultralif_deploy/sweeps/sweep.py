@@ -193,7 +193,7 @@ def _based(deployment: Deployment) -> Deployment:
         deployment,
         settings=replace(settings, split=settings.split or "validation"),
         back_ends=deployment.back_ends or BACK_ENDS,
-        devices=deployment.devices or DEVICES,
+        energy_devices=deployment.energy_devices or DEVICES,
     )
 
 

@@ -1,7 +1,7 @@
 """Soft against hard against integer, on the same input spikes; every comparison is paired."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -202,18 +202,21 @@ def _float_runs(
         x: the samples.
         swept: about so many samples run at all factors of ε, and the rest at the learned one.
     """
-    single: AbstractContextManager[None] = nullcontext()
+    how: AbstractContextManager[object] = nullcontext()
     if chain.soft is not None:
+        from ultralif_deploy.soft.compute import repeatable
         from ultralif_deploy.soft.network import one_thread_each
 
-        single = one_thread_each()
+        how = ExitStack()
+        how.enter_context(one_thread_each())
+        how.enter_context(repeatable())
 
     def run(part: tuple[slice, np.ndarray]) -> tuple[slice, np.ndarray, FloatRuns]:
         where, values = part
         factors = SWEEP if where.start < swept else (LEARNED,)
         return where, values, run_floats(chain, encoder, values, factors)
 
-    with single:
+    with how:
         yield from in_order(run, _parts(chain, encoder, x))
 
 

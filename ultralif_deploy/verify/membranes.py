@@ -57,7 +57,7 @@ def membranes_of(
     if soft is not None:
         from ultralif_deploy.soft.training import real_inputs
 
-        before = {n: m.numpy() for n, m in soft.margins(real_inputs(encoder, first)).items()}
+        before = {n: m.cpu().numpy() for n, m in soft.margins(real_inputs(encoder, first)).items()}
     populations: dict[str, MembranePopulation] = {}
     for name, neurons in chosen.items():
         population = program.population(name)

@@ -1,5 +1,7 @@
 """Small checkpoints of an UltraPLIF network, and the message with which a file is refused."""
 
+import zipfile
+
 import pytest
 import torch
 
@@ -32,3 +34,14 @@ def refused(path, **options):
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
     return message.removeprefix(f"{path}: ")
+
+
+def name_gpu(path):
+    """Change a file of torch to one whose tensors were on a GPU: it names the device of each."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    plain, on_gpu = b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, entry in entries.items():
+            assert not name.endswith("data.pkl") or plain in entry
+            archive.writestr(name, entry.replace(plain, on_gpu))

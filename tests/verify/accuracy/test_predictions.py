@@ -12,7 +12,7 @@ from ultralif_deploy.io.npz import read_npz
 from ultralif_deploy.soft.training import real_inputs
 from ultralif_deploy.verify.accuracy.predictions import Predictions, write_predictions
 
-RUN: dict[str, Any] = {"certified_samples": 2, "back_ends": (), "devices": ()}
+RUN: dict[str, Any] = {"certified_samples": 2, "back_ends": (), "energy_devices": ()}
 
 
 def deployed(output: Path, source: Any, data: Any) -> tuple[Any, dict[str, np.ndarray]]:

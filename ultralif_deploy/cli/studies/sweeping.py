@@ -7,6 +7,7 @@ import click
 
 from ultralif_deploy.cli import options, running
 from ultralif_deploy.cli.forms.synthesizing import part_option
+from ultralif_deploy.cli.device_options import compute_device_option, energy_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 from ultralif_deploy.errors import UltralifError
@@ -99,9 +100,10 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
 @options.gap_option
 @options.certify_option
 @options.back_ends_option
-@options.device_option
 @part_option
 @options.lanes_option
+@compute_device_option
+@energy_device_option
 @options.skip_pass_option
 @options.output_option("ultralif-sweep")
 @options.json_option
@@ -122,9 +124,9 @@ def sweep(
     max_gap: float | None,
     certify: int,
     back_ends: str | None,
-    device: str,
     part: str | None,
     lanes: int | None,
+    energy_device: str,
     skip_passes: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -151,7 +153,7 @@ def sweep(
         max_gap,
         certify,
         () if back_ends is None else running.names(back_ends),
-        running.names(device),
+        running.names(energy_device),
         skip_passes,
         part,
         lanes,

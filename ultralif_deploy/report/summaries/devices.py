@@ -15,7 +15,7 @@ def devices_summary(content: Devices) -> RenderableType:
         return _constants(name, facts)
     columns = ("name", "device", "figures", "not covered", "sources")
     table = titled("Devices whose energy is estimated", *columns, left=columns)
-    table.columns[0].no_wrap = True  # names are typed after --device
+    table.columns[0].no_wrap = True  # names are typed after --energy-device
     for name, facts in devices.items():
         figures = facts["badge"] if facts["published"] else "none published"
         sources = "; ".join(_publications(facts))

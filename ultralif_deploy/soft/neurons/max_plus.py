@@ -43,7 +43,7 @@ class UltraLIF(LearnedEpsilon):
     def hard_limit(self, spread: Spread, stride: int, timesteps: int) -> FloatNeuron:
         threshold, zero = spread(self.theta, "threshold"), spread(0.0, "reset")
         decay = -spread(self.log_tau(), "log tau")
-        epsilon = float(torch.as_tensor(self.temperature()).detach().double())
+        epsilon = float(torch.as_tensor(self.temperature()).detach().cpu().double())
         if self.levels > 1:
             potentials = self.level_potentials(spread)
             if timesteps == 1:

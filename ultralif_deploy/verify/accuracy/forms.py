@@ -115,12 +115,12 @@ def _soft_run(chain: Chain, network: "SoftNetwork", trace: "SoftTrace", *, keep:
     """The figures of a soft trace, with its spikes if they are to be kept."""
     kept = chain.kept()
     spikes = {
-        name: sent.numpy()[..., kept.get(name, slice(None))]
+        name: sent.cpu().numpy()[..., kept.get(name, slice(None))]
         for name, sent in trace.spikes.items()
         if keep
     }
     return SoftRun(
-        trace.logits.numpy(),
+        trace.logits.cpu().numpy(),
         float(trace.spike_rate()),
         float(trace.output_rate(network.architecture.skip)),
         spikes,
