@@ -56,6 +56,7 @@ def test_an_interrupted_annealing_says_that_it_goes_on_and_does(
     [
         MemoryError("23.8 GiB"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 23.8 GiB"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 23.8 GiB.\nGPU 0 has 8 GiB"),
     ],
 )
 def test_too_little_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:

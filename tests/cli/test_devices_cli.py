@@ -39,6 +39,6 @@ def test_devices_without_figures_are_refused_with_the_nearest_that_has_some() ->
         assert load_device(nearest).has_figures
         line = refused("deploy", DEMO, "--data", "digits", "--energy-device", f"cmos45,{name}")
         assert line == (
-            f"Error: device {name}: no cost of an operation is published; the nearest with "
+            f"Error: energy device {name}: no cost of an operation is published; the nearest with "
             f"figures is {nearest}"
         )

@@ -1,6 +1,6 @@
 """Compute devices: the soft network runs elsewhere, and what is found and written stays the same.
 
-`support.networks.far_device.py` makes a second device of the CPU, so every figure must be equal to the bit,
+`support/devices/far.py` makes a second device of the CPU, so every figure must be equal to the bit,
 and a tensor that was left behind on the CPU is an error.
 """
 
@@ -16,8 +16,8 @@ from numpy.testing import assert_array_equal
 
 import ultralif_deploy as ul
 from support.commands import DEMO, refused
+from support.devices.far import FAR, Far, far_device
 from support.networks.checkpoints import name_gpu
-from support.networks.far_device import FAR, Far, far_device
 from ultralif_deploy.data import Split, load_dataset
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from ultralif_deploy.soft.anneal import AnnealOptions
     from ultralif_deploy.sources.settings import Settings
 
-ALLOCATION = "can't allocate memory"
-"""Part of torch's message when memory is full. torch raises a RuntimeError, not a MemoryError."""
+FULL = ("can't allocate memory", "out of memory")
+"""Parts of torch's messages when the memory of the machine is full, and that of a GPU. torch raises
+a RuntimeError, not a MemoryError."""
 
 COMMAND = "ultralif.command"
 """Key under which click's context holds the command line."""
@@ -90,7 +91,8 @@ class Commands(click.Group):
                 Interrupted(f"interrupted; {stop}" if stop.args else "interrupted")
             ) from stop
         except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and ALLOCATION not in str(error):
+            known = any(part in str(error) for part in FULL)
+            if not isinstance(error, MemoryError) and not known:
                 raise
             raise Refusal(
                 UltralifError(f"not enough memory ({error}); use fewer timesteps or samples")

@@ -10,7 +10,7 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @options.json_option
 def devices(names: tuple[str, ...], as_json: bool) -> None:
-    """List devices, their figures of energy, and the sources.
+    """List the devices that --energy-device takes, with figures and sources.
 
     Example: ultralif devices loihi1
     """

@@ -130,7 +130,7 @@ def load_devices(names: Iterable[str]) -> list[Device]:
     for one in devices:
         if one.nearest is not None and not one.has_figures:
             raise UltralifError(
-                f"device {one.name}: no cost of an operation is published; the nearest with "
+                f"energy device {one.name}: no cost of an operation is published; the nearest with "
                 f"figures is {one.nearest}"
             )
     return devices
@@ -144,7 +144,9 @@ def load_device(name: str) -> Device:
     """
     path = HERE / f"{name}.toml" if name in SHIPPED else Path(name)
     if name not in SHIPPED and path.suffix != ".toml":
-        raise UltralifError(f"device {name!r}; available: {', '.join(SHIPPED)}, or a .toml file")
+        raise UltralifError(
+            f"energy device {name!r}; available: {', '.join(SHIPPED)}, or a .toml file"
+        )
     path = readable_file(path)
     if (size := path.stat().st_size) > MOST_BYTES:
         raise UltralifError(f"{path}: {size:,} bytes; at most {MOST_BYTES:,} are read")
