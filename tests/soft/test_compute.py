@@ -29,6 +29,9 @@ from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.soft.training import EpochResult
 
+LINEAR = "aten.addmm.default"
+"""The operation of fully connected layers."""
+
 ENCODER = Encoder("rate", 3, gain=0.8)
 BY_CUDA = ul.Settings(data="digits", timesteps=3, limit=20, device="cuda")
 
@@ -166,7 +169,9 @@ def test_training_writes_the_same_file(tmp_path: Path, far: None) -> None:
     results = {}
     for device in ("cpu", "cuda"):
         settings = replace(BY_CUDA, device=device)
+        Far.computed.clear()
         results[device] = ul.train(tmp_path / device, settings, options)
+        assert bool(Far.computed[LINEAR]) == (device == "cuda")
         assert results[device]["assumed"]["device"] == {"value": device, "source": "option"}
     assert results["cpu"]["epochs"] == results["cuda"]["epochs"]
     one, other = (tmp_path / device / "trained.pt" for device in results)
@@ -177,6 +182,7 @@ def test_a_deployment_differs_in_the_setting_alone(tmp_path: Path, far: None) ->
     reports = {}
     for device in (None, "cuda"):
         settings = replace(BY_CUDA, device=device)
+        Far.computed.clear()
         reports[device] = ul.deploy(
             DEMO,
             tmp_path / str(device),
@@ -186,6 +192,7 @@ def test_a_deployment_differs_in_the_setting_alone(tmp_path: Path, far: None) ->
             back_ends=(),
             energy_devices=("cmos45",),
         )
+        assert bool(Far.computed[LINEAR]) == (device == "cuda")
         assert reports[device]["assumed"].pop("device") == (
             {"value": "cpu", "source": "default"}
             if device is None
@@ -210,9 +217,9 @@ def test_names_of_devices_of_the_energy_are_refused_with_their_option(tmp_path: 
             "Error: --device loihi1,cmos45: expected cpu, cuda, cuda:N or mps, on which torch "
             f"computes; {told}"
         )
-    for command in ("quantize", "energy", "simulate"):
+    for command in ("quantize", "energy", "simulate", "inspect"):
         assert refused(command, DEMO, "--device", "loihi1") == (
-            "Error: --device loihi1: it is for train, anneal, verify, deploy and sweep, where "
+            "Error: --device: it is for train, anneal, verify, deploy and sweep, where "
             f"torch computes; {told}"
         )
     with pytest.raises(UltralifError, match="--device meta: expected cpu, cuda, cuda:N or mps"):

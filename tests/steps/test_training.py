@@ -45,6 +45,7 @@ def test_the_digits_are_learned_and_the_file_needs_no_options(tmp_path: Path) ->
     assert source.assumptions.findings == ()
     taken = source.assumptions.as_dict()
     assert taken.pop("seed")["source"] == "default"  # of the spikes that are drawn now
+    assert taken.pop("device") == {"value": "cpu", "source": "default"}
     assert {entry["source"] for entry in taken.values()} == {"checkpoint"}
     soft = source.require_soft()
     assert soft.architecture == open_untrained(settings, options).architecture

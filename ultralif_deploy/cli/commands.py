@@ -10,7 +10,6 @@ from ultralif_deploy.cli.budgets import budget_options
 from ultralif_deploy.cli.device_options import (
     compute_device_option,
     energy_device_option,
-    only_energy_device_option,
 )
 from ultralif_deploy.cli.forms.compiling import firmware
 from ultralif_deploy.cli.forms.exporting import export
@@ -232,7 +231,7 @@ def anneal(
 @options.strict_option
 @options.gap_option
 @budget_options
-@only_energy_device_option
+@energy_device_option
 @options.skip_pass_option
 @options.output_option("ultralif-out")
 @options.json_option
@@ -383,7 +382,7 @@ def doctor(as_json: bool) -> None:
 @options.data_options
 @options.nir_options
 @options.foreign_bits_option
-@only_energy_device_option
+@energy_device_option
 @options.json_option
 def energy(
     program: Path, bits: Bits | None, energy_device: str, as_json: bool, **given: Any

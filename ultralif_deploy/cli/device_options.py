@@ -1,16 +1,12 @@
 """The two kinds of device: where torch computes, and whose energy is estimated."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
-from ultralif_deploy.errors import UltralifError
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-COMPUTING = "train, anneal, verify, deploy and sweep"
-"""Commands with `--device`."""
+NOT_HERE = (
+    "--device: it is for train, anneal, verify, deploy and sweep, where torch computes; "
+    "--energy-device takes the devices whose energy is estimated"
+)
+"""What other commands answer to `--device`."""
 
 compute_device_option = click.option(
     "--device",
@@ -24,18 +20,3 @@ energy_device_option = click.option(
     metavar="NAME[,NAME]",
     help="Devices whose energy is estimated: names, or paths of .toml files.",
 )
-
-
-def _refuse(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    del context, option
-    if value is not None:
-        raise UltralifError(
-            f"--device {value}: it is for {COMPUTING}, where torch computes; "
-            "--energy-device takes the devices whose energy is estimated"
-        )
-
-
-def only_energy_device_option(function: Function) -> Function:
-    """`--energy-device` of a command without `--device`, which says so where that is typed."""
-    hidden = click.option("--device", hidden=True, expose_value=False, callback=_refuse)
-    return hidden(energy_device_option(function))

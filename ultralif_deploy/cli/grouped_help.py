@@ -109,7 +109,7 @@ def _is_help(option: click.Parameter) -> bool:
 
 
 def _options(parameters: list[click.Parameter]) -> list[click.Parameter]:
-    return [one for one in parameters if isinstance(one, click.Option) and not one.hidden]
+    return [one for one in parameters if isinstance(one, click.Option)]
 
 
 def _by_topic(options: list[click.Parameter]) -> list[tuple[str, list[click.Parameter]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ultralif_deploy.cli import choices
+from ultralif_deploy.cli.device_options import NOT_HERE
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.errors import Interrupted, UltralifError
 from ultralif_deploy.io.printable import printable, printable_values, shortened
@@ -86,6 +87,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UltralifError as error:
             raise Refusal(error) from error
+        except click.NoSuchOption as error:
+            if error.option_name != "--device":
+                raise
+            raise Refusal(UltralifError(NOT_HERE)) from error
         except KeyboardInterrupt as stop:
             raise Refusal(
                 Interrupted(f"interrupted; {stop}" if stop.args else "interrupted")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import choices, options, running
-from ultralif_deploy.cli.device_options import only_energy_device_option
+from ultralif_deploy.cli.device_options import energy_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 
@@ -48,7 +48,7 @@ EXITS = ("exact", "confidence")
     help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers run the samples "
     "in blocks of 500.",
 )
-@only_energy_device_option
+@energy_device_option
 @options.lava_option
 @options.json_option
 def simulate(

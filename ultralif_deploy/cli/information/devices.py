@@ -10,7 +10,7 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @options.json_option
 def devices(names: tuple[str, ...], as_json: bool) -> None:
-    """List the devices that --energy-device takes, with figures and sources.
+    """List what --energy-device takes, with the sources.
 
     Example: ultralif devices loihi1
     """
