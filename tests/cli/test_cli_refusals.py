@@ -12,8 +12,7 @@ import torch
 
 from support.commands import DEMO, array_of, refused, ultralif
 from ultralif_deploy.cli.commands import main
-from ultralif_deploy.cli.option_types import Energy
-from ultralif_deploy.cli.options import Finite, FiniteRange
+from ultralif_deploy.cli.option_types import Energy, Finite, FiniteRange
 from ultralif_deploy.data import loading
 
 
@@ -54,6 +53,14 @@ def deploy_refused(out: Path, *arguments: object) -> str:
 def test_missing_checkpoint(tmp_path: Path) -> None:
     line = deploy_refused(tmp_path / "o", tmp_path / "no.pt", "--data", "digits")
     assert "no.pt: no such file" in line
+
+
+@pytest.mark.parametrize(
+    "option", [("--epochs", 5), ("--learning-rate", 0.1), ("--sparsity", 1), ("--prune", 0.5)]
+)
+def test_options_of_annealing_without_it(tmp_path: Path, option: tuple[str, object]) -> None:
+    line = deploy_refused(tmp_path / "o", DEMO, "--data", "digits", *option)
+    assert f"{option[0]}: nothing is annealed; add --anneal" in line
 
 
 def test_truncated_checkpoint(tmp_path: Path) -> None:

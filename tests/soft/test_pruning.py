@@ -81,6 +81,11 @@ def test_a_resumed_run_is_the_same(tmp_path: Path) -> None:
         torch.testing.assert_close(resumed.state_dict()[name], value, rtol=0, atol=0)
 
 
+def test_pruning_without_training_is_refused() -> None:
+    with pytest.raises(UltralifError, match=r"prune = 0.5 with 0 epochs; expected at least 1"):
+        AnnealOptions(epochs=0, prune=0.5)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_shares_that_leave_nothing_are_refused(share: float) -> None:
     with pytest.raises(UltralifError, match=r"prune = .*; expected 0 to below 1"):

@@ -17,6 +17,7 @@ from ultralif_deploy.cli.forms.synthesizing import part_option, synthesize
 from ultralif_deploy.cli.information.datasets import data
 from ultralif_deploy.cli.information.devices import devices
 from ultralif_deploy.cli.information.documentation import docs
+from ultralif_deploy.cli.learning_options import anneal_options
 from ultralif_deploy.cli.option_types import Bits, BitsType
 from ultralif_deploy.cli.studies.stressing import stress
 from ultralif_deploy.cli.studies.sweeping import sweep
@@ -74,7 +75,7 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @options.decay_bits_option
 @options.strict_option
 @click.option("--anneal", is_flag=True, help="Anneal first, on the training samples of the data.")
-@options.anneal_options
+@anneal_options
 @options.gap_option
 @budget_options
 @options.certify_option
@@ -93,9 +94,7 @@ def deploy(
     weights: Path | None,
     bits: Bits,
     anneal: bool,
-    epochs: int,
-    learning_rate: float,
-    sparsity: float,
+    schedule: dict[str, Any],
     max_gap: float | None,
     weight_memory: int | None,
     max_energy: float | None,
@@ -125,7 +124,7 @@ def deploy(
         running.settings(given),
         as_json,
         bits=bits,
-        anneal=running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
+        anneal=running.annealing(bits=bits, **schedule) if anneal else None,
         max_gap=max_gap,
         weight_memory=weight_memory,
         max_energy=max_energy,
@@ -180,7 +179,7 @@ def inspect(checkpoint: Path, bits: Bits, as_json: bool, **given: Any) -> None:
 @options.data_options
 @options.model_options
 @options.nir_options
-@options.anneal_options
+@anneal_options
 @click.option(
     "--bits",
     type=BitsType(automatic=False),
@@ -195,9 +194,7 @@ def inspect(checkpoint: Path, bits: Bits, as_json: bool, **given: Any) -> None:
 @options.json_option
 def anneal(
     checkpoint: Path,
-    epochs: int,
-    learning_rate: float,
-    sparsity: float,
+    schedule: dict[str, Any],
     bits: Bits | None,
     unlabelled: bool,
     output: Path,
@@ -213,7 +210,7 @@ def anneal(
     from ultralif_deploy.report.inspection import anneal_summary
     from ultralif_deploy.steps.annealing import anneal_checkpoint
 
-    annealing = running.annealing(epochs, learning_rate, sparsity, bits)
+    annealing = running.annealing(bits=bits, **schedule)
     settings = running.settings(given)
     result = anneal_checkpoint(
         checkpoint, output, settings, annealing, running.progress(), use_labels=not unlabelled

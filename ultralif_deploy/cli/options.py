@@ -28,7 +28,6 @@ from ultralif_deploy.cli.option_types import (
     BitsType,
     Directory,
     Finite,
-    FiniteRange,
     MemorySize,
     SpikeBitsType,
     WholeOrAuto,
@@ -368,35 +367,6 @@ lava_option = click.option(
     callback=_set_lava_python,
     help="Python interpreter that can import Lava. The environment variable ULTRALIF_LAVA_PYTHON "
     "sets it too.",
-)
-loss_options = _stack(
-    click.option(
-        "--learning-rate",
-        type=FiniteRange(min=0, min_open=True),
-        default=1e-3,
-        show_default=True,
-        help="Learning rate of Adam at the start.",
-    ),
-    click.option(
-        "--sparsity",
-        type=FiniteRange(min=0),
-        default=0.0,
-        show_default=True,
-        metavar="LAMBDA",
-        help="Weight of a penalty on the mean spike rate.",
-    ),
-)
-anneal_options = _stack(
-    click.option(
-        "--epochs",
-        type=click.IntRange(min=0),
-        default=20,
-        show_default=True,
-        help="Passes over the training samples, with hard spikes and a straight-through gradient; "
-        "ε falls in the first third where no membrane leaks by a factor. 0 trains nothing and "
-        "re-estimates batch norm and thresholds, without labels.",
-    ),
-    loss_options,
 )
 
 

@@ -158,6 +158,7 @@ def annealing(
     epochs: int = 20,
     learning_rate: float = 1e-3,
     sparsity: float = 0.0,
+    prune: float = 0.0,
     bits: "Bits | None" = "8",
 ) -> "AnnealOptions":
     """Options of annealing, with the defaults of the command line.
@@ -166,14 +167,14 @@ def annealing(
         epochs: passes over the training samples; 0 re-estimates without training.
         learning_rate: learning rate of Adam at the start.
         sparsity: λ of the penalty on the mean spike rate.
+        prune: share of the weights of each layer that become 0.
         bits: weight format in the loop; None, and `auto`, which chooses later, train float
             weights.
     """
     from ultralif_deploy.soft.anneal import AnnealOptions
 
-    return AnnealOptions(
-        epochs, learning_rate, sparsity=sparsity, bits=None if bits == "auto" else bits
-    )
+    stored = None if bits == "auto" else bits
+    return AnnealOptions(epochs, learning_rate, sparsity=sparsity, bits=stored, prune=prune)
 
 
 def progress() -> "Progress":

@@ -8,6 +8,7 @@ import click
 from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.device_options import compute_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
+from ultralif_deploy.cli.learning_options import loss_options
 from ultralif_deploy.cli.option_types import Bits, BitsType
 
 
@@ -33,7 +34,7 @@ from ultralif_deploy.cli.option_types import Bits, BitsType
 @click.option(
     "--epochs", type=int, default=100, show_default=True, help="Passes over the training samples."
 )
-@options.loss_options
+@loss_options
 @click.option(
     "--batch-size", type=int, default=128, show_default=True, metavar="N", help="Samples per step."
 )

@@ -71,6 +71,10 @@ class AnnealOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.prune < 1:
             raise UltralifError(f"prune = {self.prune:g}; expected 0 to below 1")
+        if self.prune and not self.epochs:
+            raise UltralifError(
+                f"prune = {self.prune:g} with 0 epochs; expected at least 1, which train the others"
+            )
 
 
 def cools(network: SoftNetwork) -> bool:

@@ -13,7 +13,7 @@ from ultralif_deploy.sources.settings import Settings
 if TYPE_CHECKING:
     from ultralif_deploy.soft.anneal import AnnealOptions
 
-ANNEALING = ("epochs", "learning_rate", "sparsity")
+ANNEALING = ("epochs", "learning_rate", "sparsity", "prune")
 """Options of annealing that may vary."""
 
 ON_PART = ("part", "lanes")

@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
-from ultralif_deploy.cli.forms.synthesizing import part_option
 from ultralif_deploy.cli.device_options import compute_device_option, energy_device_option
+from ultralif_deploy.cli.forms.synthesizing import part_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
+from ultralif_deploy.cli.learning_options import anneal_options
 from ultralif_deploy.cli.option_types import Bits, FiniteRange
 from ultralif_deploy.errors import UltralifError
 
@@ -96,7 +97,7 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
 @options.chosen_bits_option
 @options.decay_bits_option
 @click.option("--anneal", is_flag=True, help="Anneal every point on the training samples first.")
-@options.anneal_options
+@anneal_options
 @options.gap_option
 @options.certify_option
 @options.back_ends_option
@@ -118,9 +119,7 @@ def sweep(
     deploy_best: bool,
     bits: Bits,
     anneal: bool,
-    epochs: int,
-    learning_rate: float,
-    sparsity: float,
+    schedule: dict[str, Any],
     max_gap: float | None,
     certify: int,
     back_ends: str | None,
@@ -149,7 +148,7 @@ def sweep(
     deployment = Deployment(
         settings,
         bits,
-        running.annealing(epochs, learning_rate, sparsity, bits) if anneal else None,
+        running.annealing(bits=bits, **schedule) if anneal else None,
         max_gap,
         certify,
         () if back_ends is None else running.names(back_ends),
