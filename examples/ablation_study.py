@@ -92,7 +92,7 @@ class Study:
             right += int((executable.run(values).predictions() == self.test.y[where]).sum())
         return 100 * right / len(self.test.x)
 
-    def rows(self) -> dict[str, list[float]]:
+    def rows(self, formats: list[str]) -> dict[str, list[float]]:
         """Accuracies in each format, by what was done."""
         steps: dict[str, Callable[[str], tuple[SoftNetwork, bool]]] = {
             "weights rounded one by one": lambda bits: (self.soft(), False),
@@ -103,7 +103,7 @@ class Study:
             "spikes of 3 bits, nothing trained": lambda bits: (self.soft(SPIKE_BITS), True),
         }
         return {
-            name: [self.integer_accuracy(bits, *made(bits)) for bits in FORMATS]
+            name: [self.integer_accuracy(bits, *made(bits)) for bits in formats]
             for name, made in steps.items()
         }
 
@@ -115,15 +115,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--anneal-epochs", type=int, default=20)
     parser.add_argument("--normalize", default="mnist")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     encoder = Encoder("rate", 1, normalize=arguments.normalize)
     epochs = arguments.epochs, arguments.anneal_epochs
     study = Study(load_dataset(arguments.data), encoder, arguments.output, epochs)
     soft, _ = evaluate(study.soft(), study.test, encoder, 1.0)
-    print(f"soft: {100 * soft:.2f} %\n\n| | 8 bits | 4 bits | ternary |")
-    print("|---|" + "---|" * len(FORMATS))
-    for name, values in study.rows().items():
+    print(f"soft: {100 * soft:.2f} %\n\n| weights | {' | '.join(arguments.formats)} |")
+    print("|---|" + "---|" * len(arguments.formats))
+    for name, values in study.rows(arguments.formats).items():
         print(f"| {name} | " + " | ".join(f"{v:.2f} %" for v in values) + " |", flush=True)
 
 

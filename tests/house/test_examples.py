@@ -101,6 +101,14 @@ def test_sparsity_study_resumes(tmp_path: Path) -> None:
     assert run_script("sparsity_study.py", "digits", *arguments) == first
 
 
+def test_ablation_study_shows_every_step(tmp_path: Path) -> None:
+    short = ("--epochs", 1, "--anneal-epochs", 1, "--formats", "ternary")
+    printed = run_script(
+        "ablation_study.py", "digits", "--normalize", "none", *short, "-o", tmp_path
+    )
+    assert len(re.findall(r"^\| [\w ,]+ \| \d+\.\d\d % \|$", printed, re.MULTILINE)) == 6
+
+
 def test_temporal_study_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     frames = (rng.random((120, 5, 2, 4, 4)) < 0.2).astype(np.uint8)
