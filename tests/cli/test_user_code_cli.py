@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_a_function_of_a_package(tmp_path, monkeypatch, code):
     (tmp_path / "mypackage").mkdir()
     (tmp_path / "mypackage" / "nets.py").write_text("from mynet import network\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mynet", raising=False)  # other tests import one too
     outcome = deploy("mypackage.nets:network", "out", "--json")
     assert outcome.code == 0, outcome
     assert outcome.json()["source"]["file"] == "network"
