@@ -12,6 +12,7 @@ from ultralif_deploy.exporters.verilog.neurons import (
     Currents,
     Lane,
     fractions,
+    is_shared,
     sized,
 )
 from ultralif_deploy.exporters.verilog.projections import Unit, unit_of
@@ -269,7 +270,11 @@ def _parameters(
     """
     entries, stored, widths = [], [], {}
     for parameter, values in {"bias": population.bias, **population.parameters()}.items():
-        rows = values.astype(np.int64).reshape(-1, population.size).T  # [neuron, level]
+        whole = values.astype(np.int64)
+        shared = is_shared(population, parameter)
+        if shared:  # every neuron reads the whole list
+            whole = np.repeat(whole, population.size)
+        rows = whole.reshape(-1, population.size).T  # [neuron, level]
         bits = fractions(lane, parameter) or signed_bits(int(rows.min()), int(rows.max()))
         width, identifier = bits * rows.shape[1], f"{name}_{parameter}"
         constant = bool(np.all(rows == rows[0]))
@@ -295,6 +300,7 @@ def _parameters(
                 "memory": identifier,
                 "bits": bits,
                 "levels": rows.shape[1],
+                "shared": shared,
                 "signed": fractions(lane, parameter) is None,
                 "lanes": layout.lanes,
             }

@@ -8,11 +8,14 @@ import numpy as np
 
 from ultralif_deploy.exporters.verilog.layout import signed_bits
 from ultralif_deploy.program import neurons
-from ultralif_deploy.program.fixed import MAX_MEMBRANE_BITS
+from ultralif_deploy.program.fixed import DECAY_BITS, MAX_MEMBRANE_BITS
 from ultralif_deploy.program.program import Population
 from ultralif_deploy.program.resets import RESETS
 
 LOGIT_BITS = 32
+
+SHARE_BITS = DECAY_BITS + 1
+"""Bits of the share of a membrane that a level takes, 0 to 2^12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,33 @@ def _multi_threshold(population: Population, currents: Currents, timesteps: int)
     sent = levels.bit_length()
     ports: Ports = BIAS | {"thresholds": ("thresholds", "THRESHOLD")}
     return Lane("multi_threshold", {"LEVELS": levels, "SENT": sent}, ports, counts=True)
+
+
+def _graded_leaky(population: Population, currents: Currents, timesteps: int) -> Lane:
+    neuron = population.neuron
+    levels, widths = neuron.largest_sent, neuron.widths
+    parameters = {
+        "RESET": SHARE_BITS,
+        "MEMBRANE": widths.membrane_bits,
+        "FRACTION": widths.decay_bits,
+        "UNIT": widths.fraction_bits,
+        "LEVELS": levels,
+        "SENT": levels.bit_length(),
+    }
+    ports = BIAS | {
+        "thresholds": ("thresholds", "THRESHOLD"),
+        "decay": ("decay", None),
+        "reset": ("reset", None),
+    }
+    return Lane(
+        "graded_lif",
+        parameters,
+        ports,
+        state=widths.membrane_bits,
+        latency=4,
+        controls=("clk", "first"),
+        counts=True,
+    )
 
 
 def _tropical(population: Population, currents: Currents, timesteps: int) -> Lane:
@@ -159,6 +189,7 @@ def _leaky(population: Population, currents: Currents, timesteps: int) -> Lane:
 LANES: dict[type[neurons.NeuronModel], Callable[[Population, Currents, int], Lane]] = {
     neurons.Threshold: _threshold,
     neurons.MultiThreshold: _multi_threshold,
+    neurons.GradedLIF: _graded_leaky,
     neurons.TropicalLIF: _tropical,
     neurons.LIF: _leaky,
     neurons.CubaLIF: _leaky,
@@ -170,9 +201,17 @@ LANES: dict[type[neurons.NeuronModel], Callable[[Population, Currents, int], Lan
 
 
 def fractions(lane: Lane, parameter: str) -> int | None:
-    """Bits of a decay, which has no sign; None for all other parameters."""
-    decays = lane.module == "lif" and parameter in ("decay", "synaptic_decay")
+    """Bits of a decay or a share, which have no sign; None for all other parameters."""
+    if lane.module == "graded_lif" and parameter == "reset":
+        return SHARE_BITS
+    decays = lane.module in ("lif", "graded_lif") and parameter in ("decay", "synaptic_decay")
     return lane.parameters["FRACTION"] + 1 if decays else None
+
+
+def is_shared(population: Population, parameter: str) -> bool:
+    """Whether a parameter is one list for the whole population."""
+    lengths = {population.neuron.length(parameter, size) for size in (1, 2)}
+    return parameter in population.neuron.LISTS and len(lengths) == 1
 
 
 def sized(lane: Lane, widths: dict[str, int]) -> dict[str, Any]:

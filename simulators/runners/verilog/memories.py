@@ -48,7 +48,8 @@ def read_arrays(
         )
         words = np.broadcast_to(words, (len(neurons) // lanes, lanes * levels))
         placed = words.reshape(len(neurons), levels)[_places(neurons)]
-        arrays[f"{stored['population']}.{stored['parameter']}"] = placed.T.reshape(-1)
+        whole = placed[0] if stored["shared"] else placed.T.reshape(-1)
+        arrays[f"{stored['population']}.{stored['parameter']}"] = whole
     return arrays
 
 
