@@ -141,7 +141,7 @@ class Reference:
                     if watch is not None:
                         watch(population.name, t, sample, compared)
                 for name, count in sent.items():
-                    count[sample] += sum(1 for value in now[name] if value != 0)
+                    count[sample] += len(now[name]) - now[name].count(0)
                 for name, array in spikes.items():
                     array[t, sample] = now[name]
                 last = now

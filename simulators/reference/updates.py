@@ -66,9 +66,9 @@ def _threshold(
     neuron: Threshold, p: Parameters, bias: Integers, current: Integers, v: Integers
 ) -> Result:
     """Threshold units."""
-    size = len(current)
-    spikes = [int(current[i] + bias[i] > p["threshold"][i]) for i in range(size)]
-    return spikes, v, [current[i] + bias[i] for i in range(size)]
+    compared = [c + b for c, b in zip(current, bias, strict=True)]
+    spikes = [int(c > threshold) for c, threshold in zip(compared, p["threshold"], strict=True)]
+    return spikes, v, compared
 
 
 def _tropical_lif(

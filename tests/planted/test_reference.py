@@ -99,10 +99,15 @@ STATE = "state = {p.name: p.neuron.initial_state(p.size).tolist() for p in progr
 
 REFERENCE = {
     "threshold fires at equality": (
-        'current[i] + bias[i] > p["threshold"][i]',
-        'current[i] + bias[i] >= p["threshold"][i]',
+        "int(c > threshold)",
+        "int(c >= threshold)",
+        "_threshold",
     ),
-    "ring fires at equality": ("int(c > threshold)", "int(c >= threshold)"),
+    "ring fires at equality": (
+        "int(c > threshold)",
+        "int(c >= threshold)",
+        "_ultradlif",
+    ),
     "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
     "tropical reset to zero": (
         'p["reset"][i] if spikes[i] else v[i]',
@@ -147,7 +152,7 @@ REFERENCE = {
     "values taken for spikes": ("current[target] += weight * value", "current[target] += weight"),
     "operations of silent sources": ("value != 0", "True", "_add"),
     "operations without fan-out": ("operations += len(targets)", "operations += 1"),
-    "spike values added up": ("sum(1 for value in now[name] if value != 0)", "sum(now[name])"),
+    "spike values added up": ("len(now[name]) - now[name].count(0)", "sum(now[name])"),
     "read-out without bias": ("v[i] + current[i] + bias[i]", "v[i] + current[i]"),
     "read-out forgets": ("v[i] + current[i] + bias[i]", "current[i] + bias[i]"),
     "state kept between samples": (

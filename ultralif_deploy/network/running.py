@@ -33,7 +33,9 @@ def run_hard(network: Network, values: np.ndarray) -> HardTrace:
     other, each over all timesteps at once; those that hear each other run block by block.
     """
     values = values[: network.timesteps]
-    inputs = network.input.scale * values.astype(np.float64) + network.input.offset
+    inputs = values.astype(np.float64)
+    if not network.input.plain:
+        inputs = network.input.scale * inputs + network.input.offset
     run = _Run(network, inputs)
     for stage in network.stages():
         run.along(stage)
@@ -64,7 +66,9 @@ def total_current(
             sent = signals[projection.source].astype(np.float64, copy=False)
             late = projection.name in delayed
             term = projection.map.apply(one_later(sent) if late else sent)
-            total = np.add(total, term, out=total if total.flags.writeable else None)
+            # An identity returns its signal, which other populations read as well.
+            fresh = term if not np.may_share_memory(term, sent) else None
+            total = np.add(total, term, out=total if total.flags.writeable else fresh)
     return total
 
 

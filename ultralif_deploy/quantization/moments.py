@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ultralif_deploy.program.exact_ranges import FLOAT32_EXACT
+
 FULL_MOMENT_INPUTS = 4096
 """Up to this many inputs the error is weighted by all second moments, above by the diagonal."""
 
@@ -68,13 +70,17 @@ class Moment:
 def second_moment(inputs: np.ndarray) -> np.ndarray:
     """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs.
 
-    `PRIOR_ROWS` rows with the same E[x²] and uncoupled inputs count beside the rows seen.
+    `PRIOR_ROWS` rows with the same E[x²] and uncoupled inputs count beside the rows seen. Whole
+    numbers whose sums float32 holds are multiplied in float32, with the same result in half the time.
     """
     rows, width = inputs.shape
     coupled = width <= FULL_MOMENT_INPUTS
+    whole = inputs.dtype.kind in "bu"
+    largest = int(inputs.max(initial=0)) if whole else 0
+    exact = whole and ROWS_AT_ONCE * largest**2 < FLOAT32_EXACT
     own, full = np.zeros(width), np.zeros((width, width) if coupled else 0)
     for start in range(0, rows, ROWS_AT_ONCE):
-        x = inputs[start : start + ROWS_AT_ONCE].astype(np.float64)
+        x = inputs[start : start + ROWS_AT_ONCE].astype(np.float32 if exact else np.float64)
         own += np.einsum("ij,ij->j", x, x)
         if coupled:
             full += x.T @ x

@@ -4,7 +4,7 @@ import numpy as np
 
 from ultralif_deploy.schema.measured import MarginHistogram, Margins
 
-BLOCK_MARGINS, ALL_MARGINS = 200_000, 2_000_000
+BLOCK_MARGINS, ALL_MARGINS = 100_000, 1_000_000
 """About as many margins of a population are kept of one block, and of all blocks."""
 
 MOST_POWER = 24
@@ -13,20 +13,26 @@ MOST_POWER = 24
 QUANTILES = (0.01, 0.05, 0.5)
 
 
-def margin_sample(margins: np.ndarray, share: float) -> np.ndarray:
-    """Some margins of a block, evenly spaced, so that memory stays bounded.
+def margin_sample(margins: np.ndarray, unit: np.ndarray, share: float) -> np.ndarray:
+    """Some margins of a block in units of the integer membrane, float64 [margin].
+
+    They are evenly spaced, so that memory stays bounded.
 
     Args:
-        margins: margins of the block.
+        margins: v − θ of the block, float64 [time, batch, neuron].
+        unit: real value of one unit of the integer membrane, float64 [neuron].
         share: share of all samples that the block holds.
     """
     flat, wanted = margins.reshape(-1), min(BLOCK_MARGINS, int(share * ALL_MARGINS))
-    return flat[:: max(1, flat.size // max(1, wanted))].copy()  # a view would keep the whole block
+    step, neurons = max(1, flat.size // max(1, wanted)), margins.shape[-1]
+    units = unit[np.arange(0, flat.size, step) % neurons]
+    sampled: np.ndarray = flat[::step] / units
+    return sampled
 
 
 def margin_units(margins: np.ndarray) -> Margins:
     """Quantiles of |v − θ| in units of the integer membrane."""
-    q01, q05, q50 = (float(np.quantile(np.abs(margins), q)) for q in QUANTILES)
+    q01, q05, q50 = np.quantile(np.abs(margins), QUANTILES).tolist()
     return {"q01": q01, "q05": q05, "q50": q50}
 
 

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 SWEEP = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.0)
 """Factors of the learned ε at which the soft network is evaluated."""
 
-SWEEP_SAMPLES = 2000
+SWEEP_SAMPLES = 1000
 """About as many samples are evaluated at the other factors; enough to see the curve's shape."""
 
-PART_BYTES = 1 << 24
+PART_BYTES = 1 << 23
 """Float64 values of all neurons and timesteps of the samples that are measured at once."""
 
 BEFORE = "before"
@@ -147,7 +147,8 @@ def measure(
                 _agree(tally, "integer_soft", name, spikes, meant)
             margins = hard.margins[name]
             tally.kept.add(population, thresholds[name], hard.spikes[name], margins, spikes)
-            units = margin_sample(margins / population.membrane_unit, values.shape[1] / len(test.x))
+            share = values.shape[1] / len(test.x)
+            units = margin_sample(margins, population.membrane_unit, share)
             tally.margins.setdefault(name, []).append(units)
         if raster is None:
             beside = hard.spikes if chain.soft is None else soft_spikes

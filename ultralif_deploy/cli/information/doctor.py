@@ -4,7 +4,7 @@ import re
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from ultralif_deploy.errors import Missing
-from ultralif_deploy.readers.sinabs.network import INSTALL as INSTALL_SINABS
+from ultralif_deploy.readers.sinabs.install import INSTALL as INSTALL_SINABS
 from ultralif_deploy.schema.commands import BackEndState, Diagnosis
 from ultralif_deploy.steps.hardware.synthesis import missing_tools
 from ultralif_deploy.verify.backends import BACK_ENDS

@@ -8,9 +8,7 @@ from torch import nn
 from ultralif_deploy.errors import Missing
 from ultralif_deploy.network.network import Input, Network
 from ultralif_deploy.readers.modules.trial import read_module
-
-INSTALL = "pip install --no-deps sinabs pbr && pip install matplotlib"
-"""No extra can do it: Sinabs declares nir ≤ 1.0.4, which cannot hold resets. It runs with newer."""
+from ultralif_deploy.readers.sinabs.install import INSTALL
 
 
 def from_sinabs(
