@@ -71,7 +71,8 @@ def second_moment(inputs: np.ndarray) -> np.ndarray:
     """E[x xᵀ] over rows of inputs [row, source], or its diagonal for very wide inputs.
 
     `PRIOR_ROWS` rows with the same E[x²] and uncoupled inputs count beside the rows seen. Whole
-    numbers whose sums float32 holds are multiplied in float32, with the same result in half the time.
+    numbers whose sums float32 holds are multiplied in float32: the result is the same, and takes
+    half the time.
     """
     rows, width = inputs.shape
     coupled = width <= FULL_MOMENT_INPUTS
