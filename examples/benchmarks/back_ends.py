@@ -1,4 +1,4 @@
-"""Throughput of every back end on four networks, in one run.
+"""Throughput of the back ends that are compared by default on four networks, in one run.
 
     python examples/benchmarks/back_ends.py            # about three minutes with Lava
 
@@ -7,7 +7,8 @@ one of leaky neurons, and two convolutions; T = 10 and 10 % input spikes. The lo
 end are compared with those of `reference` on the first samples before it is timed. Rounds
 alternate between the back ends, and the best round counts, so that a busy moment of the machine
 affects all of them. Each back end gets a number of samples that suits it. Lava's rates include its
-start. If a back end cannot run here or refuses a network, the reason is printed.
+start. If a back end cannot run here or refuses a network, the reason is printed. `--on` names
+others, which are slow.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from measuring import Run, convolutional, lif_mlp, mlp, seconds, small_mlp, spik
 
 from ultralif_deploy.errors import Missing, Refused
 from ultralif_deploy.program.program import Program
-from ultralif_deploy.verify.backends import BACK_ENDS, load_on
+from ultralif_deploy.verify.backends import BACK_ENDS, COMPARED, load_on
 
 REFERENCE = "reference"
 NETWORKS: dict[str, Callable[[int], Program]] = {
@@ -76,7 +77,7 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--on", nargs="+", choices=list(BACK_ENDS), default=list(BACK_ENDS))
+    parser.add_argument("--on", nargs="+", choices=list(BACK_ENDS), default=list(COMPARED))
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)

@@ -79,9 +79,10 @@ def second_moment(inputs: np.ndarray) -> np.ndarray:
     whole = inputs.dtype.kind in "bu"
     largest = int(inputs.max(initial=0)) if whole else 0
     exact = whole and ROWS_AT_ONCE * largest**2 < FLOAT32_EXACT
+    kind = np.float32 if exact else np.float64
     own, full = np.zeros(width), np.zeros((width, width) if coupled else 0)
     for start in range(0, rows, ROWS_AT_ONCE):
-        x = inputs[start : start + ROWS_AT_ONCE].astype(np.float32 if exact else np.float64)
+        x: np.ndarray = inputs[start : start + ROWS_AT_ONCE].astype(kind)
         own += np.einsum("ij,ij->j", x, x)
         if coupled:
             full += x.T @ x
