@@ -1,6 +1,7 @@
 """Weights rounded together: the error of the current falls, and the integers stay in the format."""
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -63,3 +64,9 @@ def test_weights_on_a_grid_are_not_moved():
     moment = Moment(second_moment(rng.integers(0, 2, (30, 50))))
     scale, again = fit_weights(0.1 * q, weight_format(4), moment)
     np.testing.assert_allclose(scale[:, None] * again, 0.1 * q, rtol=1e-12)
+
+
+@pytest.mark.parametrize("largest", [1, 90, 91, 255])
+def test_moments_of_whole_numbers_are_those_of_float64(largest):
+    inputs = np.random.default_rng(0).integers(0, largest, (5000, 9), np.uint8, endpoint=True)
+    assert_array_equal(second_moment(inputs), second_moment(inputs.astype(np.float64)))

@@ -18,7 +18,7 @@ from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.soft.neurons.baselines import DSpike
 from ultralif_deploy.soft.neurons.kinds import RELEASED
 from ultralif_deploy.verify import measuring
-from ultralif_deploy.verify.margins import MOST_POWER, margin_histogram
+from ultralif_deploy.verify.margins import ALL_MARGINS, MOST_POWER, margin_histogram, margin_sample
 from ultralif_deploy.verify.membranes import NEURONS
 
 
@@ -140,3 +140,12 @@ def test_many_parts_at_once_measure_what_one_does(
     expected = figures("one")
     monkeypatch.setattr(measuring, "PART_BYTES", 1 << 14)
     assert figures("many") == expected
+
+
+@pytest.mark.parametrize("wanted", [1, 7, 60, 1000])
+def test_sampled_margins_are_in_units_of_their_neurons(wanted: int) -> None:
+    margins = np.random.default_rng(0).normal(size=(3, 4, 5))
+    unit = np.array([1.0, 2.0, 0.3, 0.7, 5.0])
+    found = margin_sample(margins, unit, wanted / ALL_MARGINS)
+    step = max(1, margins.size // wanted)
+    np.testing.assert_array_equal(found, (margins / unit).reshape(-1)[::step])
