@@ -45,6 +45,9 @@ class Certificate(TypedDict):
         Annotated[CertifiedSpikes, "with --expect, what the user's framework computed"]
     ]
     backbone: NotRequired[Annotated[CertifiedBackbone, "with --backbone, what stands in front"]]
+    lanes: NotRequired[
+        Annotated[Count, "with --lanes, neurons that the exported hardware computes at once"]
+    ]
     not_run: Annotated[dict[str, NotRun], "those that could not run, by name"]
     not_compared: Annotated[list[str], "names of those that were not asked for"]
     files: Annotated[dict[str, Sha256], "of all files that the run wrote, by path; not this one"]

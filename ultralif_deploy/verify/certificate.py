@@ -77,6 +77,7 @@ class Claims:
         backends: results of the back ends that ran, by name.
         not_compared: names of the back ends that nobody asked for.
         expected: claim about what the user's framework computed for these samples; None without it.
+        lanes: neurons that exported hardware computes at once; None where nobody chose them.
     """
 
     program: CertifiedProgram
@@ -84,6 +85,7 @@ class Claims:
     backends: dict[str, Record]
     not_compared: list[str]
     expected: CertifiedSpikes | None
+    lanes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def certify(
             records,
             [name for name in BACK_ENDS if name not in names],
             None if claim is None else claim.record(reference),
+            lanes,
         )
     return Comparison(results, not_run, exports, claims)
 
@@ -255,6 +258,8 @@ def seal(directory: Path, compared: Comparison, backbone: CertifiedBackbone | No
         certificate["expected"] = claims.expected
     if backbone is not None:
         certificate["backbone"] = backbone
+    if claims.lanes is not None:
+        certificate["lanes"] = claims.lanes
     write_json(directory / CERTIFICATE_FILE, certificate)
 
 

@@ -204,7 +204,7 @@ def _compare_forms(
         if not used and target not in listed:
             continue
         try:
-            write_form(target, program, anew / target)
+            write_form(target, program, anew / target, lanes=claim.get("lanes"))
         except Refused as refusal:
             claims.failures.append(f"{target}: {refusal}")
         made = checksums(anew, target)

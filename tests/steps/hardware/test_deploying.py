@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,17 @@ def test_lanes_are_those_of_the_exported_verilog(tmp_path: Path) -> None:
     assert ultralif("deploy", DEMO, *SHORT, "--lanes", 2, "-o", tmp_path / "out").code == 0
     layout = load(tmp_path / "out" / "verilog" / "layout.json")
     assert layout["lanes"] == {"neuron": 2, "readout": 2}
+
+
+def test_certificates_hold_with_chosen_lanes_and_no_others(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.json"
+    assert ultralif("deploy", DEMO, *SHORT, "--lanes", 2, "-o", tmp_path).code == 0
+    assert ultralif("verify", "--certificate", certificate).code == 0
+    content = load(certificate)
+    assert content["lanes"] == 2
+    certificate.write_text(json.dumps(content | {"lanes": 3}), "utf-8")
+    line = refused("verify", "--certificate", certificate, code=1)
+    assert "does not hold: verilog: files as exported anew" in line
+    del content["lanes"]
+    certificate.write_text(json.dumps(content), "utf-8")
+    assert ultralif("verify", "--certificate", certificate).code == 1
