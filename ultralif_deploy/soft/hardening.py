@@ -100,9 +100,7 @@ def folds_bias(stage: Stage, timesteps: int) -> bool:
     With graded spikes this holds for a single timestep, where no membrane is needed.
     """
     neuron = stage.neuron
-    if neuron is None:
-        return False
-    if neuron.RING:
+    if neuron is None or neuron.RING:
         return False
     if stage.stateless:
         return True

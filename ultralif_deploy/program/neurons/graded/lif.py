@@ -1,17 +1,15 @@
 """Leaky integrate and fire with several thresholds."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from ultralif_deploy.program.fixed import DECAY_BITS, MEMBRANE_BITS
-from ultralif_deploy.program.neurons.graded.model import GradedModel, check_shares
-from ultralif_deploy.program.neurons.model import LeakyModel
+from ultralif_deploy.program.fixed import DECAY_BITS
+from ultralif_deploy.program.neurons.graded.model import GradedLeakyModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GradedLIF(GradedModel, LeakyModel):
+class GradedLIF(GradedLeakyModel):
     """The membrane of LIF; sends the number s of thresholds that it exceeds.
 
     v ← sat(leak(v, decay) + 64·I + bias); s = #{k: v > threshold_k}; then v ← leak(v, reset[s − 1])
@@ -26,18 +24,8 @@ class GradedLIF(GradedModel, LeakyModel):
         decay_bits: fraction bits of the decays, 12 to 24.
     """
 
-    LISTS: ClassVar[frozenset[str]] = frozenset({"thresholds", "reset"})
-
     thresholds: np.ndarray
     decay: np.ndarray
     reset: np.ndarray
     levels: int
     decay_bits: int = DECAY_BITS
-
-    @property
-    def word_bits(self) -> int:
-        return MEMBRANE_BITS
-
-    def check(self, name: str, size: int) -> None:
-        super(GradedLIF, self).check(name, size)
-        check_shares(name, self.reset)

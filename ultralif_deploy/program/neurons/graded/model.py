@@ -1,10 +1,12 @@
 """Base class of models that send the number of thresholds that they pass."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from ultralif_deploy.errors import UltralifError
-from ultralif_deploy.program.fixed import DECAY_ONE, MAX_LEVELS
-from ultralif_deploy.program.neurons.model import NeuronModel
+from ultralif_deploy.program.fixed import DECAY_ONE, MAX_LEVELS, MEMBRANE_BITS
+from ultralif_deploy.program.neurons.model import LeakyModel, NeuronModel
 
 
 class GradedModel(NeuronModel):
@@ -26,6 +28,22 @@ class GradedModel(NeuronModel):
         super().check(name, size)
         if not 1 <= self.levels <= MAX_LEVELS:
             raise UltralifError(f"{name}: {self.levels} levels; expected 1 to {MAX_LEVELS}")
+
+
+class GradedLeakyModel(GradedModel, LeakyModel):
+    """A leaky membrane from which each level takes its share."""
+
+    __slots__ = ()
+    LISTS: ClassVar[frozenset[str]] = frozenset({"thresholds", "reset"})
+    reset: np.ndarray
+
+    @property
+    def word_bits(self) -> int:
+        return MEMBRANE_BITS
+
+    def check(self, name: str, size: int) -> None:
+        super().check(name, size)
+        check_shares(name, self.reset)
 
 
 def check_shares(name: str, reset: np.ndarray) -> None:

@@ -1,18 +1,16 @@
 """Leaky membranes on a ring that share their maximum, with several thresholds."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from ultralif_deploy.program.fixed import DECAY_BITS, MEMBRANE_BITS
-from ultralif_deploy.program.neurons.graded.model import GradedModel, check_shares
-from ultralif_deploy.program.neurons.model import LeakyModel
+from ultralif_deploy.program.fixed import DECAY_BITS
+from ultralif_deploy.program.neurons.graded.model import GradedLeakyModel
 from ultralif_deploy.program.neurons.ultradlif import check_ring
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GradedUltraDLIF(GradedModel, LeakyModel):
+class GradedUltraDLIF(GradedLeakyModel):
     """The membranes of UltraDLIF; sends the number of thresholds that the value compared exceeds.
 
     What is compared is that of UltraDLIF in either form. A spike of n levels takes its share from
@@ -28,8 +26,6 @@ class GradedUltraDLIF(GradedModel, LeakyModel):
         decay_bits: fraction bits of the decays, 12 to 24.
     """
 
-    LISTS: ClassVar[frozenset[str]] = frozenset({"thresholds", "reset"})
-
     thresholds: np.ndarray
     decay: np.ndarray
     reset: np.ndarray
@@ -38,11 +34,6 @@ class GradedUltraDLIF(GradedModel, LeakyModel):
     stride: int = 1
     decay_bits: int = DECAY_BITS
 
-    @property
-    def word_bits(self) -> int:
-        return MEMBRANE_BITS
-
     def check(self, name: str, size: int) -> None:
         super(GradedUltraDLIF, self).check(name, size)
-        check_shares(name, self.reset)
         check_ring(name, size, self.form, self.stride)
