@@ -76,6 +76,17 @@ def test_the_command_writes_a_file_that_is_read(folder: Path, tmp_path: Path) ->
     assert_array_equal(found.test.x, IMAGES[:5])
 
 
+def test_one_split_is_written_alone(folder: Path, tmp_path: Path) -> None:
+    file, whole = tmp_path / "train.npz", load_dataset("mnist")
+    written = json.loads(ultralif("data", "mnist", "--split", "train", "-o", file, "--json").out)
+    assert whole.train is not None
+    assert written["samples"] == {"x_train": list(whole.train.x.shape)}
+    with np.load(file) as arrays:
+        assert_array_equal(arrays["x_train"], whole.train.x)
+        assert_array_equal(arrays["y_train"], whole.train.y)
+    assert load_dataset(file).test_from.startswith("last ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -84,6 +95,7 @@ def test_the_command_writes_a_file_that_is_read(folder: Path, tmp_path: Path) ->
         (("mnist", "--bin", 10, "-o", "out.npz"), "holds no recordings of events"),
         (("mnist", "--limit", 0, "-o", "out.npz"), "limit = 0; expected at least 1"),
         (("mnist", "--limit", 3), "--limit 3: it is for -o FILE.npz"),
+        (("mnist", "--split", "val", "-o", "out.npz"), "mnist has no split val; expected train or"),
         (("mnist", "-o", "nowhere/out.npz"), "nowhere"),
     ],
 )

@@ -103,6 +103,13 @@ def test_it_fits_and_shows_something(browser: Any, page: Path, screen: str, sche
     assert abs(sum(paper) - sum(ink)) > 450
 
 
+def test_every_table_fits_on_a_desktop(browser: Any, page: Path) -> None:
+    show(browser, page)
+    code = """[...document.querySelectorAll('.scroll')].filter((frame) =>
+      frame.scrollWidth > frame.clientWidth).map((frame) => frame.innerText.slice(0, 60))"""
+    assert script(browser, code) == []
+
+
 def picture(png: bytes) -> tuple[tuple[int, int], set[int]]:
     """Size of a PNG file, and the values that its rows hold."""
     size = struct.unpack(">II", png[16:24])

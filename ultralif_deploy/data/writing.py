@@ -15,8 +15,13 @@ from ultralif_deploy.io.npz import npz_bytes
 
 SUFFIX = ".npz"
 
+WRITTEN = ("train", "val", "test")
+"""What stands behind `x_` and `y_` in the names of the arrays."""
 
-def write_dataset(source: Any, path: Path, how: Binning) -> dict[str, Split]:
+
+def write_dataset(
+    source: Any, path: Path, how: Binning, split: str | None = None
+) -> dict[str, Split]:
     """Write a data set to one compressed .npz file, whole or not at all.
 
     Args:
@@ -24,12 +29,14 @@ def write_dataset(source: Any, path: Path, how: Binning) -> dict[str, Split]:
         path: path of the file.
         how: binning of recordings of events into frames. Of other data too, each split keeps at
             most `how.most` samples, those that `binning.chosen` names.
+        split: one of `WRITTEN` that is written alone; None writes all. Whoever reads a file with
+            training samples alone holds some of them out.
 
     Returns:
         What was written, by the names that stand behind `x_` and `y_`.
 
     Raises:
-        UltralifError: another suffix, or data that cannot be read.
+        UltralifError: another suffix, data that cannot be read, or no such split in them.
     """
     if path.suffix != SUFFIX:
         raise UltralifError(f"{path}: expected a name that ends in {SUFFIX}")
@@ -39,15 +46,19 @@ def write_dataset(source: Any, path: Path, how: Binning) -> dict[str, Split]:
             f"{found.name} holds no recordings of events, so it has no frames to choose; leave "
             "--timesteps, --bin, --sensor and --polarity away"
         )
-    splits = {"train": found.train, "val": found.validation, "test": found.test}
+    splits = dict(zip(WRITTEN, (found.train, found.validation, found.test), strict=True))
     if found.validation is found.test:  # the only samples that are not for training
         del splits["val"]
-    kept = {name: _some(split, how.most) for name, split in splits.items() if split is not None}
+    there = {name: samples for name, samples in splits.items() if samples is not None}
+    if split is not None and split not in there:
+        raise UltralifError(f"{found.name} has no split {split}; expected {' or '.join(there)}")
+    names = there if split is None else (split,)
+    kept = {name: _some(there[name], how.most) for name in names}
     arrays: dict[str, np.ndarray] = {}
-    for name, split in kept.items():
-        arrays[f"x_{name}"] = split.x
-        if split.y is not None:
-            arrays[f"y_{name}"] = split.y
+    for name, samples in kept.items():
+        arrays[f"x_{name}"] = samples.x
+        if samples.y is not None:
+            arrays[f"y_{name}"] = samples.y
     write_bytes(path, npz_bytes(arrays, compressed=True))
     return kept
 

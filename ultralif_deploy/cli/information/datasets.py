@@ -35,6 +35,12 @@ FRAMES = {"timesteps": "timesteps", "bin": "bin_ms", "sensor": "sensor", "polari
     metavar="N",
     help="Write at most N samples of each split, drawn at random, and always the same ones.",
 )
+@click.option(
+    "--split",
+    type=click.Choice(("train", "val", "test")),
+    help="Write this split alone. Of a file with training samples alone, other commands hold the "
+    "last sixth out.",
+)
 @options.json_option
 def data(names: tuple[str, ...], output: Path | None, as_json: bool, **given: Any) -> None:
     """List data sets that have a name, or write one to a file.
@@ -63,7 +69,7 @@ def _written(names: tuple[str, ...], output: Path, given: dict[str, Any]) -> dic
     if len(names) != 1:
         raise UltralifError(f"-o {output}: {len(names)} data sets are named; expected one")
     how = Binning(**{FRAMES[n]: given[n] for n in FRAMES}, most=given["limit"])
-    splits = write_dataset(names[0], output, how)
+    splits = write_dataset(names[0], output, how, given["split"])
     sizes = {f"x_{name}": list(split.x.shape) for name, split in splits.items()}
     return {"file": str(output), "samples": sizes}
 

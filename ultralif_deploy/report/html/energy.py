@@ -86,7 +86,7 @@ def devices_section(report: Report) -> Section:
         "Estimates of one inference without idle power. Published: constants as their makers "
         "published them; fitted: constants fitted to measurements; estimated: a model of costs.",
     )
-    tables = (_device_table(devices), _constants(devices))
+    tables = (_device_table(devices), _models(devices), _constants(devices))
     return Section("devices", "Devices and models", (words,), figures, tables)
 
 
@@ -119,8 +119,6 @@ def _devices(priced: dict[str, Price], devices: dict[str, Device]) -> Figure:
 def _device_table(devices: dict[str, Device]) -> Table:
     rows = []
     for name, d in devices.items():
-        missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
-        left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
         unknown = without_energy(d["not_published"])
         energies = [
             cell(joules, unknown if joules is None else joule(joules))
@@ -134,12 +132,20 @@ def _device_table(devices: dict[str, Device]) -> Table:
                 *energies,
                 cell(idle, "no figure" if idle is None else joule(idle)),
                 cell(d["description"]),
-                cell(d["equation"], style="code"),
-                cell(left_out or "–"),
             )
         )
-    names = ("#energy", "#low", "#high", "#idle", "what it is", "equation", "not covered")
+    names = ("#energy", "#low", "#high", "#idle", "what it is")
     return Table("Devices and models", columns("name", "figures", *names), tuple(rows))
+
+
+def _models(devices: dict[str, Device]) -> Table:
+    rows = []
+    for name, d in devices.items():
+        missing = f"not published: {', '.join(d['not_published'])}" if d["not_published"] else ""
+        left_out = "; ".join(text for text in (missing, d["not_covered"], d["note"]) if text)
+        rows.append((cell(name), cell(d["equation"], style="code"), cell(left_out or "–")))
+    title = "What each model counts"
+    return Table(title, columns("name", "equation", "not covered"), tuple(rows))
 
 
 def _constants(devices: dict[str, Device]) -> Table:
