@@ -1,21 +1,24 @@
 """Spike agreement of second-order neurons in fixed point with float, by word length.
 
-Runs the published SiLIF and C-SiLIF networks (spiking speech commands, 140 channels) on spoken
-digits brought from 40 to 140 channels and on random bursts, T = 100, and prints Markdown tables:
+Trains a SiLIF and a C-SiLIF network on spoken digits (40 channels, 100 timesteps of 5 ms), in the
+way of `second_order_training.py`, and prints Markdown tables about held-out recordings:
 
 1. states and coefficients rounded alone, weights kept in float: each population on the spikes of
    the float network, and both populations one after the other;
 2. the smallest word lengths that keep 99.9 % of the float network's spikes;
-3. the whole integer program with 8-bit weights, and the predictions of the read-out.
+3. the whole integer program with 8-bit weights, and the accuracy of both read-outs.
 
 A spike is kept when the float network and the integers fire in the same neuron at the same
-timestep. The row `float32` is the float network itself in single precision.
+timestep. The row `float32` is the float network itself in single precision. Trained networks are
+kept in the output directory and not trained again. `ultralif data` says where the digits are found.
 
-python examples/second_order_study.py networks -o results/second_order
+    python examples/second_order_study.py -o results/second_order
+    python examples/second_order_study.py --quick   # one epoch, to see that it runs
 """
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import cache, partial
@@ -23,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from second_order_training import trained
 
+import ultralif_deploy as ul
+from ultralif_deploy.data.binning import Binning
+from ultralif_deploy.data.splits import Split
 from ultralif_deploy.network.network import Network, Population
-from ultralif_deploy.network.running import (
-    HardTrace,
-    run_hard,
-    total_current,
-)
+from ultralif_deploy.network.running import run_hard, total_current
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.quantization.integers import Rounding
@@ -41,37 +45,25 @@ from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.verify.backends import load_on
 
-NETWORKS = {"SiLIF": "silif_ssc.pth", "C-SiLIF": "csilif_ssc.pth"}
-CHANNELS, STEPS = 140, 100
+NETWORKS = {"SiLIF": "silif", "C-SiLIF": "csilif"}
+STEPS = 100
+DIGITS = Binning(bin_ms=5, timesteps=STEPS)
+CALIBRATION = 200
 STATE_BITS = (16, 18, 20, 22, 24, 26, 28, 30, 32)
 COEFFICIENT_BITS = (8, 10, 12, 14, 16, 18, 20)
 WIDEST = WordLengths(32, 20)
 KEPT = 0.999
 
 
-def digits(path: Path, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Spoken digits uint8 [time, sample, 140]: nearest of 40 channels, jittered by half a one."""
-    with np.load(path, allow_pickle=False) as data:
-        packed = data["x_train"]
-    chosen = packed[rng.choice(len(packed), samples, replace=False)]
-    spikes = np.unpackbits(chosen, axis=1)[:, : STEPS * 40].reshape(-1, STEPS, 40)
-    place = (np.arange(CHANNELS) + 0.5) / CHANNELS * 40 - 0.5
-    nearest = np.rint(place + rng.uniform(-0.5, 0.5, (samples, 1, CHANNELS)))
-    source = np.broadcast_to(np.clip(nearest, 0, 39), (samples, STEPS, CHANNELS)).astype(np.int64)
-    return np.ascontiguousarray(np.take_along_axis(spikes, source, axis=2).swapaxes(0, 1))
-
-
-def bursts(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Spikes uint8 [time, sample, 140]: 2 % everywhere, 22 % in bursts of 10 steps, 10 channels."""
-    share = rng.random((STEPS // 10, samples, CHANNELS // 10)) < 0.15
-    rate = 0.02 + 0.2 * np.repeat(np.repeat(share, 10, axis=0), 10, axis=2)
-    return (rng.random(rate.shape) < rate).astype(np.uint8)
-
-
 def float_network(path: Path) -> Network:
-    """A published network with batch norm and gain folded."""
+    """A saved network with batch norm and gain folded."""
     found = read_second_order(path, read_tensors(path), neuron=None, timesteps=STEPS)
     return apply_passes(found.network)
+
+
+def frames(x: np.ndarray) -> np.ndarray:
+    """Samples [sample, time, channel] as inputs uint8 [time, sample, channel]."""
+    return np.ascontiguousarray(x.swapaxes(0, 1))
 
 
 def rounded_spikes(population: Population, current: np.ndarray, lengths: WordLengths) -> np.ndarray:
@@ -110,6 +102,13 @@ def single_precision(population: Population, current: np.ndarray, _: WordLengths
     return spikes
 
 
+def kept(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], names: list[str]) -> float:
+    """Share of the expected spikes of these populations that were found; nan if there are none."""
+    fired = sum(np.count_nonzero(expected[name]) for name in names)
+    both = sum(np.count_nonzero(found[name] & expected[name]) for name in names)
+    return both / fired if fired else math.nan
+
+
 def agreement(
     network: Network,
     inputs: np.ndarray,
@@ -136,14 +135,10 @@ def agreement(
             current = total_current(network, population, signals | expected)
             alone[name] = run(population, current, lengths)
 
-    def kept(found: dict[str, np.ndarray], of: list[str]) -> float:
-        both = sum(np.count_nonzero(found[n] & expected[n]) for n in of)
-        return both / sum(np.count_nonzero(expected[n]) for n in of)
-
     return {
-        "first": kept(alone, names[:1]),
-        "second": kept(alone, names[1:]),
-        "both": kept(chained, names),
+        "first": kept(alone, expected, names[:1]),
+        "second": kept(alone, expected, names[1:]),
+        "both": kept(chained, expected, names),
         "equal": float(np.mean([(chained[n] == expected[n]).mean() for n in names])),
     }
 
@@ -182,23 +177,26 @@ def softmax_predictions(network: Network, inputs: np.ndarray, spikes: np.ndarray
 
 
 def program_agreement(
-    network: Network, inputs: np.ndarray, calibration: np.ndarray, expected: HardTrace
+    network: Network, inputs: np.ndarray, labels: np.ndarray, calibration: np.ndarray
 ) -> dict[str, float]:
-    """The program with 8-bit weights against the float network."""
-    program = quantize(network, 8, calibration)
-    trace = load_on("fast", program).run(inputs, record=True)
+    """The program with 8-bit weights against the float network, spikes and predictions."""
+    expected = run_hard(network, inputs)
+    trace = load_on("fast", quantize(network, 8, calibration)).run(inputs, record=True)
     assert trace.spikes is not None
     found: dict[str, float] = {}
+    integer = {name: spikes != 0 for name, spikes in trace.spikes.items()}
     for name, spikes in expected.spikes.items():
-        both = np.count_nonzero(spikes & (trace.spikes[name] != 0))
-        found[f"kept {name}"] = both / np.count_nonzero(spikes)
-        found[f"equal {name}"] = float((spikes == (trace.spikes[name] != 0)).mean())
+        found[f"kept {name}"] = kept(integer, expected.spikes, [name])
+        found[f"equal {name}"] = float((spikes == integer[name]).mean())
     name = network.populations[-2].name
-    softmax = softmax_predictions(network, inputs, expected.spikes[name])
-    total = expected.logits.argmax(axis=1)
-    found["predictions: program, float sum of u"] = float((trace.predictions() == total).mean())
-    found["predictions: float sum of u, softmax"] = float((total == softmax).mean())
-    found["predictions: program, softmax"] = float((trace.predictions() == softmax).mean())
+    predictions = {
+        "program": trace.predictions(),
+        "float, sum of u": expected.logits.argmax(axis=1),
+        "float, sum of softmax(u)": softmax_predictions(network, inputs, expected.spikes[name]),
+    }
+    for way, predicted in predictions.items():
+        found[f"accuracy: {way}"] = float((predicted == labels).mean())
+        found[f"predicted as by {way}"] = float((predicted == predictions["program"]).mean())
     return found
 
 
@@ -211,47 +209,63 @@ def lengths_tried() -> Iterator[tuple[str, WordLengths | None]]:
         yield f"{WIDEST.state_bits} / {bits}", WordLengths(WIDEST.state_bits, bits)
 
 
+def print_tables(
+    label: str, network: Network, test: Split, samples: int, calibration: np.ndarray
+) -> dict[str, Any]:
+    """Run everything on one network, print it and return it.
+
+    Args:
+        label: name of the network.
+        network: the float network.
+        test: held-out samples; the program is judged on all of them.
+        samples: how many of them the rounding is judged on.
+        calibration: inputs of the quantization [time, sample, channel].
+    """
+    assert test.y is not None
+    held_out = frames(test.x)
+    inputs = held_out[:, :samples]
+    expected = run_hard(network, inputs)
+    print(f"\n{label}\n")
+    print("| state / coefficient bits | first alone | second alone | both | equal values |")
+    print("|---|---|---|---|---|")
+    rows = {}
+    tried = cache(partial(agreement, network, inputs, expected.spikes))
+    for name, lengths in lengths_tried():
+        rows[name] = found = tried(lengths)
+        print(f"| {name} | {' | '.join(f'{100 * v:.2f} %' for v in found.values())} |", flush=True)
+    least = {key: smallest(tried, key == "both") for key in ("alone", "both")}
+    print(f"\nSmallest that keep {100 * KEPT} %: {least}")
+    program = program_agreement(network, held_out, test.y, calibration)
+    for name, share in program.items():
+        print(f"8-bit weights: {name} {100 * share:.2f} %", flush=True)
+    return {"rounding": rows, "program": program, "smallest": least}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("shared", type=Path, help="holds checkpoints/ and data/")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/second_order"))
-    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    rng = np.random.default_rng(arguments.seed)
-    spoken = digits(arguments.shared / "data/fsdd_spikes_train.npz", arguments.samples + 100, rng)
-    calibration, spoken = spoken[:, :100], spoken[:, 100:]
-    stimuli = {"digits": spoken, "bursts": bursts(arguments.samples, rng)}
-    results: dict[str, Any] = {}
-    for label, file in NETWORKS.items():
-        network = float_network(arguments.shared / "checkpoints" / file)
-        for stimulus, inputs in stimuli.items():
-            expected = run_hard(network, inputs)
-            reach = max(
-                float(np.abs(expected.margins[p.name] / p.neuron.threshold + 1).max())
-                for p in network.populations[:-1]
-            )
-            print(f"\n{label}, {stimulus}: largest first state word {reach:.0f} thresholds\n")
-            print("| state / coefficient bits | first alone | second alone | both | equal values |")
-            print("|---|---|---|---|---|")
-            rows = {}
-            tried = cache(partial(agreement, network, inputs, expected.spikes))
-            for name, lengths in lengths_tried():
-                rows[name] = found = tried(lengths)
-                cells = " | ".join(f"{100 * v:.2f} %" for v in found.values())
-                print(f"| {name} | {cells} |", flush=True)
-            program = program_agreement(network, inputs, calibration, expected)
-            least = {key: smallest(tried, key == "both") for key in ("alone", "both")}
-            print(f"\nSmallest that keep {100 * KEPT} %: {least}")
-            for name, share in program.items():
-                print(f"8-bit weights: {name} {100 * share:.2f} %", flush=True)
-            results[f"{label}, {stimulus}"] = {
-                "rounding": rows,
-                "program": program,
-                "smallest": least,
-                "reach": reach,
-            }
+    if arguments.quick:
+        arguments.epochs, arguments.samples = 1, 10
     arguments.output.mkdir(parents=True, exist_ok=True)
+    data = ul.load_dataset("fsdd", DIGITS)
+    assert data.train is not None
+    assert data.train.y is not None
+    x, y = data.train.x, data.train.y
+    chosen = np.random.default_rng(arguments.seed).permutation(len(x))[:CALIBRATION]
+    results: dict[str, Any] = {}
+    for label, kind in NETWORKS.items():
+        path = arguments.output / f"{kind}.pth"
+        if not path.exists():
+            torch.save(trained(kind, x, y, arguments.epochs, arguments.seed), path)
+        network = float_network(path)
+        results[label] = print_tables(
+            label, network, data.test, arguments.samples, frames(x[chosen])
+        )
     (arguments.output / "second_order.json").write_text(json.dumps(results, indent=2))
 
 

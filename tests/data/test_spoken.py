@@ -1,6 +1,5 @@
 """The Free Spoken Digit Dataset: sound in .wav files, and the spikes that it becomes."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from support.commands import refused
+from support.foreign.sound import tone, write
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.data.binning import Binning
 from ultralif_deploy.data.known import cochlea
@@ -17,22 +17,6 @@ from ultralif_deploy.errors import UltralifError
 
 HOW = Binning(bin_ms=10, timesteps=30)
 BANK = cochlea.filter_bank(cochlea.CHANNELS, RATE_HZ)
-
-
-def tone(hertz: float, seconds: float, loud: float = 0.5) -> np.ndarray:
-    """A sine, int16."""
-    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    return np.rint(loud * 32767 * np.sin(2 * np.pi * hertz * t)).astype("<i2")
-
-
-def write(
-    path: Path, samples: np.ndarray, channels: int = 1, width: int = 2, rate: int = RATE_HZ
-) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(samples.tobytes())
 
 
 @pytest.fixture

@@ -1,18 +1,25 @@
 """Each example runs, with arguments that keep it short."""
 
+import importlib
 import re
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from support.foreign.sound import tone, write
 from support.requirements import available
 from support.scripts import EXAMPLES, run_script
 from ultralif_deploy.data import loading
+from ultralif_deploy.network.running import run_hard
+from ultralif_deploy.readers.second_order import read_second_order
 from ultralif_deploy.soft import checkpoint
+from ultralif_deploy.soft.checkpoint_file import read_tensors
 
 DIGITS = loading.EMBEDDED["digits"]
 
@@ -119,6 +126,49 @@ def test_temporal_study_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     first = run_script("temporal_study.py", *arguments)
     assert first.count("| nmnist | 20 | UltraDLIF-3 |") == 2  # as it ends, and in the table
     assert run_script("temporal_study.py", *arguments).strip() in first
+
+
+def test_second_order_networks_are_trained_as_they_are_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The equations of the training, in float64 and without its random draws, give the spikes."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    training = importlib.import_module("second_order_training")
+    x = (np.random.default_rng(0).random((40, 30, 12)) < 0.3).astype(np.uint8)
+    for kind in training.KINDS:
+        state = training.trained(kind, x, np.arange(40) % 3, epochs=2, seed=0)
+        for layer in range(len(training.HIDDEN)):  # louder, as so short a training fires too little
+            state[f"snn.{layer}.norm.weight"] *= 6
+        torch.save(state, tmp_path / f"{kind}.pth")
+        path = tmp_path / f"{kind}.pth"
+        found = read_second_order(path, read_tensors(path), neuron=None, timesteps=30)
+        trace = run_hard(found.network, x.swapaxes(0, 1))
+        sizes = (12, *training.HIDDEN)
+        signal = torch.from_numpy(x).double()
+        for layer, (inputs, size) in enumerate(pairwise(sizes)):
+            module = training.KINDS[kind](inputs, size).double().eval()
+            prefix = f"snn.{layer}."
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            )
+            with torch.no_grad():
+                signal = module(signal)
+            spikes = signal.numpy().swapaxes(0, 1) != 0
+            assert spikes.any()
+            np.testing.assert_array_equal(trace.spikes[f"snn.{layer}"], spikes)
+
+
+def test_second_order_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = tmp_path / "free-spoken-digit-dataset" / "recordings"
+    recordings.mkdir(parents=True)
+    for digit in range(3):
+        for number in (0, 5, 6):
+            write(recordings / f"{digit}_theo_{number}.wav", tone(300 * (digit + 1), 0.4))
+    monkeypatch.setenv("ULTRALIF_DATA", str(tmp_path))
+    printed = run_script("second_order_study.py", "--quick", "-o", tmp_path / "out")
+    assert printed.count("| 32 / 20 |") == 2
+    assert printed.count("accuracy: program") == 2
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".pth"}
 
 
 def test_back_ends_are_compared_and_refusals_explained() -> None:

@@ -34,9 +34,10 @@ ELSEWHERE = {
     "--on c-cortex": "tests/steps/hardware/test_firmware.py",
     "--backbone": "tests/sources/test_backbones.py",
     "ultralif sweep": "tests/sweeps/test_sweep.py",
-    "silif_ssc.pth": "tests/readers/test_second_order_checkpoint.py",
+    "silif.pth": "tests/readers/test_second_order_checkpoint.py",
     "ultralif data nmnist": "tests/data/test_known.py",
-    "events.npz": "tests/readers/test_second_order_checkpoint.py",
+    "ultralif data fsdd": "tests/data/test_spoken.py",
+    "ultralif data mnist": "tests/data/test_known.py",
 }
 """What commands that are not run here have in them, and where the same is tested."""
 
