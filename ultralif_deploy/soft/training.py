@@ -16,6 +16,7 @@ from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.schema.training import EpochFigures
+from ultralif_deploy.soft.adam import Adam
 from ultralif_deploy.soft.checkpoint_file import read_tensors
 from ultralif_deploy.soft.compute import repeatable
 from ultralif_deploy.soft.loop_quantization import LoopQuantizer
@@ -158,15 +159,13 @@ def fit(
     if quantizer is not None:
         quantizer.prepare(network, None if resume is None else resume["log_scales"])
         parameters += quantizer.parameters()
-    optimizer = torch.optim.Adam(parameters)
+    optimizer = Adam(parameters)
     start = 0
     if resume is not None:
         start = int(resume["epochs_done"])
         optimizer.load_state_dict(resume["optimizer"])
     for index in range(start, len(plan)):
         epoch = plan[index]
-        for group in optimizer.param_groups:
-            group["lr"] = epoch.learning_rate
         if before_epoch is not None:
             before_epoch(index)
         order = np.random.default_rng([encoder.seed, SHUFFLE, index]).permutation(len(train.x))
@@ -184,9 +183,9 @@ def fit(
             loss = nn.functional.cross_entropy(trace.logits, target)
             if sparsity:
                 loss = loss + sparsity * trace.spike_rate()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.forget_gradients()
             loss.backward()
-            optimizer.step()
+            optimizer.step(epoch.learning_rate)
             if after_step is not None:
                 after_step()
             value = loss.item()
