@@ -22,7 +22,13 @@ from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.chain import chain
 from ultralif_deploy.simulators.fast.chain.chain import Chain, ChainRun
-from ultralif_deploy.simulators.fast.synapses import Synapses, synapses
+from ultralif_deploy.simulators.fast.synapses import (
+    TIMED_ROWS,
+    Synapses,
+    active_share,
+    currents,
+    synapses,
+)
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
 from ultralif_deploy.simulators.native.timing import seconds
@@ -32,12 +38,6 @@ from ultralif_deploy.simulators.streams import Memory, Stream, initial_memory, r
 CHUNK_VALUES = 1 << 22
 """Values of one population that a thread handles at once. Chunks are long, because threads need the
 interpreter's lock between chunks and then wait for each other."""
-
-TIMED_ROWS = 256
-"""Fewest rows (timesteps · samples · positions) that are timed; fewer use events, untimed."""
-
-SHARE_SAMPLES = 16
-"""Number of samples from which the share of active values is estimated."""
 
 
 def load(program: Program) -> "Fast":
@@ -197,7 +197,7 @@ class Fast:
             return self.ways[-1]
         if self.chain is not None and not self.fastest:
             self.chain.time_layers()
-        share = _share(inputs)
+        share = active_share(inputs)
         if share not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
             taken = [seconds(functools.partial(self._run, f, some, False)) for f in self.ways]
@@ -358,34 +358,4 @@ class Fast:
         """Current int32 [time, batch, neuron] of one projection."""
         if isinstance(projection.map, Identity):
             return signal.astype(np.int32)
-        synapses = self.synapses[projection.name]
-
-        def events() -> np.ndarray:
-            return synapses.events(signal)
-
-        def product() -> np.ndarray:
-            return synapses.product(signal)
-
-        return _by_faster(synapses, signal, events, product)
-
-
-def _by_faster(
-    synapses: Synapses,
-    signal: np.ndarray,
-    events: Callable[[], np.ndarray],
-    product: Callable[[], np.ndarray],
-) -> np.ndarray:
-    """The result of the faster way for this share of active inputs; it is timed once."""
-    rows = signal.shape[0] * signal.shape[1] * synapses.positions
-    if synapses.only_events or rows < TIMED_ROWS:
-        return events()
-    share = _share(signal)
-    if share not in synapses.faster:
-        synapses.faster[share] = seconds(events) < seconds(product)
-    return events() if synapses.faster[share] else product()
-
-
-def _share(signal: np.ndarray) -> int:
-    """Share of values that are not 0 in the first timestep, in steps of a third of an octave."""
-    some = signal[0, :SHARE_SAMPLES]
-    return int(np.rint(3 * np.log2(max(np.count_nonzero(some) / some.size, 1e-4))))
+        return currents(self.synapses[projection.name], signal)

@@ -5,6 +5,7 @@ all weights in the processor's matrix units. A convolution whose sums pass what 
 gathers the patches that its kernel reads. Both ways give the same integers.
 """
 
+import functools
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,13 @@ from ultralif_deploy.simulators.fast.products import (
     convolves_exactly,
     integer_product,
 )
+from ultralif_deploy.simulators.native.timing import seconds
+
+TIMED_ROWS = 256
+"""Fewest rows (timesteps · samples · positions) that are timed; fewer use events, untimed."""
+
+SHARE_SAMPLES = 16
+"""Number of samples from which the share of active values is estimated."""
 
 PATCH_BYTES = 1 << 22
 """Bytes of patches that are gathered at once, few enough for the cache."""
@@ -44,9 +52,28 @@ class Synapses(Protocol):
 
 
 def currents(synapses: Synapses, signal: np.ndarray) -> np.ndarray:
-    """Current int32 [time, batch, target] in whichever way a map has."""
+    """Current int32 [time, batch, target] in the faster way for this share of active inputs.
+
+    Args:
+        synapses: weights; they keep which way was faster, as timed once for each share.
+        signal: uint8 [time, batch, source].
+    """
     signal = np.ascontiguousarray(signal)
-    return synapses.events(signal) if synapses.only_events else synapses.product(signal)
+    rows = signal.shape[0] * signal.shape[1] * synapses.positions
+    if synapses.only_events or rows < TIMED_ROWS:
+        return synapses.events(signal)
+    share, faster = active_share(signal), synapses.faster
+    if share not in faster:
+        ways = synapses.events, synapses.product
+        by_events, by_product = (seconds(functools.partial(way, signal)) for way in ways)
+        faster[share] = by_events < by_product
+    return synapses.events(signal) if faster[share] else synapses.product(signal)
+
+
+def active_share(signal: np.ndarray) -> int:
+    """Share of values that are not 0 in the first timestep, in steps of a third of an octave."""
+    some = signal[0, :SHARE_SAMPLES]
+    return int(np.rint(3 * np.log2(max(np.count_nonzero(some) / some.size, 1e-4))))
 
 
 def synapses(linear: AnyMap, largest: int) -> Synapses | None:

@@ -90,10 +90,18 @@ FLOAT = {
 }
 
 
-def products_alone(module):
-    """Makes a copy of the simulator take no events where there is another way."""
-    module.TIMED_ROWS = 1
-    module.seconds = lambda work: float(getattr(work, "__name__", "") == "events")
+def with_forms(forms):
+    """A copy of the simulator with a copy of `synapses.py`."""
+    names = {"synapses": forms.synapses, "currents": forms.currents}
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", **names)
+    module.chain = SimpleNamespace(runs=lambda program: False)
+    return module
+
+
+def take_products(forms):
+    """Makes a copy of `synapses.py` take no events where there is another way."""
+    forms.TIMED_ROWS = 1
+    forms.seconds = lambda work: float(work.func.__name__ == "events")
 
 
 @pytest.mark.parametrize("bug", FLOAT)
@@ -102,9 +110,8 @@ def test_bugs_in_float_convolutions_are_found(bug):
     forms = copy_of(
         "ultralif_deploy.simulators.fast.synapses", FloatConvolution=library.FloatConvolution
     )
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
-    module.chain = SimpleNamespace(runs=lambda program: False)
-    products_alone(module)
+    take_products(forms)
+    module = with_forms(forms)
     with pytest.raises((AssertionError, ValueError, onnxruntime_state.Fail)):
         back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
 
@@ -115,11 +122,10 @@ def test_bugs_in_the_convolutions_are_found(bug, monkeypatch):
         "ultralif_deploy.simulators.fast.conv_kernels", PLAIN, (CONVOLUTIONS | GATHER)[bug]
     )
     forms = copy_of("ultralif_deploy.simulators.fast.synapses", conv_kernels=kernels)
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", synapses=forms.synapses)
-    module.chain = SimpleNamespace(runs=lambda program: False)
+    module = with_forms(forms)
     if bug in GATHER:
         forms.convolves_exactly = lambda linear, largest: False
-        products_alone(module)
+        take_products(forms)
     with pytest.raises((AssertionError, IndexError)):
         back_ends_agree(module.load, drawn=programs(kinds=("threshold",)), planted=True)
 

@@ -1,7 +1,5 @@
 """The fast simulator is the reference to the bit: spikes, logits, counts, executed integers."""
 
-import functools
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -46,7 +44,15 @@ def test_fast_equals_reference_in_networks_of_one_kind(kind):
 
 def name_of(work):
     """Of the form that is timed."""
-    return work.args[0].__name__ if isinstance(work, functools.partial) else work.__name__
+    way = work.args[0]  # of the whole program; else the signal of one projection
+    return (way if callable(way) else work.func).__name__
+
+
+def time_with(patch, seconds):
+    """Let every program be timed, by this function."""
+    for module in (fast, synapses):
+        patch.setattr(module, "TIMED_ROWS", 1)
+        patch.setattr(module, "seconds", seconds)
 
 
 @pytest.mark.parametrize("faster", ["events", "product", "_by_chain"])
@@ -58,8 +64,7 @@ def test_every_form_is_exact(monkeypatch, faster):
         work()
         return float(name_of(work) != faster)
 
-    monkeypatch.setattr(fast, "TIMED_ROWS", 1)
-    monkeypatch.setattr(fast, "seconds", timed)
+    time_with(monkeypatch, timed)
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
     back_ends_agree(fast.load, drawn=IMAGES, examples=40)
@@ -84,8 +89,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
 
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
     monkeypatch.setattr(chain, "runs", lambda program: False)
-    monkeypatch.setattr(fast, "TIMED_ROWS", 1)
-    monkeypatch.setattr(fast, "seconds", lambda work: float(name_of(work) == "events"))
+    time_with(monkeypatch, lambda work: float(name_of(work) == "events"))
     back_ends_agree(fast.load, examples=60)
     monkeypatch.setattr(products, "FLOAT32_EXACT", 1)
     back_ends_agree(fast.load, examples=40)

@@ -18,6 +18,9 @@ ENCODINGS = ("rate", "constant", "events")
 MOST_EVENTS = 255
 """Largest event count; larger counts are reduced to it, with a warning."""
 
+DRAWN_AT_ONCE = 64
+"""Samples whose spikes are drawn at once; an even number, so that they take whole 32-bit words."""
+
 BLOCK = 500
 """Samples that share one generator seed; the first N samples are the same for every N."""
 
@@ -127,11 +130,15 @@ class Encoder:
         if self.kind == "constant":
             pixels = flat if flat.dtype == np.uint8 else _to_uint8(flat)
             return np.broadcast_to(pixels, (self.timesteps, *pixels.shape))
-        thresholds = self._thresholds(flat)[:, None, :]
-        shape = (len(flat), self.timesteps, flat.shape[1])
         rng = np.random.default_rng([self.seed, *stream])
-        draws = np.frombuffer(rng.bytes(2 * int(np.prod(shape))), dtype="<u2").reshape(shape)
-        return np.ascontiguousarray((draws < thresholds).view(np.uint8).swapaxes(0, 1))
+        spikes = np.empty((self.timesteps, len(flat), flat.shape[1]), dtype=np.uint8)
+        for start in range(0, len(flat), DRAWN_AT_ONCE):
+            some = flat[start : start + DRAWN_AT_ONCE]
+            shape = (len(some), self.timesteps, flat.shape[1])
+            draws = np.frombuffer(rng.bytes(2 * int(np.prod(shape))), dtype="<u2").reshape(shape)
+            fired = draws < self._thresholds(some)[:, None, :]
+            spikes[:, start : start + len(some)] = fired.swapaxes(0, 1)
+        return spikes
 
     def blocks(self, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Encode all samples, `BLOCK` at a time; sample i is the same however many there are."""

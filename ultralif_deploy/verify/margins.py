@@ -32,7 +32,7 @@ def margin_sample(margins: np.ndarray, unit: np.ndarray, share: float) -> np.nda
 
 def margin_units(margins: np.ndarray) -> Margins:
     """Quantiles of |v − θ| in units of the integer membrane."""
-    q01, q05, q50 = np.quantile(np.abs(margins), QUANTILES).tolist()
+    q01, q05, q50 = np.quantile(np.abs(margins), QUANTILES, overwrite_input=True).tolist()
     return {"q01": q01, "q05": q05, "q50": q50}
 
 
@@ -43,8 +43,10 @@ def margin_histogram(margins: np.ndarray) -> MarginHistogram:
         margins: v − θ in units of the integer membrane; the last bin also holds those beyond
             2^`MOST_POWER`.
     """
-    powers = np.floor(np.log2(np.clip(np.abs(margins), 0.5, 2.0**MOST_POWER - 1)))
-    place = powers.astype(np.int64) + 1
+    powers = np.abs(margins)
+    np.clip(powers, 0.5, 2.0**MOST_POWER - 1, out=powers)
+    np.floor(np.log2(powers, out=powers), out=powers)
+    place = (powers + 1).astype(np.int8)
     bins = 1 + int(place.max(initial=0))
     fires = margins >= 0
     below, above = (
