@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ultralif_deploy.exporters.verilog.exits import MOST_TIMESTEPS, exit_unit
 from ultralif_deploy.exporters.verilog.layout import Layout, bits_for, layouts, signed_bits
 from ultralif_deploy.exporters.verilog.neurons import (
     LANES,
@@ -17,6 +18,7 @@ from ultralif_deploy.exporters.verilog.neurons import (
 )
 from ultralif_deploy.exporters.verilog.projections import Unit, unit_of
 from ultralif_deploy.exporters.verilog.words import words
+from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.graph import INPUT, WEIGHTED, Projection
 from ultralif_deploy.program.neurons import entry_for
 from ultralif_deploy.program.program import Population, Program
@@ -47,6 +49,7 @@ class Design:
         files: memories by file name.
         memories: memories of weights and parameters with their depth; no depth for a constant.
         layout: what a reader of recorded beats and of memories needs.
+        exits: what it needs to stop samples early; empty where they run to the end.
     """
 
     layouts: dict[str, Layout]
@@ -56,6 +59,7 @@ class Design:
     files: dict[str, str]
     memories: list[dict[str, Any]]
     layout: dict[str, Any]
+    exits: dict[str, Any]
 
     @property
     def patience(self) -> int:
@@ -66,30 +70,39 @@ class Design:
         return 1000 + sum(updates) + sum(m["depth"] for m in self.memories)
 
 
-def design(program: Program, lanes: int | None) -> Design:
+def design(program: Program, lanes: int | None, rule: ExitRule | None = None) -> Design:
     """The hardware of a program.
 
     Args:
         program: program to be written.
         lanes: lanes of every population; None chooses them.
+        rule: rule by which samples stop early; None runs them to the end.
 
     Raises:
         UltralifError: a number of lanes that does not exist.
-        Refused: a model or a structure that the hardware does not have.
+        Refused: a model, a structure or a rule that the hardware does not have.
     """
     for p in program.populations:
         entry_for(LANES, p.neuron, p.name, "verilog")
     places = layouts(program, lanes)
     ids = {INPUT: "in"} | {p.name: f"p{i}" for i, p in enumerate(program.populations)}
-    made = Design(places, ids, _source(program, places[INPUT]), [], {}, [], {})
+    made = Design(places, ids, _source(program, places[INPUT]), [], {}, [], {}, {})
     units: dict[str, dict[str, Any]] = {}
     for population in program.populations:
         made.populations.append(_population(program, population, made, units))
     _readers(made)
     readout = made.populations[-1]
+    most = readout.pop("most_timesteps")
+    if rule is not None:
+        unit = exit_unit(program, rule, places[program.readout.name], readout["state"])
+        made.exits.update(unit.entry)
+        made.files.update(unit.files)
+        made.memories.extend(unit.memories)
+        made.layout["exits"] = unit.stored
+        most = min(most, MOST_TIMESTEPS)
     made.layout.update(
         {
-            "timesteps": readout.pop("most_timesteps"),
+            "timesteps": most,
             "slots": {name: places[name].neurons().tolist() for name in ids if name != INPUT},
             "projections": units,
             "memories": made.memories,

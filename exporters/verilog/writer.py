@@ -13,13 +13,11 @@ import jinja2
 
 from ultralif_deploy.exporters.golden import Vectors
 from ultralif_deploy.exporters.verilog.design import Design, design
-from ultralif_deploy.exporters.verilog.golden import (
-    logit_beats,
-    spike_beats,
-)
+from ultralif_deploy.exporters.verilog.golden import exit_beats, logit_beats, spike_beats
 from ultralif_deploy.io.artefacts import VERILOG_CORE, VERILOG_LAYOUT, VERILOG_TESTBENCH
 from ultralif_deploy.io.event_words import event_words
 from ultralif_deploy.io.files import directory_written_whole
+from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.program.program import Program
 
@@ -38,7 +36,11 @@ RENDERED = {
 
 
 def write_verilog(
-    program: Program, directory: Path, vectors: Vectors, lanes: int | None = None
+    program: Program,
+    directory: Path,
+    vectors: Vectors,
+    rule: ExitRule | None = None,
+    lanes: int | None = None,
 ) -> tuple[Path, ...]:
     """Write the hardware and a testbench with golden vectors.
 
@@ -46,13 +48,14 @@ def write_verilog(
         program: program to be written.
         directory: directory of the files; made if it is missing.
         vectors: inputs with the spikes and logits of `program`.
+        rule: the hardware stops samples by it; the vectors are then those of such a run.
         lanes: neurons of a population that are computed at once; None chooses them.
 
     Raises:
         UltralifError: nothing can be written there, or a number of lanes that does not exist.
-        Refused: a neuron model or a structure that the hardware does not have.
+        Refused: a neuron model, a structure or a rule that the hardware does not have.
     """
-    made = design(program, lanes)
+    made = design(program, lanes, rule)
     beats = _expected(program, made, vectors)
     sources = sorted(SOURCES.glob("*.v"))
     names = [*(source.name for source in sources), VERILOG_CORE, "ultralif_top.v"]
@@ -84,11 +87,14 @@ def _environment() -> jinja2.Environment:
 
 def _expected(program: Program, made: Design, vectors: Vectors) -> dict[str, list[str]]:
     """Beats of every population, in order, by its name in the hardware."""
-    beats = {}
+    beats, exits = {}, vectors.exits
+    ends = None if exits is None else exits[:, 0]
     for p, entry in zip(program.populations, made.populations, strict=True):
         layout = made.layouts[p.name]
         if p.spikes:
-            beats[entry["id"]] = spike_beats(entry["tag"], vectors.spikes[p.name], layout)
+            beats[entry["id"]] = spike_beats(entry["tag"], vectors.spikes[p.name], layout, ends)
+        elif exits is not None:
+            beats[entry["id"]] = exit_beats(entry["tag"], vectors.logits, exits)
         else:
             beats[entry["id"]] = logit_beats(entry["tag"], vectors.logits, layout)
     return beats
@@ -105,6 +111,7 @@ def _context(program: Program, made: Design, beats: dict[str, list[str]]) -> dic
     return {
         "names": [INPUT, *(p["name"] for p in made.populations)],
         "source": made.source,
+        "exits": made.exits,
         "populations": made.populations,
         "spiking": [p for p in made.populations if p["spikes"]],
         "readout": made.populations[-1],

@@ -236,4 +236,4 @@ def test_exported_c_stops(program: Path, tmp_path: Path) -> None:
     header = (tmp_path / "c" / "ultralif_program.h").read_text("utf-8")
     assert "#define ULTRALIF_EXIT_TIMESTEPS 10" in header
     line = refused("export", program, "--to", "c,onnx", "--exit", "exact", "-o", tmp_path, code=1)
-    assert "onnx: holds no exit rule; c does" in line
+    assert "onnx: holds no exit rule; c and verilog do" in line

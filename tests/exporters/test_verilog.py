@@ -26,6 +26,7 @@ from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.verilog import writer as exporter
 from ultralif_deploy.exporters.verilog.layout import Layout
 from ultralif_deploy.program import neurons
+from ultralif_deploy.program.exits import exact_rule
 from ultralif_deploy.program.graph import Dense, Projection
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -262,11 +263,13 @@ def test_a_flipped_bit_of_a_memory_is_read_back(demo: Path, tmp_path: Path) -> N
 
 
 @ICARUS
-def test_all_logits_come_out_of_the_serial_pins(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exits", [False, True])
+def test_all_logits_come_out_of_the_serial_pins(tmp_path: Path, exits: bool) -> None:
     """A logit waits in the network while the one before is shifted out."""
     folder, bench = tmp_path / "verilog", tmp_path / "bench"
     program = small_program()
-    write_form("verilog", program, folder)
+    rule = exact_rule(program, program.timesteps) if exits else None
+    write_form("verilog", program, folder, rule)
     sources = [path.name for path in folder.glob("*.v") if path.name != "testbench.v"]
     build = ["iverilog", "-g2005", "-Wall", "-Wno-timescale", "-s", "bench", "-o", str(bench)]
     command = [*build, *sources, str(SUPPORT / "serial_bench.v")]
@@ -285,7 +288,8 @@ def test_all_logits_come_out_of_the_serial_pins(tmp_path: Path) -> None:
     logits = [int(line[-8:], 16) for line in expected if int(line[:4], 16) == tag]
     found = [int(line, 16) for line in ran.stdout.split()]
     assert [word & 0xFFFFFFFF for word in found] == logits
-    assert [word >> 32 for word in found] == [0, 0, 1] * (len(logits) // 3)
+    ends = [0, 0, 0, 1] if exits else [0, 0, 1]
+    assert [word >> 32 for word in found] == ends * 2
 
 
 @ICARUS

@@ -66,7 +66,7 @@ def simulate(
 
     Shows logits, accuracy and event counts. A NIR file of another tool is quantized first. With
     --exit, it also counts what samples need that stop before the last timestep; reference, fast,
-    onnx and c then really stop them, and the time is measured.
+    onnx, c and verilog then really stop them, and the time is measured.
 
     Example: ultralif simulate out/program.nir --data digits --on reference --limit 20 --json
     """

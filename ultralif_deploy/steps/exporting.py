@@ -60,7 +60,8 @@ def export_program(
         able = [target for target in EXPORTERS if option in OPTIONS.get(target, ())]
         for target in targets:
             if value is not None and target not in able:
-                raise Refused(f"{target}: {reason}; {', '.join(able)} does")
+                do = "does" if len(able) == 1 else "do"
+                raise Refused(f"{target}: {reason}; {' and '.join(able)} {do}")
     loaded = read_nir(program)
     if unary:
         loaded = to_unary(loaded)

@@ -111,14 +111,31 @@ def _write_c(
     return write_c(program, directory, vectors, rule, prefix, package)
 
 
-def _write_verilog(program: Program, directory: Path, lanes: int | None = None) -> tuple[Path, ...]:
-    """Verilog with golden vectors, which are the reference's."""
+def _write_verilog(
+    program: Program,
+    directory: Path,
+    rule: ExitRule | None = None,
+    lanes: int | None = None,
+) -> tuple[Path, ...]:
+    """Verilog with golden vectors, which are the reference's.
+
+    A rule needs all of its timesteps. Where the reference would take long for them, the vectors are
+    those of `fast`.
+    """
     operations = sum(int(p.map.fan_out().sum()) for p in program.projections)
     affordable = max(1, REFERENCE_OPERATIONS // (GOLDEN_SAMPLES * max(1, operations)))
-    inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps, affordable))
-    trace = reference.load(program).run(inputs, record=True)
+    if rule is None:
+        inputs = _golden_inputs(program, min(GOLDEN_TIMESTEPS, program.timesteps, affordable))
+        trace, exits = reference.load(program).run(inputs, record=True), None
+    else:
+        inputs = _golden_inputs(program, rule.timesteps)
+        judge = reference if rule.timesteps <= affordable else fast
+        stopped = judge.load(program).run_until_exit(inputs, rule, record=True)
+        trace = stopped.trace
+        exits = np.stack([stopped.timesteps, trace.predictions()], axis=1)
     assert trace.spikes is not None
-    return write_verilog(program, directory, Vectors(inputs, trace.spikes, trace.logits), lanes)
+    vectors = Vectors(inputs, trace.spikes, trace.logits, exits)
+    return write_verilog(program, directory, vectors, rule, lanes)
 
 
 EXPORTERS: dict[str, Write] = {
@@ -133,7 +150,7 @@ EXPORTERS: dict[str, Write] = {
 }
 """Forms other than NIR by the name that `export --to` uses; each is a directory of that name."""
 
-OPTIONS = {"c": ("rule", "prefix", "package"), "verilog": ("lanes",)}
+OPTIONS = {"c": ("rule", "prefix", "package"), "verilog": ("rule", "lanes")}
 """What a form takes beside the program. Forms without an exit rule are run by what knows it."""
 
 BACK_ENDS: dict[str, BackEnd] = {

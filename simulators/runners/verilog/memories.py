@@ -23,10 +23,7 @@ def read_arrays(
     Raises:
         UltralifError: a memory is missing or holds unknown values.
     """
-    memories: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        name, _, word = line.partition(" ")
-        memories.setdefault(name, []).append(word)
+    memories = _words(text)
     arrays = {}
     for projection in program.projections:
         if not isinstance(projection.map, WEIGHTED):
@@ -51,6 +48,33 @@ def read_arrays(
         whole = placed[0] if stored["shared"] else placed.T.reshape(-1)
         arrays[f"{stored['population']}.{stored['parameter']}"] = whole
     return arrays
+
+
+def read_tables(layout: dict[str, Any], text: str) -> dict[str, np.ndarray]:
+    """Tables of the exit rule that the hardware follows: `gain` and, where it has one, `margin`.
+
+    Args:
+        layout: content of layout.json.
+        text: lines `memory word`, as the testbench writes them.
+
+    Raises:
+        UltralifError: a memory is missing or holds unknown values.
+    """
+    memories, classes = _words(text), layout["exits"]["classes"]
+    tables = {
+        name: _fields(memories, f"exits_{name}", 1, bits, True).reshape(-1)
+        for name, bits in layout["exits"]["bits"].items()
+    }
+    return tables | {"gain": tables["gain"].reshape(classes, -1)[:, :classes]}
+
+
+def _words(text: str) -> dict[str, list[str]]:
+    """Words of each memory."""
+    memories: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, word = line.partition(" ")
+        memories.setdefault(name, []).append(word)
+    return memories
 
 
 def _places(neurons: np.ndarray) -> np.ndarray:

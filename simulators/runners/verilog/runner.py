@@ -12,13 +12,14 @@ import numpy as np
 
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_SERIAL, VERILOG_TESTBENCH
-from ultralif_deploy.io.event_words import event_words
+from ultralif_deploy.io.event_words import PREDICTION_BITS, event_words
+from ultralif_deploy.program.exits import NEVER, ExitRule, Stopped
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
 from ultralif_deploy.simulators.fast.events import count_events
 from ultralif_deploy.simulators.runners.verilog import tools
-from ultralif_deploy.simulators.runners.verilog.memories import read_arrays
+from ultralif_deploy.simulators.runners.verilog.memories import read_arrays, read_tables
 
 BEAT = np.dtype([("tag", ">u2"), ("flags", ">u2"), ("address", ">u4"), ("value", ">u4")])
 CYCLES, WORK, ENDS = 0xFFFF, 0xFFFE, 2
@@ -94,9 +95,13 @@ class Simulated:
 
     def executed(self) -> dict[str, np.ndarray]:
         """Weights, biases and parameters, as the simulated memories hold them."""
+        return read_arrays(self.program, self.layout, self.slots, self._memories())
+
+    def _memories(self) -> str:
+        """What the simulated memories hold, as the testbench writes it."""
         path = self.folder / "memories.txt"
         self._simulate("", f"+roms={path}")
-        return read_arrays(self.program, self.layout, self.slots, path.read_text("ascii"))
+        return path.read_text("ascii")
 
     def describe(self) -> Facts:
         """Cycles of an inference in the last run, lanes, accumulators and memories."""
@@ -123,6 +128,34 @@ class Simulated:
             UltralifError: more timesteps than the accumulators of the read-out were made for, or
                 the hardware does not end.
         """
+        return self._run(inputs, record, stream, whole=True).trace
+
+    def run_until_exit(
+        self, inputs: np.ndarray, rule: ExitRule, record: bool = False, stream: bool = False
+    ) -> Stopped:
+        """The same until the rule stops each sample.
+
+        Args:
+            inputs: inputs with as many timesteps as the rule has.
+            rule: rule that the program was exported with.
+            record: keep the spikes.
+            stream: a sample enters before the logits of the sample before are there.
+
+        Raises:
+            UltralifError: it was exported with another rule, or with none.
+        """
+        rule.check(self.program, inputs)
+        tables = {"gain": rule.gain}
+        if np.any(rule.margin < NEVER):
+            tables["margin"] = rule.margin
+        held = read_tables(self.layout, self._memories()) if "exits" in self.layout else {}
+        if held.keys() != tables.keys() or not all(
+            np.array_equal(held[name], table) for name, table in tables.items()
+        ):
+            raise UltralifError("verilog: the program was not exported with this exit rule")
+        return self._run(inputs, record, stream, whole=False)
+
+    def _run(self, inputs: np.ndarray, record: bool, stream: bool, whole: bool) -> Stopped:
         inputs = self.program.check_inputs(inputs)
         time, batch, _ = inputs.shape
         most = self.layout["timesteps"]
@@ -137,11 +170,15 @@ class Simulated:
             if p.spikes
         }
         logits = np.zeros((batch, self.program.readout.size), dtype=np.int64)
+        timesteps = np.full(batch, time, dtype=np.int64)
         if time and batch:
-            beats = self._simulate(event_words(inputs), *(["+stream"] if stream else []))
-            self._fill(beats, spikes, logits, stream)
-        counts = count_events(self.program, inputs, spikes, None)
-        return Trace(logits, counts, spikes if record else None)
+            options = ["+stream"] if stream else []
+            beats = self._simulate(event_words(inputs, whole), *options)
+            self._take_logits(beats, logits, timesteps)
+            self._take_spikes(beats, spikes, timesteps)
+            self._take_cycles(beats, stream)
+        counts = count_events(self.program, inputs, spikes, timesteps)
+        return Stopped(Trace(logits, counts, spikes if record else None), timesteps)
 
     def _simulate(self, words: str, *arguments: str) -> np.ndarray:
         """Send words and return the recorded beats."""
@@ -154,38 +191,63 @@ class Simulated:
             raise UltralifError(f"verilog: {wrong[0]}")
         return np.frombuffer(bytes.fromhex(record.read_text("ascii")), dtype=BEAT)
 
-    def _fill(
-        self,
-        beats: np.ndarray,
-        spikes: dict[str, np.ndarray],
-        logits: np.ndarray,
-        stream: bool,
+    def _take_logits(self, beats: np.ndarray, logits: np.ndarray, timesteps: np.ndarray) -> None:
+        """Logits of every sample, and the timesteps after which each stopped.
+
+        Raises:
+            UltralifError: logits are missing, or the prediction that comes with them is another.
+        """
+        readout, exits = self.program.readout, "exits" in self.layout
+        own = beats[beats["tag"] == len(self.program.populations) - 1]
+        batch, size = logits.shape
+        sent = size + exits
+        if len(own) != batch * sent:
+            raise UltralifError(
+                f"verilog: {readout.name}: {len(own)} logits; expected {batch * sent}"
+            )
+        own = own.reshape(batch, sent)
+        values = own["value"].astype(np.uint32).view(np.int32).astype(np.int64)[:, :size]
+        places = own["address"].astype(np.int64)[:, :size]
+        order = places if exits else self.slots[readout.name][places]
+        np.put_along_axis(logits, order, values, axis=1)
+        if not exits:
+            return
+        timesteps[:], predictions = np.divmod(own["value"][:, -1], 1 << PREDICTION_BITS)
+        (wrong,) = np.nonzero(predictions != logits.argmax(axis=1))
+        if len(wrong):
+            raise UltralifError(
+                f"verilog: {readout.name}: sample {wrong[0]} is said to be of class "
+                f"{predictions[wrong[0]]}; expected {logits[wrong[0]].argmax()}, by its logits"
+            )
+
+    def _take_spikes(
+        self, beats: np.ndarray, spikes: dict[str, np.ndarray], timesteps: np.ndarray
     ) -> None:
-        """Put recorded beats where they belong."""
-        time, batch = next(iter(spikes.values())).shape[:2] if spikes else (1, len(logits))
+        """Spikes of every sample in the timesteps that it ran.
+
+        Raises:
+            UltralifError: a population ran fewer or more timesteps.
+        """
+        starts = np.cumsum(timesteps) - timesteps
+        sample = np.repeat(np.arange(len(timesteps)), timesteps)
+        timestep = np.arange(len(sample)) - starts[sample]
         for tag, population in enumerate(self.program.populations):
-            own = beats[beats["tag"] == tag]
-            slots = self.slots[population.name]
             if not population.spikes:
-                values = own["value"].astype(np.uint32).view(np.int32).astype(np.int64)
-                size = population.size
-                if len(own) != batch * size:
-                    raise UltralifError(
-                        f"verilog: {population.name}: {len(own)} logits; expected {batch * size}"
-                    )
-                order = slots[own["address"]].reshape(batch, size)
-                np.put_along_axis(logits, order, values.reshape(batch, size), axis=1)
                 continue
+            own = beats[beats["tag"] == tag]
             ends = own["flags"] >= ENDS
-            number = np.cumsum(ends) - ends  # timesteps before
-            if np.count_nonzero(ends) != time * batch:
+            if np.count_nonzero(ends) != len(sample):
                 raise UltralifError(
                     f"verilog: {population.name}: {np.count_nonzero(ends)} timesteps; expected "
-                    f"{time * batch}"
+                    f"{len(sample)}"
                 )
+            number = np.cumsum(ends) - ends  # timesteps before
             events, at = own[~ends], number[~ends]
-            neurons = slots[events["address"]]
-            spikes[population.name][at % time, at // time, neurons] = events["value"]
+            neurons = self.slots[population.name][events["address"]]
+            spikes[population.name][timestep[at], sample[at], neurons] = events["value"]
+
+    def _take_cycles(self, beats: np.ndarray, stream: bool) -> None:
+        """Cycles of the run, and what its populations did."""
         cycles = beats[beats["tag"] == CYCLES]
         starts, ends = (cycles[key].astype(np.int64) for key in ("address", "value"))
         if len(cycles):

@@ -30,8 +30,8 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     "--exit",
     "exit_rule",
     type=click.Choice(("exact",)),
-    help="The C code gets functions that stop a sample once no remaining timestep can change the "
-    "prediction.",
+    help="The C code gets functions, and the Verilog a module, that stop a sample once no "
+    "remaining timestep can change the prediction.",
 )
 @click.option("--prefix", metavar="NAME", help="Begins the names in C. The default is ultralif.")
 @click.option(
