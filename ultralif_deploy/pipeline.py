@@ -35,7 +35,7 @@ from ultralif_deploy.steps.framework_spikes.expecting import (
     open_expected,
 )
 from ultralif_deploy.steps.hardware.deploying import on_part, refuse_part, require_part
-from ultralif_deploy.steps.quantizing import check_budget, check_gap, opened, quantized
+from ultralif_deploy.steps.quantizing import check_budget, check_gap, check_room, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.searching import Goal
 from ultralif_deploy.steps.simulating import run_on
@@ -131,6 +131,8 @@ def deploy(
     check_gap(max_gap, source)
     if anneal is not None:
         source.require_soft()
+        if not anneal.prune:  # it may leave neurons without any weights
+            check_room(source, skip_passes, goal)
     expected = open_expected(source, settings)
     with results(output, (checkpoint, settings.data, settings.backbone)) as directory:
         network, how = _annealed(source, anneal, directory, Path(output), progress)

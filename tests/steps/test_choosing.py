@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from ultralif_deploy.data import Split, loading
 from ultralif_deploy.energy.counts import EventCounter
 from ultralif_deploy.energy.devices import load_device
 from ultralif_deploy.energy.report import energy_report
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.pipeline import quantize_checkpoint
@@ -31,7 +32,7 @@ from ultralif_deploy.steps.choosing import (
     choose_spike_bits,
     choose_weight_bits,
 )
-from ultralif_deploy.steps.searching import Goal
+from ultralif_deploy.steps.searching import CHIPS, Goal
 
 CHECKPOINT = Path(loading.__file__).parent / "digits_ultraplif.pt"
 SETTINGS = ul.Settings(data="digits", timesteps=2)
@@ -178,6 +179,52 @@ def test_a_budget_within_which_nothing_is(source: Deployable) -> None:
         chosen_bits(few, loihi2=1)
     with pytest.raises(UltralifError, match=r"where --max-energy allows 10 pJ \(allow more"):
         chosen_bits(few, None, None, 1e-11)
+
+
+def test_a_budget_without_room_is_refused_before_the_annealing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Energy and what pruning may empty are known only after it."""
+
+    class Annealed(Exception):
+        pass
+
+    def annealed_network(*_: object) -> None:
+        raise Annealed
+
+    monkeypatch.setattr("ultralif_deploy.steps.annealing.annealed_network", annealed_network)
+
+    def deployed(prune: float = 0.0, **budget: Any) -> None:
+        options = ul.AnnealOptions(epochs=1, prune=prune)
+        ul.deploy(
+            CHECKPOINT,
+            tmp_path / "out",
+            SETTINGS,
+            bits="auto",
+            anneal=options,
+            back_ends=(),
+            **budget,
+        )
+
+    line = (
+        r"no bits are within the budget; with ternary weights the network takes {} "
+        r"\(allow more, or take a smaller network\)"
+    )
+    bytes_taken = "1,184 bytes of weights, where --weight-memory allows 1,183"
+    with pytest.raises(UltralifError, match=line.format(bytes_taken)):
+        deployed(weight_memory=1183, max_energy=1.0)
+    with pytest.raises(UltralifError, match=line.format("2 cores of loihi2, where .* allows 1")):
+        deployed(max_cores={"loihi2": 1})
+    assert not (tmp_path / "out").exists()
+    with monkeypatch.context() as patched:
+        refuses = Mock(side_effect=Refused("it does not fit"))
+        patched.setitem(CHIPS, "loihi1", refuses)  # other weights may fit
+        with pytest.raises(Annealed):
+            deployed(weight_memory=1184, max_cores={"loihi1": 1, "loihi2": 2})
+        assert refuses.called
+    for prune, budget in ((0.0, {"max_energy": 1e-15}), (0.9, {"weight_memory": 100})):
+        with pytest.raises(Annealed):
+            deployed(prune, **budget)
 
 
 def test_cores_of_a_chip_are_those_of_the_placed_program(source: Deployable) -> None:

@@ -30,7 +30,7 @@ from ultralif_deploy.report.words import joule, whole
 from ultralif_deploy.schema.choices import Candidate, Choice
 from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.programs import program_of_passed
-from ultralif_deploy.steps.searching import CHIPS, Goal, Search
+from ultralif_deploy.steps.searching import CHIPS, Goal, Search, Taken
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.verify.accuracy.front import undominated
 
@@ -114,7 +114,7 @@ class Judge:
             "weight_bytes": program.weight_bits // 8,
             "synaptic_operations": operations / len(found),
             "joules": None if joules is None else joules / len(found),
-            "cores": {chip: _cores(program, chip) for chip in self.goal.cores},
+            "cores": {chip: cores_of(program, chip) for chip in self.goal.cores},
             "accuracy": accuracy,
             "loss": 100 * loss,
             "on_front": False,
@@ -175,7 +175,8 @@ def choose_weight_bits(
         search = Search(measured, LADDER, lambda one: weight_format(one).bits, stored, goal, update)
         best, chosen = search.best()
     if goal.excess(chosen):
-        _refuse(chosen, len(search.tried), goal)
+        tried = f"none of {len(search.tried)} candidates"
+        raise over_budget(f"{tried} is within the budget; the nearest takes", chosen, goal)
     return best, judge.choice(search.tried.values(), chosen)
 
 
@@ -214,8 +215,13 @@ def choose_spike_bits(
     return opened(alike(best)), judge.choice(search.tried.values(), chosen)
 
 
-def _cores(program: Program, chip: str) -> int | str:
-    """Cores that a program takes on a chip, or why it cannot be there."""
+def cores_of(program: Program, chip: str) -> int | str:
+    """Cores that a program takes on a chip, or why it cannot be there.
+
+    Args:
+        program: program that is placed.
+        chip: key of `CHIPS`.
+    """
     try:
         return CHIPS[chip](program).placement.cores
     except Refused as error:
@@ -228,13 +234,13 @@ def _mean(bits: Mapping[str, float], counts: Mapping[str, int]) -> float:
     return sum(bits[name] * count for name, count in counts.items()) / max(1, total)
 
 
-def _refuse(one: Candidate, tried: int, goal: Goal) -> None:
-    """Refuse a budget within which nothing is.
+def over_budget(begin: str, one: Taken, goal: Goal) -> UltralifError:
+    """The refusal of a budget within which nothing is.
 
     Args:
-        one: the candidate that comes nearest.
-        tried: number of candidates.
-        goal: what the choice aimed at.
+        begin: its first words.
+        one: what the candidate that comes nearest takes.
+        goal: what the choice aims at.
     """
     parts, way_out = [], "a smaller network"
     if goal.weight_bytes is not None:
@@ -254,10 +260,7 @@ def _refuse(one: Candidate, tried: int, goal: Goal) -> None:
             parts.append(f"no cores of {chip}, which refuses it ({taken})")
         else:
             parts.append(f"{taken} cores of {chip}, where --max-cores allows {most}")
-    raise UltralifError(
-        f"none of {tried} candidates is within the budget; the nearest takes {' and '.join(parts)} "
-        f"(allow more, or take {way_out})"
-    )
+    return UltralifError(f"{begin} {' and '.join(parts)} (allow more, or take {way_out})")
 
 
 def _costs(choice: Choice, one: Candidate) -> tuple[float, float, float, float]:

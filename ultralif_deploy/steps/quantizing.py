@@ -17,8 +17,16 @@ from ultralif_deploy.sources.deployable import Deployable
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.sources.programs import program_of, program_of_passed
 from ultralif_deploy.sources.settings import Settings
-from ultralif_deploy.steps.choosing import AUTO, Judge, choose_spike_bits, choose_weight_bits
-from ultralif_deploy.steps.searching import Goal, check_max_gap
+from ultralif_deploy.steps.choosing import (
+    AUTO,
+    LADDER,
+    Judge,
+    choose_spike_bits,
+    choose_weight_bits,
+    cores_of,
+    over_budget,
+)
+from ultralif_deploy.steps.searching import Goal, Taken, check_max_gap
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,6 +111,33 @@ def check_budget(goal: Goal, bits: Bits) -> None:
             "--weight-memory, --max-energy, --max-cores: they bound bits that are chosen; expected "
             "--bits auto too"
         )
+
+
+def check_room(source: Deployable, skip_passes: Iterable[str], goal: Goal) -> None:
+    """Refuse, before a network is annealed, memory or cores that its fewest bits exceed.
+
+    Annealing changes weights, and no shapes, so as many weights are stored after it. That changes
+    only where a neuron becomes constant and is removed, which is not foreseen here. What a chip
+    refuses, and the energy, depend on the weights themselves, and are not bounded here.
+
+    Args:
+        source: source that is annealed, without pruning.
+        skip_passes: passes to leave out.
+        goal: what the choice of bits aims at.
+
+    Raises:
+        UltralifError: no bits are within the budget.
+    """
+    if goal.weight_bytes is None and not goal.cores:
+        return
+    _, program = program_of(source, source.network, LADDER[-1], skip_passes)
+    cores = {chip: cores_of(program, chip) for chip in goal.cores}
+    placed = {chip: most for chip, most in goal.cores.items() if isinstance(cores[chip], int)}
+    sized = Goal(goal.device, weight_bytes=goal.weight_bytes, cores=placed)
+    taken: Taken = {"weight_bytes": program.weight_bits // 8, "joules": None, "cores": cores}
+    if sized.excess(taken):
+        begin = f"no bits are within the budget; with {LADDER[-1]} weights the network takes"
+        raise over_budget(begin, taken, sized)
 
 
 def check_gap(max_gap: float | None, source: Deployable) -> None:

@@ -8,7 +8,7 @@ Two populations are not changed at once, so another combination may be better st
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 from ultralif_deploy.energy.devices import Device, load_device
 from ultralif_deploy.errors import UltralifError
@@ -28,6 +28,14 @@ DEVICE = "yan2024"
 
 SMALLEST, MOST_ACCURATE, OVER = 0.0, 1.0, 2.0
 """Classes of candidates, the best first: ranked by size, by loss, and over the budget."""
+
+
+class Taken(TypedDict):
+    """What a budget may bound; every `Candidate` has it."""
+
+    weight_bytes: int
+    joules: float | None
+    cores: dict[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class Goal:
         """Whether a candidate loses no more than is allowed."""
         return self.max_loss is None or one["loss"] <= self.max_loss
 
-    def excess(self, one: Candidate) -> float:
+    def excess(self, one: Taken) -> float:
         """How many times the budget a candidate takes; 0 where it fits, infinite off a chip.
 
         Raises:
