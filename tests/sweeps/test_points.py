@@ -63,6 +63,15 @@ def test_values_go_where_deploy_takes_them() -> None:
         Deployment().with_values({"epochs": 2})
 
 
+def test_budgets_are_for_bits_that_are_chosen() -> None:
+    base = Deployment(weight_memory=40, max_energy=1e-9, max_cores={"loihi2": 1})
+    budgets = {"weight_memory": 40, "max_energy": 1e-9, "max_cores": {"loihi2": 1}}
+    chosen = base.with_values({"bits": "auto"}).arguments()
+    assert {name: chosen[name] for name in budgets} == budgets
+    given = base.with_values({"bits": "4"}).arguments()
+    assert {name: given[name] for name in budgets} == dict.fromkeys(budgets)
+
+
 def test_the_front_and_the_best_point() -> None:
     points = {
         "accurate": swept(0.90, 9.0, 90),

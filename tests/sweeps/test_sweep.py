@@ -23,6 +23,8 @@ from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
+from ultralif_deploy.soft.checkpoint_file import save
+from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.sources.settings import Settings
 from ultralif_deploy.steps.simulating import run_on
 from ultralif_deploy.sweeps import sweep as sweeping
@@ -278,6 +280,8 @@ def test_the_command(tmp_path: Path) -> None:
         (("--vary", "bits=8", "--vary", "bits=4"), "--vary bits: given twice"),
         (("--vary", "epochs=1,2"), "epochs varies, but nothing is annealed; add --anneal"),
         (("--vary", "bits=8", "--workers", 2, "--scheduler", "a:1"), "take one"),
+        (("--vary", "bits=8,4", "--weight-memory", "2K"), "expected --bits auto too"),
+        (("--vary", "bits=8,4", "--bits", "auto", "--max-energy", "1nJ"), "--bits auto too"),
     ],
 )
 def test_refusals(tmp_path: Path, options: tuple[object, ...], line: str) -> None:
@@ -291,3 +295,35 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monk
     run = ("sweep", DEMO, "--data", "digits", "--vary", "bits=8", "-o", tmp_path)
     line = refused(*run, "--scheduler", "tcp://127.0.0.1:1")
     assert "tcp://127.0.0.1:1: no Dask scheduler answers" in line
+
+
+def test_budgets_of_bits_that_are_chosen(cluster: Cluster, tmp_path: Path) -> None:
+    """On a tiny network, by the command and by a cluster: the same bytes."""
+    save(tmp_path / "net.pt", SoftNetwork(Architecture((8, 6, 3), "ultratlif")), {}, {})
+    rng = np.random.default_rng(0)
+    data = {f"x_{part}": rng.random((40, 8)) for part in ("train", "test")}
+    data |= {f"y_{part}": rng.integers(0, 3, 40) for part in ("train", "test")}
+    np.savez(tmp_path / "data.npz", **data)
+    run = ("sweep", tmp_path / "net.pt", "--data", tmp_path / "data.npz", "--bits", "auto")
+    run = (*run, "--vary", "timesteps=2", "--workers", 1, "--certify", 1)
+    run = (*run, "--weight-memory", 40, "--max-energy", "1J", "--max-cores", "loihi2=2")
+    done = ultralif(*run, "--energy-device", "yan2024", "-o", tmp_path / "here")
+    assert done.code == 0, done.err
+    base = Deployment(
+        Settings(data=str(tmp_path / "data.npz")),
+        "auto",
+        certified_samples=1,
+        energy_devices=("yan2024",),
+        weight_memory=40,
+        max_energy=1.0,
+        max_cores={"loihi2": 2},
+    )
+    vary = {"timesteps": [2]}
+    sweep(tmp_path / "net.pt", tmp_path / "there", vary, base, scheduler=cluster.address)
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+    report = tmp_path / "here" / "points" / "timesteps=2" / "report.json"
+    choice = json.loads(report.read_text("utf-8"))["weight_choice"]
+    asked = [choice[key] for key in ("max_weight_bytes", "max_joules", "max_cores")]
+    assert asked == [40, 1.0, {"loihi2": 2}]
+    (chosen,) = [one for one in choice["candidates"] if one["chosen"]]
+    assert chosen["weight_bytes"] <= 40 < choice["candidates"][0]["weight_bytes"]

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.choosing import AUTO
 
 if TYPE_CHECKING:
     from ultralif_deploy.soft.anneal import AnnealOptions
 
 ANNEALING = ("epochs", "learning_rate", "sparsity", "prune")
 """Options of annealing that may vary."""
+
+BUDGETS = ("weight_memory", "max_energy", "max_cores")
+"""What bounds bits that are chosen."""
 
 ON_PART = ("part", "lanes")
 """Options of the FPGA that may vary."""
@@ -28,7 +32,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """How a checkpoint is deployed; the fields are arguments of `pipeline.deploy`."""
+    """How a checkpoint is deployed; the fields are arguments of `pipeline.deploy`.
+
+    Budgets are for points whose bits are `auto`.
+    """
 
     settings: Settings = field(default_factory=Settings)
     bits: Bits = "8"
@@ -40,10 +47,14 @@ class Deployment:
     skip_passes: tuple[str, ...] = ()
     part: str | None = None
     lanes: int | None = None
+    weight_memory: int | None = None
+    max_energy: float | None = None
+    max_cores: Mapping[str, int] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of `pipeline.deploy` beside checkpoint and output."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return given if self.bits == AUTO else given | dict.fromkeys(BUDGETS)
 
     def with_values(self, values: Values) -> "Deployment":
         """The same with other values of some options.
@@ -73,7 +84,7 @@ def _with_value(deployment: Deployment, name: str, value: Any) -> Deployment:
         raise UltralifError(f"{name} cannot vary; expected one of {', '.join(varying())}")
     anneal = deployment.anneal
     if name == "bits":
-        in_loop = None if anneal is None or anneal.bits is None or value == "auto" else value
+        in_loop = None if anneal is None or anneal.bits is None or value == AUTO else value
         annealed = None if anneal is None else replace(anneal, bits=in_loop)
         return replace(deployment, bits=value, anneal=annealed)
     if name in ON_PART:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ultralif_deploy.energy.devices import load_devices
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.files import (
     output_directory,
@@ -17,10 +18,14 @@ from ultralif_deploy.io.files import (
 from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.pipeline import CERTIFIED_SAMPLES, DEVICES, deploy
+from ultralif_deploy.program.weight_format import Bits
 from ultralif_deploy.report.files import REPORT_FILE, write_sweep
 from ultralif_deploy.schema.report import Report
 from ultralif_deploy.schema.studies.sweep import Sweep, SweptPoint
+from ultralif_deploy.steps.choosing import AUTO
 from ultralif_deploy.steps.hardware.deploying import require_part
+from ultralif_deploy.steps.quantizing import check_budget
+from ultralif_deploy.steps.searching import Goal
 from ultralif_deploy.sweeps.jobs import Job, run_job
 from ultralif_deploy.sweeps.points import Deployment, Values, grid
 from ultralif_deploy.sweeps.pools import Processes, Workers
@@ -89,6 +94,7 @@ def sweep(
     base = _based(deployment or Deployment())
     searching = _search(vary, points, search, seed)
     chosen = grid(vary, points, seed) if searching is None else searching.next({})
+    _check_budget(base, vary.get("bits", (base.bits,)))
     plans = {name: base.with_values(values) for name, values in chosen.items()}
     for plan in plans.values():
         require_part(plan.part)  # before the first point, not in every one
@@ -195,6 +201,26 @@ def _based(deployment: Deployment) -> Deployment:
         back_ends=deployment.back_ends or BACK_ENDS,
         energy_devices=deployment.energy_devices or DEVICES,
     )
+
+
+def _check_budget(base: Deployment, bits: Sequence[Bits]) -> None:
+    """End a sweep before its first point where its budget bounds nothing.
+
+    Args:
+        base: how all points are deployed.
+        bits: bits of the weights of all points.
+
+    Raises:
+        UltralifError: no such bound, or no bits are chosen.
+    """
+    goal = Goal.on(
+        load_devices(base.energy_devices),
+        base.max_gap,
+        base.weight_memory,
+        base.max_energy,
+        base.max_cores,
+    )
+    check_budget(goal, AUTO if AUTO in bits else bits[0])
 
 
 def _search(

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ultralif_deploy.cli import options, running
+from ultralif_deploy.cli.budgets import budget_options
 from ultralif_deploy.cli.device_options import compute_device_option, energy_device_option
 from ultralif_deploy.cli.forms.synthesizing import part_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
@@ -99,6 +100,7 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
 @click.option("--anneal", is_flag=True, help="Anneal every point on the training samples first.")
 @anneal_options
 @options.gap_option
+@budget_options
 @options.certify_option
 @options.back_ends_option
 @part_option
@@ -121,6 +123,9 @@ def sweep(
     anneal: bool,
     schedule: dict[str, Any],
     max_gap: float | None,
+    weight_memory: int | None,
+    max_energy: float | None,
+    max_cores: dict[str, int] | None,
     certify: int,
     back_ends: str | None,
     part: str | None,
@@ -156,6 +161,9 @@ def sweep(
         skip_passes,
         part,
         lanes,
+        weight_memory,
+        max_energy,
+        max_cores,
     )
     result = run(
         checkpoint,
