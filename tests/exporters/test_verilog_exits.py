@@ -152,7 +152,8 @@ PLANTED = {
     ),
     "the read-out alone waits": ("exit", "&done", "done[POPULATIONS-1]"),
     "nobody waits": ("exit", "hold = done | ends", "hold = {POPULATIONS{1'b0}}"),
-    "the state outlives the exit": ("layer", "if (restart) first <= 1'b1;", ""),
+    "the state outlives the exit": ("exit", "restart = stops", "restart = 1'b0"),
+    "no timestep follows the first": ("exit", "first <= 1'b0;", ""),
     "the rest is not dropped": ("exit", "dropping <= !ended", "dropping <= 1'b0"),
     "whole runs stop": ("exit", "(everyone && whole && !ended)", "1'b0"),
 }

@@ -2,8 +2,8 @@
 //
 // The read-out sends v of every class, and a beat that ends the timestep. Every population waits from
 // its own end of the timestep (`ends`, `taken`) until all are there and the decision is made (`hold`).
-// Where the sample stops, `restart` begins the next sample in every population, and what is left of
-// the inputs is dropped. The logits leave, and then a beat with the number of timesteps and the winner.
+// Where the sample stops, `restart` resets every population for the next one, and what is left of the
+// inputs is dropped. The logits leave, and then a beat with the number of timesteps and the winner.
 module ultralif_exit #(
     parameter POPULATIONS = 1,
     parameter CLASSES = 2,
@@ -23,13 +23,14 @@ module ultralif_exit #(
     output wire [POPULATIONS-1:0] hold,
     output wire restart,
     input wire in_ends, // an end of a timestep enters the network
+    input wire in_last, // it is that of the last one
     input wire in_whole, // the sample does not stop there
     input wire in_drops, // the last beat of a sample is dropped
     output reg dropping,
     input wire valid, // beats of the read-out
     output wire ready,
     input wire stop,
-    input wire last,
+    output reg first, // timestep of a sample
     input wire [CLASS-1:0] number, // class
     input wire signed [WIDTH-1:0] value,
     output wire [2*CLASS-1:0] gain_address, // winner, class
@@ -100,7 +101,10 @@ module ultralif_exit #(
     assign out_data = out_last ? {timesteps, prediction} : logit;
 
     always @(posedge clk) begin
-        if (in_ends) whole <= in_whole;
+        if (in_ends) begin
+            whole <= in_whole;
+            ended <= in_last;
+        end
         if (beat && !stop) begin
             found <= 1'b1;
             if (leads) begin
@@ -109,7 +113,7 @@ module ultralif_exit #(
             end
         end
         if (beat && stop) begin
-            ended <= last;
+            first <= 1'b0;
             timesteps <= timesteps + 1'b1;
             if (left != 0) begin
                 elapsed <= ALL - left;
@@ -117,6 +121,7 @@ module ultralif_exit #(
             end
         end
         done <= goes_on || stops ? {POPULATIONS{1'b0}} : done | (ends & taken);
+        if (rst || stops) first <= 1'b1;
         if (stops) dropping <= !ended;
         else if (in_drops) dropping <= 1'b0;
 

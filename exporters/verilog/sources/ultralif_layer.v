@@ -19,7 +19,7 @@ module ultralif_layer #(
     parameter ACCUMULATOR = 8, // bits
     parameter STATE = 1, // bits of a neuron's state
     parameter REMEMBERS = 0,
-    parameter READOUT = 0, // sends the lanes' values: 1 after the last timestep, 2 after each one
+    parameter READOUT = 0, // sends the lanes' values once, after the last timestep
     parameter LATENCY = 0, // cycles of an update
     parameter STEP = 1, // bits that count these cycles
     parameter ADDRESS = 1, // bits of an address that is sent
@@ -28,8 +28,6 @@ module ultralif_layer #(
 ) (
     input wire clk,
     input wire rst,
-    input wire hold, // takes no beat
-    input wire restart, // the next timestep is the first of a sample
     input wire [STREAMS-1:0] in_beat,
     input wire [STREAMS-1:0] in_stop,
     input wire [STREAMS-1:0] in_last,
@@ -78,7 +76,7 @@ module ultralif_layer #(
     generate
         for (n = 0; n < STREAMS; n = n + 1) begin : streams
             localparam [SELECT-1:0] NUMBER = n;
-            assign turn[n] = phase == GATHER && select == NUMBER && !hold;
+            assign turn[n] = phase == GATHER && select == NUMBER;
         end
     endgenerate
     assign in_ready = turn & ((in_stop & ~unit_busy) | (~in_stop & (skip | unit_ready)));
@@ -167,7 +165,6 @@ module ultralif_layer #(
                     first <= ending;
                 end
             endcase
-            if (restart) first <= 1'b1;
         end
     end
 
@@ -189,7 +186,7 @@ module ultralif_layer #(
 
     always @(posedge clk) begin
         if (updated) begin
-            pending <= READOUT == 2 ? live : READOUT == 1 ? live & {LANES{ending}} : live & fired;
+            pending <= READOUT != 0 ? live & {LANES{ending}} : live & fired;
             values <= sent;
             pending_base <= base;
         end else if (!out_valid || out_ready) pending <= pending & ~lowest;
