@@ -133,11 +133,11 @@ def test_samples_of_drawn_programs_stop_where_they_should() -> None:
 
 
 PLANTED = {
-    "ties are decided": ("exit", "(risen == best && late_index < winner)", "1'b0"),
+    "ties are decided": ("exit", "(risen == best && risen_index < winner)", "1'b0"),
     "ties are open": (
         "exit",
-        "(risen > best || (risen == best && late_index < winner))",
-        "(risen >= best && late_index != winner)",
+        "(risen > best || (risen == best && risen_index < winner))",
+        "(risen >= best && risen_index != winner)",
     ),
     "the last of the largest wins": ("exit", "value > best", "value >= best"),
     "the first one that comes wins": ("exit", "(value == best && number < winner)", "1'b0"),
@@ -147,8 +147,8 @@ PLANTED = {
     "no margin": ("exit", "LIMITED != 0 && product > margin", "1'b0"),
     "the last class is not asked": (
         "exit",
-        "late_index == CLASSES - 1",
-        "late_index == CLASSES - 2",
+        "risen_index == CLASSES - 1",
+        "risen_index == CLASSES - 2",
     ),
     "the read-out alone waits": ("exit", "&done", "done[POPULATIONS-1]"),
     "nobody waits": ("exit", "hold = done | ends", "hold = {POPULATIONS{1'b0}}"),

@@ -70,16 +70,14 @@ module ultralif_exit #(
         .read_address(read_class), .q(v)
     );
 
-    // One class in each cycle: v and its gain are read, multiplied, and compared.
-    reg [CLASS-1:0] index, read_index, late_index;
-    reg asking, read, late;
+    // One class in each cycle, in steps: v and its gain are read, multiplied, limited, added, compared.
+    reg [CLASS-1:0] index, read_index, product_index, gained_index, risen_index;
+    reg asking, read, multiplied, limited, added, against, checked;
+    reg signed [WIDTH-1:0] product_v, gained_v;
     reg signed [PRODUCT-1:0] product;
-    reg signed [WIDTH-1:0] late_v;
+    reg signed [GAINED-1:0] gained;
+    reg signed [RISEN-1:0] risen;
     wire signed [TIME:0] factor = {1'b0, left};
-    wire signed [GAINED-1:0] gained = LIMITED != 0 && product > margin ? margin : product;
-    wire signed [RISEN-1:0] risen = late_v + gained;
-    wire against = late && (risen > best || (risen == best && late_index < winner));
-    wire checked = late && late_index == CLASSES - 1;
     assign gain_address = {winner, index};
     assign margin_address = elapsed;
 
@@ -125,14 +123,23 @@ module ultralif_exit #(
         if (stops) dropping <= !ended;
         else if (in_drops) dropping <= 1'b0;
 
-        asking <= phase == CHECK && asking && index != CLASSES - 1;
+        asking <= asking && index != CLASSES - 1;
         index <= phase == CHECK ? index + 1'b1 : {CLASS{1'b0}};
-        read <= phase == CHECK && asking;
+        read <= asking;
         read_index <= index;
+        multiplied <= read;
         product <= gain * factor;
-        late <= phase == CHECK && read;
-        late_v <= v;
-        late_index <= read_index;
+        product_v <= v;
+        product_index <= read_index;
+        limited <= multiplied;
+        gained <= LIMITED != 0 && product > margin ? margin : product;
+        gained_v <= product_v;
+        gained_index <= product_index;
+        added <= limited;
+        risen <= gained_v + gained;
+        risen_index <= gained_index;
+        against <= added && (risen > best || (risen == best && risen_index < winner));
+        checked <= added && risen_index == CLASSES - 1;
         if (everyone) begin
             phase <= CHECK;
             asking <= 1'b1;
@@ -140,9 +147,15 @@ module ultralif_exit #(
         if (goes_on || stops) begin
             phase <= stops ? SEND : GATHER;
             found <= 1'b0;
+        end
+        if (rst || goes_on || stops) begin
             asking <= 1'b0;
             read <= 1'b0;
-            late <= 1'b0;
+            multiplied <= 1'b0;
+            limited <= 1'b0;
+            added <= 1'b0;
+            against <= 1'b0;
+            checked <= 1'b0;
         end
 
         out_valid <= phase == SEND && !(accepted && out_last);
@@ -157,9 +170,6 @@ module ultralif_exit #(
             done <= {POPULATIONS{1'b0}};
             dropping <= 1'b0;
             found <= 1'b0;
-            asking <= 1'b0;
-            read <= 1'b0;
-            late <= 1'b0;
             out_valid <= 1'b0;
             timesteps <= 16'd0;
             left <= ALL;
