@@ -6,10 +6,43 @@ Shapes: T timesteps, B samples, N neurons, L levels.
 import numpy as np
 
 from ultralif_deploy.program import fixed
-from ultralif_deploy.simulators.fast.kernels import leak, saturate, soft_maximum
-from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.fast.kernels import (
+    leak,
+    neighbours,
+    saturate,
+    soft_maximum,
+    turn_ring,
+)
+from ultralif_deploy.simulators.native.compiled import inlined, jit
 
 DECAY_BITS, FRACTION_BITS = fixed.DECAY_BITS, fixed.FRACTION_BITS
+
+
+@inlined
+def limits_passed(total, limits, n):  # type: ignore[no-untyped-def]
+    """Number of a neuron's limits that a value exceeds, which is the spike that it sends.
+
+    Args:
+        total: the value.
+        limits: int64 [L, N], in its units.
+        n: the neuron.
+    """
+    passed = 0
+    for k in range(len(limits)):
+        passed += total > limits[k, n]
+    return passed
+
+
+@inlined
+def left_after(u, passed, reset):  # type: ignore[no-untyped-def]
+    """Membrane after a spike of `passed` levels took its share.
+
+    Args:
+        u: membrane before, in membrane units.
+        passed: levels of the spike; 0 for none.
+        reset: int64 [L], share of v that a spike of 1, 2, … levels takes, in units of 2^-12.
+    """
+    return leak(u, reset[passed - 1], DECAY_BITS) if passed else u
 
 
 @jit
@@ -27,10 +60,7 @@ def multi_threshold(current, bias, limits, spikes):  # type: ignore[no-untyped-d
         for b in range(batch):
             for n in range(size):
                 total = np.int64(current[t, b, n]) + bias[n]
-                passed = 0
-                for k in range(len(limits)):
-                    passed += total > limits[k, n]
-                spikes[t, b, n] = passed
+                spikes[t, b, n] = limits_passed(total, limits, n)
 
 
 @jit
@@ -55,11 +85,9 @@ def log_max_lif(  # type: ignore[no-untyped-def]
         for t in range(time):
             for n in range(size):
                 u = soft_maximum(v[b, n], current[t, b, n], bias[n], decay[n], table, shift)
-                passed = 0
-                for k in range(len(limits)):
-                    passed += u > limits[k, n]
+                passed = limits_passed(u, limits, n)
                 spikes[t, b, n] = passed
-                v[b, n] = leak(u, reset[passed - 1], DECAY_BITS) if passed else u
+                v[b, n] = left_after(u, passed, reset)
 
 
 @jit
@@ -82,11 +110,9 @@ def lif(current, bias, limits, decay, bits, reset, v, spikes):  # type: ignore[n
             for n in range(size):
                 drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
                 u = saturate(leak(v[b, n], decay[n], bits) + drive)
-                passed = 0
-                for k in range(len(limits)):
-                    passed += u > limits[k, n]
+                passed = limits_passed(u, limits, n)
                 spikes[t, b, n] = passed
-                v[b, n] = leak(u, reset[passed - 1], DECAY_BITS) if passed else u
+                v[b, n] = left_after(u, passed, reset)
 
 
 @jit
@@ -108,23 +134,12 @@ def ultradlif(  # type: ignore[no-untyped-def]
         spikes: uint8 [T, B, N], overwritten.
     """
     time, batch, size = current.shape
-    u = np.empty(size, dtype=np.int64)
-    left = (np.arange(size) - stride) % size
-    right = (np.arange(size) + stride) % size
+    left, right = neighbours(size, stride)
+    u, compared = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     for b in range(batch):
         for t in range(time):
+            turn_ring(current, bias, decay, bits, released, left, right, v, u, compared, t, b)
             for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                kept = leak(v[b, n], decay[n], bits)
-                if not released:
-                    kept = max(kept, v[b, left[n]], v[b, right[n]])
-                u[n] = saturate(kept + drive)
-            for n in range(size):
-                compared = u[n]
-                if released:
-                    compared = max(compared, u[left[n]], u[right[n]])
-                passed = 0
-                for k in range(len(limits)):
-                    passed += compared > limits[k, n]
+                passed = limits_passed(compared[n], limits, n)
                 spikes[t, b, n] = passed
-                v[b, n] = leak(u[n], reset[passed - 1], DECAY_BITS) if passed else u[n]
+                v[b, n] = left_after(u[n], passed, reset)

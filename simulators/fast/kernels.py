@@ -7,7 +7,7 @@ import numpy as np
 
 from ultralif_deploy.program import fixed
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.native.compiled import inlined, jit
 
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)
@@ -234,6 +234,47 @@ def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-u
                 v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)
 
 
+@inlined
+def turn_ring(  # type: ignore[no-untyped-def]
+    current, bias, decay, bits, released, left, right, v, u, compared, t, b
+):
+    """One timestep of a ring of leaky neurons, before they fire.
+
+    Args:
+        current: int32 [T, B, N], the sums of all projections, in current units.
+        bias: int64 [N], in membrane units.
+        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
+        bits: fraction bits of the decay.
+        released: bool, the form `released`; otherwise `paper`.
+        left: int64 [N], one neighbour of each neuron.
+        right: int64 [N], the other.
+        v: int64 [B, N], membranes before the timestep, in membrane units.
+        u: int64 [N], overwritten with the membranes of sample b at timestep t.
+        compared: int64 [N], overwritten with what is compared with the limits.
+        t: timestep.
+        b: sample.
+    """
+    for n in range(len(u)):
+        drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
+        kept = leak(v[b, n], np.int64(decay[n]), bits)
+        if not released:
+            kept = max(kept, v[b, left[n]], v[b, right[n]])
+        u[n] = saturate(kept + drive)
+    for n in range(len(u)):
+        compared[n] = max(u[n], u[left[n]], u[right[n]]) if released else u[n]
+
+
+@inlined
+def neighbours(size, stride):  # type: ignore[no-untyped-def]
+    """Both neighbours of each neuron of a ring, two int64 [N].
+
+    Args:
+        size: number of neurons.
+        stride: distance of a neighbour, in neurons.
+    """
+    return (np.arange(size) - stride) % size, (np.arange(size) + stride) % size
+
+
 @jit
 def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  # type: ignore[no-untyped-def]
     """Ring of leaky neurons; v int64 [B, N] is the state, changed in place.
@@ -250,22 +291,13 @@ def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  
         spikes: uint8 [T, B, N], overwritten.
     """
     time, batch, size = current.shape
-    u = np.empty(size, dtype=np.int64)
-    left = (np.arange(size) - stride) % size
-    right = (np.arange(size) + stride) % size
+    left, right = neighbours(size, stride)
+    u, compared = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     for b in range(batch):
         for t in range(time):
+            turn_ring(current, bias, decay, bits, released, left, right, v, u, compared, t, b)
             for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                kept = leak(v[b, n], np.int64(decay[n]), bits)
-                if not released:
-                    kept = max(kept, v[b, left[n]], v[b, right[n]])
-                u[n] = saturate(kept + drive)
-            for n in range(size):
-                compared = u[n]
-                if released:
-                    compared = max(compared, u[left[n]], u[right[n]])
-                fired = compared > limit[n]
+                fired = compared[n] > limit[n]
                 spikes[t, b, n] = fired
                 v[b, n] = 0 if fired else u[n]
 

@@ -32,9 +32,13 @@ KERNELS = {
         "max(kept, drive) + extra",
     ),
     "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
-    "ring compared after the reset": (
+    "ring compares its own membrane": (
+        "max(u[n], u[left[n]], u[right[n]]) if released else u[n]",
+        "u[n]",
+    ),
+    "ring resets the largest": (
         "v[b, n] = 0 if fired else u[n]",
-        "v[b, n] = u[n] = 0 if fired else u[n]",
+        "v[b, n] = 0 if fired else compared[n]",
     ),
     "ring without saturation": ("saturate(kept + drive)", "kept + drive"),
     "leaky membrane not saturated": ("u = held(u, top)", "pass"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import back_ends_agree, holds
-from support.planting import copy_of
+from support.planting import PLAIN_PARTS, copy_of
 from support.specification import MODELS, runs_follow_spec, step_follows_spec
 from support.strategies.networks import networks
 from support.strategies.programs import graded_programs
@@ -149,17 +149,22 @@ def test_quantization_keeps_every_count_of_threshold_units_on_a_grid() -> None:
 
 SHARE = "leak(u, reset[passed - 1], DECAY_BITS) if passed else u"
 BUGS = {
-    "one level too few": ("multi_threshold", "range(len(limits))", "range(len(limits) - 1)"),
-    "fires at equality": ("multi_threshold", "total > limits[k, n]", "total >= limits[k, n]"),
-    "soft unit fires at equality": ("log_max_lif", "u > limits[k, n]", "u >= limits[k, n]"),
+    "one level too few": ("limits_passed", "range(len(limits))", "range(len(limits) - 1)"),
+    "fires at equality": ("limits_passed", "total > limits[k, n]", "total >= limits[k, n]"),
     "reset of the next level": (
-        "log_max_lif",
+        "left_after",
         "reset[passed - 1]",
         "reset[min(passed, len(reset) - 1)]",
     ),
-    "reset forgotten": ("log_max_lif", SHARE, "u"),
-    "leaky unit fires at equality": ("lif", "u > limits[k, n]", "u >= limits[k, n]"),
-    "leaky unit takes its whole membrane": ("lif", SHARE, "0 if passed else u"),
+    "reset forgotten": ("left_after", SHARE, "u"),
+    "takes the whole membrane": ("left_after", SHARE, "0 if passed else u"),
+    "threshold unit without bias": (
+        "multi_threshold",
+        "np.int64(current[t, b, n]) + bias[n]",
+        "np.int64(current[t, b, n])",
+    ),
+    "soft unit keeps its membrane": ("log_max_lif", "left_after(u, passed, reset)", "u"),
+    "leaky unit keeps its membrane": ("lif", "left_after(u, passed, reset)", "u"),
     "leaky unit is not saturated": (
         "lif",
         "saturate(leak(v[b, n], decay[n], bits) + drive)",
@@ -167,13 +172,13 @@ BUGS = {
     ),
     "ring resets the largest": (
         "ultradlif",
-        "leak(u[n], reset[passed - 1], DECAY_BITS)",
-        "leak(compared, reset[passed - 1], DECAY_BITS)",
+        "left_after(u[n], passed, reset)",
+        "left_after(compared[n], passed, reset)",
     ),
     "ring counts its own membrane": (
         "ultradlif",
-        "compared > limits[k, n]",
-        "u[n] > limits[k, n]",
+        "limits_passed(compared[n], limits, n)",
+        "limits_passed(u[n], limits, n)",
     ),
 }
 
@@ -181,8 +186,7 @@ BUGS = {
 @pytest.mark.parametrize("bug", BUGS)
 def test_planted_bugs_are_found(bug: str) -> None:
     within, old, new = BUGS[bug]
-    plain = ("from ultralif_deploy.simulators.native.compiled import jit", "jit = lambda f: f")
-    graded = copy_of("ultralif_deploy.simulators.fast.graded", plain, (old, new, within))
+    graded = copy_of("ultralif_deploy.simulators.fast.graded", PLAIN_PARTS, (old, new, within))
     made = copy_of("ultralif_deploy.simulators.fast.updates", graded=graded)
     planted = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=made.UPDATES)
     with pytest.raises(AssertionError):

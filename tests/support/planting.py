@@ -44,6 +44,12 @@ Change = tuple[str, str] | tuple[str, str, str]
 PLAIN = ("from ultralif_deploy.simulators.native.compiled import jit", "jit = lambda f: f")
 """The change that makes a module's kernels plain Python."""
 
+PLAIN_PARTS = (
+    "from ultralif_deploy.simulators.native.compiled import inlined, jit",
+    "inlined = jit = lambda f: f",
+)
+"""The same for a module that has parts of kernels as well."""
+
 
 class NotPlantedError(Exception):
     """A bug that does not apply proves nothing, so no test takes this for a bug that was found."""

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from hypothesis import strategies as st
 
-from support.planting import PLAIN, Change, applies, copy_of
+from support.planting import PLAIN_PARTS, Change, applies, copy_of
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS
 from ultralif_deploy.program.program import Program
@@ -41,7 +41,7 @@ def planted_fixed(change: Change) -> ModuleType:
 
 def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels, all in plain Python."""
-    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN, *changes)
+    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN_PARTS, *changes)
     updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
     return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
 
