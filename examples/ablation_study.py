@@ -23,8 +23,9 @@ from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft import checkpoint, checkpoint_file
 from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.hardening import harden
-from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 from ultralif_deploy.verify.backends import load_on
 

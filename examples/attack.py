@@ -10,6 +10,7 @@ directory holds files of two runs, a run leaves half of its results, or a change
 
 import argparse
 import errno
+import functools
 import os
 import resource
 import shutil
@@ -149,20 +150,20 @@ def kills(folder: Path, old: Path, new: Digests, points: int) -> Iterator[str]:
 def full(folder: Path, old: Path, new: Digests, points: int) -> Iterator[str]:
     """What goes wrong where a call fails, or where files may not grow."""
 
-    def limited(target: Path, limit: int) -> int:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    def limited(target: Path, n: int) -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n, n))
         return run(target, 4)
 
-    def failing(target: Path, number: int) -> int:
-        at_call(number, fail)
+    def failing(target: Path, n: int) -> int:
+        at_call(n, fail)
         return run(target, 4)
 
-    cases = [("limit", limited, n) for n in LIMITS_BYTES]
-    cases += [("call", failing, n) for n in spread(calls_of_a_run(folder, old), points)]
-    for name, attack, n in cases:
-        code, target = attacked(
-            folder, old, lambda target, attack=attack, n=n: attack(target, n), f"{name}{n}"
-        )
+    attacks = {"limit": limited, "call": failing}
+    cases = [("limit", n) for n in LIMITS_BYTES]
+    cases += [("call", n) for n in spread(calls_of_a_run(folder, old), points)]
+    for name, n in cases:
+        one = functools.partial(attacks[name], n=n)
+        code, target = attacked(folder, old, one, f"{name}{n}")
         output_directory(target)
         found = state(files(target), files(old), new)
         yield f"{found}, exit code {code}, at a failing {name}"

@@ -5,6 +5,7 @@ python examples/command_reference.py --check    # exit 1 where it is out of date
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 from generated import with_reference, write_or_check
@@ -17,7 +18,8 @@ PAGE = Path(__file__).parent.parent / "ultralif_deploy" / "docs" / "commands.md"
 
 def reference() -> str:
     """Help of the group and of every command, as Markdown."""
-    shape = {"terminal_width": 100, "max_content_width": 100} | ultralif.context_settings
+    shape: dict[str, Any] = {"terminal_width": 100, "max_content_width": 100}
+    shape.update(ultralif.context_settings)
     parent = click.Context(ultralif, info_name="ultralif", **shape)
     sections = [f"```\n{ultralif.get_help(parent)}\n```\n"]
     for name, command in sorted(ultralif.commands.items()):

@@ -20,7 +20,7 @@ from torch import nn
 import ultralif_deploy as ul
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.network.running import run_hard
-from ultralif_deploy.readers.sinabs.network import INSTALL
+from ultralif_deploy.readers.sinabs.install import INSTALL
 
 with warnings.catch_warnings():  # Norse compiles with torch.jit, which is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -225,8 +225,7 @@ def cells() -> Iterator[str]:
     for title, (shape, around) in TORCH.items():
         found = []
         for name in names:
-            layers = functools.partial(around, FRAMEWORKS[name][1])
-            made = outcome(name, shape, layers)
+            made = outcome(name, shape, functools.partial(around, FRAMEWORKS[name][1]))
             found.append(made if made in ("yes", "no") else _noted(made, refusals))
         yield f"| {title} | {' | '.join(found)} |"
     for name in names:

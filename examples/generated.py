@@ -1,9 +1,14 @@
 """What scripts share that write files of the package: with --check they only compare."""
 
 import argparse
+import difflib
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
+
+LINES = 20
+"""Lines of a page's changes that are shown."""
 
 START, END = "<!-- reference -->\n", "<!-- /reference -->\n"
 
@@ -32,5 +37,7 @@ def write_or_check(description: str | None, wanted: Mapping[Path, str]) -> None:
     for path, text in wanted.items():
         if not check:
             path.write_text(text, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            sys.exit(f"{path.name} is out of date; python {sys.argv[0]} makes it anew")
+        elif (found := path.read_text(encoding="utf-8") if path.is_file() else "") != text:
+            changes = difflib.unified_diff(found.splitlines(), text.splitlines(), n=0, lineterm="")
+            shown = "\n".join(islice(changes, LINES))
+            sys.exit(f"{path.name} is out of date; python {sys.argv[0]} makes it anew:\n{shown}")

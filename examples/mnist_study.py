@@ -18,6 +18,7 @@ function. About 25 minutes on two cores for T = 1 and 10. With
 import argparse
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +32,10 @@ from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft import checkpoint, checkpoint_file
 from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.checkpoint_names import released_key
 from ultralif_deploy.soft.hardening import harden
-from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.reestimation import reestimate_batch_norm, stop_growth
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 from ultralif_deploy.verify.backends import load_on
@@ -67,7 +69,7 @@ def annealed_network(
     return checkpoint.load_checkpoint(path, spike_bits=network.architecture.spike_bits).network
 
 
-def settings(encoder: Encoder) -> dict[str, object]:
+def settings(encoder: Encoder) -> dict[str, Any]:
     return encoder.as_dict() | {"encoding": encoder.kind}
 
 

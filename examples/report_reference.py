@@ -17,7 +17,8 @@ FILES = ("report", "certificate")
 
 def reference() -> str:
     """As Markdown: kinds of values, the keys of each file, then those of their parts."""
-    parts, values = [], {}
+    parts: list[str] = []
+    values: dict[str, Any] = {}
     for name in FILES:
         schema = json.loads((PACKAGE / "schema" / f"{name}.schema.json").read_text("utf-8"))
         values |= {k: v for k, v in schema["$defs"].items() if "properties" not in v}

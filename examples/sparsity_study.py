@@ -13,7 +13,6 @@ no operation. Trained networks are kept in the output directory and not trained 
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,10 +25,12 @@ from ultralif_deploy.passes import apply_passes
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
+from ultralif_deploy.schema.energy import Device, Energy
 from ultralif_deploy.soft import checkpoint, checkpoint_file
 from ultralif_deploy.soft.anneal import AnnealOptions, fine_tune
+from ultralif_deploy.soft.architectures import Architecture
 from ultralif_deploy.soft.hardening import harden
-from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 from ultralif_deploy.verify.backends import load_on
 
@@ -60,7 +61,7 @@ def pruned(
     return checkpoint.load_checkpoint(path).network
 
 
-def measured(program: Program, test: Split, encoder: Encoder) -> tuple[float, dict[str, Any]]:
+def measured(program: Program, test: Split, encoder: Encoder) -> tuple[float, Energy]:
     """Integer accuracy and the energy report."""
     assert test.y is not None
     devices = [load_device(name) for name in DEVICES]
@@ -98,7 +99,7 @@ def figures(
     }
 
 
-def _nanojoules(device: dict[str, Any]) -> float | None:
+def _nanojoules(device: Device) -> float | None:
     joules = device["per_inference_j"]
     return None if joules is None else 1e9 * joules
 

@@ -3,6 +3,7 @@
     python examples/temporal_study.py -o results/temporal
     python examples/temporal_study.py --data fsdd --neurons UltraDLIF \
         --learning-rate 3e-4 -o results/slow     # one row under another schedule
+    python examples/temporal_study.py --seed 1 -o results/temporal-1   # the same from other weights
     python examples/temporal_study.py -o results/temporal --tables
     python examples/temporal_study.py --quick   # two epochs, to see that it runs
 
@@ -83,6 +84,7 @@ def write_frames(name: str, path: Path) -> None:
     train, test = data.train, data.test
     assert train is not None
     assert train.y is not None
+    assert test.y is not None
     # In a fixed random order, because training watches the last samples.
     order = np.random.default_rng(1).permutation(len(train.x))
     x, y = train.x[order], train.y[order]
@@ -93,8 +95,8 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
     """Train one soft network and deploy it in each way that `rows` ask for."""
     import torch
 
+    from ultralif_deploy.soft.architectures import Architecture
     from ultralif_deploy.soft.checkpoint_file import save
-    from ultralif_deploy.soft.network import Architecture
     from ultralif_deploy.soft.training import constant_plan, fit
 
     torch.set_num_threads(1)
@@ -105,10 +107,12 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
         train = ul.load_dataset(data).train
         assert train is not None
         timesteps, inputs = train.x.shape[1], int(np.prod(train.x.shape[2:]))
-        network = ul.SoftNetwork(Architecture((inputs, *HIDDEN, CLASSES), kind, theta=theta))
-        fit(network, train, ul.Encoder("events", timesteps), constant_plan(options.epochs))
-        settings = {"encoding": "events", "timesteps": timesteps}
-        save(soft, network, {"epoch": options.epochs}, settings)
+        architecture = Architecture((inputs, *HIDDEN, CLASSES), kind, theta=theta)
+        network = ul.SoftNetwork(architecture, options.seed)
+        encoder = ul.Encoder("events", timesteps, seed=options.seed)
+        fit(network, train, encoder, constant_plan(options.epochs))
+        how = {"encoding": "events", "timesteps": timesteps}
+        save(soft, network, {"epoch": options.epochs}, how)
     for row in rows:
         directory = options.output / f"{name}-{row.name}"
         if (directory / "report.json").exists():
@@ -123,6 +127,7 @@ def run_group(name: str, rows: list[Row], options: argparse.Namespace) -> None:
             encoding="events",
             membrane=row.membrane,
             spike_bits=row.spike_bits,
+            seed=options.seed,
         )
         ul.deploy(soft, directory, settings, bits=8, anneal=annealing, certified_samples=20)
         print(table_row(name, row, read_report(directory)), flush=True)
@@ -168,7 +173,7 @@ def print_tables(name: str, options: argparse.Namespace) -> None:
     print(f"| {name} | exact | {100 * (exact.logits.argmax(1) == labels).mean():.1f} | 100 |")
     calibration = calibration_values(dataset.train, encoder)
     for entries in TABLES:
-        program = ul.quantize(network, 8, calibration, encoder, entries)
+        program = ul.quantize(network, 8, calibration, encoder, table=entries)
         trace = ul.load_on("fast", program).run(values, record=True)
         same = [np.mean(spikes == exact.spikes[k]) for k, spikes in (trace.spikes or {}).items()]
         accuracy = 100 * (trace.predictions() == labels).mean()
@@ -184,6 +189,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--anneal-epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, help="Of the annealing, for all neurons.")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="Of the initial weights and the order of samples."
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--tables", action="store_true")

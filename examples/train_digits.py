@@ -13,7 +13,8 @@ from rich.progress import track
 from ultralif_deploy.data import load_dataset
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.soft import checkpoint_file
-from ultralif_deploy.soft.network import Architecture, SoftNetwork
+from ultralif_deploy.soft.architectures import Architecture
+from ultralif_deploy.soft.network import SoftNetwork
 from ultralif_deploy.soft.training import constant_plan, evaluate, fit
 
 PACKAGED = Path(checkpoint_file.__file__).parent / "data" / "digits_ultraplif.pt"
@@ -29,12 +30,17 @@ def main() -> None:
     encoder = Encoder("rate", timesteps=10)
     network = SoftNetwork(Architecture((64, 64, 10), "ultratplif"))
     epochs = iter(track(range(arguments.epochs), "training"))
+
+    def advance(share: float, loss: float) -> None:
+        if share == 1:
+            next(epochs, None)
+
     fit(
         network,
         dataset.train,
         encoder,
         constant_plan(arguments.epochs),
-        on_batch=lambda share, loss: next(epochs, None) if share == 1 else None,
+        on_batch=advance,
     )
     accuracy, rate = evaluate(network, dataset.test, encoder, 1.0)
     settings = {

@@ -13,6 +13,7 @@ best peer.
 """
 
 import argparse
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,7 @@ from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
 from ultralif_deploy.program.neurons import LIF
 from ultralif_deploy.program.program import Program
+from ultralif_deploy.program.trace import Executable
 from ultralif_deploy.verify.backends import load_on
 
 NETWORKS: dict[str, Callable[[int], Program]] = {
@@ -90,9 +92,9 @@ class Graph:
         if isinstance(linear, Conv2d):
             shape = self.constant(np.array([-1, *linear.input_shape]))
             image = self.add("Reshape", self.as_float(source), shape)
-            weight = self.constant(linear.weight.astype(np.float32))
+            kernel = self.constant(linear.weight.astype(np.float32))
             made = self.add(
-                "Conv", image, weight, strides=linear.stride, pads=[*linear.padding] * 2
+                "Conv", image, kernel, strides=linear.stride, pads=[*linear.padding] * 2
             )
             return self.add("Flatten", made)
         weight = np.ascontiguousarray(linear.weight.T)
@@ -168,8 +170,9 @@ def on_onnxruntime(program: Program, threads: int, integers: bool) -> Run:
 def on_torch(program: Program, threads: int) -> Run:
     layers = []
     for projection, population in zip(program.projections, program.populations, strict=True):
-        weight = torch.tensor(projection.map.weight.astype(np.float32))
-        layers.append((projection.map, weight, population.neuron))
+        linear: Any = projection.map
+        weight = torch.tensor(linear.weight.astype(np.float32))
+        layers.append((linear, weight, population.neuron))
 
     @torch.no_grad()
     def run(given: np.ndarray) -> np.ndarray:
@@ -205,11 +208,14 @@ def _fired(neuron: Any, current: torch.Tensor) -> torch.Tensor:
     return torch.cat(sent)
 
 
+def logits_of(executable: Executable, given: np.ndarray) -> np.ndarray:
+    return executable.run(given).logits
+
+
 def peers_of(program: Program) -> dict[str, Run]:
     """Every way to run a program, by name; `fast` first."""
-    executables = {name: load_on(name, program) for name in ("fast", "c")}
     runs: dict[str, Run] = {
-        name: lambda given, one=one: one.run(given).logits for name, one in executables.items()
+        name: functools.partial(logits_of, load_on(name, program)) for name in ("fast", "c")
     }
     dense = not any(isinstance(p.map, Conv2d) for p in program.projections)
     for threads in THREADS:

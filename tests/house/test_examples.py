@@ -121,11 +121,14 @@ def test_temporal_study_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     frames = (rng.random((120, 5, 2, 4, 4)) < 0.2).astype(np.uint8)
     np.savez(tmp_path / "nmnist_sample.npz", x_train=frames, y_train=np.arange(120) % 10)
     monkeypatch.setenv("ULTRALIF_DATA", str(tmp_path))
-    chosen = ("--data", "nmnist", "--neurons", "UltraDLIF-3", "--jobs", 1)
+    chosen = ("--data", "nmnist", "--neurons", "LogMaxLIF", "--jobs", 1, "--seed", 1)
     arguments = (*chosen, "--quick", "-o", tmp_path / "out")
     first = run_script("temporal_study.py", *arguments)
-    assert first.count("| nmnist | 20 | UltraDLIF-3 |") == 2  # as it ends, and in the table
+    assert first.count("| nmnist | 20 | LogMaxLIF |") == 2  # as it ends, and in the table
     assert run_script("temporal_study.py", *arguments).strip() in first
+    tables = run_script("temporal_study.py", *chosen, "--tables", "-o", tmp_path / "out")
+    assert re.search(r"^\| nmnist \| exact \| [\d.]+ \| 100 \|$", tables, re.MULTILINE)
+    assert re.search(r"^\| nmnist \| 256 \| [\d.]+ \| [\d.]+ \|$", tables, re.MULTILINE)
 
 
 def test_second_order_networks_are_trained_as_they_are_deployed(
