@@ -53,7 +53,8 @@ def test_every_command_takes_what_the_examples_give_it(path: Path) -> None:
     """Names and values of options, and the number of arguments; nothing is run."""
     text = path.read_text("utf-8")
     blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
-    parent = click.Context(main, info_name="ultralif")
+    # A command keeps the names of its option for help from its first context.
+    parent = click.Context(main, info_name="ultralif", **main.context_settings)
     for line in blocks.splitlines():
         words = shlex.split(line, comments=True)
         for chained, one in groupby(words, lambda word: word in ("&&", "&", "|", ";")):
