@@ -48,6 +48,7 @@ from ultralif_deploy.verify.backends import load_on
 NETWORKS = {"SiLIF": "silif", "C-SiLIF": "csilif"}
 STEPS = 100
 DIGITS = Binning(bin_ms=5, timesteps=STEPS)
+EVENTS = ul.Encoder("events", STEPS)
 CALIBRATION = 200
 STATE_BITS = (16, 18, 20, 22, 24, 26, 28, 30, 32)
 COEFFICIENT_BITS = (8, 10, 12, 14, 16, 18, 20)
@@ -59,11 +60,6 @@ def float_network(path: Path) -> Network:
     """A saved network with batch norm and gain folded."""
     found = read_second_order(path, read_tensors(path), neuron=None, timesteps=STEPS)
     return apply_passes(found.network)
-
-
-def frames(x: np.ndarray) -> np.ndarray:
-    """Samples [sample, time, channel] as inputs uint8 [time, sample, channel]."""
-    return np.ascontiguousarray(x.swapaxes(0, 1))
 
 
 def rounded_spikes(population: Population, current: np.ndarray, lengths: WordLengths) -> np.ndarray:
@@ -222,7 +218,7 @@ def print_tables(
         calibration: inputs of the quantization [time, sample, channel].
     """
     assert test.y is not None
-    held_out = frames(test.x)
+    held_out = EVENTS.encode(test.x)
     inputs = held_out[:, :samples]
     expected = run_hard(network, inputs)
     print(f"\n{label}\n")
@@ -264,7 +260,7 @@ def main() -> None:
             torch.save(trained(kind, x, y, arguments.epochs, arguments.seed), path)
         network = float_network(path)
         results[label] = print_tables(
-            label, network, data.test, arguments.samples, frames(x[chosen])
+            label, network, data.test, arguments.samples, EVENTS.encode(x[chosen])
         )
     (arguments.output / "second_order.json").write_text(json.dumps(results, indent=2))
 

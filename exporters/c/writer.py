@@ -28,7 +28,7 @@ from ultralif_deploy.exporters.golden import Vectors
 from ultralif_deploy.io.artefacts import C_PREFIX, c_library, c_source
 from ultralif_deploy.io.files import directory_written_whole
 from ultralif_deploy.program import neurons
-from ultralif_deploy.program.exits import NEVER, ExitRule
+from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.fixed import DECAY_BITS, FRACTION_BITS, MEMBRANE_BITS, largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import entry_for
@@ -215,7 +215,7 @@ def _context(
         "classes": program.readout.size,
         "timesteps": program.timesteps,
         "exit_timesteps": None if rule is None else rule.timesteps,
-        "exit_margin": rule is not None and bool(np.any(rule.margin < NEVER)),
+        "exit_margin": rule is not None and rule.limited,
         "format_version": FORMAT_VERSION,
         "bits": stored_bits_of(program),
         "formats": (formats := row_formats(program)),
@@ -239,10 +239,9 @@ def _context(
 
 def exit_tables(rule: ExitRule) -> list[Array]:
     """Tables of an exit rule; margins that no class can gain are left out."""
-    tables = {"gain": rule.gain} | ({"margin": rule.margin} if np.any(rule.margin < NEVER) else {})
     return [
         Array(f"exit_{name}", values.astype(narrowest(values)), f"early exit: {name}")
-        for name, values in tables.items()
+        for name, values in rule.tables().items()
     ]
 
 

@@ -10,7 +10,7 @@ from ultralif_deploy.exporters.verilog.layout import Layout, bits_for, signed_bi
 from ultralif_deploy.exporters.verilog.neurons import LOGIT_BITS
 from ultralif_deploy.exporters.verilog.words import words
 from ultralif_deploy.io.event_words import PREDICTION_BITS
-from ultralif_deploy.program.exits import NEVER, ExitRule, check_sums
+from ultralif_deploy.program.exits import ExitRule, check_sums
 from ultralif_deploy.program.program import Program
 
 MOST_TIMESTEPS = MOST_CLASSES = (1 << PREDICTION_BITS) - 1
@@ -60,9 +60,7 @@ def exit_unit(program: Program, rule: ExitRule, layout: Layout, state: int) -> E
     bits = bits_for(readout.size)
     gain = np.zeros((readout.size, 1 << bits), dtype=np.int64)  # a row begins at the winner's bits
     gain[:, : readout.size] = rule.gain
-    tables = {"gain": gain.reshape(-1)}
-    if np.any(rule.margin < NEVER):
-        tables["margin"] = rule.margin
+    tables = rule.tables() | {"gain": gain.reshape(-1)}
     widths = {name: signed_bits(int(t.min()), int(t.max())) for name, t in tables.items()}
     files = {f"exits_{n}.mem": words((t[:, None], widths[n])) for n, t in tables.items()}
     neurons = layout.neurons()
@@ -78,7 +76,7 @@ def exit_unit(program: Program, rule: ExitRule, layout: Layout, state: int) -> E
         "gain": widths["gain"],
         "gain_words": len(tables["gain"]),
         "margin": widths.get("margin", 1),
-        "limited": "margin" in tables,
+        "limited": rule.limited,
         "in_order": in_order,
         "addresses": len(neurons),
     }

@@ -16,7 +16,7 @@ import numpy as np
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.io.artefacts import C_SOURCE
-from ultralif_deploy.program.exits import NEVER, ExitRule, Stopped
+from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
@@ -130,14 +130,8 @@ class Compiled:
             UltralifError: it was exported with another rule, or with none.
         """
         rule.check(self.program, inputs)
-        tables = {"gain": rule.gain}
-        if np.any(rule.margin < NEVER):
-            tables["margin"] = rule.margin
-        held = {name.removeprefix("exit_") for name in self.arrays if name.startswith("exit_")}
-        if held != set(tables) or not all(
-            np.array_equal(self._read(f"exit_{name}"), table) for name, table in tables.items()
-        ):
-            raise UltralifError("c: the program was not exported with this exit rule")
+        exits = [name for name in self.arrays if name.startswith("exit_")]
+        rule.check_held({name.removeprefix("exit_"): self._read(name) for name in exits}, "c")
         return self._run(inputs, rule, record)
 
     def _run(self, inputs: np.ndarray, rule: ExitRule | None, record: bool) -> Stopped:

@@ -17,6 +17,7 @@ from support.comparisons import assert_same_trace, holds
 from support.hardware import small_program
 from support.planted.text import change_text
 from support.requirements import requires, requires_tool
+from support.strategies.exits import other_rules_are_refused, rule_of, two_classes
 from support.strategies.programs import programs
 from support.strategies.shapes import inputs_for, seeds
 from ultralif_deploy.errors import Refused, UltralifError
@@ -24,7 +25,7 @@ from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.exporters.verilog import exits, writer
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.exits import ExitRule, exact_rule
-from ultralif_deploy.program.graph import INPUT, Dense, Projection
+from ultralif_deploy.program.graph import INPUT, Projection
 from ultralif_deploy.program.neurons import Integrator, LeakyIntegrator
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -44,22 +45,6 @@ def simulated(
     made = runner.load(program, directory / "verilog", "iverilog")
     weakref.finalize(made, shutil.rmtree, directory)
     return made
-
-
-def rule_of(program: Program, seed: int) -> ExitRule:
-    """Exact, or with margins that some samples reach."""
-    exact = exact_rule(program, program.timesteps)
-    if seed % 3 == 0:
-        return exact
-    scale = int(np.random.default_rng(seed).choice((1, 5, 100)))
-    return ExitRule(scale * np.arange(1, program.timesteps + 1), exact.gain)
-
-
-def two_classes() -> Program:
-    """Each class sums one input."""
-    out = Population("out", 2, Integrator(), np.zeros(2), np.ones(2))
-    drives = (Projection(INPUT, "out", Dense(np.eye(2))),)
-    return Program(Input(2), (out,), drives, "8", 3, 1)
 
 
 RULE = ExitRule(np.array([1, 2, 3]), np.array([[0, 1], [2, 0]]))
@@ -241,13 +226,7 @@ def test_a_netlist_stops_samples_too(tmp_path: Path) -> None:
 
 @ICARUS
 def test_other_rules_are_refused() -> None:
-    program = two_classes()
-    exact = exact_rule(program, 3)
-    confident = ExitRule(np.array([1, 2, 3]), exact.gain)
-    inputs = np.zeros((3, 1, 2), dtype=np.uint8)
-    for held, asked in ((None, exact), (exact, confident), (confident, exact)):
-        with pytest.raises(UltralifError, match="not exported with this exit rule"):
-            simulated(program, held).run_until_exit(inputs, asked)
+    other_rules_are_refused(simulated)
 
 
 def test_rules_that_no_word_holds_are_refused(

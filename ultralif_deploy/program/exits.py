@@ -18,6 +18,7 @@ the largest v, and this is the prediction. After the last timestep the condition
 of a, so every sample is decided in the end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -52,6 +53,31 @@ class ExitRule:
     def timesteps(self) -> int:
         """Number of timesteps after which every sample stops."""
         return len(self.margin)
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """What an exported form holds: `gain`, and `margin` where a lead can be large enough."""
+        return {"gain": self.gain} | ({"margin": self.margin} if self.limited else {})
+
+    @property
+    def limited(self) -> bool:
+        """Whether some margin is one that a lead can reach."""
+        return bool(np.any(self.margin < NEVER))
+
+    def check_held(self, held: Mapping[str, np.ndarray], back_end: str) -> None:
+        """Refuse a form that holds the tables of another rule, or of none.
+
+        Args:
+            held: tables that were read back from the form.
+            back_end: name of the back end that runs it.
+
+        Raises:
+            UltralifError: they are not those of this rule.
+        """
+        tables = self.tables()
+        if held.keys() != tables.keys() or not all(
+            np.array_equal(held[name], table) for name, table in tables.items()
+        ):
+            raise UltralifError(f"{back_end}: the program was not exported with this exit rule")
 
     def check(self, program: Program, inputs: np.ndarray) -> None:
         """Refuse inputs uint8 [time, batch, input] of another length, and read-outs that forget.

@@ -13,7 +13,7 @@ import numpy as np
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.artefacts import VERILOG_LAYOUT, VERILOG_SERIAL, VERILOG_TESTBENCH
 from ultralif_deploy.io.event_words import PREDICTION_BITS, event_words
-from ultralif_deploy.program.exits import NEVER, ExitRule, Stopped
+from ultralif_deploy.program.exits import ExitRule, Stopped
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Trace
 from ultralif_deploy.schema.back_ends import Facts
@@ -145,14 +145,8 @@ class Simulated:
             UltralifError: it was exported with another rule, or with none.
         """
         rule.check(self.program, inputs)
-        tables = {"gain": rule.gain}
-        if np.any(rule.margin < NEVER):
-            tables["margin"] = rule.margin
         held = read_tables(self.layout, self._memories()) if "exits" in self.layout else {}
-        if held.keys() != tables.keys() or not all(
-            np.array_equal(held[name], table) for name, table in tables.items()
-        ):
-            raise UltralifError("verilog: the program was not exported with this exit rule")
+        rule.check_held(held, "verilog")
         return self._run(inputs, record, stream, whole=False)
 
     def _run(self, inputs: np.ndarray, record: bool, stream: bool, whole: bool) -> Stopped:

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from support.comparisons import holds
 from support.planted.text import change_text
 from support.requirements import requires
+from support.strategies.exits import other_rules_are_refused, rule_of, two_classes
 from support.strategies.programs import programs
 from support.strategies.shapes import MODES, inputs_for, seeds
-from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.c import writer as exporter
 from ultralif_deploy.program.exits import ExitRule, exact_rule
-from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.neurons import Integrator
-from ultralif_deploy.program.program import Input, Population, Program
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import c as c_runner
 from ultralif_deploy.simulators.runners.c import Compiled
@@ -36,15 +34,6 @@ def compiled(program: Program, rule: ExitRule | None) -> Compiled:
         path = Path(directory) / "c"
         write_form("c", program, path, rule)
         return c_runner.load(program, path, "-O0")
-
-
-def rule_of(program: Program, seed: int) -> ExitRule:
-    """Exact, or with margins that some samples reach."""
-    exact = exact_rule(program, program.timesteps)
-    if seed % 3 == 0:
-        return exact
-    scale = int(np.random.default_rng(seed).choice((1, 5, 100)))
-    return ExitRule(scale * np.arange(1, program.timesteps + 1), exact.gain)
 
 
 def samples_stop_where_they_should(planted: bool = False) -> None:
@@ -110,20 +99,11 @@ def test_planted_bugs_are_found(bug: str, tmp_path: Path, monkeypatch: pytest.Mo
         samples_stop_where_they_should(planted=True)
 
 
-def two_classes() -> Program:
-    """Each class sums one input."""
-    out = Population("out", 2, Integrator(), np.zeros(2), np.ones(2))
-    drives = (Projection(INPUT, "out", Dense(np.eye(2))),)
-    return Program(Input(2), (out,), drives, "8", 3, 1)
-
-
 def test_other_rules_are_refused() -> None:
+    other_rules_are_refused(compiled)
     program = two_classes()
     exact = exact_rule(program, 3)
     confident = ExitRule(np.array([1, 2, 3]), exact.gain)
     inputs = np.zeros((3, 1, 2), dtype=np.uint8)
-    for held, asked in ((None, exact), (exact, confident), (confident, exact)):
-        with pytest.raises(UltralifError, match="not exported with this exit rule"):
-            compiled(program, held).run_until_exit(inputs, asked)
     assert compiled(program, confident).run_until_exit(inputs, confident).timesteps == [3]
     assert compiled(program, exact).run(inputs).logits.tolist() == [[0, 0]]
