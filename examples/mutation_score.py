@@ -60,7 +60,7 @@ MODULES = {
     "simulators/reference/*.py": f"{SPECIFICATION} {SIMULATORS}",
     "simulators/fast/events.py": "tests/simulators/test_loihi.py",
     "simulators/fast/second_order.py": "tests/program/test_second_order.py",
-    "simulators/fast/chain/*.py": "tests/simulators/test_chains.py",
+    "simulators/fast/whole/*.py": "tests/simulators/test_whole.py",
     "simulators/fast/*.py": f"{SIMULATORS}::test_fast_is_equal_to_the_reference",
     "ultralif_deploy/chips/placement.py": "tests/chips",
     "ultralif_deploy/energy/counts.py": "tests/energy",

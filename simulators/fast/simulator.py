@@ -3,8 +3,8 @@
 Both ways are timed once for each projection and each share of active inputs, on the user's own
 spikes. They give the same integers, so the choice changes only the time. Populations run over all
 timesteps at once, but those that hear each other timestep by timestep (`program/stages.py`).
-Feed-forward programs of threshold units and leaky neurons have one more way, which runs all layers
-in one compiled call (`chain/`). It is timed against the other.
+Programs of threshold units and leaky neurons have one more way, which runs all populations in one
+compiled call (`whole/`). It is timed against the other.
 """
 
 import functools
@@ -20,8 +20,6 @@ from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.stages import Stage, heard_in, one_later
 from ultralif_deploy.program.trace import EventCounts, Trace, join_traces
 from ultralif_deploy.schema.back_ends import Facts
-from ultralif_deploy.simulators.fast.chain import chain
-from ultralif_deploy.simulators.fast.chain.chain import Chain, ChainRun
 from ultralif_deploy.simulators.fast.synapses import (
     TIMED_ROWS,
     Synapses,
@@ -31,6 +29,8 @@ from ultralif_deploy.simulators.fast.synapses import (
 )
 from ultralif_deploy.simulators.fast.tally import costs, count, exact_within
 from ultralif_deploy.simulators.fast.updates import UPDATES, Block
+from ultralif_deploy.simulators.fast.whole import models, whole
+from ultralif_deploy.simulators.fast.whole.whole import Whole, WholeRun
 from ultralif_deploy.simulators.native.timing import seconds
 from ultralif_deploy.simulators.native.workers import workers
 from ultralif_deploy.simulators.streams import Memory, Stream, initial_memory, run_until_exit
@@ -90,9 +90,9 @@ class Fast:
             if p.name in program.delayed:
                 self.outgoing[p.source, True] = self._costs(p.source, delayed=True)
         self.threads = cores()
-        self.chain = Chain(program) if chain.runs(program) else None
+        self.whole = Whole(program) if whole.runs(program) else None
         self.ways: list[Way] = [self._by_population]
-        self.ways += [] if self.chain is None else [self._by_chain]
+        self.ways += [] if self.whole is None else [self._by_whole]
         self.fastest: dict[int, Way] = {}
 
     def executed(self) -> dict[str, np.ndarray]:
@@ -101,7 +101,7 @@ class Fast:
         If the ways hold different values, −1 is returned instead, so that no digest can match.
         """
         arrays = {name: s.weights() for name, s in self.synapses.items()}
-        weights, values = ({}, {}) if self.chain is None else self.chain.executed()
+        weights, values = ({}, {}) if self.whole is None else self.whole.executed()
         for name, weight in weights.items():
             if not np.array_equal(weight, arrays[name]):
                 arrays[name] = np.full_like(weight, -1)
@@ -109,7 +109,7 @@ class Fast:
         for name, parameters in self.parameters.items():
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
         for name, found in values.items():
-            lanes = chain.lanes_of(self.program.population(name))
+            lanes = models.lanes_of(self.program.population(name))
             if lanes is None or not np.array_equal(found, lanes.values):
                 for k in self.parameters[name]:
                     arrays[f"{name}.{k}"] = np.full_like(arrays[f"{name}.{k}"], -1)
@@ -133,10 +133,10 @@ class Fast:
             record: keep the spikes.
         """
         self.program.check_input_shape(inputs)
-        if self.chain is None:
+        if self.whole is None:
             return run_until_exit(self.program, self.step, inputs, rule, record)
         rule.check(self.program, inputs)
-        run = self.chain.run(np.ascontiguousarray(inputs), record, self.threads, rule)
+        run = self.whole.run(np.ascontiguousarray(inputs), record, self.threads, rule)
         trace = Trace(run.logits, self._counted(inputs, run), run.spikes)
         assert run.timesteps is not None
         return Stopped(trace, run.timesteps)
@@ -149,8 +149,8 @@ class Fast:
             record: keep the spikes.
             memory: of these samples; it is changed.
         """
-        if self.chain is not None:
-            return self._step_chain(inputs, record, memory)
+        if self.whole is not None:
+            return self._step_whole(inputs, record, memory)
         return self._in_chunks(
             inputs,
             self._chunk(inputs),
@@ -159,7 +159,7 @@ class Fast:
 
     def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
         """Run one way, in chunks of samples on all cores."""
-        length = inputs.shape[1] if way == self._by_chain else self._chunk(inputs)
+        length = inputs.shape[1] if way == self._by_whole else self._chunk(inputs)
         return self._in_chunks(inputs, length, lambda chunk, _: way(chunk, record))
 
     def _in_chunks(
@@ -193,10 +193,10 @@ class Fast:
         """The fastest way for this share of active inputs, timed once on a chunk for each core."""
         steps, batch, _ = inputs.shape
         if len(self.ways) == 1 or steps * batch < TIMED_ROWS:
-            # All layers together cost one call where populations cost several each.
+            # All populations together cost one call where each costs several alone.
             return self.ways[-1]
-        if self.chain is not None and not self.fastest:
-            self.chain.time_layers()
+        if self.whole is not None and not self.fastest:
+            self.whole.time_terms()
         share = active_share(inputs)
         if share not in self.fastest:
             some = inputs[:, : self._chunk(inputs) * self.threads]
@@ -204,31 +204,27 @@ class Fast:
             self.fastest[share] = self.ways[int(np.argmin(taken))]
         return self.fastest[share]
 
-    def _by_chain(self, inputs: np.ndarray, record: bool) -> Trace:
-        """All layers in one compiled call; `Chain` gives samples to threads."""
-        assert self.chain is not None
-        run = self.chain.run(inputs, record, self.threads)
+    def _by_whole(self, inputs: np.ndarray, record: bool) -> Trace:
+        """All populations in one compiled call; `Whole` gives samples to threads."""
+        assert self.whole is not None
+        run = self.whole.run(inputs, record, self.threads)
         return Trace(run.logits, self._counted(inputs, run), run.spikes)
 
-    def _counted(self, inputs: np.ndarray, run: ChainRun) -> EventCounts:
-        """Counts of a run of the chain; refuses inputs above the maximum."""
-        assert self.chain is not None
+    def _counted(self, inputs: np.ndarray, run: WholeRun) -> EventCounts:
+        """Counts of a run of the whole program; refuses inputs above the maximum."""
+        assert self.whole is not None
         self.program.check_largest_input(run.highest)
         time, batch, _ = inputs.shape
-        spikes = dict(zip(self.chain.sources, run.counts[::2], strict=True))
-        operations = dict(zip(self.chain.names, run.counts[1::2], strict=True))
-        return EventCounts(batch, time, operations, spikes, self.program.multiplies)
+        return EventCounts(batch, time, run.operations, run.spike_counts, self.program.multiplies)
 
-    def _step_chain(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
+    def _step_whole(self, inputs: np.ndarray, record: bool, memory: Memory) -> Trace:
         """The same for one timestep, on from a memory."""
-        assert self.chain is not None
-        membranes = self.chain.membranes_of(memory.states)
-        run = self.chain.run(np.ascontiguousarray(inputs), record, self.threads, states=membranes)
+        assert self.whole is not None
+        carried = self.whole.carried_by(memory)
+        run = self.whole.run(np.ascontiguousarray(inputs), record, self.threads, carried=carried)
         counts = self._counted(inputs, run)
-        self.chain.keep_membranes(membranes, memory.states)
-        logits = memory.states[self.program.readout.name]
-        logits += run.logits
-        return Trace(logits, counts, run.spikes)
+        self.whole.keep(carried, memory)
+        return Trace(memory.states[self.program.readout.name], counts, run.spikes)
 
     def _by_population(
         self, inputs: np.ndarray, record: bool, memory: Memory | None = None

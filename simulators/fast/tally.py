@@ -59,9 +59,8 @@ def count(signal: np.ndarray, cost: np.ndarray, segment: int, counts: np.ndarray
     """
     time, batch, size = signal.shape
     rows = Rows(0, batch, size, time, batch * size, size)
-    return int(
-        tally(signal.reshape(-1), rows, cost.reshape(-1), 0, segment, counts, 0, len(cost), 0)
-    )
+    prices, every = cost.reshape(-1), np.arange(len(cost))
+    return int(tally(signal.reshape(-1), rows, prices, 0, segment, counts, every, 0, len(cost), 0))
 
 
 def exact_within(cost: np.ndarray) -> int:
@@ -178,7 +177,7 @@ def weigh(typing: Any, sent: Any, at: Any, cost: Any, start: Any, size: Any, seg
 
 @jit
 def tally(  # type: ignore[no-untyped-def]
-    signal, rows, cost, price, segment, counts, counter, counters, sample
+    signal, rows, cost, price, segment, counts, counters, counter, number, sample
 ):
     """Add the costs of all values that are not 0 to the counters; returns the largest value.
 
@@ -189,8 +188,9 @@ def tally(  # type: ignore[no-untyped-def]
         price: index in `cost` at which these rows begin.
         segment: same as for `weigh`.
         counts: int64 [counter, batch], added to.
-        counter: index of the first counter.
-        counters: number of counters.
+        counters: int64, one axis; the row of `counts` that each row of costs is added to.
+        counter: index in `counters` of the first row of costs.
+        number: number of rows of costs.
         sample: index of the first sample.
     """
     size = rows.size
@@ -213,9 +213,9 @@ def tally(  # type: ignore[no-untyped-def]
                             sent[s * padded + i] += np.uint8(value != 0)
                             highest = max(highest, value)
             for s in range(samples):
-                for c in range(counters):
+                for c in range(number):
                     total = weigh(sent, s * padded, cost, price + c * padded, padded, segment)
-                    counts[counter + c, sample + first + s] += total
+                    counts[counters[counter + c], sample + first + s] += total
     for value in top:
         highest = max(highest, value)
     return highest

@@ -7,13 +7,13 @@ import pytest
 
 from support.planting import applies, copy_of
 from support.vector_comparisons import (
-    chains_are_exact,
-    chains_stop_exactly,
     counts_are_exact,
     event_sums_are_exact,
     lanes_are_exact,
     places_are_found,
     products_are_exact,
+    wholes_are_exact,
+    wholes_stop_exactly,
 )
 
 
@@ -21,19 +21,22 @@ def planted(name, *changes):
     return copy_of(f"ultralif_deploy.simulators.{name}", *changes)
 
 
-CHAIN_ROOM = "ultralif_deploy.simulators.fast.chain"
+WHOLE_ROOM = "ultralif_deploy.simulators.fast.whole"
 
 
-def planted_chain(*changes):
-    """A copy of the chain with its kernel; each change is in the one or in the other."""
-    name = f"{CHAIN_ROOM}.kernel"
-    inside = [change for change in changes if applies(name, change)]
-    kernel = copy_of(name, *inside)
-    return copy_of(
-        f"{CHAIN_ROOM}.chain",
-        *(change for change in changes if change not in inside),
-        run_chain=kernel.run_chain,
-        run_chain_until_exit=kernel.run_chain_until_exit,
+def planted_whole(*changes):
+    """A copy of the modules of the compiled loop; each change is in one of them."""
+
+    def copied(name, **replaced):
+        name = f"{WHOLE_ROOM}.{name}"
+        return copy_of(name, *(change for change in changes if applies(name, change)), **replaced)
+
+    run, lanes_of = copied("kernel").run_whole, copied("models").lanes_of
+    return copied(
+        "whole",
+        run_whole=run,
+        run_whole_until_exit=copied("stopping", run_whole=run).run_whole_until_exit,
+        lay_out=copied("laying", lanes_of=lanes_of).lay_out,
     )
 
 
@@ -42,8 +45,8 @@ def test_unchanged_copies_pass_the_comparisons():
         places_are_found(planted("native.vectors").appender(compresses))
     event_sums_are_exact(planted("fast.spike_rows"))
     counts_are_exact(planted("fast.tally"))
-    chains_are_exact(planted_chain())
-    chains_stop_exactly(planted_chain())
+    wholes_are_exact(planted_whole())
+    wholes_stop_exactly(planted_whole())
     products_are_exact(planted("fast.product_tiles"), at_once=False)
     lanes_are_exact(planted("fast.leaky_lanes"))
 
@@ -133,12 +136,12 @@ def test_bugs_in_the_counts_are_found(bug):
         counts_are_exact(planted("fast.tally", COUNTS[bug]))
 
 
-CHAIN = {
+WHOLE = {
     "bias ignored": (
         "neuron.threshold.astype(np.int64) - bias",
         "neuron.threshold.astype(np.int64) - 0 * bias",
     ),
-    "read-out bias once": ("steps * net.bias[c]", "net.bias[c]"),
+    "read-out bias ignored": ("v += now + net.bias[c]", "v += now"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
     "recorded in the order of samples": (
         "(start + r % steps) * batch + sample + r // steps",
@@ -146,15 +149,34 @@ CHAIN = {
     ),
     "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
     "last samples left out": ("sample >= batch", "sample + together > batch"),
-    "membranes of the first layer": ("(first + s) * each + layer[STATE]", "(first + s) * each"),
-    "fires where no neuron is": ("values[1] = INT32_MAX", "values[1] = -1"),
+    "membranes of the first population": ("(first + s) * each + one[STATE]", "(first + s) * each"),
+    "read-out does not leak": ("v = saturate_readout(", "v = v + ("),
+    "second projection replaces the first": ("current[i] += further[i]", "current[i] = further[i]"),
+    "identity replaces what came before": (
+        "current[r * width + net.targets[k]] += value",
+        "current[r * width + net.targets[k]] = value",
+    ),
+    "delayed spikes act at once": (
+        "values, at, stride = before, sample * each + source[LATE], each",
+        "stride = from_width",
+    ),
+    "delayed spikes of the first population": (
+        "before, sample * each + source[LATE], each",
+        "before, sample * each, each",
+    ),
+    "delayed operations not counted": ("net.step and one[LATE] >= 0", "False"),
+    "delayed spikes kept from the first timestep": (
+        "move(sent, here, before, (sample + s) * each + one[LATE], one[WIDTH])",
+        "pass",
+    ),
+    "fires where no neuron is": ("values[LIMIT] = INT32_MAX", "values[LIMIT] = -1"),
 }
 
 
-@pytest.mark.parametrize("bug", CHAIN)
-def test_bugs_in_the_chain_are_found(bug):
+@pytest.mark.parametrize("bug", WHOLE)
+def test_bugs_in_whole_programs_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_are_exact(planted_chain(CHAIN[bug]))
+        wholes_are_exact(planted_whole(WHOLE[bug]))
 
 
 PRODUCTS = {
@@ -210,11 +232,12 @@ STOPS = {
     ),
     "stopped samples go on": ("running[still] = sample", "running[still] = running[0]"),
     "membranes stay with stopped samples": ("states[still] = states[i]", "pass"),
+    "delayed spikes stay with stopped samples": ("last[still] = last[i]", "pass"),
     "spikes of the first sample": ("(at + running[i]) * width", "(at + first + i) * width"),
 }
 
 
 @pytest.mark.parametrize("bug", STOPS)
-def test_bugs_in_chains_that_stop_are_found(bug):
+def test_bugs_in_programs_that_stop_are_found(bug):
     with pytest.raises(AssertionError):
-        chains_stop_exactly(planted_chain(STOPS[bug]))
+        wholes_stop_exactly(planted_whole(STOPS[bug]))

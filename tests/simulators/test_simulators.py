@@ -21,7 +21,7 @@ from ultralif_deploy.program.program import Input, Population, Program, executed
 from ultralif_deploy.program.trace import Reporting, run_in_steps
 from ultralif_deploy.simulators.fast import products, spike_rows, synapses, tally
 from ultralif_deploy.simulators.fast import simulator as fast
-from ultralif_deploy.simulators.fast.chain import chain
+from ultralif_deploy.simulators.fast.whole import whole
 from ultralif_deploy.simulators.native import vectors
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.verify.backends import load_on
@@ -55,7 +55,7 @@ def time_with(patch, seconds):
         patch.setattr(module, "seconds", seconds)
 
 
-@pytest.mark.parametrize("faster", ["events", "product", "_by_chain"])
+@pytest.mark.parametrize("faster", ["events", "product", "_by_whole"])
 def test_every_form_is_exact(monkeypatch, faster):
     taken = set()
 
@@ -68,7 +68,7 @@ def test_every_form_is_exact(monkeypatch, faster):
     back_ends_agree(fast.load, examples=60)
     back_ends_agree(fast.load, drawn=CHAINS, examples=40)
     back_ends_agree(fast.load, drawn=IMAGES, examples=40)
-    assert taken == {"events", "product", "_by_chain", "_by_population"}
+    assert taken == {"events", "product", "_by_whole", "_by_population"}
 
 
 @pytest.mark.parametrize("record", [False, True])
@@ -88,7 +88,7 @@ def test_products_without_onnxruntime_are_exact(monkeypatch):
         raise ImportError
 
     monkeypatch.setattr(products, "_on_onnxruntime", missing)
-    monkeypatch.setattr(chain, "runs", lambda program: False)
+    monkeypatch.setattr(whole, "runs", lambda program: False)
     time_with(monkeypatch, lambda work: float(name_of(work) == "events"))
     back_ends_agree(fast.load, examples=60)
     monkeypatch.setattr(products, "FLOAT32_EXACT", 1)
@@ -185,7 +185,7 @@ def test_chunks_join_to_the_whole(monkeypatch, batch):
         chunks.append(inputs.shape[1])
         return real(self, inputs, counters)
 
-    monkeypatch.setattr(chain, "runs", lambda program: False)  # it makes no chunks
+    monkeypatch.setattr(whole, "runs", lambda program: False)  # it makes no chunks
     monkeypatch.setattr(fast.Fast, "_counts", spied)
     holds(check, st.data(), examples=10)
     monkeypatch.setattr(fast, "CHUNK_VALUES", 1)

@@ -13,12 +13,12 @@ from numpy.testing import assert_array_equal
 
 from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.fixed import largest_held
-from ultralif_deploy.program.graph import INPUT, Dense, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
+from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
-from ultralif_deploy.simulators.fast.chain import kernel
+from ultralif_deploy.simulators.fast.whole import kernel, laying, models
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.reference import updates
 
@@ -167,57 +167,112 @@ def drawn_chain(
     return Program(Input(sizes[0], 1), tuple(populations), tuple(projections), "8", time, 1)
 
 
-def chains_are_exact(chain: Any) -> None:
-    """Chains around the sizes at which the kernel makes tiles and blocks, against the reference."""
+def drawn_graph(
+    rng: np.random.Generator, time: int, delayed: bool, readout: NeuronModel | None = None
+) -> Program:
+    """Three populations of which the last hears all others, by weights and as they are.
+
+    Args:
+        rng: random weights of 8 bits.
+        time: timesteps.
+        delayed: whether the first and the last hear themselves and each other one timestep later.
+        readout: None is a read-out that leaks.
+    """
+    size, classes, inputs = 66, 3, 20
+    readout = readout or LeakyIntegrator(rng.integers(0, 4097, classes))
+    decay = rng.integers(0, 4097, size)
+    spiking = (
+        Threshold(rng.integers(-200, 200, size)),
+        LIF(64 * rng.integers(0, 300, size), decay, np.zeros(size), "subtract"),
+        LIF(64 * rng.integers(-100, 300, size), decay, np.zeros(size)),
+    )
+    ends = [(INPUT, "a"), ("a", "b"), ("a", "c"), (INPUT, "c"), ("b", "c"), ("a", "r"), ("c", "r")]
+    if delayed:
+        ends += [("c", "a"), ("c", "c"), ("a", "a")]
+    sizes = {INPUT: inputs, "a": size, "b": size, "c": size, "r": classes}
+    projections = []
+    for source, target in ends:
+        weight = rng.integers(-128, 128, (sizes[target], sizes[source])).astype(np.int8)
+        same = (source, target) in (("a", "c"), ("c", "a"))
+        projections.append(Projection(source, target, Identity(size) if same else Dense(weight)))
+    bias = rng.integers(-9, 10, size)
+    populations = [
+        *(
+            Population(n, size, one, bias, np.ones(size))
+            for n, one in zip("abc", spiking, strict=True)
+        ),
+        Population("r", classes, readout, bias[:classes], np.ones(classes)),
+    ]
+    return Program(Input(inputs, 1), tuple(populations), tuple(projections), "8", time, 1)
+
+
+def wholes_are_exact(whole: Any) -> None:
+    """Programs around the sizes at which the kernel makes tiles and blocks, against the reference.
+
+    Chains, and graphs whose populations hear several others, some of them one timestep later.
+    """
     rng = np.random.default_rng(3)
     block = kernel.ROWS_PER_BLOCK
+    drawn = []
     for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
         for time, batch, leaky in ((1, block + 3, False), (block + 6, 1, True), (7, 10, True)):
-            program = drawn_chain(rng, sizes, time, leaky)
-            inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
-            expected = reference.load(program).run(inputs, record=True)
-            for threads, share in ((1, 0), (2, 1)):
-                with patch.multiple(chain, LEAST_SHARED=0, EVENT_SHARE=share):
-                    made = chain.Chain(program)
-                    run = made.run(inputs, True, threads)
-                _assert_same(run, expected, program)
-                assert run.highest == inputs.max(initial=0)
-            weights, values = made.executed()
-            for p in program.projections:
+            drawn.append((drawn_chain(rng, sizes, time, leaky), batch))
+    for delayed in (False, True):
+        drawn += [(drawn_graph(rng, time, delayed), batch) for time, batch in ((9, 2), (3, block))]
+    for program, batch in drawn:
+        shape = program.timesteps, batch, program.input.size
+        inputs = (rng.random(shape) < 0.3).astype(np.uint8)
+        expected = reference.load(program).run(inputs, record=True)
+        for threads, share in ((1, 0), (2, 1)):
+            with patch.object(whole, "LEAST_SHARED", 0), patch.object(laying, "EVENT_SHARE", share):
+                made = whole.Whole(program)
+                run = made.run(inputs, True, threads)
+            _assert_same(run, expected)
+            assert run.highest == inputs.max(initial=0)
+        weights, values = made.executed()
+        for p in program.projections:
+            if isinstance(p.map, Dense):
                 assert_array_equal(weights[p.name], p.map.weight)
-            for p in program.populations[:-1]:
-                assert_array_equal(values[p.name], chain.lanes_of(p).values)
+        for one in program.populations:
+            assert_array_equal(values[one.name], models.lanes_of(one).values)
 
 
-def chains_stop_exactly(chain: Any) -> None:
-    """Chains whose samples stop early, more of them than a block holds, against the reference."""
+def wholes_stop_exactly(whole: Any) -> None:
+    """Samples that stop early, more of them than a block holds, against the reference."""
     rng = np.random.default_rng(5)
-    for sizes, time, batch, leaky in (
-        ((70, 5), 5, 150, False),
-        ((20, 66, 65, 3), 5, 70, False),
-        ((20, 66, 3), 5, 70, True),
+    time = 5
+    for program, batch in (
+        (drawn_chain(rng, (70, 5), time), 150),
+        (drawn_chain(rng, (20, 66, 65, 3), time), 70),
+        (drawn_chain(rng, (20, 66, 3), time, leaky=True), 70),
+        (drawn_graph(rng, time, delayed=True, readout=Integrator()), 70),
     ):
-        program = drawn_chain(rng, sizes, time, leaky)
-        inputs = (rng.random((time, batch, sizes[0])) < 0.3).astype(np.uint8)
-        margin = int(128 * sizes[-2] ** 0.5) * np.arange(1, time + 1) // 3
+        inputs = (rng.random((time, batch, program.input.size)) < 0.3).astype(np.uint8)
+        heard = sum(p.map.source_size for p in program.incoming(program.readout.name))
+        margin = np.full(time, int(64 * heard**0.5))
         rule = ExitRule(margin, exact_rule(program, time).gain)
         expected = reference.load(program).run_until_exit(inputs, rule, record=True)
         assert len(np.unique(expected.timesteps)) > 3
-        made = chain.Chain(program)
+        made = whole.Whole(program)
         for threads in (1, 2):
-            with patch.object(chain, "LEAST_SHARED", 0):
+            with patch.object(whole, "LEAST_SHARED", 0):
                 run = made.run(inputs, True, threads, rule)
             assert_array_equal(run.timesteps, expected.timesteps)
-            _assert_same(run, expected.trace, program)
+            _assert_same(run, expected.trace)
         assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
 
 
-def _assert_same(run: Any, expected: Trace, program: Program) -> None:
+def _assert_same(run: Any, expected: Trace) -> None:
     assert expected.spikes is not None
     assert_array_equal(run.logits, expected.logits)
-    assert_array_equal(run.counts[::2], list(expected.counts.spikes.values()))
-    operations = expected.counts.synaptic_operations
-    assert_array_equal(run.counts[1::2], [operations[p.name] for p in program.projections])
+    counts = expected.counts
+    for found, counted in (
+        (run.spike_counts, counts.spikes),
+        (run.operations, counts.synaptic_operations),
+    ):
+        assert found.keys() == counted.keys()
+        for name, values in counted.items():
+            assert_array_equal(found[name], values)
     assert run.spikes.keys() == expected.spikes.keys()
     for name, spikes in expected.spikes.items():
         assert_array_equal(run.spikes[name], spikes)

@@ -1,4 +1,4 @@
-"""Chains run all their layers in one compiled call, and are the reference to the bit."""
+"""Programs that run in one compiled call are the reference to the bit."""
 
 import numpy as np
 import pytest
@@ -6,18 +6,18 @@ import pytest
 from support.comparisons import assert_same_trace, back_ends_agree
 from support.strategies.programs import programs
 from support.vector_comparisons import (
-    chains_are_exact,
-    chains_stop_exactly,
     lanes_are_exact,
     products_are_exact,
+    wholes_are_exact,
+    wholes_stop_exactly,
 )
-from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, Threshold
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
+from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.fast import leaky_lanes, product_tiles
 from ultralif_deploy.simulators.fast import simulator as fast
-from ultralif_deploy.simulators.fast.chain import chain
+from ultralif_deploy.simulators.fast.whole import laying, whole
 from ultralif_deploy.simulators.reference import simulator as reference
 
 KINDS = ("threshold", "lif")
@@ -33,31 +33,38 @@ def test_lanes_are_exact_at_the_extremes():
     lanes_are_exact(leaky_lanes)
 
 
-def test_chains_are_exact_around_tiles_and_blocks():
-    chains_are_exact(chain)
-    chains_stop_exactly(chain)
+def test_programs_are_exact_around_tiles_and_blocks():
+    wholes_are_exact(whole)
+    wholes_stop_exactly(whole)
 
 
 @pytest.mark.parametrize("share", [0, 1])
-@pytest.mark.parametrize("images", [False, True])
-def test_drawn_chains_equal_the_reference(monkeypatch, share, images):
+@pytest.mark.parametrize("shape", ["chain", "images", "graph"])
+def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
     taken = set()
 
     def loaded(program):
         made = fast.load(program)
-        if made.chain is not None:
-            made.ways = [made._by_chain]
+        if made.whole is not None:
+            made.ways = [made._by_whole]
             taken.update(type(p.neuron) for p in program.populations)
             taken.update(type(p.map) for p in program.projections)
+            taken.update(["delayed"] if program.delayed else [])
         return made
 
-    monkeypatch.setattr(chain, "EVENT_SHARE", share)
+    monkeypatch.setattr(laying, "EVENT_SHARE", share)
+    graph = shape == "graph"
     drawn = programs(
-        kinds=KINDS, delayed=False, chain=True, images=images, readouts=("integrator",)
+        kinds=KINDS,
+        delayed=graph,
+        chain=not graph,
+        images=None if graph else shape == "images",
+        readouts=("integrator", "li"),
     )
-    back_ends_agree(loaded, drawn=drawn, examples=60)
-    assert {Threshold, LIF, Dense} <= taken
-    assert (Conv2d in taken) == images
+    back_ends_agree(loaded, drawn=drawn, examples=120 if graph else 60)
+    assert {Threshold, LIF, Dense, Integrator, LeakyIntegrator} <= taken
+    assert (Conv2d in taken) == (shape != "chain")
+    assert ({Identity, "delayed"} <= taken) == graph
 
 
 def images_program(channels, neuron_of, rng):
@@ -96,8 +103,8 @@ def test_convolutions_of_every_tile_size_are_exact(channels):
         program = images_program(channels, neuron_of, rng)
         inputs = rng.integers(0, 256, (3, 2, 126)).astype(np.uint8)
         executable = fast.load(program)
-        assert executable.chain is not None
-        executable.ways = [executable._by_chain]
+        assert executable.whole is not None
+        executable.ways = [executable._by_whole]
         expected = reference.load(program).run(inputs, record=True)
         assert 0.1 < expected.spikes["b"].mean() < 0.9
         assert_same_trace(executable.run(inputs, record=True), expected)
@@ -127,7 +134,7 @@ def test_membranes_that_pass_32_bits_take_no_lanes():
         )
         return Program(Input(1, 1), populations, projections, "8", 3, 3)
 
-    assert chain.runs(program(31, 15, 1))
-    assert not chain.runs(program(32, 15, 1))
-    assert not chain.runs(program(31, 16, 1))
-    assert not chain.runs(program(31, 15, 2))
+    assert whole.runs(program(31, 15, 1))
+    assert not whole.runs(program(32, 15, 1))
+    assert not whole.runs(program(31, 16, 1))
+    assert not whole.runs(program(31, 15, 2))

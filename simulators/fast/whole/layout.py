@@ -1,35 +1,42 @@
-"""Where the neurons of each layer of a chain lie in memory, and the weights in that order.
+"""Where the neurons of each population lie in memory, and the weights in that order.
 
-A layer is a row of bytes, a multiple of LANES long. In front of a convolution the row is an image
+A population is a row of bytes, a multiple of LANES long. Beside convolutions the row is an image
 [height, width, channel] with the zeros that pad it, so that a product reads it in place. Channels
 are padded to whole vectors. Bytes that belong to no neuron stay 0.
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ultralif_deploy.program.graph import AnyMap, Conv2d, Dense
+from ultralif_deploy.program.graph import INPUT, AnyMap, Conv2d, Dense
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.simulators.fast.product_tiles import QUAD, packed, unpacked
 from ultralif_deploy.simulators.native.vectors import LANES, WORD_LANES
+
+MOST_FILLED = 1 << 20
+"""Most weights of a convolution with groups, whose groups are filled up with zeros."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Order of a layer's neurons.
+    """Order of the neurons of a population.
 
     Attributes:
         where: int64 [neuron], index of each in the row.
         width: length of the row.
         channels: channels that lie beside each other in an image, padding included; 0 otherwise.
         line: length of an image's line.
+        top: lines of zeros above an image.
+        left: pixels of zeros at the left of an image.
     """
 
     where: np.ndarray
     width: int
     channels: int = 0
     line: int = 0
+    top: int = 0
+    left: int = 0
 
     @property
     def plain(self) -> bool:
@@ -42,38 +49,64 @@ def whole(count: int, lanes: int) -> int:
     return -(-count // lanes) * lanes
 
 
-def layout(size: int, made_by: AnyMap | None, read_by: AnyMap) -> Layout:
-    """The order of a layer's neurons.
+def row(size: int) -> Layout:
+    """Neurons in their own order."""
+    return Layout(np.arange(size), whole(size, LANES))
 
-    Args:
-        size: number of neurons.
-        made_by: map that drives them; None for the inputs.
-        read_by: map that they drive.
+
+def layouts(program: Program) -> dict[str, Layout] | None:
+    """The order of the inputs and of each population, by name.
+
+    None is returned where convolutions see one population as images of several shapes, or where
+    their groups take too much space.
     """
-    images = [m for m in (made_by, read_by) if isinstance(m, Conv2d)]
-    if not images:
-        return Layout(np.arange(size), whole(size, LANES))
-    shape = made_by.output_shape if isinstance(made_by, Conv2d) else images[0].input_shape
-    top, left = read_by.padding if isinstance(read_by, Conv2d) else (0, 0)
-    channels = shape[0] if made_by is None else whole(shape[0], WORD_LANES)
-    c, y, x = (axis.reshape(-1) for axis in np.indices(shape))
-    line = (shape[2] + 2 * left) * channels
-    where = (y + top) * line + (x + left) * channels + c
-    return Layout(where, whole((shape[1] + 2 * top) * line, LANES), channels, line)
+    made: dict[str, Layout] = {}
+    sizes = {INPUT: program.input.size} | {p.name: p.size for p in program.populations}
+    images = [p for p in program.projections if isinstance(p.map, Conv2d)]
+    for name, size in sizes.items():
+        reading = [p.map for p in images if p.source == name and isinstance(p.map, Conv2d)]
+        into = [p.map for p in images if p.target == name and isinstance(p.map, Conv2d)]
+        shapes = {m.input_shape for m in reading} | {m.output_shape for m in into}
+        if len(shapes) > 1 or any(_filled_size(m) > MOST_FILLED for m in reading if m.groups > 1):
+            return None
+        if not shapes:
+            made[name] = row(size)
+            continue
+        (shape,) = shapes
+        top, left = (max((m.padding[axis] for m in reading), default=0) for axis in (0, 1))
+        channels = shape[0] if name == INPUT else whole(shape[0], WORD_LANES)
+        c, y, x = (axis.reshape(-1) for axis in np.indices(shape))
+        line = (shape[2] + 2 * left) * channels
+        where = (y + top) * line + (x + left) * channels + c
+        width = whole((shape[1] + 2 * top) * line, LANES)
+        made[name] = Layout(where, width, channels, line, top, left)
+    return made
 
 
-def chained(maps: list[AnyMap]) -> bool:
-    """Whether such maps, one after the other, have layouts."""
-    *hidden, last = maps
-    images = [m for m in hidden if isinstance(m, Conv2d)]
-    if not isinstance(last, Dense) or not all(isinstance(m, Dense | Conv2d) for m in hidden):
-        return False
-    pairs = pairwise(hidden)
-    return all(m.groups == 1 for m in images) and all(
-        a.output_shape == b.input_shape
-        for a, b in pairs
-        if isinstance(a, Conv2d) and isinstance(b, Conv2d)
-    )
+def _filled_size(linear: Conv2d) -> int:
+    return int(linear.weight.size) * linear.groups
+
+
+def filled(linear: Conv2d) -> Conv2d:
+    """The same convolution without groups: weights between groups are 0."""
+    if linear.groups == 1:
+        return linear
+    count, inner, *kernel = linear.weight.shape
+    each = count // linear.groups
+    weight = np.zeros((count, inner * linear.groups, *kernel), dtype=linear.weight.dtype)
+    for group in range(linear.groups):
+        rows = slice(group * each, (group + 1) * each)
+        weight[rows, group * inner : (group + 1) * inner] = linear.weight[rows]
+    return replace(linear, weight=weight, groups=1)
+
+
+def _inside(linear: Conv2d, weight: np.ndarray) -> np.ndarray:
+    """The inverse of `filled` for weights int8; all are −1 if one between groups is not 0."""
+    count, inner, *_ = linear.weight.shape
+    each = count // linear.groups
+    found = np.stack([weight[o, o // each * inner : (o // each + 1) * inner] for o in range(count)])
+    outside = np.count_nonzero(weight) - np.count_nonzero(found)
+    return found if outside == 0 else np.full_like(found, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +154,7 @@ def product(linear: AnyMap, source: Layout, target: Layout) -> Product:
         weights = packed(placed(linear, source, target))
         return Product(start, start, np.arange(0, source.width, QUAD), weights, target.width)
     assert isinstance(linear, Conv2d)
+    linear = filled(linear)
     taps, distances = _segments(linear, source)
     count = len(linear.weight)
     kernel = np.zeros((whole(count, WORD_LANES), distances.size * QUAD), dtype=np.int8)
@@ -128,7 +162,8 @@ def product(linear: AnyMap, source: Layout, target: Layout) -> Product:
     _, rows, columns = linear.output_shape
     i, j = (axis.reshape(-1) for axis in np.indices((rows, columns)))
     down, right = linear.stride
-    places = i * down * source.line + j * right * source.channels
+    above, before = source.top - linear.padding[0], source.left - linear.padding[1]
+    places = (i * down + above) * source.line + (j * right + before) * source.channels
     targets = target.where[: rows * columns]  # those of the first channel
     return Product(places, targets, distances, packed(kernel), len(kernel))
 
@@ -146,9 +181,11 @@ def held(linear: AnyMap, source: Layout, target: Layout, found: Product) -> np.n
     if isinstance(linear, Dense):
         return rows[target.where[:, None], source.where]
     assert isinstance(linear, Conv2d)
-    taps, _ = _segments(linear, source)
-    count, inner, tall, wide = linear.weight.shape
-    return rows[:count, taps].reshape(count, tall, wide, inner).transpose(0, 3, 1, 2)
+    whole_kernel = filled(linear)
+    taps, _ = _segments(whole_kernel, source)
+    count, inner, tall, wide = whole_kernel.weight.shape
+    weight = rows[:count, taps].reshape(count, tall, wide, inner).transpose(0, 3, 1, 2)
+    return _inside(linear, weight)
 
 
 def _segments(linear: Conv2d, source: Layout) -> tuple[np.ndarray, np.ndarray]:
