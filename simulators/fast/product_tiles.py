@@ -5,8 +5,8 @@ quads, four adjacent bytes each, at fixed distances from the place. For a matrix
 rows. For a convolution they are the positions of its kernel, in an image whose last axis is the
 channel, so nothing is gathered.
 
-Processors with 8-bit dot products (VNNI) multiply and add a quad in one instruction. Others take
-several; the integers are the same.
+Processors with 8-bit dot products (VNNI) multiply and add a quad in one instruction, those with
+AVX2 in three or more, and others by plain multiplications. The integers are the same.
 """
 
 from typing import Any
@@ -25,6 +25,7 @@ from ultralif_deploy.simulators.native.vectors import (
     LANES,
     WORD_LANES,
     load,
+    part,
     pointers,
     splat,
     store,
@@ -33,24 +34,45 @@ from ultralif_deploy.simulators.native.vectors import (
 QUAD = 4
 """Bytes that one lane multiplies at once."""
 
-TOGETHER = {4: 4, 2: 8, 1: 8}
-"""Places that run together, by vectors of a tile, so that all sums stay in registers."""
-
 WORDS = ir.VectorType(INT32, WORD_LANES)
 PAIRS = ir.VectorType(ir.IntType(16), 2 * WORD_LANES)
+HALF_WORDS = ir.VectorType(INT32, WORD_LANES // 2)
+HALF_PAIRS = ir.VectorType(ir.IntType(16), WORD_LANES)
 BYTES = ir.VectorType(ir.IntType(8), LANES)
 
 
-def multiplies_bytes() -> bool:
-    """Whether the processor has dot products of bytes in vectors of 64."""
+FEATURES = {"vnni": "avx512vnni", "avx2": "avx2"}
+"""What LLVM calls the features of a processor that some instructions need."""
+
+NARROW = 127
+"""Largest value whose products with two adjacent weights add up within 16 bits."""
+
+
+def instructions() -> list[str]:
+    """How this processor can multiply quads, the fastest first: `vnni`, `avx2`, `any`."""
     chosen: Any = numba.config
     if chosen.CPU_NAME is not None or chosen.CPU_FEATURES is not None:
-        return "+avx512vnni" in (chosen.CPU_FEATURES or "").split(",")
-    return bool(llvmlite.binding.get_host_cpu_features().get("avx512vnni"))
+        named = (chosen.CPU_FEATURES or "").split(",")
+        has = {name: f"+{name}" in named for name in FEATURES.values()}
+    else:
+        has = dict(llvmlite.binding.get_host_cpu_features())
+    return [*(name for name, feature in FEATURES.items() if has.get(feature)), "any"]
+
+
+def together(instruction: str) -> dict[int, int]:
+    """Places that run together, by vectors of a tile, so that all sums stay in registers."""
+    return {4: 4, 2: 8, 1: 8} if instruction == "vnni" else {2: 2, 1: 4}
+
+
+FASTEST = instructions()[0]
+"""How the kernels multiply on this processor."""
+
+TOGETHER = together(FASTEST)
+"""Places that run together on this processor."""
 
 
 def tile_vectors(neurons: int) -> list[int]:
-    """Vectors of each tile of so many neurons, a multiple of WORD_LANES: most have 4."""
+    """Vectors of each tile of so many neurons, a multiple of WORD_LANES: most have the largest."""
     left, found = neurons // WORD_LANES, list[int]()
     for vectors in TOGETHER:
         found += [vectors] * (left // vectors)
@@ -87,32 +109,92 @@ def unpacked(weights: np.ndarray, neurons: int) -> np.ndarray:
 def _dot_bytes(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
     """Add the products of four unsigned and four signed bytes to each lane, by one instruction."""
     name = "llvm.x86.avx512.vpdpbusd.512"
-    kind = ir.FunctionType(WORDS, [WORDS, BYTES, BYTES])
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
-    parts = (builder.bitcast(part, BYTES) for part in (values, weights))
-    return builder.call(function, [sums, *parts])
+    return _called(builder, name, WORDS, sums, _as(builder, values), _as(builder, weights))
+
+
+def _dot_narrow(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
+    """The same for values up to `NARROW`: pairs of bytes to 16 bits, then pairs of those to 32."""
+    found = []
+    for half in range(2):
+        given, held = (
+            part(builder, _as(builder, one), half * LANES // 2, LANES // 2)
+            for one in (values, weights)
+        )
+        pairs = _called(builder, "llvm.x86.avx2.pmadd.ub.sw", HALF_PAIRS, given, held)
+        ones = HALF_PAIRS([1] * HALF_PAIRS.count)
+        found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, pairs, ones))
+    return builder.add(sums, _joined(builder, found))
+
+
+def _dot_wide(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
+    """The same for all values: bytes widened to 16 bits, then pairs of them to 32."""
+    for products in _even_and_odd(builder, values, weights):
+        found = []
+        for half in range(2):
+            given, held = (
+                part(builder, one, half * HALF_PAIRS.count, HALF_PAIRS.count) for one in products
+            )
+            found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, held))
+        sums = builder.add(sums, _joined(builder, found))
+    return sums
 
 
 def _dot_pairs(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
     """The same on any processor: products of 16 bits, at most 255·128, widened to 32."""
-    eight, sixteen = PAIRS([8] * 2 * WORD_LANES), WORDS([16] * WORD_LANES)
-    given, held = (builder.bitcast(part, PAIRS) for part in (values, weights))
-    even = builder.mul(
-        builder.and_(given, PAIRS([255] * 2 * WORD_LANES)),
-        builder.ashr(builder.shl(held, eight), eight),
-    )
-    odd = builder.mul(builder.lshr(given, eight), builder.ashr(held, eight))
-    for products in (even, odd):
-        both = builder.bitcast(products, WORDS)
+    sixteen = WORDS([16] * WORD_LANES)
+    for given, held in _even_and_odd(builder, values, weights):
+        both = builder.bitcast(builder.mul(given, held), WORDS)
         low = builder.ashr(builder.shl(both, sixteen), sixteen)
         sums = builder.add(sums, builder.add(low, builder.ashr(both, sixteen)))
     return sums
 
 
-def tiling(vectors: int, at_once: bool) -> Any:
-    """Make `product_tile` for tiles of so many vectors, with or without byte instructions."""
-    dot = _dot_bytes if at_once else _dot_pairs
-    places = TOGETHER[vectors]
+def _even_and_odd(builder: Any, values: Any, weights: Any) -> tuple[tuple[Any, Any], ...]:
+    """Values and weights at even places and at odd places, widened to 16 bits."""
+    eight = PAIRS([8] * 2 * WORD_LANES)
+    given, held = (builder.bitcast(one, PAIRS) for one in (values, weights))
+    low = builder.and_(given, PAIRS([255] * 2 * WORD_LANES))
+    return (
+        (low, builder.ashr(builder.shl(held, eight), eight)),
+        (builder.lshr(given, eight), builder.ashr(held, eight)),
+    )
+
+
+def _as(builder: Any, vector: Any) -> Any:
+    return builder.bitcast(vector, BYTES)
+
+
+def _called(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """The result of an instruction that LLVM has a function for."""
+    kind = ir.FunctionType(result, [one.type for one in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+def _joined(builder: Any, halves: list[Any]) -> Any:
+    every = ir.Constant(ir.VectorType(INT32, WORD_LANES), list(range(WORD_LANES)))
+    return builder.shuffle_vector(*halves, every)
+
+
+DOTS = {
+    ("vnni", True): _dot_bytes,
+    ("vnni", False): _dot_bytes,
+    ("avx2", True): _dot_narrow,
+    ("avx2", False): _dot_wide,
+    ("any", True): _dot_pairs,
+    ("any", False): _dot_pairs,
+}
+"""Dot products by `instructions`, for narrow values or for all."""
+
+
+def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
+    """Make `product_tile` for tiles of so many vectors.
+
+    Args:
+        vectors: vectors of a tile, a key of `together`.
+        instruction: one of `instructions`.
+        narrow: whether no value is above `NARROW`.
+    """
+    dot, places = DOTS[instruction, narrow], together(instruction)[vectors]
 
     @intrinsic
     def product_tile(
@@ -128,7 +210,7 @@ def tiling(vectors: int, at_once: bool) -> Any:
         ends: Any,
         lane: Any,
     ) -> Any:
-        """Write the sums of a tile for `TOGETHER` places.
+        """Write the sums of a tile for `together` places.
 
         Args:
             typing: Numba's typing context.
@@ -187,13 +269,23 @@ def tiling(vectors: int, at_once: bool) -> Any:
     return product_tile
 
 
-_four, _two, _one = (tiling(vectors, multiplies_bytes()) for vectors in TOGETHER)
+_LARGE, _MIDDLE, _SMALL = (*TOGETHER, 1)[:3]
+"""Vectors of tiles; where there are two sizes, the last one stands twice."""
+
+_LARGE_PLACES, _MIDDLE_PLACES, _SMALL_PLACES = (TOGETHER[v] for v in (_LARGE, _MIDDLE, _SMALL))
 _MOST_TOGETHER = max(TOGETHER.values())
+_narrow_large, _narrow_middle, _narrow_small = (
+    tiling(vectors, FASTEST, True) for vectors in (_LARGE, _MIDDLE, _SMALL)
+)
+_wide_large, _wide_middle, _wide_small = (
+    tiling(vectors, FASTEST, False) for vectors in (_LARGE, _MIDDLE, _SMALL)
+)
+_TWO_KINDS = DOTS[FASTEST, True] is not DOTS[FASTEST, False]
 
 
 @jit
 def multiply(  # type: ignore[no-untyped-def]
-    signal, begin, size, rows, places, targets, distances, weight, neurons, current, width
+    signal, begin, size, rows, places, targets, distances, weight, neurons, current, width, narrow
 ):
     """Sums of all neurons at all places of some rows.
 
@@ -210,6 +302,7 @@ def multiply(  # type: ignore[no-untyped-def]
         neurons: neurons at a place, a multiple of WORD_LANES.
         current: int32 [row · width]; those of the neurons are overwritten.
         width: values of a row of `current`.
+        narrow: whether no value that counts is above NARROW.
     """
     count, quads = len(places), len(distances)
     total = rows * count
@@ -224,17 +317,31 @@ def multiply(  # type: ignore[no-untyped-def]
     lane, at = 0, 0
     while lane < neurons:
         left = (neurons - lane) // WORD_LANES
-        if left >= 4:
-            for k in range(0, total, 4):
-                _four(signal, starts, k, distances, quads, weight, at, current, ends, lane)
-            vectors = 4
-        elif left >= 2:
-            for k in range(0, total, 8):
-                _two(signal, starts, k, distances, quads, weight, at, current, ends, lane)
-            vectors = 2
+        if left >= _LARGE:
+            vectors, places_at_once = _LARGE, _LARGE_PLACES
+        elif left >= _MIDDLE:
+            vectors, places_at_once = _MIDDLE, _MIDDLE_PLACES
         else:
-            for k in range(0, total, 8):
-                _one(signal, starts, k, distances, quads, weight, at, current, ends, lane)
-            vectors = 1
+            vectors, places_at_once = _SMALL, _SMALL_PLACES
+        for k in range(0, total, places_at_once):
+            if narrow or not _TWO_KINDS:
+                if vectors == _LARGE:
+                    _narrow_large(
+                        signal, starts, k, distances, quads, weight, at, current, ends, lane
+                    )
+                elif vectors == _MIDDLE:
+                    _narrow_middle(
+                        signal, starts, k, distances, quads, weight, at, current, ends, lane
+                    )
+                else:
+                    _narrow_small(
+                        signal, starts, k, distances, quads, weight, at, current, ends, lane
+                    )
+            elif vectors == _LARGE:
+                _wide_large(signal, starts, k, distances, quads, weight, at, current, ends, lane)
+            elif vectors == _MIDDLE:
+                _wide_middle(signal, starts, k, distances, quads, weight, at, current, ends, lane)
+            else:
+                _wide_small(signal, starts, k, distances, quads, weight, at, current, ends, lane)
         lane += vectors * WORD_LANES
         at += vectors * LANES * quads

@@ -1,7 +1,5 @@
 """Every bug planted in the fast simulator must be found by the comparison of the real tests."""
 
-from types import SimpleNamespace
-
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
@@ -9,6 +7,7 @@ from support.comparisons import (
     back_ends_agree,
 )
 from support.planted.simulators import (
+    BY_POPULATION,
     drawn_for,
     planted_fast,
 )
@@ -97,9 +96,7 @@ FLOAT = {
 def with_forms(forms):
     """A copy of the simulator with a copy of `synapses.py`."""
     names = {"synapses": forms.synapses, "currents": forms.currents}
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", **names)
-    module.chain = SimpleNamespace(runs=lambda program: False)
-    return module
+    return copy_of("ultralif_deploy.simulators.fast.simulator", **names, whole=BY_POPULATION)
 
 
 def take_products(forms):
@@ -155,14 +152,13 @@ FAST = {
 
 @pytest.mark.parametrize("bug", FAST)
 def test_bugs_in_the_fast_simulator_are_found(bug):
+    changes, replaced = [FAST[bug]], {"whole": BY_POPULATION}
     if applies("ultralif_deploy.simulators.fast.updates", FAST[bug]):
         updates = copy_of("ultralif_deploy.simulators.fast.updates", FAST[bug])
-        module = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+        changes, replaced["UPDATES"] = [], updates.UPDATES
     elif applies("ultralif_deploy.simulators.streams", FAST[bug]):
         streams = copy_of("ultralif_deploy.simulators.streams", FAST[bug])
-        memory = streams.initial_memory
-        module = copy_of("ultralif_deploy.simulators.fast.simulator", initial_memory=memory)
-    else:
-        module = copy_of("ultralif_deploy.simulators.fast.simulator", FAST[bug])
+        changes, replaced["initial_memory"] = [], streams.initial_memory
+    module = copy_of("ultralif_deploy.simulators.fast.simulator", *changes, **replaced)
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, planted=True)

@@ -1,11 +1,13 @@
 """Every bug planted in the kernels on the processor's vectors must be found.
 
-As in `test_fast.py`, but compiled: plain Python has no such vectors.
+As in `test_fast.py`, but compiled: plain Python has no such vectors. The loop over whole programs
+runs in plain Python on operations that stand for them.
 """
 
 import pytest
 
-from support.planting import applies, copy_of
+from support.plain_vectors import OPERATIONS, take
+from support.planting import PLAIN, PLAIN_PARTS, applies, copy_of
 from support.vector_comparisons import (
     counts_are_exact,
     event_sums_are_exact,
@@ -15,28 +17,39 @@ from support.vector_comparisons import (
     wholes_are_exact,
     wholes_stop_exactly,
 )
+from ultralif_deploy.simulators.fast.product_tiles import instructions
 
 
 def planted(name, *changes):
     return copy_of(f"ultralif_deploy.simulators.{name}", *changes)
 
 
+PLAIN_ROWS = 4
+"""Rows of a block where the loop over whole programs runs in plain Python."""
+
 WHOLE_ROOM = "ultralif_deploy.simulators.fast.whole"
 
 
 def planted_whole(*changes):
-    """A copy of the modules of the compiled loop; each change is in one of them."""
+    """A copy of the modules of the loop over whole programs, in plain Python.
 
-    def copied(name, **replaced):
+    Each change is in one of them.
+    """
+
+    def copied(name, compiled=None, **replaced):
         name = f"{WHOLE_ROOM}.{name}"
-        return copy_of(name, *(change for change in changes if applies(name, change)), **replaced)
+        bugs = [change for change in changes if applies(name, change)]
+        return copy_of(name, *([compiled] if compiled else []), *bugs, **replaced)
 
-    run, lanes_of = copied("kernel").run_whole, copied("models").lanes_of
+    parts = {"ROWS_PER_BLOCK": PLAIN_ROWS}
+    run = copied("kernel", PLAIN_PARTS, take=take, **OPERATIONS, **parts).run_whole
+    stopping = copied("stopping", PLAIN, take=take, run_whole=run, **parts)
+    lanes_of = copied("models").lanes_of
     return copied(
         "whole",
         run_whole=run,
-        run_whole_until_exit=copied("stopping", run_whole=run).run_whole_until_exit,
-        lay_out=copied("laying", lanes_of=lanes_of).lay_out,
+        run_whole_until_exit=stopping.run_whole_until_exit,
+        lay_out=copied("laying", lanes_of=lanes_of, **parts).lay_out,
     )
 
 
@@ -45,9 +58,9 @@ def test_unchanged_copies_pass_the_comparisons():
         places_are_found(planted("native.vectors").appender(compresses))
     event_sums_are_exact(planted("fast.spike_rows"))
     counts_are_exact(planted("fast.tally"))
-    wholes_are_exact(planted_whole())
+    wholes_are_exact(planted_whole(), PLAIN_ROWS)
     wholes_stop_exactly(planted_whole())
-    products_are_exact(planted("fast.product_tiles"), at_once=False)
+    products_are_exact(planted("fast.product_tiles"), "any", narrow=False)
     lanes_are_exact(planted("fast.leaky_lanes"))
 
 
@@ -150,7 +163,7 @@ WHOLE = {
     "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
     "last samples left out": ("sample >= batch", "sample + together > batch"),
     "membranes of the first population": ("(first + s) * each + one[STATE]", "(first + s) * each"),
-    "read-out does not leak": ("v = saturate_readout(", "v = v + ("),
+    "read-out does not leak": ("leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])", "v"),
     "second projection replaces the first": ("current[i] += further[i]", "current[i] = further[i]"),
     "identity replaces what came before": (
         "current[r * width + net.targets[k]] += value",
@@ -176,11 +189,14 @@ WHOLE = {
 @pytest.mark.parametrize("bug", WHOLE)
 def test_bugs_in_whole_programs_are_found(bug):
     with pytest.raises(AssertionError):
-        wholes_are_exact(planted_whole(WHOLE[bug]))
+        wholes_are_exact(planted_whole(WHOLE[bug]), PLAIN_ROWS)
 
 
 PRODUCTS = {
-    "odd bytes lost": ("for products in (even, odd): ...", "for products in (even,): ..."),
+    "odd bytes lost": (
+        "for given, held in _even_and_odd(builder, values, weights): ...",
+        "for given, held in _even_and_odd(builder, values, weights)[:1]: ...",
+    ),
     "values signed": ("builder.lshr(given, eight)", "builder.ashr(given, eight)"),
     "low halves unsigned": (
         "builder.ashr(builder.shl(both, sixteen), sixteen)",
@@ -194,7 +210,21 @@ PRODUCTS = {
 @pytest.mark.parametrize("bug", PRODUCTS)
 def test_bugs_in_products_of_bytes_are_found(bug):
     with pytest.raises(AssertionError):
-        products_are_exact(planted("fast.product_tiles", PRODUCTS[bug]), at_once=False)
+        products_are_exact(planted("fast.product_tiles", PRODUCTS[bug]), "any", narrow=False)
+
+
+NARROW_PRODUCTS = {
+    "values that pass 16 bits": ("NARROW = 127", "NARROW = 255"),
+    "second half of the neurons as the first": ("half * LANES // 2", "0"),
+    "pairs weighed": ("HALF_PAIRS([1] * HALF_PAIRS.count)", "HALF_PAIRS([2] * HALF_PAIRS.count)"),
+}
+
+
+@pytest.mark.parametrize("bug", NARROW_PRODUCTS)
+@pytest.mark.skipif("avx2" not in instructions(), reason="the processor lacks AVX2")
+def test_bugs_in_products_of_narrow_bytes_are_found(bug):
+    with pytest.raises(AssertionError):
+        products_are_exact(planted("fast.product_tiles", NARROW_PRODUCTS[bug]), "avx2", narrow=True)
 
 
 LANES_ = {

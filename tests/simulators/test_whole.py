@@ -23,10 +23,10 @@ from ultralif_deploy.simulators.reference import simulator as reference
 KINDS = ("threshold", "lif")
 
 
-def test_products_of_bytes_are_exact_with_and_without_byte_instructions():
-    products_are_exact(product_tiles, at_once=False)
-    if product_tiles.multiplies_bytes():
-        products_are_exact(product_tiles, at_once=True)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_products_of_bytes_are_exact_by_all_instructions(narrow):
+    for instruction in product_tiles.instructions():
+        products_are_exact(product_tiles, instruction, narrow)
 
 
 def test_lanes_are_exact_at_the_extremes():

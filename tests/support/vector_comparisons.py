@@ -18,7 +18,7 @@ from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Ne
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
-from ultralif_deploy.simulators.fast.whole import kernel, laying, models
+from ultralif_deploy.simulators.fast.whole import kernel, models
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.reference import updates
 
@@ -83,19 +83,20 @@ def counts_are_exact(tally: Any) -> None:
                 np.testing.assert_array_equal(counts[1:], 1 + (active @ prices.T).T)
 
 
-def products_are_exact(product_tiles: Any, at_once: bool) -> None:
-    """Sums of extreme bytes in tiles of each size, with or without byte instructions."""
+def products_are_exact(product_tiles: Any, instruction: str, narrow: bool) -> None:
+    """Sums of extreme bytes in tiles of each size, by some instructions."""
     generator = np.random.default_rng(4)
-    for vectors, together in product_tiles.TOGETHER.items():
-        product = product_tiles.tiling(vectors, at_once)
+    largest = product_tiles.NARROW if narrow else 255
+    for vectors, together in product_tiles.together(instruction).items():
+        product = product_tiles.tiling(vectors, instruction, narrow)
 
         @numba.njit
         def run(signal, starts, distances, weight, current, ends, product=product):  # type: ignore[no-untyped-def]
             quads = len(distances)
             product(signal, starts, 1, distances, quads, weight, 0, current, ends, 2)
 
-        rows = generator.integers(0, 256, (together + 1, 20)).astype(np.uint8)
-        rows[-1] = 255
+        rows = generator.integers(0, largest + 1, (together + 1, 20)).astype(np.uint8)
+        rows[-1] = largest
         weight = generator.integers(-128, 128, (16 * vectors, 20)).astype(np.int8)
         weight[:2] = [[-128], [127]]
         packed = product_tiles.packed(weight)
@@ -206,13 +207,12 @@ def drawn_graph(
     return Program(Input(inputs, 1), tuple(populations), tuple(projections), "8", time, 1)
 
 
-def wholes_are_exact(whole: Any) -> None:
+def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
     """Programs around the sizes at which the kernel makes tiles and blocks, against the reference.
 
     Chains, and graphs whose populations hear several others, some of them one timestep later.
     """
     rng = np.random.default_rng(3)
-    block = kernel.ROWS_PER_BLOCK
     drawn = []
     for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
         for time, batch, leaky in ((1, block + 3, False), (block + 6, 1, True), (7, 10, True)):
@@ -224,7 +224,8 @@ def wholes_are_exact(whole: Any) -> None:
         inputs = (rng.random(shape) < 0.3).astype(np.uint8)
         expected = reference.load(program).run(inputs, record=True)
         for threads, share in ((1, 0), (2, 1)):
-            with patch.object(whole, "LEAST_SHARED", 0), patch.object(laying, "EVENT_SHARE", share):
+            shares = patch.dict(whole.lay_out.__globals__, EVENT_SHARE=share)
+            with patch.object(whole, "LEAST_SHARED", 0), shares:
                 made = whole.Whole(program)
                 run = made.run(inputs, True, threads)
             _assert_same(run, expected)
@@ -240,12 +241,12 @@ def wholes_are_exact(whole: Any) -> None:
 def wholes_stop_exactly(whole: Any) -> None:
     """Samples that stop early, more of them than a block holds, against the reference."""
     rng = np.random.default_rng(5)
-    time = 5
-    for program, batch in (
-        (drawn_chain(rng, (70, 5), time), 150),
-        (drawn_chain(rng, (20, 66, 65, 3), time), 70),
-        (drawn_chain(rng, (20, 66, 3), time, leaky=True), 70),
-        (drawn_graph(rng, time, delayed=True, readout=Integrator()), 70),
+    time, batch = 5, kernel.ROWS_PER_BLOCK + 6
+    for program in (
+        drawn_chain(rng, (70, 5), time),
+        drawn_chain(rng, (20, 66, 65, 3), time),
+        drawn_chain(rng, (20, 66, 3), time, leaky=True),
+        drawn_graph(rng, time, delayed=True, readout=Integrator()),
     ):
         inputs = (rng.random((time, batch, program.input.size)) < 0.3).astype(np.uint8)
         heard = sum(p.map.source_size for p in program.incoming(program.readout.name))

@@ -30,6 +30,7 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     LINES,
     MODE,
     MOST,
+    NARROW,
     NEURONS,
     ORDER,
     PLACE,
@@ -107,6 +108,7 @@ def add_product(net, term, signal, begin, stride, rows, current, width):  # type
         term[NEURONS],
         current,
         width,
+        term[NARROW],
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program.program import Population, Program
+from ultralif_deploy.simulators.fast.product_tiles import NARROW
 from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, tiled, untiled
 from ultralif_deploy.simulators.fast.tally import costs, exact_within
 from ultralif_deploy.simulators.fast.whole.kernel import ROWS_PER_BLOCK
@@ -254,6 +255,7 @@ def _term(
         "delayed": int(projection.name in program.delayed),
         "lines": -1,
         "most": int(EVENT_SHARE * linear.source_size),
+        "narrow": int(program.largest_sent(projection.source) <= NARROW),
     }
     if isinstance(linear, Identity):
         parts.add("targets", target.where)
@@ -329,9 +331,6 @@ class _Prices:
         for kept, values in zip(spread, rows, strict=True):
             kept[one.where] = values
         table = costs(list(spread), one.width)[0 if spikes else 1 :]
-        if spikes:
-            table[0] = 0
-            table[0, one.where] = 1
         price = self.parts.add("cost", table)
         self.priced |= {p: price + k * one.width for p, k in places.items()}
         return price, self.parts.add("counters", np.array(counters)), len(counters)

@@ -3,7 +3,7 @@
 Numba kernels run as plain Python.
 """
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from hypothesis import strategies as st
 
@@ -11,6 +11,9 @@ from support.planting import PLAIN_PARTS, Change, applies, copy_of
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS
 from ultralif_deploy.program.program import Program
+
+BY_POPULATION = SimpleNamespace(runs=lambda program: False)
+"""In place of the compiled loop over whole programs, so that populations run one by one."""
 
 REFERENCE_AT = "ultralif_deploy.simulators.reference"
 
@@ -43,7 +46,9 @@ def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels, all in plain Python."""
     kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN_PARTS, *changes)
     updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
-    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
+    return copy_of(
+        "ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION
+    )
 
 
 def drawn_for(bug: str) -> st.SearchStrategy[Program]:
