@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ultralif_deploy.program.convolution import Conv2d
-from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Projection
+from ultralif_deploy.program.graph import INPUT, AnyMap, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import LIF, Integrator, NeuronModel, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 
@@ -67,6 +67,58 @@ def wide_lif_mlp(seed: int) -> Program:
     return _chain((first, leaky), (second, leaky), (_weights(rng, CLASSES, 512, 15), Integrator()))
 
 
+def recurrent(seed: int) -> Program:
+    """784-128-10 of leaky neurons that also hear each other, one timestep later; 5-bit weights."""
+    rng = np.random.default_rng(seed)
+    hidden = LIF(np.full(HIDDEN, 64 * 150), np.full(HIDDEN, 410), np.zeros(HIDDEN))
+    ends = ((INPUT, "hidden", INPUTS), ("hidden", "hidden", HIDDEN), ("hidden", "readout", HIDDEN))
+    sizes = {"hidden": HIDDEN, "readout": CLASSES}
+    return Program(
+        Input(INPUTS),
+        (_population("hidden", hidden, HIDDEN), _population("readout", Integrator(), CLASSES)),
+        tuple(Projection(a, b, _weights(rng, sizes[b], size, 15)) for a, b, size in ends),
+        "8",
+        TIMESTEPS,
+        TIMESTEPS,
+    )
+
+
+def residual(seed: int) -> Program:
+    """3x32x32, a stem of 16 channels and two blocks of two 3x3 convolutions with a skip each.
+
+    The first skip is an identity, the second a 1x1 convolution with stride 2.
+    """
+    rng, image = np.random.default_rng(seed), (3, 32, 32)
+    wide, narrow = (16, 32, 32), (32, 16, 16)
+
+    def conv(count: int, before: tuple[int, int, int], side: int = 3, stride: int = 1) -> Conv2d:
+        weight = _weights(rng, count, before[0] * side**2, 15).weight
+        weight = weight.reshape(count, before[0], side, side)
+        return Conv2d(weight, before, (stride, stride), (side // 2, side // 2))
+
+    projections = (
+        Projection(INPUT, "stem", conv(16, image)),
+        Projection("stem", "a1", conv(16, wide)),
+        Projection("a1", "a2", conv(16, wide)),
+        Projection("stem", "a2", Identity(16 * 32 * 32)),
+        Projection("a2", "b1", conv(32, wide, stride=2)),
+        Projection("b1", "b2", conv(32, narrow)),
+        Projection("a2", "b2", conv(32, wide, side=1, stride=2)),
+        Projection("b2", "readout", _weights(rng, CLASSES, 32 * 16 * 16, 15)),
+    )
+    sizes = {p.target: p.map.target_size for p in projections[:-1]}
+    populations = [
+        _population(name, Threshold(rng.integers(10, 60, size)), size)
+        for name, size in sizes.items()
+    ]
+    readout = _population("readout", Integrator(), CLASSES)
+    return Program(Input(3072), (*populations, readout), projections, "8", TIMESTEPS, TIMESTEPS)
+
+
+def _population(name: str, neuron: NeuronModel, size: int) -> Population:
+    return Population(name, size, neuron, np.zeros(size), np.ones(size))
+
+
 def spikes(batch: int, inputs: int = INPUTS, rate: float = RATE) -> np.ndarray:
     """Seeded input spikes uint8 [time, batch, input]."""
     rng = np.random.default_rng(1)
@@ -121,7 +173,7 @@ def _chain(*layers: tuple[AnyMap, NeuronModel]) -> Program:
     populations, projections, source = [], [], INPUT
     for name, (linear, neuron) in zip(names, layers, strict=True):
         size = linear.target_size
-        populations.append(Population(name, size, neuron, np.zeros(size), np.ones(size)))
+        populations.append(_population(name, neuron, size))
         projections.append(Projection(source, name, linear))
         source = name
     return Program(

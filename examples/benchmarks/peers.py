@@ -4,8 +4,9 @@
     python examples/benchmarks/peers.py --networks "conv 8-16" --batches 256
 
 Every peer folds time into the batch: a layer's products of all timesteps and samples are one call,
-and neurons with a memory go through the timesteps behind it. The peers are onnxruntime with 8-bit
-matrix products (dense layers alone) and in float32, torch in float32, and the exported C as `c`
+and neurons with a memory go through the timesteps behind it. Recurrent networks cannot be folded;
+torch runs them timestep by timestep, and onnxruntime not at all. The peers are onnxruntime with
+8-bit matrix products (dense layers alone) and in float32, torch in float32, and the exported C as `c`
 builds it. The best number of threads counts for each. Logits of threshold networks are compared
 with ours before anything is timed; leaky neurons round differently in float32, so theirs are not.
 Rounds alternate between the peers, and the best round counts. A ratio is our rate over that of the
@@ -30,6 +31,8 @@ from measuring import (
     convolutional_32_64,
     lif_mlp,
     mlp,
+    recurrent,
+    residual,
     seconds,
     spikes,
     wide_lif_mlp,
@@ -39,6 +42,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.fixed import DECAY_ONE, FRACTION_BITS
+from ultralif_deploy.program.graph import INPUT, Dense, Identity
 from ultralif_deploy.program.neurons import LIF
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
@@ -51,6 +55,8 @@ NETWORKS: dict[str, Callable[[int], Program]] = {
     "LIF 784-512-512-10": wide_lif_mlp,
     "conv 8-16": convolutional,
     "conv 32-64": convolutional_32_64,
+    "residual": residual,
+    "recurrent 784-128-10": recurrent,
 }
 THREADS = (1, 2)
 
@@ -59,7 +65,7 @@ class Graph:
     """A program as an onnxruntime graph of rows (timestep, sample).
 
     Args:
-        program: a chain of threshold units or leaky neurons without biases.
+        program: threshold units or leaky neurons without biases and without delayed projections.
         integers: 8-bit matrix products in place of float32.
     """
 
@@ -67,11 +73,12 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
         self.integers = integers
-        name = "x"
-        for projection, population in zip(program.projections, program.populations, strict=True):
-            current = self.current(projection.map, name)
+        sent, current = {INPUT: "x"}, ""
+        for population in program.populations:
+            terms = [self.current(p.map, sent[p.source]) for p in program.incoming(population.name)]
+            current = functools.reduce(lambda a, b: self.add("Add", a, b), terms)
             if population.spikes:
-                name = self.fired(population.neuron, current)
+                sent[population.name] = self.fired(population.neuron, current)
         steps = self.add("Reshape", current, self.constant(np.array([TIMESTEPS, -1, CLASSES])))
         self.add("ReduceSum", steps, self.constant(np.array([0])), output="logits", keepdims=0)
 
@@ -89,6 +96,8 @@ class Graph:
 
     def current(self, linear: Any, source: str) -> str:
         """Current of all rows, [row, target]."""
+        if isinstance(linear, Identity):
+            return self.as_float(source)
         if isinstance(linear, Conv2d):
             shape = self.constant(np.array([-1, *linear.input_shape]))
             image = self.add("Reshape", self.as_float(source), shape)
@@ -168,44 +177,85 @@ def on_onnxruntime(program: Program, threads: int, integers: bool) -> Run:
 
 
 def on_torch(program: Program, threads: int) -> Run:
-    layers = []
-    for projection, population in zip(program.projections, program.populations, strict=True):
-        linear: Any = projection.map
-        weight = torch.tensor(linear.weight.astype(np.float32))
-        layers.append((linear, weight, population.neuron))
+    weights = {
+        p.name: torch.tensor(p.map.weight.astype(np.float32))
+        for p in program.projections
+        if isinstance(p.map, Dense | Conv2d)
+    }
+
+    def folded(rows: torch.Tensor) -> torch.Tensor:
+        sent, current = {INPUT: rows}, torch.zeros(())
+        for population in program.populations:
+            current = _sum(program, population.name, weights, sent)
+            if population.spikes:
+                steps = current.view(TIMESTEPS, -1, population.size)
+                sent[population.name] = _fired(population.neuron, steps).flatten(0, 1)
+        return current.view(TIMESTEPS, -1, CLASSES).sum(0)
+
+    def step_by_step(rows: torch.Tensor) -> torch.Tensor:
+        """Where a projection is delayed, time cannot be folded."""
+        membranes, logits = dict[str, torch.Tensor](), torch.zeros(())
+        sent = {
+            p.name: torch.zeros(len(rows) // TIMESTEPS, p.size) for p in program.populations[:-1]
+        }
+        for now in rows.view(TIMESTEPS, -1, rows.shape[-1]):
+            sent[INPUT] = now
+            for population in program.populations[:-1]:
+                name = population.name
+                held = membranes.get(name, torch.zeros(()))
+                sent[name], membranes[name] = _step(
+                    population.neuron, held, _sum(program, name, weights, sent)
+                )
+            logits = logits + _sum(program, program.readout.name, weights, sent)
+        return logits
 
     @torch.no_grad()
     def run(given: np.ndarray) -> np.ndarray:
         torch.set_num_threads(threads)
         rows = torch.from_numpy(given.reshape(-1, given.shape[-1])).float()
-        for linear, weight, neuron in layers[:-1]:
-            rows = _fired(neuron, _current(linear, weight, rows))
-        linear, weight, _ = layers[-1]
-        return _current(linear, weight, rows).view(TIMESTEPS, -1, CLASSES).sum(0).numpy()
+        return (step_by_step if program.delayed else folded)(rows).numpy()
 
     return run
 
 
-def _current(linear: Any, weight: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    if isinstance(linear, Conv2d):
-        images = rows.view(-1, *linear.input_shape)
-        made = torch.nn.functional.conv2d(images, weight, None, linear.stride, linear.padding)
-        return made.flatten(1)
-    return torch.nn.functional.linear(rows, weight)
+def _sum(
+    program: Program, target: str, weights: dict[str, torch.Tensor], sent: dict[str, torch.Tensor]
+) -> torch.Tensor:
+    """The current of a population, [row, target]."""
+    terms = []
+    for p in program.incoming(target):
+        rows, linear = sent[p.source], p.map
+        if isinstance(linear, Conv2d):
+            images = rows.view(-1, *linear.input_shape)
+            how = linear.stride, linear.padding
+            made = torch.nn.functional.conv2d(images, weights[p.name], None, *how)
+            rows = made.flatten(1)
+        elif isinstance(linear, Dense):
+            rows = torch.nn.functional.linear(rows, weights[p.name])
+        terms.append(rows)
+    return functools.reduce(torch.add, terms)
 
 
 def _fired(neuron: Any, current: torch.Tensor) -> torch.Tensor:
-    threshold = torch.from_numpy(neuron.threshold.astype(np.float32))
+    """Spikes of all timesteps, of currents [time, batch, neuron]."""
     if not isinstance(neuron, LIF):
-        return (current > threshold).float()
-    threshold = threshold / (1 << FRACTION_BITS)
-    keep = torch.from_numpy((1 - neuron.decay / DECAY_ONE).astype(np.float32))
+        return (current > torch.from_numpy(neuron.threshold.astype(np.float32))).float()
     membrane, sent = torch.zeros(()), []
-    for now in current.view(TIMESTEPS, -1, current.shape[-1]):
-        membrane = membrane * keep + now
-        sent.append((membrane > threshold).float())
-        membrane = membrane * (1 - sent[-1])
-    return torch.cat(sent)
+    for now in current:
+        fired, membrane = _step(neuron, membrane, now)
+        sent.append(fired)
+    return torch.stack(sent)
+
+
+def _step(
+    neuron: Any, membrane: torch.Tensor, current: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spikes and membranes after one timestep of leaky neurons."""
+    threshold = torch.from_numpy(neuron.threshold.astype(np.float32)) / (1 << FRACTION_BITS)
+    keep = torch.from_numpy((1 - neuron.decay / DECAY_ONE).astype(np.float32))
+    membrane = membrane * keep + current
+    fired = (membrane > threshold).float()
+    return fired, membrane * (1 - fired)
 
 
 def logits_of(executable: Executable, given: np.ndarray) -> np.ndarray:
@@ -217,11 +267,12 @@ def peers_of(program: Program) -> dict[str, Run]:
     runs: dict[str, Run] = {
         name: functools.partial(logits_of, load_on(name, program)) for name in ("fast", "c")
     }
-    dense = not any(isinstance(p.map, Conv2d) for p in program.projections)
+    dense = not program.delayed and all(isinstance(p.map, Dense) for p in program.projections)
     for threads in THREADS:
         if dense:
             runs[f"onnxruntime int8, {threads}"] = on_onnxruntime(program, threads, True)
-        runs[f"onnxruntime float32, {threads}"] = on_onnxruntime(program, threads, False)
+        if not program.delayed:
+            runs[f"onnxruntime float32, {threads}"] = on_onnxruntime(program, threads, False)
         runs[f"torch float32, {threads}"] = on_torch(program, threads)
     return runs
 
