@@ -6,11 +6,11 @@
 Every peer folds time into the batch: a layer's products of all timesteps and samples are one call,
 and neurons with a memory go through the timesteps behind it. Recurrent networks cannot be folded;
 torch runs them timestep by timestep, and onnxruntime not at all. The peers are onnxruntime with
-8-bit matrix products (dense layers alone) and in float32, torch in float32, and the exported C as `c`
-builds it. The best number of threads counts for each. Logits of threshold networks are compared
-with ours before anything is timed; leaky neurons round differently in float32, so theirs are not.
-Rounds alternate between the peers, and the best round counts. A ratio is our rate over that of the
-best peer.
+8-bit matrix products (dense layers alone) and in float32, torch in float32, and the exported C as
+`c` builds it. The best number of threads counts for each. Logits of threshold networks are
+compared with ours before anything is timed; leaky neurons round differently in float32, so theirs
+are not. Rounds alternate between the peers, and the best round counts. A ratio is our rate over
+that of the best peer.
 """
 
 import argparse
