@@ -6,7 +6,7 @@ rows. For a convolution they are the positions of its kernel, in an image whose 
 channel, so nothing is gathered.
 
 Processors with 8-bit dot products (VNNI) multiply and add a quad in one instruction, those with
-AVX2 in three or more, and others by plain multiplications. The integers are the same.
+AVX2 in two or more, and others by plain multiplications. The integers are the same.
 """
 
 from typing import Any
@@ -34,6 +34,7 @@ from ultralif_deploy.simulators.native.vectors import (
 QUAD = 4
 """Bytes that one lane multiplies at once."""
 
+INT16_MAX = 2**15 - 1
 WORDS = ir.VectorType(INT32, WORD_LANES)
 PAIRS = ir.VectorType(ir.IntType(16), 2 * WORD_LANES)
 HALF_WORDS = ir.VectorType(INT32, WORD_LANES // 2)
@@ -44,8 +45,20 @@ BYTES = ir.VectorType(ir.IntType(8), LANES)
 FEATURES = {"vnni": "avx512vnni", "avx2": "avx2"}
 """What LLVM calls the features of a processor that some instructions need."""
 
-NARROW = 127
-"""Largest value whose products with two adjacent weights add up within 16 bits."""
+FEWEST_ADDED = 4
+"""Fewest products of pairs in 16 bits for which they are added there before they are widened."""
+
+
+def added_in_16_bits(largest: int) -> int:
+    """How many products of pairs add up within 16 bits, 0 where they are too few.
+
+    A product of two bytes up to `largest` with two weights is at most 2·128·largest.
+
+    Args:
+        largest: largest value, at least 1.
+    """
+    count = INT16_MAX // (2 * 128 * largest)
+    return count if count >= FEWEST_ADDED else 0
 
 
 def instructions() -> list[str]:
@@ -112,18 +125,25 @@ def _dot_bytes(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
     return _called(builder, name, WORDS, sums, _as(builder, values), _as(builder, weights))
 
 
-def _dot_narrow(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
-    """The same for values up to `NARROW`: pairs of bytes to 16 bits, then pairs of those to 32."""
+def _add_pairs(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
+    """Add the products of two adjacent bytes to each of the 16-bit sums `PAIRS`."""
     found = []
     for half in range(2):
         given, held = (
             part(builder, _as(builder, one), half * LANES // 2, LANES // 2)
             for one in (values, weights)
         )
-        pairs = _called(builder, "llvm.x86.avx2.pmadd.ub.sw", HALF_PAIRS, given, held)
-        ones = HALF_PAIRS([1] * HALF_PAIRS.count)
-        found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, pairs, ones))
+        found.append(_called(builder, "llvm.x86.avx2.pmadd.ub.sw", HALF_PAIRS, given, held))
     return builder.add(sums, _joined(builder, found))
+
+
+def _widened(builder: Any, pairs: Any) -> Any:
+    """The sums of adjacent 16-bit sums, in 32 bits."""
+    ones, found = HALF_PAIRS([1] * HALF_PAIRS.count), []
+    for half in range(2):
+        given = part(builder, pairs, half * HALF_PAIRS.count, HALF_PAIRS.count)
+        found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, ones))
+    return _joined(builder, found)
 
 
 def _dot_wide(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
@@ -171,19 +191,14 @@ def _called(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
 
 
 def _joined(builder: Any, halves: list[Any]) -> Any:
-    every = ir.Constant(ir.VectorType(INT32, WORD_LANES), list(range(WORD_LANES)))
-    return builder.shuffle_vector(*halves, every)
+    lanes = 2 * halves[0].type.count
+    return builder.shuffle_vector(
+        *halves, ir.Constant(ir.VectorType(INT32, lanes), [*range(lanes)])
+    )
 
 
-DOTS = {
-    ("vnni", True): _dot_bytes,
-    ("vnni", False): _dot_bytes,
-    ("avx2", True): _dot_narrow,
-    ("avx2", False): _dot_wide,
-    ("any", True): _dot_pairs,
-    ("any", False): _dot_pairs,
-}
-"""Dot products by `instructions`, for narrow values or for all."""
+DOTS = {"vnni": _dot_bytes, "avx2": _dot_wide, "any": _dot_pairs}
+"""Dot products by `instructions`."""
 
 
 def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
@@ -192,9 +207,9 @@ def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
     Args:
         vectors: vectors of a tile, a key of `together`.
         instruction: one of `instructions`.
-        narrow: whether no value is above `NARROW`.
+        narrow: whether products of pairs are added in 16 bits, which AVX2 does fastest.
     """
-    dot, places = DOTS[instruction, narrow], together(instruction)[vectors]
+    places = together(instruction)[vectors]
 
     @intrinsic
     def product_tile(
@@ -209,6 +224,7 @@ def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
         current: Any,
         ends: Any,
         lane: Any,
+        group: Any,
     ) -> Any:
         """Write the sums of a tile for `together` places.
 
@@ -224,6 +240,7 @@ def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
             current: int32, one axis; overwritten.
             ends: int64, one axis; index of each place's first neuron in `current`.
             lane: first neuron of the tile.
+            group: quads that are added in 16 bits (`added_in_16_bits`), if `narrow`.
         """
         del typing
 
@@ -231,40 +248,56 @@ def tiling(vectors: int, instruction: str, narrow: bool) -> Any:
             values, where, steps, weights, out, there = pointers(
                 context, builder, signature, arguments, 0, 1, 3, 5, 7, 8
             )
-            _, _, place, _, quads, _, at, _, _, lane = arguments
+            _, _, place, _, quads, _, at, _, _, lane, group = arguments
             chosen = [builder.add(place, INT64(p)) for p in range(places)]
             words = ir.IntType(32).as_pointer()
             bases = [builder.gep(values, [builder.load(builder.gep(where, [p]))]) for p in chosen]
-            sums = [[cgutils.alloca_once(builder, WORDS) for _ in range(vectors)] for _ in bases]
-            for row in sums:
-                for one in row:
-                    builder.store(WORDS(None), one)
-            with cgutils.for_range(builder, quads, intp=INT64) as loop:
-                distance = builder.load(builder.gep(steps, [loop.index]))
-                line = builder.add(at, builder.mul(loop.index, INT64(vectors * LANES)))
-                held = [
-                    load(builder, weights, builder.add(line, INT64(k * LANES)), BYTES)
-                    for k in range(vectors)
-                ]
-                for base, row in zip(bases, sums, strict=True):
-                    quad = builder.bitcast(builder.gep(base, [distance]), words)
-                    given = splat(builder, builder.load(quad, align=1), WORDS)
-                    for one, part in zip(row, held, strict=True):
-                        builder.store(dot(builder, builder.load(one), given, part), one)
-            for p, row in zip(chosen, sums, strict=True):
+            sums = [cgutils.alloca_once(builder, WORDS) for _ in range(places * vectors)]
+            for one in sums:
+                builder.store(WORDS(None), one)
+
+            def add_quads(first: Any, last: Any, totals: list[Any], dot: Any) -> None:
+                with cgutils.for_range_slice(builder, first, last, INT64(1), inc=True) as (i, _):
+                    distance = builder.load(builder.gep(steps, [i]))
+                    line = builder.add(at, builder.mul(i, INT64(vectors * LANES)))
+                    held = [
+                        load(builder, weights, builder.add(line, INT64(k * LANES)), BYTES)
+                        for k in range(vectors)
+                    ]
+                    for p, base in enumerate(bases):
+                        quad = builder.bitcast(builder.gep(base, [distance]), words)
+                        given = splat(builder, builder.load(quad, align=1), WORDS)
+                        for one, weight in zip(totals[p * vectors :], held, strict=False):
+                            builder.store(dot(builder, builder.load(one), given, weight), one)
+
+            if narrow:
+                pairs = [cgutils.alloca_once(builder, PAIRS) for _ in sums]
+                each = cgutils.for_range_slice(builder, INT64(0), quads, group, inc=True)
+                with each as (first, _):
+                    most = builder.add(first, group)
+                    less = builder.icmp_signed("<", most, quads)
+                    for one in pairs:
+                        builder.store(PAIRS(None), one)
+                    add_quads(first, builder.select(less, most, quads), pairs, _add_pairs)
+                    for total, one in zip(sums, pairs, strict=True):
+                        found = _widened(builder, builder.load(one))
+                        builder.store(builder.add(builder.load(total), found), total)
+            else:
+                add_quads(INT64(0), quads, sums, DOTS[instruction])
+            for k, p in enumerate(chosen):
                 target = builder.add(builder.load(builder.gep(there, [p])), lane)
-                for k, one in enumerate(row):
+                for v, one in enumerate(sums[k * vectors : (k + 1) * vectors]):
                     store(
                         builder,
                         builder.load(one),
                         out,
-                        builder.add(target, INT64(k * WORD_LANES)),
+                        builder.add(target, INT64(v * WORD_LANES)),
                     )
             return context.get_dummy_value()
 
         index = types.int64
         kinds = (signal, starts, index, distances, index, weight, index, current)
-        return types.void(*kinds, ends, index), generate
+        return types.void(*kinds, ends, index, index), generate
 
     return product_tile
 
@@ -274,18 +307,18 @@ _LARGE, _MIDDLE, _SMALL = (*TOGETHER, 1)[:3]
 
 _LARGE_PLACES, _MIDDLE_PLACES, _SMALL_PLACES = (TOGETHER[v] for v in (_LARGE, _MIDDLE, _SMALL))
 _MOST_TOGETHER = max(TOGETHER.values())
+_ADDS_IN_16_BITS = FASTEST == "avx2"
 _narrow_large, _narrow_middle, _narrow_small = (
-    tiling(vectors, FASTEST, True) for vectors in (_LARGE, _MIDDLE, _SMALL)
+    tiling(vectors, FASTEST, _ADDS_IN_16_BITS) for vectors in (_LARGE, _MIDDLE, _SMALL)
 )
 _wide_large, _wide_middle, _wide_small = (
     tiling(vectors, FASTEST, False) for vectors in (_LARGE, _MIDDLE, _SMALL)
 )
-_TWO_KINDS = DOTS[FASTEST, True] is not DOTS[FASTEST, False]
 
 
 @jit
 def multiply(  # type: ignore[no-untyped-def]
-    signal, begin, size, rows, places, targets, distances, weight, neurons, current, width, narrow
+    signal, begin, size, rows, places, targets, distances, weight, neurons, current, width, group
 ):
     """Sums of all neurons at all places of some rows.
 
@@ -302,7 +335,7 @@ def multiply(  # type: ignore[no-untyped-def]
         neurons: neurons at a place, a multiple of WORD_LANES.
         current: int32 [row · width]; those of the neurons are overwritten.
         width: values of a row of `current`.
-        narrow: whether no value that counts is above NARROW.
+        group: `added_in_16_bits` of the values that count.
     """
     count, quads = len(places), len(distances)
     total = rows * count
@@ -324,24 +357,19 @@ def multiply(  # type: ignore[no-untyped-def]
         else:
             vectors, places_at_once = _SMALL, _SMALL_PLACES
         for k in range(0, total, places_at_once):
-            if narrow or not _TWO_KINDS:
+            tile = signal, starts, k, distances, quads, weight, at, current, ends, lane, group
+            if _ADDS_IN_16_BITS and group == 0:
                 if vectors == _LARGE:
-                    _narrow_large(
-                        signal, starts, k, distances, quads, weight, at, current, ends, lane
-                    )
+                    _wide_large(*tile)
                 elif vectors == _MIDDLE:
-                    _narrow_middle(
-                        signal, starts, k, distances, quads, weight, at, current, ends, lane
-                    )
+                    _wide_middle(*tile)
                 else:
-                    _narrow_small(
-                        signal, starts, k, distances, quads, weight, at, current, ends, lane
-                    )
+                    _wide_small(*tile)
             elif vectors == _LARGE:
-                _wide_large(signal, starts, k, distances, quads, weight, at, current, ends, lane)
+                _narrow_large(*tile)
             elif vectors == _MIDDLE:
-                _wide_middle(signal, starts, k, distances, quads, weight, at, current, ends, lane)
+                _narrow_middle(*tile)
             else:
-                _wide_small(signal, starts, k, distances, quads, weight, at, current, ends, lane)
+                _narrow_small(*tile)
         lane += vectors * WORD_LANES
         at += vectors * LANES * quads

@@ -6,7 +6,7 @@ runs in plain Python on operations that stand for them.
 
 import pytest
 
-from support.plain_vectors import OPERATIONS, take
+from support.planted.vectors import OPERATIONS, take
 from support.planting import PLAIN, PLAIN_PARTS, applies, copy_of
 from support.vector_comparisons import (
     counts_are_exact,
@@ -60,7 +60,7 @@ def test_unchanged_copies_pass_the_comparisons():
     counts_are_exact(planted("fast.tally"))
     wholes_are_exact(planted_whole(), PLAIN_ROWS)
     wholes_stop_exactly(planted_whole())
-    products_are_exact(planted("fast.product_tiles"), "any", narrow=False)
+    products_are_exact(planted("fast.product_tiles"), "any")
     lanes_are_exact(planted("fast.leaky_lanes"))
 
 
@@ -210,13 +210,20 @@ PRODUCTS = {
 @pytest.mark.parametrize("bug", PRODUCTS)
 def test_bugs_in_products_of_bytes_are_found(bug):
     with pytest.raises(AssertionError):
-        products_are_exact(planted("fast.product_tiles", PRODUCTS[bug]), "any", narrow=False)
+        products_are_exact(planted("fast.product_tiles", PRODUCTS[bug]), "any")
 
 
 NARROW_PRODUCTS = {
-    "values that pass 16 bits": ("NARROW = 127", "NARROW = 255"),
+    "sums beyond 16 bits": ("2 * 128 * largest", "2 * 126 * largest"),
+    "second group replaces the first": (
+        "builder.add(builder.load(total), found)",
+        "found",
+    ),
     "second half of the neurons as the first": ("half * LANES // 2", "0"),
-    "pairs weighed": ("HALF_PAIRS([1] * HALF_PAIRS.count)", "HALF_PAIRS([2] * HALF_PAIRS.count)"),
+    "last group lost": (
+        "builder.select(less, most, quads)",
+        "builder.select(less, most, first)",
+    ),
 }
 
 
@@ -224,7 +231,7 @@ NARROW_PRODUCTS = {
 @pytest.mark.skipif("avx2" not in instructions(), reason="the processor lacks AVX2")
 def test_bugs_in_products_of_narrow_bytes_are_found(bug):
     with pytest.raises(AssertionError):
-        products_are_exact(planted("fast.product_tiles", NARROW_PRODUCTS[bug]), "avx2", narrow=True)
+        products_are_exact(planted("fast.product_tiles", NARROW_PRODUCTS[bug]), "avx2", largest=1)
 
 
 LANES_ = {

@@ -83,28 +83,35 @@ def counts_are_exact(tally: Any) -> None:
                 np.testing.assert_array_equal(counts[1:], 1 + (active @ prices.T).T)
 
 
-def products_are_exact(product_tiles: Any, instruction: str, narrow: bool) -> None:
-    """Sums of extreme bytes in tiles of each size, by some instructions."""
+def products_are_exact(product_tiles: Any, instruction: str, largest: int = 255) -> None:
+    """Sums of extreme bytes in tiles of each size, by some instructions.
+
+    Args:
+        product_tiles: the module.
+        instruction: one of its `instructions`.
+        largest: largest byte; pairs are added in 16 bits where that says that they may be.
+    """
     generator = np.random.default_rng(4)
-    largest = product_tiles.NARROW if narrow else 255
+    group = product_tiles.added_in_16_bits(largest)
     for vectors, together in product_tiles.together(instruction).items():
-        product = product_tiles.tiling(vectors, instruction, narrow)
+        product = product_tiles.tiling(vectors, instruction, instruction == "avx2" and group > 0)
 
         @numba.njit
         def run(signal, starts, distances, weight, current, ends, product=product):  # type: ignore[no-untyped-def]
             quads = len(distances)
-            product(signal, starts, 1, distances, quads, weight, 0, current, ends, 2)
+            product(signal, starts, 1, distances, quads, weight, 0, current, ends, 2, group)
 
-        rows = generator.integers(0, largest + 1, (together + 1, 20)).astype(np.uint8)
+        size = 4 * (2 * group + 5)
+        rows = generator.integers(0, largest + 1, (together + 1, size)).astype(np.uint8)
         rows[-1] = largest
-        weight = generator.integers(-128, 128, (16 * vectors, 20)).astype(np.int8)
+        weight = generator.integers(-128, 128, (16 * vectors, size)).astype(np.int8)
         weight[:2] = [[-128], [127]]
         packed = product_tiles.packed(weight)
         assert_array_equal(product_tiles.unpacked(packed, len(weight)), weight)
         places, width = np.arange(together + 1), 16 * vectors + 2
         current = np.zeros((together + 1, width), dtype=np.int32)
-        distances = np.arange(0, 20, 4)
-        run(rows.reshape(-1), places * 20, distances, packed, current.reshape(-1), places * width)
+        distances = np.arange(0, size, 4)
+        run(rows.reshape(-1), places * size, distances, packed, current.reshape(-1), places * width)
         assert_array_equal(current[1:, 2:], rows[1:].astype(int) @ weight.T.astype(int))
         assert not current[0].any()
 

@@ -22,6 +22,7 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     DISTANCE,
     FRACTION,
     FROM,
+    GROUP,
     LATE,
     LATE_COUNTER,
     LATE_COUNTS,
@@ -30,7 +31,6 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     LINES,
     MODE,
     MOST,
-    NARROW,
     NEURONS,
     ORDER,
     PLACE,
@@ -108,7 +108,7 @@ def add_product(net, term, signal, begin, stride, rows, current, width):  # type
         term[NEURONS],
         current,
         width,
-        term[NARROW],
+        term[GROUP],
     )
 
 

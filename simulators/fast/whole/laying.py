@@ -8,7 +8,7 @@ import numpy as np
 from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program.program import Population, Program
-from ultralif_deploy.simulators.fast.product_tiles import NARROW
+from ultralif_deploy.simulators.fast.product_tiles import added_in_16_bits
 from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, tiled, untiled
 from ultralif_deploy.simulators.fast.tally import costs, exact_within
 from ultralif_deploy.simulators.fast.whole.kernel import ROWS_PER_BLOCK
@@ -255,7 +255,7 @@ def _term(
         "delayed": int(projection.name in program.delayed),
         "lines": -1,
         "most": int(EVENT_SHARE * linear.source_size),
-        "narrow": int(program.largest_sent(projection.source) <= NARROW),
+        "group": added_in_16_bits(program.largest_sent(projection.source)),
     }
     if isinstance(linear, Identity):
         parts.add("targets", target.where)

@@ -48,13 +48,13 @@ TERM_FIELDS = (
     "weight",  # index of the product's first weight
     "weights",  # number of weights
     "neurons",  # neurons at a place
-    "narrow",  # 1 if no value is above `product_tiles.NARROW`
+    "group",  # `product_tiles.added_in_16_bits` of what it carries
 )
 """Columns of `Tables.terms`."""
 
 (
     FROM, DELAYED, LINES, TILE, MOST, PLACE, PLACES, DISTANCE, QUADS, WEIGHT, WEIGHTS, NEURONS,
-    NARROW,
+    GROUP,
 ) = range(len(TERM_FIELDS))  # fmt: skip
 
 

@@ -175,7 +175,7 @@ class Whole:
             signal, sums = few.reshape(-1), current.reshape(-1)
             places = made.places, made.targets, made.distances, made.weights, made.neurons
             by_product = seconds(
-                lambda: multiply(values, 0, size, rows, *places, sums, width, 1)  # noqa: B023
+                lambda: multiply(values, 0, size, rows, *places, sums, width, term["group"])  # noqa: B023
             )
             by_events = seconds(lambda: add_spikes(signal, tile, lines, current))  # noqa: B023
             events = int(signal.sum()) / rows
