@@ -7,6 +7,7 @@ convolutions are exact; biases, thresholds and identities' wires are no weights.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ultralif_deploy.program.graph import INPUT, WEIGHTED, AnyMap, Conv2d, Proje
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.program.trace import EventCounts, Trace, join_counts
 from ultralif_deploy.schema.energy import CountsByPlace, Distribution
-from ultralif_deploy.simulators.fast.synapses import currents, synapses
+from ultralif_deploy.simulators.fast.synapses import Synapses, currents, synapses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,21 +116,48 @@ class Events:
         return sum(p.dense for p in self.projections)
 
 
-class EventCounter:
-    """Counts events block by block, so that memory stays bounded."""
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockEvents:
+    """What was counted in one block of samples.
 
-    def __init__(self, program: Program, chips: Iterable[str] = ()) -> None:
+    Attributes:
+        totals: spikes and operations, as the back end counted them.
+        projections: by projection, `spikes`, `stored` and `once` of its events, int64 [3, batch].
+        active: by population, `active` of its events, int64 [batch].
+    """
+
+    totals: EventCounts
+    projections: dict[str, np.ndarray]
+    active: dict[str, np.ndarray]
+
+
+class BlockCounter:
+    """Counts the events of single blocks. A copy in another process lays out the weights there."""
+
+    def __init__(self, program: Program) -> None:
         self.program = program
-        self.runs = {name: ChipRun(program, name) for name in chips}
-        self._ways = {
-            p.name: synapses(p.map, program.largest_sent(p.source)) for p in program.projections
-        }
-        self._fan_out = {p.name: p.map.fan_out() for p in program.projections}
-        self._stored = {p.name: full_fan_out(p.map) for p in program.projections}
-        self._blocks: list[tuple[EventCounts, dict[str, np.ndarray], dict[str, np.ndarray]]] = []
 
-    def add(self, inputs: np.ndarray, trace: Trace) -> None:
-        """Count a run.
+    def __getstate__(self) -> dict[str, Program]:
+        return {"program": self.program}
+
+    @cached_property
+    def _ways(self) -> dict[str, Synapses | None]:
+        """By projection, its weights as laid out to compute currents; None for identities."""
+        largest = self.program.largest_sent
+        return {p.name: synapses(p.map, largest(p.source)) for p in self.program.projections}
+
+    @cached_property
+    def _fan_out(self) -> dict[str, np.ndarray]:
+        """By projection, weights other than 0 of each source neuron, int64 [source]."""
+        return {p.name: p.map.fan_out() for p in self.program.projections}
+
+    @cached_property
+    def _stored(self) -> dict[str, np.ndarray]:
+        """By projection, all weights of each source neuron, int64 [source]."""
+        return {p.name: full_fan_out(p.map) for p in self.program.projections}
+
+    def __call__(self, inputs: np.ndarray, trace: Trace) -> BlockEvents:
+        """Count a run; blocks may be counted by several threads at once.
 
         Args:
             inputs: uint8 [time, batch, input].
@@ -148,67 +176,11 @@ class EventCounter:
                 ]
             )
         active = {p.name: self._active(p, sent) for p in self.program.populations}
-        self._blocks.append((trace.counts, per_projection, active))
-        for run in self.runs.values():
-            run.add(inputs)
+        return BlockEvents(trace.counts, per_projection, active)
 
-    def totals(self) -> EventCounts:
-        """Spikes and operations of all blocks."""
-        return join_counts([counts for counts, _, _ in self._blocks])
-
-    def events(self) -> Events:
-        """All blocks together."""
-        program = self.program
-        _, per_projection, active = zip(*self._blocks, strict=True)
-        totals = self.totals()
-        steps = totals.timesteps
-        projections = []
-        for p in program.projections:
-            spikes, stored, once = np.concatenate(
-                [block[p.name] for block in per_projection], axis=1
-            )
-            projections.append(
-                ProjectionEvents(
-                    p.name,
-                    p.source,
-                    p.target,
-                    p.map,
-                    p.name in program.multiplies,
-                    spikes,
-                    totals.synaptic_operations[p.name],
-                    stored,
-                    once,
-                    steps * int(self._stored[p.name].sum()),
-                    p.map.weight.size if isinstance(p.map, WEIGHTED) else 0,
-                    program.formats[p.target].stored_bits,
-                )
-            )
-        none = np.zeros(totals.samples, dtype=np.int64)
-        populations = [
-            PopulationEvents(
-                p.name,
-                p.size,
-                p.spikes,
-                p.neuron.MULTIPLIES,
-                totals.spikes.get(p.name, none),
-                np.concatenate([block[p.name] for block in active]),
-                steps * p.size,
-                bool(p.bias.any()),
-                p.words * p.neuron.word_bits,
-                program.current_bounds[p.name].bit_length() + 1,
-            )
-            for p in program.populations
-        ]
-        chips = {name: run.events() for name, run in self.runs.items()}
-        return Events(
-            totals.samples,
-            steps,
-            totals,
-            program.input.size,
-            tuple(projections),
-            tuple(populations),
-            chips,
-        )
+    def dense(self, projection: str) -> int:
+        """Operations of one timestep if no weight and no input of a projection were 0."""
+        return int(self._stored[projection].sum())
 
     def _acting(self, projection: Projection, sent: Mapping[str, np.ndarray]) -> np.ndarray:
         """Values that act in this run: a delayed projection's last spikes come too late."""
@@ -229,6 +201,98 @@ class EventCounter:
             active |= sent[population.name] != 0
         updates: np.ndarray = np.count_nonzero(active, axis=(0, 2)).astype(np.int64)
         return updates
+
+
+class EventCounter:
+    """Counts events block by block, so that memory stays bounded.
+
+    Attributes:
+        count: counts single blocks, here or in another process.
+        runs: runs on chips, of the first samples.
+    """
+
+    def __init__(self, program: Program, chips: Iterable[str] = ()) -> None:
+        self.program = program
+        self.count = BlockCounter(program)
+        self.runs = {name: ChipRun(program, name) for name in chips}
+        self._blocks: list[BlockEvents] = []
+
+    def add(self, inputs: np.ndarray, trace: Trace) -> None:
+        """Count a run.
+
+        Args:
+            inputs: uint8 [time, batch, input].
+            trace: trace of a run on these inputs, with spikes recorded.
+        """
+        self.take(inputs, self.count(inputs, trace))
+
+    def take(self, inputs: np.ndarray, counted: BlockEvents) -> None:
+        """Add a block that was counted by `count`; blocks are added in the order of the samples.
+
+        Args:
+            inputs: its inputs uint8 [time, batch, input].
+            counted: what was counted.
+        """
+        self._blocks.append(counted)
+        for run in self.runs.values():
+            run.add(inputs)
+
+    def totals(self) -> EventCounts:
+        """Spikes and operations of all blocks."""
+        return join_counts([block.totals for block in self._blocks])
+
+    def events(self) -> Events:
+        """All blocks together."""
+        program = self.program
+        totals = self.totals()
+        steps = totals.timesteps
+        projections = []
+        for p in program.projections:
+            spikes, stored, once = np.concatenate(
+                [block.projections[p.name] for block in self._blocks], axis=1
+            )
+            projections.append(
+                ProjectionEvents(
+                    p.name,
+                    p.source,
+                    p.target,
+                    p.map,
+                    p.name in program.multiplies,
+                    spikes,
+                    totals.synaptic_operations[p.name],
+                    stored,
+                    once,
+                    steps * self.count.dense(p.name),
+                    p.map.weight.size if isinstance(p.map, WEIGHTED) else 0,
+                    program.formats[p.target].stored_bits,
+                )
+            )
+        none = np.zeros(totals.samples, dtype=np.int64)
+        populations = [
+            PopulationEvents(
+                p.name,
+                p.size,
+                p.spikes,
+                p.neuron.MULTIPLIES,
+                totals.spikes.get(p.name, none),
+                np.concatenate([block.active[p.name] for block in self._blocks]),
+                steps * p.size,
+                bool(p.bias.any()),
+                p.words * p.neuron.word_bits,
+                program.current_bounds[p.name].bit_length() + 1,
+            )
+            for p in program.populations
+        ]
+        chips = {name: run.events() for name, run in self.runs.items()}
+        return Events(
+            totals.samples,
+            steps,
+            totals,
+            program.input.size,
+            tuple(projections),
+            tuple(populations),
+            chips,
+        )
 
 
 def full_fan_out(linear: AnyMap) -> np.ndarray:

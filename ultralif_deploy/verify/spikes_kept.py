@@ -6,7 +6,7 @@ program. Timesteps at which both are silent do not count; there are many more of
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -100,6 +100,14 @@ class SpikesKept:
             if getattr(population.neuron, "reset_mode", "value") not in ("value", "late-value"):
                 beyond |= membrane > top
             kept.saturated += int(np.count_nonzero(beyond))
+
+    def join(self, other: "SpikesKept") -> None:
+        """Add the counts of other samples."""
+        for name, found in other.populations.items():
+            kept = self.populations.setdefault(name, Kept())
+            for count in fields(Kept):
+                both = getattr(kept, count.name) + getattr(found, count.name)
+                setattr(kept, count.name, both)
 
     def findings(self) -> Iterator[Finding]:
         """What the counts say against the program."""
