@@ -10,7 +10,6 @@ from ultralif_deploy.energy.report import chips_of, energy_report
 from ultralif_deploy.exporters.nir.programs import write_nir
 from ultralif_deploy.findings.findings import Finding
 from ultralif_deploy.io.files import output_directory, sha256_file
-from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress, ShownProgress
 from ultralif_deploy.network.network import Network
 from ultralif_deploy.passes.savings import pass_savings
@@ -38,7 +37,7 @@ from ultralif_deploy.steps.hardware.deploying import on_part, refuse_part, requi
 from ultralif_deploy.steps.quantizing import check_budget, check_gap, check_room, opened, quantized
 from ultralif_deploy.steps.results import refuse_deployment, results
 from ultralif_deploy.steps.searching import Goal
-from ultralif_deploy.steps.simulating import run_on
+from ultralif_deploy.steps.simulating import cluster_of, measured_on, run_on
 from ultralif_deploy.verify.accuracy.forms import Chain
 from ultralif_deploy.verify.accuracy.predictions import PREDICTIONS_FILE, write_predictions
 from ultralif_deploy.verify.authors import compare_with_file, file_accuracy
@@ -51,7 +50,6 @@ from ultralif_deploy.verify.expected_spikes.comparing import (
     expected_findings,
 )
 from ultralif_deploy.verify.judging import refuse_doubts, refuse_gap, rounding_findings
-from ultralif_deploy.verify.measuring import measure
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,6 +82,7 @@ def deploy(
     skip_passes: Iterable[str] = (),
     part: str | None = None,
     lanes: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> DeploymentReport:
@@ -109,6 +108,7 @@ def deploy(
         skip_passes: passes to leave out.
         part: FPGA on which the Verilog is placed, as `synthesize` names it; None: on none.
         lanes: neurons of a population that the Verilog computes at once; None chooses them.
+        scheduler: address of a Dask scheduler, whose workers measure the test samples.
         progress: how long work is shown; None: on stderr, `Progress()`: not at all.
         command: the command line that asked for it, for the reports.
 
@@ -116,7 +116,7 @@ def deploy(
         The content of report.json.
 
     Raises:
-        UltralifError: bad input.
+        UltralifError: bad input, or workers that keep ending.
         CheckFailed: a back end differs, the gap exceeds `max_gap`, the part cannot hold it, or
             the verdict is not yes under `settings.strict`; the report is written.
     """
@@ -127,6 +127,7 @@ def deploy(
     for name in (back_ends := tuple(back_ends)):
         back_end(name)  # unknown names end here, not after the annealing
     require_part(part)
+    cluster = cluster_of(scheduler, progress, settings.device)
     source, spikes = opened(checkpoint, settings, skip_passes, goal, progress)
     check_gap(max_gap, source)
     if anneal is not None:
@@ -143,11 +144,7 @@ def deploy(
             update(1.0, "")
         counter = EventCounter(program, chips_of(described))
         chain = Chain(source.soft, source.network, passed, program, network is not source.network)
-        with progress.stage(f"{chain.compared}, hard, integer") as update:
-            test, encoder = source.data.test, source.encoder
-            measured, predictions = measure(
-                chain, test, encoder, counter, lambda share: update(share, "")
-            )
+        measured, predictions = measured_on(source, chain, counter, progress, cluster)
         write_predictions(directory / PREDICTIONS_FILE, predictions)
         stated = file_accuracy(source.record)
         accuracy: Accuracy = {**measured["accuracy"], "max_gap": max_gap, "file": stated}
@@ -156,7 +153,8 @@ def deploy(
         doubts = [*source.assumptions.findings, *_measured_doubts(source, measured)]
         claim: Claim | None = None
         beside: Beside = {}
-        inputs = encoder.encode(test.x[:certified_samples], (0, 0))[: program.timesteps]
+        inputs = source.encoder.encode(source.data.test.x[:certified_samples], (0, 0))
+        inputs = inputs[: program.timesteps]
         if expected is not None:
             sides = Sides(network, passed, program)
             beside = {"expected": beside_expected(expected, sides, source, progress)}
@@ -365,7 +363,7 @@ def simulate_program(
     counter = counter_of(ready, settings)
     check_exits(exit_rule, confidence, {"--expect": counter, "--scheduler": scheduler})
     if exit_rule is None:
-        cluster = None if scheduler is None else Cluster(scheduler, progress)
+        cluster = cluster_of(scheduler, progress)
         trace = run_on(on, loaded, dataset.test, encoder, progress, counter, cluster)
     else:
         case = Case(loaded, dataset, encoder, confidence, progress)

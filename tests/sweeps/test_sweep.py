@@ -1,6 +1,6 @@
 """Sweeps over real deployments: on processes, on a real Dask cluster, stopped and gone on.
 
-Simulations by blocks are here too, because they share the cluster.
+Simulations and measurements by blocks are here too, because they share the cluster.
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from support.commands import DEMO, refused, ultralif
+from support.networks.nir_files import recurrent
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import Encoder
 from ultralif_deploy.energy.counts import EventCounter
@@ -23,6 +24,7 @@ from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir
 from ultralif_deploy.io.parallel import cluster as clusters
 from ultralif_deploy.io.progress import Progress, Update
+from ultralif_deploy.pipeline import deploy
 from ultralif_deploy.soft.checkpoint_file import save
 from ultralif_deploy.soft.network import Architecture, SoftNetwork
 from ultralif_deploy.sources.settings import Settings
@@ -31,6 +33,7 @@ from ultralif_deploy.sweeps import sweep as sweeping
 from ultralif_deploy.sweeps.jobs import Job
 from ultralif_deploy.sweeps.points import Deployment
 from ultralif_deploy.sweeps.sweep import sweep
+from ultralif_deploy.verify import measuring
 
 Ended = Iterator[tuple[str, str | None]]
 
@@ -55,9 +58,15 @@ class Cluster:
         self.processes = [self._process("scheduler", "--port", port, "--dashboard-address", ":0")]
         self.add_worker()
 
-    def add_worker(self) -> None:
-        one = ("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    def add_worker(self, threads: int = 1) -> None:
+        one = ("worker", self.address, "--nthreads", str(threads), "--no-nanny", "--no-dashboard")
         self.processes.append(self._process(*one))
+
+    def lose_worker(self) -> None:
+        """The first worker dies at once."""
+        first = self.processes.pop(1)
+        first.kill()
+        first.wait()
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments]
@@ -74,10 +83,10 @@ class Cluster:
 
 
 class After(Progress):
-    """Calls a function after each of the first points, in order."""
+    """Calls a function after each of the first points, or parts of another stage, in order."""
 
-    def __init__(self, *acts: Callable[[], None]) -> None:
-        self.acts = list(acts)
+    def __init__(self, *acts: Callable[[], None], title: str = "sweep") -> None:
+        self.acts, self.title = list(acts), title
         self.said: list[str] = []
 
     def say(self, line: str) -> None:
@@ -86,7 +95,7 @@ class After(Progress):
     @contextmanager
     def stage(self, title: str) -> Iterator[Update]:
         def update(share: float, text: str) -> None:
-            if title == "sweep" and self.acts and text and share < 1:
+            if title == self.title and self.acts and text and share < 1:
                 self.acts.pop(0)()
 
         yield update
@@ -185,6 +194,41 @@ def test_spikes_of_a_cluster_are_counted_as_here(serial: Path, cluster: Cluster)
         run_on("fast", program, test, Encoder("rate", 3), Progress(), counter, workers)
     assert counters[0].totals().as_dict() == counters[1].totals().as_dict()
     assert counters[0].totals().samples == 501
+
+
+def test_deploy_gives_the_same_bytes_on_a_cluster_whose_worker_dies(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "PART_BYTES", 1 << 16)
+    cluster.add_worker(threads=2)
+    model, data = recurrent(tmp_path / "model.nir"), tmp_path / "data.npz"
+    np.savez(data, x_test=(np.random.default_rng(1).random((60, 12, 6)) < 0.4).astype(np.uint8))
+    settings = {
+        DEMO: Settings(data="digits", timesteps=4, limit=20),
+        model: Settings(data=str(data)),
+    }
+
+    def written(network: Path, scheduler: str | None, progress: Progress) -> dict[str, bytes]:
+        folder = tmp_path / "there" if scheduler else tmp_path / "here"
+        deploy(
+            network,
+            folder / network.stem,
+            settings[network],
+            certified_samples=2,
+            back_ends=(),
+            energy_devices=("loihi1",),
+            scheduler=scheduler,
+            progress=progress,
+        )
+        return content(folder / network.stem)
+
+    here = {network: written(network, None, Progress()) for network in settings}
+    assert json.loads(here[DEMO]["report.json"])["accuracy"]["draws"] == 10
+    losing = After(cluster.lose_worker, title="soft, hard, integer")
+    assert written(DEMO, cluster.address, losing) == here[DEMO]
+    assert not losing.acts
+    assert len(losing.said) == 1
+    assert written(model, cluster.address, Progress()) == here[model]
 
 
 def test_workers_that_die_and_modules_that_they_lack(cluster: Cluster, tmp_path: Path) -> None:
@@ -293,8 +337,16 @@ def test_refusals(tmp_path: Path, options: tuple[object, ...], line: str) -> Non
 def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "TIMEOUT_S", 0.5)
     run = ("sweep", DEMO, "--data", "digits", "--vary", "bits=8", "-o", tmp_path)
-    line = refused(*run, "--scheduler", "tcp://127.0.0.1:1")
-    assert "tcp://127.0.0.1:1: no Dask scheduler answers" in line
+    there = ("--scheduler", "tcp://127.0.0.1:1")
+    assert "tcp://127.0.0.1:1: no Dask scheduler answers" in refused(*run, *there)
+    measure = ("deploy", DEMO, "--data", "digits", "--anneal", "-o", tmp_path / "out", *there)
+    assert "no Dask scheduler answers" in refused(*measure)
+    line = "--scheduler: its workers compute on their CPUs, not with --device cuda"
+    assert line in refused(*measure, "--device", "cuda")
+    again = ultralif("verify", "--certificate", tmp_path / "certificate.json", *there)
+    assert again.code == 2
+    assert "--scheduler: it is for a CHECKPOINT" in again.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_budgets_of_bits_that_are_chosen(cluster: Cluster, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def demo(output: Path, as_json: bool, bits: Bits) -> None:
 @part_option
 @options.lanes_option
 @options.skip_pass_option
+@options.scheduler_option("measure the test samples")
 @options.output_option("ultralif-out")
 @options.verbose_option
 @options.json_option
@@ -105,6 +106,7 @@ def deploy(
     part: str | None,
     lanes: int | None,
     skip_passes: tuple[str, ...],
+    scheduler: str | None,
     output: Path,
     as_json: bool,
     **given: Any,
@@ -135,6 +137,7 @@ def deploy(
         skip_passes=skip_passes,
         part=part,
         lanes=lanes,
+        scheduler=scheduler,
     )
 
 
@@ -300,6 +303,7 @@ def quantize(
 @options.lanes_option
 @compute_device_option
 @options.skip_pass_option
+@options.scheduler_option("measure the test samples")
 @options.output_option("ultralif-out")
 @options.verbose_option
 @options.json_option
@@ -314,6 +318,7 @@ def verify(
     part: str | None,
     lanes: int | None,
     skip_passes: tuple[str, ...],
+    scheduler: str | None,
     output: Path,
     as_json: bool,
     **given: Any,
@@ -332,6 +337,8 @@ def verify(
     if (checkpoint is None) == (certificate is None):
         raise click.UsageError("give a CHECKPOINT or --certificate FILE")
     if certificate is not None:
+        if scheduler is not None:
+            raise click.UsageError("--scheduler: it is for a CHECKPOINT, whose samples it measures")
         from ultralif_deploy.report.inspection import certificate_summary
         from ultralif_deploy.steps.rechecking import recheck
 
@@ -353,6 +360,7 @@ def verify(
         skip_passes=skip_passes,
         part=part,
         lanes=lanes,
+        scheduler=scheduler,
     )
 
 
@@ -374,34 +382,9 @@ def doctor(as_json: bool) -> None:
     running.show(found, as_json, diagnosis_summary)
 
 
-@main.command()
-@options.program_argument
-@options.data_options
-@options.nir_options
-@options.foreign_bits_option
-@energy_device_option
-@options.json_option
-def energy(
-    program: Path, bits: Bits | None, energy_device: str, as_json: bool, **given: Any
-) -> None:
-    """Count events on data and estimate the energy.
-
-    All constants of devices are published, each with its source. A NIR file of another tool is
-    quantized first.
-
-    Example: ultralif energy out/program.nir --data digits --energy-device loihi1,cmos45
-    """
-    from ultralif_deploy.pipeline import program_energy
-    from ultralif_deploy.report.terminal import energy_tables
-
-    result = program_energy(
-        program, running.names(energy_device), running.settings(given), running.progress(), bits
-    )
-    running.show(result, as_json, energy_tables)
-
-
 main.add_command(matching.match)
 main.add_command(simulating.simulate)
+main.add_command(simulating.energy)
 main.add_command(stress)
 main.add_command(sweep)
 

@@ -370,6 +370,19 @@ lava_option = click.option(
 )
 
 
+def scheduler_option(work: str) -> Callable[[Function], Function]:
+    """`--scheduler ADDRESS`.
+
+    Args:
+        work: what its workers do, as the end of a sentence.
+    """
+    return click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=f"Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers {work}.",
+    )
+
+
 def output_option(default: str) -> Callable[[Function], Function]:
     """`-o/--output DIR`."""
     return click.option(

@@ -1,4 +1,4 @@
-"""The command `ultralif simulate`."""
+"""The commands `ultralif simulate` and `ultralif energy`, which run a program on data."""
 
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,7 @@ EXITS = ("exact", "confidence")
     help="With --exit confidence: the threshold lets the accuracy on training samples fall by "
     "at most 1 − P; 0.99 unless given.",
 )
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers run the samples "
-    "in blocks of 500.",
-)
+@options.scheduler_option("run the samples in blocks of 500")
 @energy_device_option
 @options.lava_option
 @options.json_option
@@ -85,3 +80,29 @@ def simulate(
         scheduler=scheduler,
     )
     running.show(result, as_json, simulation_summary, indent=None)
+
+
+@click.command(cls=GroupedCommand)
+@options.program_argument
+@options.data_options
+@options.nir_options
+@options.foreign_bits_option
+@energy_device_option
+@options.json_option
+def energy(
+    program: Path, bits: Bits | None, energy_device: str, as_json: bool, **given: Any
+) -> None:
+    """Count events on data and estimate the energy.
+
+    All constants of devices are published, each with its source. A NIR file of another tool is
+    quantized first.
+
+    Example: ultralif energy out/program.nir --data digits --energy-device loihi1,cmos45
+    """
+    from ultralif_deploy.pipeline import program_energy
+    from ultralif_deploy.report.terminal import energy_tables
+
+    result = program_energy(
+        program, running.names(energy_device), running.settings(given), running.progress(), bits
+    )
+    running.show(result, as_json, energy_tables)

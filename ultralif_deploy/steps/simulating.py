@@ -1,4 +1,4 @@
-"""Running a program on a data set, with progress."""
+"""Running a program on a data set, and measuring a network on it, with progress."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +9,18 @@ import numpy as np
 
 from ultralif_deploy.data import Split
 from ultralif_deploy.data.encoders import BLOCK, Encoder
+from ultralif_deploy.energy.counts import EventCounter
+from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.io.parallel.cluster import Cluster
 from ultralif_deploy.io.progress import Progress
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable, Trace, join_traces, run_in_steps
+from ultralif_deploy.sources.deployable import Deployable
+from ultralif_deploy.verify.accuracy.forms import Chain
+from ultralif_deploy.verify.accuracy.predictions import Predictions
 from ultralif_deploy.verify.backends import load_on
 from ultralif_deploy.verify.certificate import REFERENCE
+from ultralif_deploy.verify.measuring import Figures, measure
 
 
 class Counter(Protocol):
@@ -22,6 +28,59 @@ class Counter(Protocol):
 
     def add(self, inputs: np.ndarray, trace: Trace) -> None:
         """Count a run with inputs uint8 [time, batch, input]; its trace contains the spikes."""
+
+
+def cluster_of(
+    scheduler: str | None, progress: Progress, device: str | None = None
+) -> Cluster | None:
+    """The cluster that runs or measures the samples; None where no address is given.
+
+    Args:
+        scheduler: address of its scheduler.
+        progress: says where the dashboard is, and what becomes of the scheduler.
+        device: where torch computes the soft network, if that is given.
+
+    Raises:
+        UltralifError: no scheduler answers, or the device is one that workers may not have.
+        Missing: dask.distributed is not installed.
+    """
+    if scheduler is None:
+        return None
+    if device not in (None, "cpu"):
+        raise UltralifError(
+            f"--scheduler: its workers compute on their CPUs, not with --device {device}; expected "
+            "one of the two"
+        )
+    cluster = Cluster(scheduler, progress)
+    cluster.check()
+    return cluster
+
+
+def measured_on(
+    source: Deployable,
+    chain: Chain,
+    counter: EventCounter,
+    progress: Progress,
+    cluster: Cluster | None,
+) -> tuple[Figures, Predictions]:
+    """Figures and predictions of all forms of a network on the test samples.
+
+    Args:
+        source: what is deployed, with its data.
+        chain: forms of its network.
+        counter: counts the events of the integer program.
+        progress: progress display of the samples that are done.
+        cluster: its workers measure the samples; None measures them here.
+    """
+    with progress.stage(f"{chain.compared}, hard, integer") as update:
+        return measure(
+            chain,
+            source.data.test,
+            source.encoder,
+            counter,
+            lambda done, total: update(done / total, f"{done}/{total}"),
+            cluster,
+        )
 
 
 def timesteps_of(program: Program, encoder: Encoder) -> int:

@@ -73,7 +73,7 @@ def measure(
     test: "Split",
     encoder: Encoder,
     counter: EventCounter,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     cluster: Cluster | None = None,
 ) -> tuple[Figures, Predictions]:
     """Measure accuracies, spike rates, agreement and margins on the test split.
@@ -86,7 +86,7 @@ def measure(
         test: samples; without labels the accuracies are None.
         encoder: encoder of the inputs.
         counter: counter of the integer program's runs on the first draw of the input spikes.
-        on_progress: function that is called with the share done.
+        on_progress: function that is called with the samples of all draws done, and their number.
         cluster: its workers measure the parts; None measures them here, on all processors.
 
     Returns:
@@ -110,7 +110,7 @@ def measure(
             counter.take(part.values[: chain.program.timesteps], found.events)
         first = first or found.shown
         if on_progress is not None:
-            on_progress((part.draw * samples + part.where.stop) / (draws * samples))
+            on_progress(part.draw * samples + part.where.stop, draws * samples)
     assert first is not None
     predicted = {name: np.concatenate(parts) for name, parts in tally.predicted.items()}
     predictions = Predictions(

@@ -74,11 +74,7 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
     metavar="N",
     help="Processes on this machine. The default is one for each core.",
 )
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers run the points.",
-)
+@options.scheduler_option("run the points")
 @click.option(
     "--within",
     type=FiniteRange(min=0),

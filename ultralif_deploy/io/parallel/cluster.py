@@ -61,6 +61,15 @@ class Cluster:
         self.scheduler, self.progress, self.way_out = scheduler, progress, way_out
         self.greeted = False
 
+    def check(self) -> None:
+        """Connect, and let go again; for long work that comes before that of the workers.
+
+        Raises:
+            UltralifError: no scheduler answers.
+        """
+        with self._client(again=False):
+            pass
+
     def as_they_end(
         self, work: Callable[[T], R], items: Mapping[K, T], on_begin: Callable[[K], None]
     ) -> Iterator[tuple[K, R]]:
@@ -175,7 +184,7 @@ class _Round:
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         # A worker gets the work once, not with each item. As the result of a task, it is made again
         # where the workers that hold it have gone.
-        self.work = client.submit(_given, work, pure=False)
+        self.work = self._large(_given, work)
         client.subscribe_topic(self.topic, lambda event: self.events.put(event[1]))
 
     def run(self, left: dict[K, T], items: Iterator[tuple[K, T]]) -> Iterator[tuple[K, Any]]:
@@ -212,9 +221,13 @@ class _Round:
         return max(4, AHEAD * sum(self._asked(self.client.nthreads).values()))
 
     def _submitted(self, name: Hashable, item: Any) -> "Future[Any]":
-        with warnings.catch_warnings():  # of large items
+        return self._large(_begin, self.topic, name, self.work, item)
+
+    def _large(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        """A call by a worker, whose arguments may take many bytes."""
+        with warnings.catch_warnings():  # of large arguments
             warnings.simplefilter("ignore", UserWarning)
-            return self.client.submit(_begin, self.topic, name, self.work, item, pure=False)
+            return self.client.submit(function, *arguments, pure=False)
 
     def _tell(self) -> None:
         """Pass on which items were begun."""

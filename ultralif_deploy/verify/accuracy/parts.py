@@ -93,10 +93,12 @@ class PartRun:
     def __call__(self, part: Part) -> PartFigures:
         """The figures of a part; they depend on nothing else."""
         first = part.draw == 0
-        factors = SWEEP if first and part.where.start < SWEEP_SAMPLES else (LEARNED,)
-        runs = run_floats(self.chain, self.encoder, part.values, factors)
         inputs = part.values[: self.chain.program.timesteps]
         integer = self._integer(inputs, record=first)
+        # Counted before the float forms run, whose values take the most memory.
+        events = self.count(inputs, integer) if first else None
+        factors = SWEEP if first and part.where.start < SWEEP_SAMPLES else (LEARNED,)
+        runs = run_floats(self.chain, self.encoder, part.values, factors)
         tally = Tally()
         for form, logits in (
             ("integer", integer.logits),
@@ -106,14 +108,14 @@ class PartRun:
         ):
             tally.judge(form, logits, part.labels)
         if not first:
-            return PartFigures(tally, None, None)
+            return PartFigures(tally, events, None)
         soft_spikes = _add_soft(tally, runs, part)
         _add_predictions(tally, runs, integer)
         self._add_populations(tally, runs, integer, soft_spikes)
         shown = None
         if part.where.start == 0:
             shown = self._shown(part.values, runs, integer, soft_spikes)
-        return PartFigures(tally, self.count(inputs, integer), shown)
+        return PartFigures(tally, events, shown)
 
     def _integer(self, inputs: np.ndarray, *, record: bool) -> Trace:
         """Run the program, which is made ready once."""
