@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributed import Client
 
 from support.commands import DEMO, refused, ultralif
 from support.networks.nir_files import recurrent
@@ -63,10 +64,10 @@ class Cluster:
         self.processes.append(self._process(*one))
 
     def lose_worker(self) -> None:
-        """The first worker dies at once."""
-        first = self.processes.pop(1)
-        first.kill()
-        first.wait()
+        """The last worker dies at once."""
+        last = self.processes.pop()
+        last.kill()
+        last.wait()
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments]
@@ -225,9 +226,11 @@ def test_deploy_gives_the_same_bytes_on_a_cluster_whose_worker_dies(
     here = {network: written(network, None, Progress()) for network in settings}
     assert json.loads(here[DEMO]["report.json"])["accuracy"]["draws"] == 10
     losing = After(cluster.lose_worker, title="soft, hard, integer")
+    with Client(cluster.address) as client:
+        client.wait_for_workers(2)
     assert written(DEMO, cluster.address, losing) == here[DEMO]
     assert not losing.acts
-    assert len(losing.said) == 1
+    assert [line.rpartition("; ")[2] for line in losing.said] == ["workers: 2"]
     assert written(model, cluster.address, Progress()) == here[model]
 
 
