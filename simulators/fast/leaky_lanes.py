@@ -12,7 +12,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ultralif_deploy.program.fixed import INT32_MAX, largest_held
-from ultralif_deploy.program.neurons import LIF
+from ultralif_deploy.program.neurons import LIF, CubaLIF
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.native.compiled import jit
 from ultralif_deploy.simulators.native.vectors import (
@@ -32,7 +32,7 @@ WORDS = ir.VectorType(INT32, WORD_LANES)
 BYTES = ir.VectorType(ir.IntType(8), WORD_LANES)
 
 
-def fits(neuron: LIF, bound: int, bias: np.ndarray) -> bool:
+def fits(neuron: LIF | CubaLIF, bound: int, bias: np.ndarray) -> bool:
     """Whether 32 bits hold all that an update computes.
 
     Args:
@@ -42,25 +42,33 @@ def fits(neuron: LIF, bound: int, bias: np.ndarray) -> bool:
     """
     drive = (bound << neuron.fraction_bits) + int(np.abs(bias).max(initial=0))
     reset = int(np.abs(neuron.reset.astype(np.int64)).max(initial=0))
-    total = largest_held(neuron.membrane_bits) + drive + reset
+    top = largest_held(neuron.membrane_bits)
+    # A synaptic current is saturated before it drives the membrane.
+    total = top + max(drive, top + reset) if isinstance(neuron, CubaLIF) else top + drive + reset
     return neuron.most_spikes == 1 and neuron.decay_bits <= MOST_DECAY_BITS and total <= INT32_MAX
 
 
 PARAMETERS = ("bias", "limit", "keep", "reset", "floor")
 """Rows of the parameters of `update`, by name."""
 
+SYNAPTIC_PARAMETERS = (*PARAMETERS, "synaptic keep")
+"""The same for neurons behind a synaptic current."""
 
-def parameters(neuron: LIF, bias: np.ndarray) -> np.ndarray:
-    """The rows of `PARAMETERS`, int32 [parameter, neuron].
+
+def parameters(neuron: LIF | CubaLIF, bias: np.ndarray) -> np.ndarray:
+    """The rows of `PARAMETERS` or of `SYNAPTIC_PARAMETERS`, int32 [parameter, neuron].
 
     Args:
         neuron: neurons that `fits` accepts.
         bias: int64 [neuron], in membrane units.
     """
-    keep = (1 << neuron.decay_bits) - neuron.decay.astype(np.int64)
+    one = 1 << neuron.decay_bits
     top = np.full(len(bias), largest_held(neuron.membrane_bits))
     floor = -top if neuron.floor is None else neuron.floor
-    return np.stack([bias, neuron.threshold, keep, neuron.reset, floor]).astype(np.int32)
+    rows = [bias, neuron.threshold, one - neuron.decay.astype(np.int64), neuron.reset, floor]
+    if isinstance(neuron, CubaLIF):
+        rows.append(one - neuron.synaptic_decay.astype(np.int64))
+    return np.stack(rows).astype(np.int32)
 
 
 def _clamped(builder: Any, value: Any, top: Any) -> Any:
@@ -101,8 +109,8 @@ def _fired(builder: Any, mode: str, v: Any, total: Any, p: dict[str, Any]) -> tu
     return fires, u
 
 
-def _updating(mode: str) -> Any:
-    """Make `update` for one reset mode."""
+def _updating(mode: str, synaptic: bool) -> Any:
+    """Make `update` for one reset mode, with a synaptic current before the membrane or without."""
 
     @intrinsic
     def update(
@@ -129,10 +137,11 @@ def _updating(mode: str) -> Any:
             current: int32, one axis; that of neuron n at t is current[place + t·step + n].
             place: see there.
             step: see there.
-            values: int32, one axis; the rows of `PARAMETERS` begin at `at`, `stride` apart.
+            values: int32, one axis; the rows of parameters begin at `at`, `stride` apart.
             at: see there.
             stride: see there.
-            v: int32 or int64, one axis; the membranes from `first` on, changed in place.
+            v: int32 or int64, one axis; the membranes from `first` on, and behind them the synaptic
+                currents, changed in place.
             first: see there.
             spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
             out: see there.
@@ -163,28 +172,38 @@ def _updating(mode: str) -> Any:
                 _,
             ):
                 p = {"top": top}
-                for row, name in enumerate(PARAMETERS):
+                for row, name in enumerate(SYNAPTIC_PARAMETERS if synaptic else PARAMETERS):
                     start = builder.add(builder.add(at, n), builder.mul(stride, INT64(row)))
                     p[name] = load(builder, table, start, WORDS)
-                before = load(builder, state, builder.add(first, n), kind)
-                before = builder.trunc(before, WORDS) if wide else before
-                v = cgutils.alloca_once(builder, WORDS)
-                builder.store(before, v)
+                places = [builder.add(first, n)]
+                places += [builder.add(places[0], count)] if synaptic else []
+                state_words = []
+                for position in places:
+                    before = load(builder, state, position, kind)
+                    state_words.append(cgutils.alloca_once(builder, WORDS))
+                    builder.store(builder.trunc(before, WORDS) if wide else before, state_words[-1])
+                v = state_words[0]
                 with cgutils.for_range(builder, time, intp=INT64) as loop:
                     here = builder.add(place, builder.add(builder.mul(loop.index, step), n))
                     found = builder.shl(load(builder, currents, here, WORDS), fraction)
+                    drive = builder.add(found, p["bias"])
+                    if synaptic:
+                        kept = _leaked(
+                            builder, builder.load(state_words[1]), p["synaptic keep"], bits
+                        )
+                        drive = _clamped(builder, builder.add(kept, drive), top)
+                        builder.store(drive, state_words[1])
                     held = builder.load(v)
-                    total = builder.add(
-                        _leaked(builder, held, p["keep"], bits), builder.add(found, p["bias"])
-                    )
+                    total = builder.add(_leaked(builder, held, p["keep"], bits), drive)
                     fires, after = _fired(builder, mode, held, total, p)
                     low = builder.icmp_signed("<", after, p["floor"])
                     builder.store(builder.select(low, p["floor"], after), v)
                     there = builder.add(out, builder.add(builder.mul(loop.index, out_step), n))
                     store(builder, builder.zext(fires, BYTES), sent, there)
-                after = builder.load(v)
-                after = builder.sext(after, kind) if wide else after
-                store(builder, after, state, builder.add(first, n))
+                for position, one in zip(places, state_words, strict=True):
+                    after = builder.load(one)
+                    after = builder.sext(after, kind) if wide else after
+                    store(builder, after, state, position)
             return context.get_dummy_value()
 
         index = types.int64
@@ -196,8 +215,12 @@ def _updating(mode: str) -> Any:
 
 
 _value, _subtract, _none, _late_value, _late_subtract, _immediate_subtract = (
-    _updating(mode) for mode in RESETS
+    _updating(mode, synaptic=False) for mode in RESETS
 )
+(
+    _synaptic_value, _synaptic_subtract, _synaptic_none, _synaptic_late_value,
+    _synaptic_late_subtract, _synaptic_immediate_subtract,
+) = (_updating(mode, synaptic=True) for mode in RESETS)  # fmt: skip
 
 
 @jit
@@ -208,14 +231,15 @@ def update(  # type: ignore[no-untyped-def]
     """Run `count` neurons of a sample over `time` timesteps.
 
     Args:
-        mode: position in `RESETS`.
+        mode: position in `RESETS`, plus its length for neurons behind a synaptic current.
         current: int32, one axis; that of neuron n at t is current[place + t·step + n].
         place: see there.
         step: see there.
-        values: int32, one axis; the rows of `PARAMETERS` begin at `at`, `stride` apart.
+        values: int32, one axis; the rows of `parameters` begin at `at`, `stride` apart.
         at: see there.
         stride: see there.
-        v: int32 or int64, one axis; the membranes from `first` on, changed in place.
+        v: int32 or int64, one axis; the membranes from `first` on, and behind them the synaptic
+            currents, changed in place.
         first: see there.
         spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
         out: see there.
@@ -235,5 +259,17 @@ def update(  # type: ignore[no-untyped-def]
         _late_value(*run, words)
     elif mode == 4:
         _late_subtract(*run, words)
-    else:
+    elif mode == 5:
         _immediate_subtract(*run, words)
+    elif mode == 6:
+        _synaptic_value(*run, words)
+    elif mode == 7:
+        _synaptic_subtract(*run, words)
+    elif mode == 8:
+        _synaptic_none(*run, words)
+    elif mode == 9:
+        _synaptic_late_value(*run, words)
+    elif mode == 10:
+        _synaptic_late_subtract(*run, words)
+    else:
+        _synaptic_immediate_subtract(*run, words)

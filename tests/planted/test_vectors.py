@@ -251,7 +251,15 @@ LANES_ = {
     ),
     "floor ignored": ('builder.select(low, p["floor"], after)', "after"),
     "late value subtracted": ('reset if mode == "late-value" else less', "less"),
-    "membranes not kept": ("store(builder, after, state, builder.add(first, n))", "pass"),
+    "membranes not kept": ("store(builder, after, state, position)", "pass"),
+    "synaptic current not saturated": (
+        "_clamped(builder, builder.add(kept, drive), top)",
+        "builder.add(kept, drive)",
+    ),
+    "synaptic current drives a timestep later": (
+        "builder.store(drive, state_words[1])",
+        "drive = builder.load(state_words[1])",
+    ),
 }
 
 

@@ -12,7 +12,14 @@ from support.vector_comparisons import (
     wholes_stop_exactly,
 )
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, Threshold
+from ultralif_deploy.program.neurons import (
+    LIF,
+    CubaLI,
+    CubaLIF,
+    Integrator,
+    LeakyIntegrator,
+    Threshold,
+)
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.fast import leaky_lanes, product_tiles
@@ -54,15 +61,16 @@ def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
 
     monkeypatch.setattr(laying, "EVENT_SHARE", share)
     graph = shape == "graph"
-    drawn = programs(
-        kinds=KINDS,
-        delayed=graph,
-        chain=not graph,
-        images=None if graph else shape == "images",
-        readouts=("integrator", "li"),
-    )
-    back_ends_agree(loaded, drawn=drawn, examples=120 if graph else 60)
-    assert {Threshold, LIF, Dense, Integrator, LeakyIntegrator} <= taken
+    for kinds, readouts in ((KINDS, ("integrator", "li")), (("cubalif",), ("cubali",))):
+        drawn = programs(
+            kinds=kinds,
+            delayed=graph,
+            chain=not graph,
+            images=None if graph else shape == "images",
+            readouts=readouts,
+        )
+        back_ends_agree(loaded, drawn=drawn, examples=120 if graph else 60)
+    assert {Threshold, LIF, CubaLIF, Dense, Integrator, LeakyIntegrator, CubaLI} <= taken
     assert (Conv2d in taken) == (shape != "chain")
     assert ({Identity, "delayed"} <= taken) == graph
 

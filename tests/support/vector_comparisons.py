@@ -4,6 +4,7 @@ They are apart from the tests, so that planted bugs meet them too. Each function
 AssertionError at the first difference.
 """
 
+import itertools
 from typing import Any
 from unittest.mock import patch
 
@@ -14,7 +15,14 @@ from numpy.testing import assert_array_equal
 from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import LIF, Integrator, LeakyIntegrator, NeuronModel, Threshold
+from ultralif_deploy.program.neurons import (
+    LIF,
+    CubaLIF,
+    Integrator,
+    LeakyIntegrator,
+    NeuronModel,
+    Threshold,
+)
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
@@ -126,28 +134,28 @@ def lanes_are_exact(leaky_lanes: Any) -> None:
         rows = current, 0, size, values, 0, size, v, 0, spikes, 0, size, time, size
         update(mode, *rows, words)
 
-    for mode, reset_mode in enumerate(RESETS):
-        for bits, width in ((15, 24), (12, 30)):
-            top = largest_held(width)
-            near = rng.choice([-top, -65, -1, 0, 1, 64, top - 1, top], (4, size))
-            decay = rng.choice([0, 1, 1 << bits - 2, (1 << bits) - 1, 1 << bits], size)
-            limit = np.where(rng.random(size) < 0.3, -top - 2, near[0])  # it fires where saturated
-            neuron = LIF(
-                limit, decay, near[1], reset_mode, bits, width, floor=np.minimum(near[2], -1)
-            )
-            bias, current = near[3] // 3, rng.integers(-3, 4, (time, size)) * (top >> 9)
-            assert leaky_lanes.fits(neuron, 3 * (top >> 9), bias)
-            values = leaky_lanes.parameters(neuron, bias).reshape(-1)
-            v, spikes = np.zeros(size, dtype=np.int32), np.zeros(time * size, dtype=np.uint8)
-            drive = current.astype(np.int32).reshape(-1)
-            run(mode, drive, values, v, spikes, time, size, (bits, 6, top))
-            parameters = {name: one.tolist() for name, one in neuron.parameters().items()}
-            state, expected = [0] * size, []
-            for now in current.tolist():
-                fired, state = updates.step(neuron, parameters, bias.tolist(), now, state)
-                expected += fired
-            assert_array_equal(spikes, expected)
-            assert_array_equal(v, state)
+    cases = itertools.product((LIF, CubaLIF), RESETS, ((15, 24), (12, 30)))
+    for number, (model, reset_mode, (bits, width)) in enumerate(cases):
+        top = largest_held(width)
+        near = rng.choice([-top, -65, -1, 0, 1, 64, top - 1, top], (4, size))
+        decays = rng.choice([0, 1, 1 << bits - 2, (1 << bits) - 1, 1 << bits], (model.WORDS, size))
+        limit = np.where(rng.random(size) < 0.3, -top - 2, near[0])  # it fires where saturated
+        floor = np.minimum(near[2], -1)
+        neuron = model(limit, *decays, near[1], reset_mode, bits, width, floor=floor)
+        bias, current = near[3] // 3, rng.integers(-3, 4, (time, size)) * (top >> 9)
+        assert leaky_lanes.fits(neuron, 3 * (top >> 9), bias)
+        values = leaky_lanes.parameters(neuron, bias).reshape(-1)
+        v = np.zeros(model.WORDS * size, dtype=np.int32)
+        spikes = np.zeros(time * size, dtype=np.uint8)
+        drive = current.astype(np.int32).reshape(-1)
+        run(number // 2, drive, values, v, spikes, time, size, (bits, 6, top))
+        parameters = {name: one.tolist() for name, one in neuron.parameters().items()}
+        state, expected = [0] * len(v), []
+        for now in current.tolist():
+            fired, state = updates.step(neuron, parameters, bias.tolist(), now, state)
+            expected += fired
+        assert_array_equal(spikes, expected)
+        assert_array_equal(v, state)
 
 
 def drawn_chain(

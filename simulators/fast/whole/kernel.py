@@ -27,7 +27,6 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     LATE_COUNTER,
     LATE_COUNTS,
     LATE_PRICE,
-    LEAKY_SUM,
     LINES,
     MODE,
     MOST,
@@ -40,6 +39,8 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     SENT,
     SIZE,
     STATE,
+    SUM,
+    SYNAPTIC_SUM,
     TERM,
     TERMS,
     TILE,
@@ -197,20 +198,29 @@ def read_out(net, one, current, samples, steps, counts, first):  # type: ignore[
     """
     classes, width = len(net.bias), one[WIDTH]
     for c in range(classes):
-        row = len(counts) - classes + c
+        row = len(counts) - net.words * classes + c
         at = c if one[ORDER] < 0 else net.order[one[ORDER] + c]
         for s in range(samples):
-            v = counts[row, first + s]
+            v, i = counts[row, first + s], np.int64(0)
+            if one[MODE] == SYNAPTIC_SUM:
+                i = counts[row + classes, first + s]
             for t in range(steps):
                 now = np.int64(0)
                 if one[TERMS] > 0:
                     now = np.int64(current[(s * steps + t) * width + at])
-                if one[MODE] == LEAKY_SUM:
-                    kept = leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])
-                    v = saturate_readout(kept + (now << FRACTION_BITS) + net.bias[c])
-                else:
+                if one[MODE] == SUM:
                     v += now + net.bias[c]
+                    continue
+                drive = (now << FRACTION_BITS) + net.bias[c]
+                if one[MODE] == SYNAPTIC_SUM:
+                    passed = np.int64(net.values[one[VALUES] + width + at])
+                    i = saturate_readout(leak(i, passed, one[BITS]) + drive)
+                    drive = i
+                kept = leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])
+                v = saturate_readout(kept + drive)
             counts[row, first + s] = v
+            if one[MODE] == SYNAPTIC_SUM:
+                counts[row + classes, first + s] = i
 
 
 @inlined

@@ -57,9 +57,9 @@ class Plan:
             read-out that only sums.
         spike_rows: row of the counts, by source.
         operation_rows: row of the counts, by projection.
-        membranes_of: index of each neuron's membrane among those of a sample, by population.
+        membranes_of: index of each state word among those of a sample, by population.
         late_of: index of each neuron's byte among those that come later, by population.
-        membranes: membranes of a sample.
+        membranes: state words of a sample.
         late: bytes of a sample that come later.
     """
 
@@ -83,6 +83,11 @@ class Plan:
     def classes(self) -> int:
         """Neurons of the read-out."""
         return len(self.tables.bias)
+
+    @property
+    def read(self) -> int:
+        """State words of the read-out, the last rows of the counts."""
+        return self.classes * self.tables.words
 
     def term(self, name: str) -> dict[str, int]:
         """The fields of a projection."""
@@ -201,8 +206,9 @@ def lay_out(program: Program) -> Plan:
             values[:, one.where] = lanes.values
             fields |= {"values": parts.add("values", values)} | lanes.words
             if lanes.remembers:
-                membranes_of[name] = membranes + one.where
-                membranes += one.width
+                starts = membranes + one.width * np.arange(lanes.remembers)
+                membranes_of[name] = np.add.outer(starts, one.where).reshape(-1)
+                membranes += one.width * lanes.remembers
         sources.append(fields | {"terms": len(terms) - fields["term"]})
     arrays = parts.joined()
     widths = [one.width for one in order.values()]
@@ -214,6 +220,7 @@ def lay_out(program: Program) -> Plan:
         pack=first.where[: 0 if first.plain else None],
         segment=exact_within(arrays["cost"]),
         bias=program.readout.bias.astype(np.int64),
+        words=program.readout.words,
         rows=min(
             max(1, BLOCK_BYTES // (sum(widths) + (8 if several else 4) * max(widths))),
             ROWS_PER_BLOCK,

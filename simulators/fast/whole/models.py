@@ -8,6 +8,8 @@ import numpy as np
 from ultralif_deploy.program.fixed import INT32_MAX, largest_held
 from ultralif_deploy.program.neurons import (
     LIF,
+    CubaLI,
+    CubaLIF,
     Integrator,
     LeakyIntegrator,
     NeuronModel,
@@ -16,7 +18,12 @@ from ultralif_deploy.program.neurons import (
 from ultralif_deploy.program.program import Population
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.fast import leaky_lanes
-from ultralif_deploy.simulators.fast.whole.tables import LEAKY_SUM, SUM, THRESHOLD
+from ultralif_deploy.simulators.fast.whole.tables import (
+    LEAKY_SUM,
+    SUM,
+    SYNAPTIC_SUM,
+    THRESHOLD,
+)
 
 LIMIT = leaky_lanes.PARAMETERS.index("limit")
 """Row of the largest value that does not fire."""
@@ -26,15 +33,15 @@ class Lanes(NamedTuple):
     """What the kernel reads of a population.
 
     Attributes:
-        values: int32 [row, neuron]; of populations that fire the rows of `leaky_lanes.PARAMETERS`,
+        values: int32 [row, neuron]; of populations that fire the rows of `leaky_lanes.parameters`,
             of read-outs that leak the decays.
         words: values of the population's fields that say how its neurons compute.
-        remembers: whether it has membranes in 32 bits.
+        remembers: state words of a neuron that are kept in 32 bits.
     """
 
     values: np.ndarray
     words: dict[str, int]
-    remembers: bool = False
+    remembers: int = 0
 
 
 def lanes_of(population: Population, bound: int = 0) -> Lanes | None:
@@ -62,12 +69,13 @@ def _threshold(neuron: Threshold, bias: np.ndarray, bound: int) -> Lanes:
     return Lanes(values, _words(THRESHOLD))
 
 
-def _lif(neuron: LIF, bias: np.ndarray, bound: int) -> Lanes | None:
+def _lif(neuron: LIF | CubaLIF, bias: np.ndarray, bound: int) -> Lanes | None:
     if not leaky_lanes.fits(neuron, bound, bias):
         return None
     mode, top = list(RESETS).index(neuron.reset_mode), largest_held(neuron.membrane_bits)
+    mode += len(RESETS) * (neuron.WORDS - 1)
     words = _words(mode, neuron.decay_bits, neuron.fraction_bits, top)
-    return Lanes(leaky_lanes.parameters(neuron, bias), words, remembers=True)
+    return Lanes(leaky_lanes.parameters(neuron, bias), words, neuron.WORDS)
 
 
 def _integrator(neuron: Integrator, bias: np.ndarray, bound: int) -> Lanes:
@@ -80,10 +88,18 @@ def _leaky_integrator(neuron: LeakyIntegrator, bias: np.ndarray, bound: int) -> 
     return Lanes(neuron.decay.astype(np.int32)[None], _words(LEAKY_SUM, neuron.decay_bits))
 
 
+def _cuba_li(neuron: CubaLI, bias: np.ndarray, bound: int) -> Lanes:
+    del bias, bound
+    decays = np.stack([neuron.decay, neuron.synaptic_decay]).astype(np.int32)
+    return Lanes(decays, _words(SYNAPTIC_SUM, neuron.decay_bits))
+
+
 MODELS: dict[type[NeuronModel], Callable[[Any, np.ndarray, int], Lanes | None]] = {
     Threshold: _threshold,
     LIF: _lif,
+    CubaLIF: _lif,
     Integrator: _integrator,
     LeakyIntegrator: _leaky_integrator,
+    CubaLI: _cuba_li,
 }
 """Models that the kernel updates; `fast` runs the others population by population."""

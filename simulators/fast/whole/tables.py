@@ -19,7 +19,7 @@ SOURCE_FIELDS = (
     "term",  # index of the first projection into it
     "terms",  # number of projections into it
     "values",  # index of its parameters
-    "mode",  # reset mode of leaky neurons, or one of the numbers below
+    "mode",  # that of `leaky_lanes.update`, or one of the numbers below
     "bits",  # fraction bits of the decays
     "fraction",  # fraction bits of the membranes
     "top",  # largest membrane
@@ -32,8 +32,9 @@ SOURCE_FIELDS = (
     TERM, TERMS, VALUES, MODE, BITS, FRACTION, TOP, STATE,
 ) = range(len(SOURCE_FIELDS))  # fmt: skip
 
-THRESHOLD, SUM, LEAKY_SUM = -1, -2, -3
-"""Modes of units without a memory, of read-outs that only sum, and of read-outs that leak."""
+THRESHOLD, SUM, LEAKY_SUM, SYNAPTIC_SUM = -1, -2, -3, -4
+"""Modes of units without a memory, of read-outs that only sum, of read-outs that leak, and of those
+behind a synaptic current."""
 
 TERM_FIELDS = (
     "source",  # row of its source in `Tables.sources`
@@ -78,6 +79,7 @@ class Tables(NamedTuple):
         counters: int64, rows of the counts to which these costs are added.
         segment: same as for `tally`.
         bias: int64 [class], of the read-out.
+        words: state words of a neuron of the read-out.
         rows: rows of a block.
         step: 1 if timesteps must run one after the other, because a projection is delayed.
     """
@@ -96,5 +98,6 @@ class Tables(NamedTuple):
     counters: np.ndarray
     segment: int
     bias: np.ndarray
+    words: int
     rows: int
     step: int

@@ -38,14 +38,14 @@ class Carried(NamedTuple):
     """What samples carry from one call to the next, changed in place.
 
     Attributes:
-        membranes: int32 [batch, membrane], in the order of the tables.
+        membranes: int32 [batch, word], state words in the order of the tables.
         last: uint8 [batch, byte], what the sources of delayed projections sent last.
-        logits: int64 [batch, class], the state of the read-out.
+        read: int64 [batch, words · class], the state of the read-out.
     """
 
     membranes: np.ndarray
     last: np.ndarray
-    logits: np.ndarray
+    read: np.ndarray
 
 
 class WholeRun(NamedTuple):
@@ -122,14 +122,14 @@ class Whole:
         """
         time, batch, _ = inputs.shape
         plan, signal = self.plan, inputs.reshape(-1)
-        counts = np.zeros((plan.counters + plan.classes, batch), dtype=np.int64)
+        counts = np.zeros((plan.counters + plan.read, batch), dtype=np.int64)
         spikes = np.zeros(time * batch * self.neurons if record else 0, dtype=np.uint8)
         progress = np.zeros(1, dtype=np.int64)
         highest: list[int] = []
         if carried is None:
             carried = self._anew(batch if rule is None else 0)
         else:
-            counts[plan.counters :] = carried.logits.T
+            counts[plan.counters :] = carried.read.T
         ends = None if rule is None else np.full(batch, time, dtype=np.int64)
 
         def work() -> None:
@@ -146,11 +146,11 @@ class Whole:
             workers().together(work)
         else:
             work()
-        logits = np.ascontiguousarray(counts[plan.counters :].T)
+        read = np.ascontiguousarray(counts[plan.counters :].T)
         if rule is None:
-            carried.logits[:] = logits
+            carried.read[:] = read
         return WholeRun(
-            logits,
+            np.ascontiguousarray(read[:, : plan.classes]),
             {name: counts[row] for name, row in plan.spike_rows.items()},
             {name: counts[row] for name, row in plan.operation_rows.items()},
             max(highest),
@@ -189,7 +189,7 @@ class Whole:
             found.membranes[:, where] = memory.states[name]
         for name, where in plan.late_of.items():
             found.last[:, where] = memory.last[name][0]
-        found.logits[:] = memory.states[self.program.readout.name]
+        found.read[:] = memory.states[self.program.readout.name]
         return found
 
     def keep(self, carried: Carried, memory: Memory) -> None:
@@ -198,13 +198,13 @@ class Whole:
             memory.states[name][:] = carried.membranes[:, where]
         for name, where in self.plan.late_of.items():
             memory.last[name][0] = carried.last[:, where]
-        memory.states[self.program.readout.name][:] = carried.logits
+        memory.states[self.program.readout.name][:] = carried.read
 
     def _anew(self, batch: int) -> Carried:
         return Carried(
             np.zeros((batch, self.plan.membranes), dtype=np.int32),
             np.zeros((batch, self.plan.late), dtype=np.uint8),
-            np.zeros((batch, self.plan.classes), dtype=np.int64),
+            np.zeros((batch, self.plan.read), dtype=np.int64),
         )
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
