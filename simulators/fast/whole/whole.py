@@ -2,9 +2,8 @@
 
 Projections are dense maps, convolutions and identities, also delayed ones. Populations are
 threshold units or leaky neurons, in front of a read-out that sums or leaks. Dense projections of
-spikes count
-the events of each block of rows, and then add the weights of the events or multiply everything,
-whichever costs less for that many.
+spikes count the events of each block of rows, and then add the weights of the events or multiply
+everything, whichever costs less for that many.
 """
 
 from typing import NamedTuple
