@@ -5,6 +5,7 @@ for dense networks of threshold units on spikes it has no multiplication either,
 stop early. Weights below 8 bits are packed.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,18 +172,24 @@ def narrowest(values: np.ndarray) -> np.dtype[Any]:
 
 
 def _render(template: Path, context: dict[str, object], prefix: str) -> str:
+    return _environment(template.parent, prefix).get_template(template.name).render(context)
+
+
+@functools.lru_cache(maxsize=16)
+def _environment(folder: Path, prefix: str) -> jinja2.Environment:
+    """The templates of a folder; each is compiled once, which takes longer than to fill it in."""
+
     def named(name: str) -> str:
         """A template's text with the prefix; names of populations come later, and stay."""
-        text = (template.parent / name).read_text("utf-8")
+        text = (folder / name).read_text("utf-8")
         text = text.replace("ultralif_", f"{prefix}_")
         return text.replace("ULTRALIF_", f"{prefix.upper()}_")
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FunctionLoader(named),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    return environment.get_template(template.name).render(context)
 
 
 def _context(

@@ -4,6 +4,7 @@ The hardware is event-driven. Every population is a layer. Streams of the addres
 fired lead from layer to layer, and a beat ends each timestep. PROGRAM.md says what is computed.
 """
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -64,7 +65,7 @@ def write_verilog(
     files["inputs.mem"] = event_words(vectors.inputs)
     files["expected.mem"] = "".join(f"{line}\n" for lines in beats.values() for line in lines)
     files[VERILOG_LAYOUT] = json.dumps(made.layout) + "\n"
-    environment = _environment()
+    environment = _environment(TEMPLATES)
     for template, name in RENDERED.items():
         files[name] = environment.get_template(template).render(context) + "\n"
     with directory_written_whole(directory) as temporary:
@@ -75,9 +76,11 @@ def write_verilog(
     return tuple(directory / name for name in (*(s.name for s in sources), *files))
 
 
-def _environment() -> jinja2.Environment:
+@functools.lru_cache(maxsize=4)
+def _environment(folder: Path) -> jinja2.Environment:
+    """The templates of a folder; each is compiled once."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )

@@ -93,7 +93,6 @@ class Compiled:
             self.library = ctypes.CDLL(str(path))
         # Python never unmaps a library by itself.
         weakref.finalize(self.library, _ctypes.dlclose, self.library._handle)
-        self.code_bytes = _code_bytes(directory)
         self.spiking = [p for p in program.populations if p.spikes]
         self.arrays = declared(directory)
         self.sizes = np.array([p.size for p in self.spiking], dtype=np.uint32)
@@ -109,7 +108,7 @@ class Compiled:
 
     def describe(self) -> Facts:
         """Bytes of state, and of code and constants as compiled for size on this machine."""
-        return self.code_bytes | {"ram_bytes": int(self.library.ultralif_ram_bytes())}
+        return _code_bytes(self.directory) | {"ram_bytes": int(self.library.ultralif_ram_bytes())}
 
     def run(self, inputs: np.ndarray, record: bool = False) -> Trace:
         """Run inputs uint8 [time, batch, input], one sample after the other.

@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from support.strategies.shapes import FORMATS, inputs_for
 from ultralif_deploy import read_nir
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.exporters.c import writer as exporter
-from ultralif_deploy.exporters.c.rows import pack
+from ultralif_deploy.exporters.c.rows import pack, row_formats
 from ultralif_deploy.program.graph import INPUT, Dense, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
@@ -75,10 +77,14 @@ def test_second_order_programs_are_equal_to_the_reference() -> None:
     back_ends_agree(compiled, drawn=second_order_programs(), examples=25)
 
 
-def test_membranes_saturate_at_the_largest_value() -> None:
-    program, inputs = saturated(), np.zeros((2, 1, 2), dtype=np.uint8)
+def is_exact(program: Program, inputs: np.ndarray) -> None:
+    """A compiled program is equal to the reference."""
     expected = reference.load(program).run(inputs, record=True)
     assert_same_trace(compiled(program).run(inputs, record=True), expected)
+
+
+def test_membranes_saturate_at_the_largest_value() -> None:
+    is_exact(saturated(), np.zeros((2, 1, 2), dtype=np.uint8))
 
 
 def test_self_tests_run_clean_under_the_sanitizers() -> None:
@@ -287,6 +293,15 @@ PLANTED: dict[str, tuple[str, str, str]] = {
 }
 
 
+CONCERNED: dict[str, Callable[[Program], bool]] = {
+    "floor forgotten": lambda program: any(
+        getattr(p.neuron, "floor", None) is not None for p in program.populations
+    ),
+    "unsigned packed weights": lambda program: any(one["excess"] for one in row_formats(program)),
+}
+"""What a program must have for a bug to show."""
+
+
 @pytest.mark.parametrize("bug", PLANTED)
 def test_planted_bugs_are_found(bug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, old, new = PLANTED[bug]
@@ -296,14 +311,19 @@ def test_planted_bugs_are_found(bug: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(exporter, "TEMPLATES", templates)
     kinds = {
         "inclusive threshold": ("threshold",),
-        "unsaturated leaky sum": ("lif",),
+        "unsigned packed weights": ("threshold",),
         "leak rounds down": LEAKY,
         "no initial membrane": ("tropical",),
         "ring turns back": ("released",),
     }
     drawn = second_order_programs() if "half" in bug else programs(kinds=kinds.get(bug, ("lif",)))
+    # To draw takes less than to compile what has nothing of what the bug is about.
+    drawn = drawn.filter(CONCERNED.get(bug, lambda program: True))
+    check = partial(back_ends_agree, compiled, drawn=drawn, examples=100, planted=True)
+    if bug == "unsaturated leaky sum":
+        check = partial(is_exact, saturated(), np.zeros((2, 1, 2), dtype=np.uint8))
     with pytest.raises(AssertionError):
-        back_ends_agree(compiled, drawn=drawn, examples=100, planted=True)
+        check()
 
 
 def test_a_missing_compiler_is_named(
