@@ -52,14 +52,14 @@ def exact_where_accepted(
 
 def test_loihi2_is_exact_where_it_accepts() -> None:
     kinds = ("threshold", "tropical", "lif", "cubalif", "logmax")
-    assert exact_where_accepted(loihi.load2, programs(kinds=kinds), 400) > 100
+    assert exact_where_accepted(loihi.load2, programs(kinds=kinds), 400) > 40
 
 
 def test_loihi1_is_exact_where_it_accepts() -> None:
     binary = programs(kinds=("threshold", "lif"), readouts=("integrator", "li")).filter(
         lambda p: p.input.maximum == 1
     )
-    assert exact_where_accepted(loihi.load1, binary, 320) > 40
+    assert exact_where_accepted(loihi.load1, binary, 320) > 16
 
 
 def lif(size: int, mode: str = "value", threshold: int = 64, reset: int = 0) -> LIF:

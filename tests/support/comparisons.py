@@ -30,6 +30,12 @@ EXAMPLES = 200
 SHARE = float(os.environ.get("ULTRALIF_EXAMPLES", "0.15"))
 """Share of the examples on which back ends are compared; 1 or more is for long runs."""
 
+CHECKED = max(0.4, SHARE)
+"""Share of the examples of every other check that must hold, for the same reason."""
+
+FEWEST = 15
+"""Examples that no share goes below, where a check has as many."""
+
 SHRINKS = Phase.shrink in settings().phases
 """Whether a smaller example is looked for where a comparison fails."""
 
@@ -41,8 +47,23 @@ def holds(
     *strategies: st.SearchStrategy[Any],
     examples: int = EXAMPLES,
     planted: bool = False,
+    share: float | None = None,
 ) -> None:
-    """Run `check` on drawn arguments."""
+    """Run `check` on drawn arguments.
+
+    A planted bug is searched for on all examples. What is sound passes every one of them, so it is
+    checked on a share alone: the first examples, which are the same for both.
+
+    Args:
+        check: raises AssertionError.
+        strategies: of its arguments.
+        examples: at most so many.
+        planted: whether `check` must fail.
+        share: of the examples, where nothing is planted; None takes `CHECKED` and `FEWEST`.
+    """
+    if not planted:
+        fewest = min(examples, FEWEST if share is None else 1)
+        examples = max(fewest, round((CHECKED if share is None else share) * examples))
     phases = (Phase.generate,) if planted or not SHRINKS else (Phase.generate, Phase.shrink)
     limits = settings(max_examples=examples, phases=phases, report_multiple_bugs=False)
     limits(given(*strategies)(check))()
@@ -77,11 +98,7 @@ def back_ends_agree(
     examples: int = EXAMPLES,
     planted: bool = False,
 ) -> None:
-    """A back end gives every spike, logit and count of the judge on `drawn` (all programs).
-
-    A planted bug is searched for on all examples, and a sound back end compared on a share of them.
-    """
-    count = examples if planted else max(1, round(SHARE * examples))
+    """A back end gives every spike, logit and count of the judge on `drawn` (all programs)."""
 
     def check(data: st.DataObject) -> None:
         program = data.draw(programs() if drawn is None else drawn)
@@ -90,7 +107,7 @@ def back_ends_agree(
         expected = judge(program).run(inputs, record=True)
         assert_same_trace(load(program).run(inputs, record=True), expected)
 
-    holds(check, st.data(), examples=count, planted=planted)
+    holds(check, st.data(), examples=examples, planted=planted, share=SHARE)
 
 
 # Quantization
