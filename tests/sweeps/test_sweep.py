@@ -102,6 +102,26 @@ class After(Progress):
         yield update
 
 
+class Here:
+    """Deploys the points in this process, where it does not matter which process does."""
+
+    def as_they_end(
+        self,
+        work: Callable[[Job], str | None],
+        items: dict[str, Job],
+        on_begin: Callable[[str], None],
+    ) -> Ended:
+        for name, job in items.items():
+            on_begin(name)
+            yield name, work(job)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the start of a process, and its imports, for each sweep."""
+    monkeypatch.setattr(sweeping, "Processes", lambda _: Here())
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a sweep by its path."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -259,7 +279,9 @@ def unknown_to_workers(item: int) -> int:
     return item
 
 
-def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
+def test_a_stopped_sweep_goes_on(
+    serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Stop(Exception):
         pass
 
@@ -270,7 +292,8 @@ def test_a_stopped_sweep_goes_on(serial: Path, tmp_path: Path) -> None:
         sweep(DEMO, tmp_path, VARY, BASE, workers=1, progress=After(stop))
     (finished,) = (tmp_path / "points").glob("*/report.json")
     before = finished.stat()
-    sweep(DEMO, tmp_path, VARY, BASE, workers=1)
+    monkeypatch.setattr(sweeping, "Processes", lambda _: Here())
+    sweep(DEMO, tmp_path, VARY, BASE)
     assert finished.stat().st_mtime_ns == before.st_mtime_ns
     assert content(tmp_path) == content(serial)
     other = Deployment(Settings(data="digits", limit=10), energy_devices=("cmos45",))
@@ -304,6 +327,7 @@ def test_points_that_are_refused_are_named_and_the_others_stay(
         sweep(DEMO, tmp_path / "none", VARY, BASE)
 
 
+@pytest.mark.usefixtures("here")
 def test_the_command(tmp_path: Path) -> None:
     run = ("sweep", DEMO, "--data", "digits", "--limit", 5, "--certify", 1, "-o", tmp_path)
     run = (*run, "--workers", 1, "--vary", "bits=4", "--vary", "spike-bits=1,3")
@@ -352,6 +376,7 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("here")
 def test_budgets_of_bits_that_are_chosen(cluster: Cluster, tmp_path: Path) -> None:
     """On a tiny network, by the command and by a cluster: the same bytes."""
     save(tmp_path / "net.pt", SoftNetwork(Architecture((8, 6, 3), "ultratlif")), {}, {})
