@@ -74,7 +74,9 @@ def test_the_hidden_reading_is_found(
     wanted = replace(how, **{name: getattr(plain, name) for name in open_ones})
     if all(one.max(initial=0) <= 1 for one in spikes.values()) and not last_alone:
         wanted = replace(wanted, max_spikes=1)
-    found = found_with(folder, spikes)
+    # Where the first population cannot be compared alone, every reading runs the whole network:
+    # then those of one timestep are enough.
+    found = found_with(folder, spikes, dt=DT if back or last_alone else None)
     assert asdict(wanted) in answers(found)
     for reading in found["exact"]:
         again = meant(folder / "model.nir", Conventions(**reading["conventions"]), inputs).spikes  # type: ignore[arg-type]
