@@ -29,7 +29,7 @@ PYTHON = "ULTRALIF_FRAMEWORKS_PYTHON"
 HERE = ("norse", "snntorch", "spikingjelly")
 """Frameworks in the environment of the tests; Sinabs and Rockpool have one of their own."""
 
-SEEDS = range(1, 7)
+SEEDS = range(1, 4)
 
 
 def like(name: str, folder: Path) -> Matched:
@@ -57,7 +57,7 @@ def test_the_page_names_every_kind_that_is_compared_here() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [(n, kind) for n in HERE for kind in KINDS[n]])
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_frameworks_of_this_environment(
     name: str, kind: str, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

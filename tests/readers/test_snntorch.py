@@ -75,7 +75,7 @@ def spikes_agree(run, nets):
 @pytest.mark.parametrize("mechanism", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_spikes_are_those_of_snntorch(kind, mechanism, late):
-    spikes_agree(run_hard, [drawn(seed, kind, mechanism, late, seed == 2) for seed in range(3)])
+    spikes_agree(run_hard, [drawn(seed, kind, mechanism, late, seed == 1) for seed in range(2)])
 
 
 HARD = {
