@@ -52,7 +52,7 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self.folder = folder
-        self.start()
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         port = self.address.rpartition(":")[2]
@@ -77,6 +77,7 @@ class Cluster:
         for process in self.processes:
             process.kill()
             process.wait()
+        self.processes = []
 
     def restart(self) -> None:
         self.stop()
@@ -162,23 +163,23 @@ def test_the_pages_hold_every_point(serial: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     yield made
     made.stop()
 
 
+@pytest.fixture
+def cluster(stopped: Cluster) -> Cluster:
+    """The cluster of all tests, started where no test before has, or where one has stopped it."""
+    if not stopped.processes:
+        stopped.start()
+    return stopped
+
+
 def test_a_cluster_whose_scheduler_goes_gives_the_same_bytes(
-    serial: Path, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serial: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(clusters, "BACK_S", 0.2)
-        line = "none answered for 0 s; finished points are kept, and the same command goes on"
-        stopping = After(cluster.stop)
-        with pytest.raises(UltralifError, match=line):
-            sweep(DEMO, tmp_path, VARY, BASE, scheduler=cluster.address, progress=stopping)
-    assert len(list(tmp_path.glob("points/*/report.json"))) == 1
-    cluster.start()
     restarting = After(cluster.restart)
     sweep(DEMO, tmp_path, VARY, BASE, scheduler=cluster.address, progress=restarting)
     assert content(tmp_path) == content(serial)
@@ -407,3 +408,19 @@ def test_budgets_of_bits_that_are_chosen(cluster: Cluster, tmp_path: Path) -> No
     assert asked == [40, 1.0, {"loihi2": 2}]
     (chosen,) = [one for one in choice["candidates"] if one["chosen"]]
     assert chosen["weight_bytes"] <= 40 < choice["candidates"][0]["weight_bytes"]
+
+
+def test_what_a_cluster_finished_is_kept_where_it_does_not_come_back(
+    serial: Path, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "BACK_S", 0.2)
+    line = "none answered for 0 s; finished points are kept, and the same command goes on"
+    stopping = After(cluster.stop)
+    with pytest.raises(UltralifError, match=line):
+        sweep(DEMO, tmp_path, VARY, BASE, scheduler=cluster.address, progress=stopping)
+    (finished,) = tmp_path.glob("points/*/report.json")
+    before = finished.stat()
+    monkeypatch.setattr(sweeping, "Processes", lambda _: Here())
+    sweep(DEMO, tmp_path, VARY, BASE)
+    assert finished.stat().st_mtime_ns == before.st_mtime_ns
+    assert content(tmp_path) == content(serial)
