@@ -161,7 +161,7 @@ def test_the_reference_stops_where_it_is_counted() -> None:
     the_reference_stops_where_it_is_counted()
 
 
-@pytest.mark.parametrize(("name", "examples"), [("fast", 150), ("onnx", 40), ("c", 25)])
+@pytest.mark.parametrize(("name", "examples"), [("fast", 150), ("onnx", 30), ("c", 10)])
 def test_back_ends_stop_as_the_reference(name: str, examples: int) -> None:
     stops_as_the_reference(on(name), examples=examples)
 

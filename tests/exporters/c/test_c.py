@@ -95,7 +95,7 @@ def test_self_tests_run_clean_under_the_sanitizers() -> None:
             done = self_test(path, *SANITIZED)
         assert (done.returncode, done.stdout) == (0, "0 values differ\n"), done.stderr
 
-    holds(check, st.one_of(programs(), second_order_programs()), examples=15)
+    holds(check, st.one_of(programs(), second_order_programs()), examples=8)
 
 
 @pytest.mark.parametrize("flags", [("-Os",), SANITIZED], ids=["small", "sanitized"])
@@ -242,7 +242,7 @@ def test_sparse_inputs_are_equal_to_dense_ones() -> None:
             )
             assert states[0].raw == states[1].raw
 
-    holds(check, st.data(), examples=15)
+    holds(check, st.data(), examples=8)
 
 
 @pytest.mark.parametrize(("bias", "buffer"), [(1, "int16_t narrow"), (2, "int32_t wide")])
