@@ -42,7 +42,8 @@ def test_no_single_step_would_lower_the_error_further():
                         assert error(other, row) >= best - 1e-9
         moved.append(np.any(q != nearest))
 
-    holds(check, st.sampled_from(FORMATS), st.integers(2, 12), seeds, examples=60)
+    # The first drawn ones are the smallest, where little can move.
+    holds(check, st.sampled_from(FORMATS), st.integers(2, 12), seeds, examples=60, share=1)
     assert np.mean(moved) > 0.3
 
 
