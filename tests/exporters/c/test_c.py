@@ -56,7 +56,8 @@ def compiled(program: Program) -> Compiled:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded network, exported."""
     directory = tmp_path_factory.mktemp("demo")
-    assert ultralif("deploy", DEMO, "--data", "digits", "--certify", 20, "-o", directory).code == 0
+    run = ("deploy", DEMO, "--data", "digits", "--limit", 50, "--certify", 20, "--on", "c")
+    assert ultralif(*run, "-o", directory).code == 0
     return directory
 
 
@@ -207,19 +208,8 @@ def test_packed_programs_take_less_flash(tmp_path: Path) -> None:
     sizes = []
     for bits in ("8", "4", "2"):
         directory = tmp_path / bits
-        done = ultralif(
-            "deploy",
-            DEMO,
-            "--data",
-            "digits",
-            "--bits",
-            bits,
-            "--certify",
-            1,
-            "--json",
-            "-o",
-            directory,
-        )
+        run = ("deploy", DEMO, "--data", "digits", "--limit", 20, "--bits", bits, "--certify", 1)
+        done = ultralif(*run, "--on", "c", "--json", "-o", directory)
         sizes.append(done.json()["backends"]["c"]["facts"]["const_bytes"])
     weights = 64 * 64 + 64 * 10
     assert sizes[0] - sizes[1] == pytest.approx(weights / 2, rel=0.1)
