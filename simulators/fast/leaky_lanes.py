@@ -44,7 +44,7 @@ def fits(neuron: LIF | CubaLIF, bound: int, bias: np.ndarray) -> bool:
     reset = int(np.abs(neuron.reset.astype(np.int64)).max(initial=0))
     top = largest_held(neuron.membrane_bits)
     # A synaptic current is saturated before it drives the membrane.
-    total = top + max(drive, top + reset) if isinstance(neuron, CubaLIF) else top + drive + reset
+    total = top + max(drive, top + reset) if neuron.WORDS > 1 else top + drive + reset
     return neuron.most_spikes == 1 and neuron.decay_bits <= MOST_DECAY_BITS and total <= INT32_MAX
 
 
@@ -66,8 +66,8 @@ def parameters(neuron: LIF | CubaLIF, bias: np.ndarray) -> np.ndarray:
     top = np.full(len(bias), largest_held(neuron.membrane_bits))
     floor = -top if neuron.floor is None else neuron.floor
     rows = [bias, neuron.threshold, one - neuron.decay.astype(np.int64), neuron.reset, floor]
-    if isinstance(neuron, CubaLIF):
-        rows.append(one - neuron.synaptic_decay.astype(np.int64))
+    if neuron.WORDS > 1:
+        rows.append(one - neuron.parameters()["synaptic_decay"].astype(np.int64))
     return np.stack(rows).astype(np.int32)
 
 

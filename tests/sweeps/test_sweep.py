@@ -5,9 +5,6 @@ Simulations and measurements by blocks are here too, because they share the clus
 
 import json
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 from distributed import Client
 
+from support.clusters.local import Cluster
 from support.commands import DEMO, refused, ultralif
 from support.networks.nir_files import recurrent
 from ultralif_deploy.data import Split
@@ -42,46 +40,6 @@ VARY = {"bits": ["8", "4", "ternary"]}
 BASE = Deployment(
     Settings(data="digits", limit=20), certified_samples=2, energy_devices=("cmos45",)
 )
-
-
-class Cluster:
-    """A Dask scheduler and a worker, as processes that can be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        self.folder = folder
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        port = self.address.rpartition(":")[2]
-        self.processes = [self._process("scheduler", "--port", port, "--dashboard-address", ":0")]
-        self.add_worker()
-
-    def add_worker(self, threads: int = 1) -> None:
-        one = ("worker", self.address, "--nthreads", str(threads), "--no-nanny", "--no-dashboard")
-        self.processes.append(self._process(*one))
-
-    def lose_worker(self) -> None:
-        """The last worker dies at once."""
-        last = self.processes.pop()
-        last.kill()
-        last.wait()
-
-    def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", *arguments]
-        return subprocess.Popen(command, cwd=self.folder, stdout=-3, stderr=-3)
-
-    def stop(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        self.processes = []
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
 
 
 class After(Progress):
