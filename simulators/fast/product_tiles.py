@@ -11,8 +11,6 @@ AVX2 in two or more, and others by plain multiplications. The integers are the s
 
 from typing import Any
 
-import llvmlite.binding
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -24,9 +22,11 @@ from ultralif_deploy.simulators.native.vectors import (
     INT64,
     LANES,
     WORD_LANES,
+    called,
     load,
     part,
     pointers,
+    processor_has,
     splat,
     store,
 )
@@ -63,13 +63,7 @@ def added_in_16_bits(largest: int) -> int:
 
 def instructions() -> list[str]:
     """How this processor can multiply quads, the fastest first: `vnni`, `avx2`, `any`."""
-    chosen: Any = numba.config
-    if chosen.CPU_NAME is not None or chosen.CPU_FEATURES is not None:
-        named = (chosen.CPU_FEATURES or "").split(",")
-        has = {name: f"+{name}" in named for name in FEATURES.values()}
-    else:
-        has = dict(llvmlite.binding.get_host_cpu_features())
-    return [*(name for name, feature in FEATURES.items() if has.get(feature)), "any"]
+    return [*(name for name, feature in FEATURES.items() if processor_has(feature)), "any"]
 
 
 def together(instruction: str) -> dict[int, int]:
@@ -122,7 +116,7 @@ def unpacked(weights: np.ndarray, neurons: int) -> np.ndarray:
 def _dot_bytes(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
     """Add the products of four unsigned and four signed bytes to each lane, by one instruction."""
     name = "llvm.x86.avx512.vpdpbusd.512"
-    return _called(builder, name, WORDS, sums, _as(builder, values), _as(builder, weights))
+    return called(builder, name, WORDS, sums, _as(builder, values), _as(builder, weights))
 
 
 def _add_pairs(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
@@ -133,7 +127,7 @@ def _add_pairs(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
             part(builder, _as(builder, one), half * LANES // 2, LANES // 2)
             for one in (values, weights)
         )
-        found.append(_called(builder, "llvm.x86.avx2.pmadd.ub.sw", HALF_PAIRS, given, held))
+        found.append(called(builder, "llvm.x86.avx2.pmadd.ub.sw", HALF_PAIRS, given, held))
     return builder.add(sums, _joined(builder, found))
 
 
@@ -142,7 +136,7 @@ def _widened(builder: Any, pairs: Any) -> Any:
     ones, found = HALF_PAIRS([1] * HALF_PAIRS.count), []
     for half in range(2):
         given = part(builder, pairs, half * HALF_PAIRS.count, HALF_PAIRS.count)
-        found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, ones))
+        found.append(called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, ones))
     return _joined(builder, found)
 
 
@@ -154,7 +148,7 @@ def _dot_wide(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
             given, held = (
                 part(builder, one, half * HALF_PAIRS.count, HALF_PAIRS.count) for one in products
             )
-            found.append(_called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, held))
+            found.append(called(builder, "llvm.x86.avx2.pmadd.wd", HALF_WORDS, given, held))
         sums = builder.add(sums, _joined(builder, found))
     return sums
 
@@ -182,12 +176,6 @@ def _even_and_odd(builder: Any, values: Any, weights: Any) -> tuple[tuple[Any, A
 
 def _as(builder: Any, vector: Any) -> Any:
     return builder.bitcast(vector, BYTES)
-
-
-def _called(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
-    """The result of an instruction that LLVM has a function for."""
-    kind = ir.FunctionType(result, [one.type for one in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 def _joined(builder: Any, halves: list[Any]) -> Any:

@@ -23,12 +23,17 @@ BITS = ir.VectorType(ir.IntType(1), LANES)
 BYTES = ir.VectorType(ir.IntType(8), LANES)
 
 
-def compresses() -> bool:
-    """Whether the processor has an instruction that moves chosen bytes of a vector together."""
+def processor_has(feature: str) -> bool:
+    """Whether the processor for which Numba compiles has a feature, as LLVM calls it."""
     chosen: Any = numba.config
     if chosen.CPU_NAME is not None or chosen.CPU_FEATURES is not None:
-        return "+avx512vbmi2" in (chosen.CPU_FEATURES or "").split(",")
-    return bool(llvmlite.binding.get_host_cpu_features().get("avx512vbmi2"))
+        return f"+{feature}" in (chosen.CPU_FEATURES or "").split(",")
+    return bool(llvmlite.binding.get_host_cpu_features().get(feature))
+
+
+def compresses() -> bool:
+    """Whether the processor has an instruction that moves chosen bytes of a vector together."""
+    return processor_has("avx512vbmi2")
 
 
 class Rows(NamedTuple):
@@ -116,9 +121,20 @@ def part(builder: Any, vector: Any, first: int, count: int) -> Any:
 def add_lanes(builder: Any, vector: Any) -> Any:
     """The sum of a vector's elements."""
     element, lanes = vector.type.element, vector.type.count
-    name = f"llvm.vector.reduce.add.v{lanes}{element}"
-    kind = ir.FunctionType(element, [vector.type])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [vector])
+    return called(builder, f"llvm.vector.reduce.add.v{lanes}{element}", element, vector)
+
+
+def called(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """The result of an instruction that LLVM has a function for.
+
+    Args:
+        builder: LLVM's.
+        name: name of LLVM's function.
+        result: type of the result.
+        arguments: LLVM values.
+    """
+    kind = ir.FunctionType(result, [one.type for one in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 @intrinsic
@@ -195,11 +211,9 @@ def appender(at_once: bool) -> Any:
 
 def _by_compressing(builder: Any, mask: Any, first: Any, start: Any, found: Any) -> None:
     """Choose from the bytes 0 to LANES − 1 and widen them; usually one quarter is enough."""
-    kind = ir.FunctionType(BYTES, [BYTES, BITS, BYTES])
     name = f"llvm.experimental.vector.compress.v{LANES}i8"
-    compress = cgutils.get_or_insert_function(builder.module, kind, name)
-    chosen = builder.bitcast(mask, BITS)
-    together = builder.call(compress, [BYTES(list(range(LANES))), chosen, BYTES(None)])
+    places, chosen = BYTES(list(range(LANES))), builder.bitcast(mask, BITS)
+    together = called(builder, name, BYTES, places, chosen, BYTES(None))
     words = ir.VectorType(INT32, WORD_LANES)
     base = splat(builder, first, words)
 

@@ -324,7 +324,7 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
                         if not sparse and not is_packed:
                             pack_rows(signal, given, net.pack, packed, block)
                             is_packed = True
-                    if term[QUADS] == 0 and not sparse:
+                    if term[QUADS] == 0:  # an identity, which has no events
                         if j == 0:
                             current[: rows * width] = 0
                         add_same(net, term, values, at, stride, rows, current, width)
