@@ -81,8 +81,7 @@ class Loihi:
         self.placement: Placement = place(program, limits)
         # Targets × sources, as the sums use them.
         self.weights = {
-            name: sparse.csr_array((rows * weight_factor).T)
-            for name, rows in self.placement.synapses.items()
+            name: _matrix(rows * weight_factor) for name, rows in self.placement.synapses.items()
         }
         self.activity = Activity(program, self.placement)
 
@@ -97,7 +96,7 @@ class Loihi:
         """
         arrays: dict[str, np.ndarray] = {}
         for p in self.program.projections:
-            rows = sparse.csr_array(self.weights[p.name].T)
+            rows = sparse.csr_array(self.weights[p.name].T.astype(np.int64))
             if isinstance(p.map, WEIGHTED):
                 whole = not np.any(rows.data % self.factor)
                 rows.data //= self.factor
@@ -144,7 +143,8 @@ class Loihi:
                     then = now - 1 - placement.delays[q.name] - depth[q.source]
                     if 0 <= then < time:
                         values = arrived[q.name] = sent[q.source][then].T.astype(np.int64)
-                        a += (self.weights[q.name] @ values).T
+                        weights = self.weights[q.name]
+                        a += (weights @ values.astype(weights.dtype)).T.astype(np.int64)
                 self.activity.moved += self._moved(units[p.name], state[p.name], arrived)
                 spikes, state[p.name] = units[p.name].step(state[p.name], a // self.factor)
                 sent[p.name][t] = spikes
@@ -157,7 +157,10 @@ class Loihi:
     @cached_property
     def present(self) -> dict[str, sparse.csr_array]:
         """Matrix targets × sources with 1 for every synapse."""
-        return {name: (weight != 0).astype(np.int64) for name, weight in self.weights.items()}
+        return {
+            name: sparse.csr_array((weights != 0).astype(np.int64))
+            for name, weights in self.weights.items()
+        }
 
     def _moved(self, unit: Unit, state: np.ndarray, arrived: dict[str, np.ndarray]) -> int:
         """Stock neurons that are not at rest: membrane potential, bias or synaptic input."""
@@ -176,6 +179,18 @@ class Loihi:
         if stock and readout.neuron.SUMS:
             return logits // CURRENT_UNIT  # logits of an Integrator are in weight units
         return logits
+
+
+def _matrix(rows: sparse.csr_array) -> sparse.csr_array | np.ndarray:
+    """Weights targets × sources of synapses sources × targets, for sums of spikes.
+
+    Where few weights are 0, a dense float64 matrix takes less memory, and BLAS computes its sums.
+    They stay below 2^53, as sums of a program fit 32 bits, so float64 holds them exactly.
+    """
+    inside = rows.data.nbytes + rows.indices.nbytes
+    if inside < np.dtype(np.float64).itemsize * rows.shape[0] * rows.shape[1]:
+        return sparse.csr_array(rows.T)
+    return np.ascontiguousarray(rows.toarray().T, dtype=np.float64)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -1,7 +1,8 @@
 """The reference simulator: PROGRAM.md line by line, in plain Python integers and loops."""
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -155,11 +156,12 @@ class Reference:
     def _add(self, projection: str, signal: list[int], current: list[int]) -> int:
         """Add a projection's currents in place; returns its synaptic operations."""
         fans = self.synapses[projection]
-        sent = [(source, value) for source, value in enumerate(signal) if value != 0]
         if isinstance(fans, Columns):
-            return fans.add(sent, current)
+            return fans.add(signal, current)
         operations = 0
-        for source, value in sent:
+        for source, value in enumerate(signal):
+            if value == 0:
+                continue
             targets = fans[source]
             for target, weight in targets:
                 current[target] += weight * value
@@ -194,53 +196,51 @@ def _synapses(linear: AnyMap) -> "Columns | list[Fan] | ConvolutionFans":
 class Columns:
     """The weights of each source neuron of a dense map, zeros among them.
 
-    A column is one long integer, Σ w_i·2^(64·i) over its target neurons i. Python adds and
+    A column is one long integer, Σ w_i·2^(32·i) over its target neurons i. Python adds and
     multiplies such integers as exactly as short ones, and many times faster than one weight after
-    the other. No sum leaves its 64 bits, because currents of a program fit 32 bits.
+    the other. No sum leaves its 32 bits, because a program's currents fit them for any input.
     """
 
     def __init__(self, dense: Dense) -> None:
         columns: list[list[int]] = dense.weight.T.tolist()
         self.size = dense.target_size
-        self.offset = int.from_bytes(struct.pack("<Q", _MIDDLE) * self.size, "little")
+        self.offset = int.from_bytes(struct.pack("<I", _MIDDLE) * self.size, "little")
         self.columns = [self._joined(column) for column in columns]
         self.reached = [self.size - column.count(0) for column in columns]
 
     @property
-    def weights(self) -> list[list[int]]:
+    def weights(self) -> list[tuple[int, ...]]:
         """[source, target]."""
         return [self._separate(column) for column in self.columns]
 
-    def add(self, sent: list[tuple[int, int]], current: list[int]) -> int:
+    def add(self, signal: list[int], current: list[int]) -> int:
         """Add weight times value of every source that sends; returns the synaptic operations.
 
         Args:
-            sent: pairs of a source neuron and its value, which is not 0.
+            signal: value of each source neuron, 0 where it sends nothing.
             current: currents of the target neurons, changed in place.
         """
-        columns = (
-            self.columns[source] if value == 1 else self.columns[source] * value
-            for source, value in sent
-        )
-        total = self._separate(sum(columns))
-        current[:] = map(int.__add__, current, total)
-        return sum(self.reached[source] for source, _ in sent)
+        columns: Iterable[int] = compress(self.columns, signal)
+        if max(signal) > 1:
+            columns = map(int.__mul__, columns, filter(None, signal))
+        current[:] = map(int.__add__, current, self._separate(sum(columns)))
+        return sum(compress(self.reached, signal))
 
     def _joined(self, values: list[int]) -> int:
-        """Σ v_i·2^(64·i) of signed values.
+        """Σ v_i·2^(32·i) of signed values.
 
-        With its highest bit turned over, v in two's complement is v + 2^63, which has no sign.
+        With its highest bit turned over, v in two's complement is v + 2^31, which has no sign.
         """
-        complements = int.from_bytes(struct.pack(f"<{self.size}q", *values), "little")
+        complements = int.from_bytes(struct.pack(f"<{self.size}i", *values), "little")
         return (complements ^ self.offset) - self.offset
 
-    def _separate(self, joined: int) -> list[int]:
-        """The integers of all target neurons; the offset makes each of them positive before."""
-        digits = (joined + self.offset).to_bytes(8 * self.size, "little")
-        return [digit - _MIDDLE for digit in struct.unpack(f"<{self.size}Q", digits)]
+    def _separate(self, joined: int) -> tuple[int, ...]:
+        """The integers of all target neurons, which `_joined` would join to this one."""
+        complements = (joined + self.offset) ^ self.offset
+        return struct.unpack(f"<{self.size}i", complements.to_bytes(4 * self.size, "little"))
 
 
-_MIDDLE = 1 << 63
+_MIDDLE = 1 << 31
 
 
 class ConvolutionFans:

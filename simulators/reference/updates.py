@@ -67,8 +67,8 @@ def _threshold(
 ) -> Result:
     """Threshold units."""
     compared = [c + b for c, b in zip(current, bias, strict=True)]
-    spikes = [int(c > threshold) for c, threshold in zip(compared, p["threshold"], strict=True)]
-    return spikes, v, compared
+    pairs = zip(compared, p["threshold"], strict=True)
+    return [1 if c > threshold else 0 for c, threshold in pairs], v, compared
 
 
 def _tropical_lif(
@@ -94,7 +94,8 @@ def _ultradlif(
 ) -> Result:
     """Ring of leaky neurons, in both forms."""
     v, compared = _ring(neuron, p, bias, current, v)
-    spikes = [int(c > threshold) for c, threshold in zip(compared, p["threshold"], strict=True)]
+    pairs = zip(compared, p["threshold"], strict=True)
+    spikes = [1 if c > threshold else 0 for c, threshold in pairs]
     return spikes, [0 if s else u for s, u in zip(spikes, v, strict=True)], compared
 
 

@@ -99,13 +99,13 @@ STATE = "state = {p.name: p.neuron.initial_state(p.size).tolist() for p in progr
 
 REFERENCE = {
     "threshold fires at equality": (
-        "int(c > threshold)",
-        "int(c >= threshold)",
+        "c > threshold",
+        "c >= threshold",
         "_threshold",
     ),
     "ring fires at equality": (
-        "int(c > threshold)",
-        "int(c >= threshold)",
+        "c > threshold",
+        "c >= threshold",
         "_ultradlif",
     ),
     "tropical reset forgotten": ('p["reset"][i] if spikes[i] else v[i]', "v[i]"),
@@ -145,12 +145,13 @@ REFERENCE = {
         "current[target] += 2 * weight * value",
     ),
     "values of dense maps taken for spikes": (
-        "self.columns[source] * value",
-        "self.columns[source]",
+        "map(int.__mul__, columns, filter(None, signal))",
+        "columns",
     ),
     "zeros counted in dense maps": ("self.size - column.count(0)", "self.size"),
     "values taken for spikes": ("current[target] += weight * value", "current[target] += weight"),
-    "operations of silent sources": ("value != 0", "True", "_add"),
+    "operations of silent sources": ("value == 0", "False", "_add"),
+    "operations of silent columns": ("compress(self.reached, signal)", "self.reached"),
     "operations without fan-out": ("operations += len(targets)", "operations += 1"),
     "spike values added up": ("len(now[name]) - now[name].count(0)", "sum(now[name])"),
     "read-out without bias": ("v[i] + current[i] + bias[i]", "v[i] + current[i]"),
