@@ -52,6 +52,14 @@ class SoftTrace:
         """Mean spike over populations, each population counted once (as the authors do)."""
         return torch.stack([s.mean() for s in self.spikes.values()]).mean()
 
+    def softness(self) -> Tensor:
+        """Mean of 4·s·(1 − s) over populations: 0 where all spikes are hard, 1 where all are 1/2.
+
+        4·s·(1 − s) falls as the membrane potential moves away from the threshold, on either side:
+        for s = σ((v − θ)/ε) it is 1/cosh²((v − θ)/2ε).
+        """
+        return torch.stack([(4 * s * (1 - s)).mean() for s in self.spikes.values()]).mean()
+
 
 class SoftNetwork(nn.Module):
     """An UltraLIF network.

@@ -127,12 +127,15 @@ def fit(
     watch: Split | None = None,
     batch_size: int = 128,
     sparsity: float = 0.0,
+    margin: float = 0.0,
     quantizer: LoopQuantizer | None = None,
     resume: dict[str, Any] | None = None,
     on_epoch: OnEpoch | None = None,
     on_batch: Callable[[float, float], None] | None = None,
 ) -> None:
-    """Train in place: cross-entropy of the mean logits plus sparsity · mean spike rate.
+    """Train in place: cross-entropy of the mean logits, plus penalties.
+
+    The loss is cross-entropy + sparsity · mean spike rate + margin · mean 4·s·(1 − s).
 
     Args:
         network: trained in place on its device; left in evaluation mode.
@@ -145,6 +148,7 @@ def fit(
         watch: labelled samples, apart from `train`, on which each epoch's accuracies are taken.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
+        margin: μ of the penalty on soft spikes (`SoftTrace.softness`).
         quantizer: rounds the weights as they will be deployed; its scales are trained too.
         resume: the training state that `on_epoch` was given after the last finished epoch.
         on_epoch: called after each epoch with its figures and the state to resume from; needs
@@ -183,6 +187,8 @@ def fit(
             loss = nn.functional.cross_entropy(trace.logits, target)
             if sparsity:
                 loss = loss + sparsity * trace.spike_rate()
+            if margin:
+                loss = loss + margin * trace.softness()
             optimizer.forget_gradients()
             loss.backward()
             optimizer.step(epoch.learning_rate)
