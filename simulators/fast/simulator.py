@@ -159,8 +159,9 @@ class Fast:
 
     def _run(self, way: Way, inputs: np.ndarray, record: bool) -> Trace:
         """Run one way, in chunks of samples on all cores."""
-        length = inputs.shape[1] if way == self._by_whole else self._chunk(inputs)
-        return self._in_chunks(inputs, length, lambda chunk, _: way(chunk, record))
+        if way == self._by_whole:  # it gives samples to threads itself
+            return way(np.ascontiguousarray(inputs), record)
+        return self._in_chunks(inputs, self._chunk(inputs), lambda chunk, _: way(chunk, record))
 
     def _in_chunks(
         self, inputs: np.ndarray, length: int, run: Callable[[np.ndarray, slice], Trace]

@@ -35,7 +35,7 @@ COMMAND = "ultralif.command"
 
 
 OBJECTS_PER_COLLECTION = 100_000
-"""New objects after which Python looks for cycles. Most objects of a command live until it ends, and
+"""New objects after which Python looks for cycles. Most objects of a command live until it ends;
 looking after every 700 took a tenth of the processor time of short commands."""
 
 

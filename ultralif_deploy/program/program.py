@@ -283,15 +283,17 @@ class Program:
 
     def check_timesteps(self, timesteps: int) -> None:
         """Refuse more timesteps than a 32-bit accumulator provably holds."""
-        bound, neuron = self.current_bounds[self.readout.name], self.readout.neuron
-        most = neuron.largest_logit(bound)
-        if most is None:
-            return
-        if most * timesteps > INT32_MAX:
+        most = self._largest_logit
+        if most is not None and most * timesteps > INT32_MAX:
             raise UltralifError(
                 f"{self.readout.name}: {timesteps} timesteps of values up to {most} pass 32 "
                 f"bits; at most {INT32_MAX // most} timesteps"
             )
+
+    @cached_property
+    def _largest_logit(self) -> int | None:
+        """What one timestep can add to a logit; None where the read-out leaks or saturates."""
+        return self.readout.neuron.largest_logit(self.current_bounds[self.readout.name])
 
     def check_inputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return the inputs, uint8 [time, batch, input], if they fit.

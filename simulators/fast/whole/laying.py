@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ ARRAYS = {
 """Arrays of `Tables` that grow by parts."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Tables of a program, and where what belongs to its names stands in them.
 
@@ -74,17 +75,17 @@ class Plan:
     membranes: int
     late: int
 
-    @property
+    @cached_property
     def counters(self) -> int:
         """Rows of the counts before those of the read-out."""
         return len(self.spike_rows) + len(self.operation_rows)
 
-    @property
+    @cached_property
     def classes(self) -> int:
         """Neurons of the read-out."""
         return len(self.tables.bias)
 
-    @property
+    @cached_property
     def read(self) -> int:
         """State words of the read-out, the last rows of the counts."""
         return self.classes * self.tables.words

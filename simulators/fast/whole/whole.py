@@ -47,6 +47,12 @@ class Carried(NamedTuple):
     read: np.ndarray
 
 
+NO_MEMORY = Carried(
+    np.zeros((0, 0), dtype=np.int32), np.zeros((0, 0), dtype=np.uint8), np.zeros((0, 0), np.int64)
+)
+"""What samples of a program without memory carry beside the read-out."""
+
+
 class WholeRun(NamedTuple):
     """Result of a run.
 
@@ -125,20 +131,21 @@ class Whole:
         spikes = np.zeros(time * batch * self.neurons if record else 0, dtype=np.uint8)
         progress = np.zeros(1, dtype=np.int64)
         highest: list[int] = []
-        if carried is None:
-            carried = self._anew(batch if rule is None else 0)
-        else:
+        memory = carried or self._nothing(batch if rule is None else 0)
+        if carried is not None:
             counts[plan.counters :] = carried.read.T
         ends = None if rule is None else np.full(batch, time, dtype=np.int64)
 
         def work() -> None:
             if rule is None:
-                memory = carried.membranes, carried.last
-                run = run_whole(signal, time, progress, *memory, counts, spikes, *plan.tables)
+                given = signal, time, progress, memory.membranes, memory.last, counts, spikes
+                run = run_whole(*given, *plan.tables)
             else:
-                given = signal, time, progress, plan.membranes, plan.late, counts, spikes
+                sizes = plan.membranes, plan.late
                 stop = rule.margin, rule.gain, ends
-                run = run_whole_until_exit(*given, *stop, *plan.tables)
+                run = run_whole_until_exit(
+                    signal, time, progress, *sizes, counts, spikes, *stop, *plan.tables
+                )
             highest.append(run)
 
         if threads > 1 and inputs.size > LEAST_SHARED:
@@ -146,7 +153,7 @@ class Whole:
         else:
             work()
         read = np.ascontiguousarray(counts[plan.counters :].T)
-        if rule is None:
+        if carried is not None:
             carried.read[:] = read
         return WholeRun(
             np.ascontiguousarray(read[:, : plan.classes]),
@@ -183,13 +190,12 @@ class Whole:
     def carried_by(self, memory: Memory) -> Carried:
         """What the samples of a memory carry, as the kernel has it."""
         plan = self.plan
-        found = self._anew(len(memory.states[self.program.readout.name]))
+        found = self._nothing(len(memory.states[self.program.readout.name]))
         for name, where in plan.membranes_of.items():
             found.membranes[:, where] = memory.states[name]
         for name, where in plan.late_of.items():
             found.last[:, where] = memory.last[name][0]
-        found.read[:] = memory.states[self.program.readout.name]
-        return found
+        return found._replace(read=memory.states[self.program.readout.name].copy())
 
     def keep(self, carried: Carried, memory: Memory) -> None:
         """Write what samples carry back to a memory, the inverse of `carried_by`."""
@@ -199,11 +205,18 @@ class Whole:
             memory.last[name][0] = carried.last[:, where]
         memory.states[self.program.readout.name][:] = carried.read
 
-    def _anew(self, batch: int) -> Carried:
+    def _nothing(self, batch: int) -> Carried:
+        """What samples carry before their first timestep, without a read-out.
+
+        Single samples take microseconds, so memory that nobody has is not made anew.
+        """
+        plan = self.plan
+        if plan.membranes == plan.late == 0:
+            return NO_MEMORY
         return Carried(
-            np.zeros((batch, self.plan.membranes), dtype=np.int32),
-            np.zeros((batch, self.plan.late), dtype=np.uint8),
-            np.zeros((batch, self.plan.read), dtype=np.int64),
+            np.zeros((batch, plan.membranes), dtype=np.int32),
+            np.zeros((batch, plan.late), dtype=np.uint8),
+            NO_MEMORY.read,
         )
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
