@@ -303,3 +303,21 @@ def test_bits_and_budgets_that_are_none(option: str, given: str, expected: str) 
 def test_energies_have_units() -> None:
     read = {given: Energy().convert(given, None, None) for given in ("50nJ", "1.2 uJ", "3pJ", "2J")}
     assert read == pytest.approx({"50nJ": 5e-8, "1.2 uJ": 1.2e-6, "3pJ": 3e-12, "2J": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "meant"),
+    [
+        ("deploy", "--backends", "--on"),
+        ("simulate", "--simulator", "--on"),
+        ("quantize", "--weight-bits", "--bits"),
+        ("export", "--backends", None),  # it has no --on
+    ],
+)
+def test_names_of_other_tools_are_answered_with_the_option_here(command, given, meant):
+    outcome = ultralif(command, DEMO, given, "fast")
+    assert outcome.code == 2
+    assert f"No such option '{given}'." in outcome.err
+    assert ("Did you mean '--on'?" in outcome.err) == (meant == "--on")
+    if meant is not None:
+        assert f"Did you mean '{meant}'?" in outcome.err

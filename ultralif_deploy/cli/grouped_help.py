@@ -54,6 +54,18 @@ TOPICS: dict[str, tuple[str, ...]] = {
 """Options of each topic, by the name of their parameter; the rest stand under `Other`."""
 
 
+OTHER_WORDS = {
+    **dict.fromkeys(("--back-end", "--back-ends", "--backend", "--backends"), "--on"),
+    **dict.fromkeys(("--simulator", "--simulators"), "--on"),
+    **dict.fromkeys(("--weight-bits", "--quantize", "--precision"), "--bits"),
+    **dict.fromkeys(("--dataset", "--input", "--inputs"), "--data"),
+    **dict.fromkeys(("--out", "--output-dir", "--directory"), "--output"),
+    **dict.fromkeys(("--steps", "--time-steps", "--num-steps"), "--timesteps"),
+    **dict.fromkeys(("--samples", "--max-samples"), "--limit"),
+}
+"""Names that users may know from other tools, and the option that they mean here."""
+
+
 class GroupedCommand(click.Command):
     """A command whose help shows the options that most users need, and how to see the rest."""
 
@@ -61,6 +73,16 @@ class GroupedCommand(click.Command):
         """The command's parameters, with `--help-all` where `--help` leaves options out."""
         found = super().get_params(ctx)
         return [*found, _help_all()] if len(_options(found)) > FEW else found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an unknown option is answered with the one that is meant, where that is known."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            meant = OTHER_WORDS.get(error.option_name)
+            if meant in {name for one in _options(self.get_params(ctx)) for name in one.opts}:
+                setattr(error, "possibilities", [meant])  # noqa: B010 - click declares it final
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the common options, or all options by topic.
