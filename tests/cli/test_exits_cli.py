@@ -10,7 +10,7 @@ import ultralif_deploy as ul
 from support.commands import DEMO, refused, ultralif
 from support.networks.second_order import saved, state_dict
 from support.requirements import requires
-from ultralif_deploy.cli.simulating import EXITS
+from ultralif_deploy.cli.choices import EXITS
 from ultralif_deploy.energy import devices as energy_devices
 from ultralif_deploy.energy.estimate import estimate
 from ultralif_deploy.errors import CheckFailed
@@ -237,3 +237,25 @@ def test_exported_c_stops(program: Path, tmp_path: Path) -> None:
     assert "#define ULTRALIF_EXIT_TIMESTEPS 10" in header
     line = refused("export", program, "--to", "c,onnx", "--exit", "exact", "-o", tmp_path, code=1)
     assert "onnx: holds no exit rule; c and verilog do" in line
+
+
+@requires("c")
+def test_exported_c_stops_when_it_is_confident(program: Path, tmp_path: Path) -> None:
+    export = ("export", program, "--to", "c", "--exit", "confidence", "-o", tmp_path)
+    assert "no data" in refused(*export)
+    assert ultralif(*export, "--data", "digits", "--confidence", 0.9).code == 0
+    found = ul.simulate_program(
+        program, "fast", SETTINGS, exit_rule="confidence", confidence=0.9, energy_devices=()
+    )
+    margins = ", ".join(str(lead) for lead in found["exits"]["by_confidence"]["margin"])
+    constants = (tmp_path / "c" / "ultralif_program.c").read_text("utf-8")
+    assert f"ultralif_exit_margin[10] ULTRALIF_PLACE = {{\n{margins}\n}}" in constants
+
+
+def test_exports_read_data_for_confident_exits_alone(program: Path, tmp_path: Path) -> None:
+    export = ("export", program, "--to", "c", "-o", tmp_path / "out")
+    for options in ((), ("--exit", "exact")):
+        line = refused(*export, *options, "--data", "digits")
+        assert "--data: an export reads it for --exit confidence alone" in line
+    assert "--confidence 0.9: it is for" in refused(*export, "--confidence", 0.9)
+    assert not (tmp_path / "out").exists()

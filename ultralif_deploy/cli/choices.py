@@ -36,6 +36,7 @@ BACK_ENDS = (
 )
 ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist", "qonnx")
 EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog", "qonnx")
+EXITS = ("exact", "confidence")
 PACKAGES = ("cmake", "arduino", "platformio", "zephyr", "esp-idf")
 FLAVOURS = ("lif", "cubalif", "threshold")
 RESETS = (

@@ -12,6 +12,7 @@ from ultralif_deploy.cli.choices import (
     DECAY_BITS,
     DISCRETIZATIONS,
     ENCODINGS,
+    EXITS,
     FIRING,
     FRAMEWORKS,
     MEMBRANES,
@@ -28,6 +29,7 @@ from ultralif_deploy.cli.option_types import (
     BitsType,
     Directory,
     Finite,
+    FiniteRange,
     MemorySize,
     SpikeBitsType,
     WholeOrAuto,
@@ -121,6 +123,25 @@ data_options = _stack(
         "The default is test.",
     ),
 )
+
+
+def exit_options(text: str) -> Callable[[Function], Function]:
+    """`--exit` and `--confidence`.
+
+    Args:
+        text: help of `--exit`.
+    """
+    return _stack(
+        click.option("--exit", "exit_rule", type=click.Choice(EXITS), help=text),
+        click.option(
+            "--confidence",
+            type=FiniteRange(0, 1),
+            metavar="P",
+            help="With --exit confidence: the threshold lets the accuracy on training samples "
+            "fall by at most 1 − P; 0.99 unless given.",
+        ),
+    )
+
 
 network_options = _stack(
     click.option("--theta", type=FINITE, help="Firing threshold θ, if the file does not hold it."),

@@ -8,10 +8,7 @@ import click
 from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.device_options import energy_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
-from ultralif_deploy.cli.option_types import Bits, FiniteRange
-
-EXITS = ("exact", "confidence")
-"""Named here for --help; a test compares them."""
+from ultralif_deploy.cli.option_types import Bits
 
 
 @click.command(cls=GroupedCommand)
@@ -28,19 +25,9 @@ EXITS = ("exact", "confidence")
     show_default=True,
     help="Back end that runs the program: a simulator, or an exported format.",
 )
-@click.option(
-    "--exit",
-    "exit_rule",
-    type=click.Choice(EXITS),
-    help="When samples stop. exact: once no remaining timestep can change the prediction; "
-    "confidence: once the lead of the first class per timestep reaches a threshold.",
-)
-@click.option(
-    "--confidence",
-    type=FiniteRange(0, 1),
-    metavar="P",
-    help="With --exit confidence: the threshold lets the accuracy on training samples fall by "
-    "at most 1 − P; 0.99 unless given.",
+@options.exit_options(
+    "When samples stop. exact: once no remaining timestep can change the prediction; "
+    "confidence: once the lead of the first class per timestep reaches a threshold."
 )
 @options.scheduler_option("run the samples in blocks of 500")
 @energy_device_option

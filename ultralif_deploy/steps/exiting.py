@@ -62,6 +62,8 @@ def exact(case: Case) -> tuple[ExitRule, None]:
 def confident(case: Case) -> tuple[ExitRule, Calibration]:
     """Samples stop when their confidence passes a threshold chosen on the training samples."""
     train, program = case.dataset.train, case.program
+    if not 0 <= case.kept <= 1:
+        raise UltralifError(f"confidence = {case.kept:g}; expected 0 to 1")
     if train is None or train.y is None:
         raise UltralifError(
             f"{case.dataset.name}: no x_train with y_train; --exit confidence chooses its "
@@ -89,8 +91,10 @@ def check_exits(rule: Rule | None, confidence: float | None, whole: dict[str, ob
         whole: options for whole runs by name; None stands for those that are not given.
 
     Raises:
-        UltralifError: such an option is given.
+        UltralifError: the rule is unknown, or such an option is given.
     """
+    if rule is not None and rule not in RULES:
+        raise UltralifError(f"exit {rule!r}; expected one of {', '.join(RULES)}")
     if confidence is not None and rule != "confidence":
         raise UltralifError(f"--confidence {confidence:g}: it is for --exit confidence")
     for name, value in whole.items():
@@ -110,14 +114,10 @@ def run_with_exits(on: str, rule: Rule, case: Case, devices: list[Device]) -> tu
         devices: the energy in joules is given for each.
 
     Raises:
-        UltralifError: the rule is unknown, or data that it needs are missing.
+        UltralifError: data that the rule needs are missing.
         Refused: the read-out does more than sum its currents.
         CheckFailed: samples really stop elsewhere than was counted.
     """
-    if rule not in RULES:
-        raise UltralifError(f"exit {rule!r}; expected one of {', '.join(RULES)}")
-    if not 0 <= case.kept <= 1:
-        raise UltralifError(f"confidence = {case.kept:g}; expected 0 to 1")
     check_sums(case.program)
     made, calibration = RULES[rule](case)
     counter = ExitCounter(case.program, made, chips_of(devices))

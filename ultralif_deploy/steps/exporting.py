@@ -7,8 +7,14 @@ from ultralif_deploy.errors import Refused, UltralifError
 from ultralif_deploy.exporters.nir.programs import read_nir, write_nir
 from ultralif_deploy.exporters.unary import to_unary
 from ultralif_deploy.io.files import output_directory, sha256_file
-from ultralif_deploy.program.exits import exact_rule
+from ultralif_deploy.io.progress import Progress, ShownProgress
+from ultralif_deploy.program.exits import ExitRule, check_sums, exact_rule
+from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.commands import Export, Exported
+from ultralif_deploy.schema.exits import Rule
+from ultralif_deploy.sources.inputs import open_inputs
+from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.steps.exiting import Case, check_exits, confident
 from ultralif_deploy.verify.backends import EXPORTERS, OPTIONS, write_form
 
 
@@ -17,11 +23,15 @@ def export_program(
     targets: Iterable[str],
     output: str | Path,
     flavour: str = "lif",
-    exit_rule: str | None = None,
+    exit_rule: Rule | None = None,
     prefix: str | None = None,
     package: str | None = None,
     lanes: int | None = None,
     unary: bool = False,
+    *,
+    confidence: float | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write a program in other forms.
 
@@ -31,15 +41,21 @@ def export_program(
         output: directory for the exported files.
         flavour: key of `exporters.nir.nodes.FLAVOURS`; used only for the target `nir`.
         exit_rule: `exact` lets the form stop samples once no remaining timestep of the program can
-            change their prediction; None runs all timesteps.
+            change their prediction, `confidence` once they are confident enough; None runs all
+            timesteps.
         prefix: what the names of the C form begin with; None means `ultralif`.
         package: build system whose library the C form becomes; None writes the C files alone.
         lanes: neurons of a population that hardware computes at once; None chooses them.
         unary: graded spikes become several threshold units of one bit each (`to_unary`).
+        confidence: 1 − the accepted fall of accuracy on training samples, for the rule
+            `confidence`; None is 0.99.
+        settings: the data set on whose training samples the rule `confidence` is chosen.
+        progress: how long work is shown; None: on stderr, `Progress()`: not at all.
 
     Raises:
-        UltralifError: unknown target, flavour, rule or package, or a prefix that cannot begin a
-            name.
+        UltralifError: unknown target, flavour, rule or package, a prefix that cannot begin a
+            name, data or a confidence that nothing asks for, or no training samples where the
+            rule needs them.
         Refused: a rule, a prefix, a package or lanes for a target that takes none, or a program
             that a target cannot express exactly.
     """
@@ -48,8 +64,10 @@ def export_program(
     unknown = [target for target in targets if target not in available]
     if unknown:
         raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
-    if exit_rule not in (None, "exact"):
-        raise UltralifError(f"exit {exit_rule!r}; expected exact")
+    settings, progress = settings or Settings(), progress or ShownProgress()
+    check_exits(exit_rule, confidence, {})
+    if exit_rule != "confidence" and settings.data is not None:
+        raise UltralifError("--data: an export reads it for --exit confidence alone")
     asked = {
         "rule": (exit_rule, "holds no exit rule"),
         "prefix": (prefix, "takes no prefix"),
@@ -65,7 +83,7 @@ def export_program(
     loaded = read_nir(program)
     if unary:
         loaded = to_unary(loaded)
-    rule = exact_rule(loaded, loaded.timesteps) if exit_rule else None
+    rule = None if exit_rule is None else _rule(exit_rule, loaded, confidence, settings, progress)
     directory = output_directory(output)
     exports: list[Export] = []
     for target in targets:
@@ -86,3 +104,16 @@ def export_program(
             )
         exports += [{"target": target, "file": str(p), "sha256": sha256_file(p)} for p in written]
     return {"exports": exports}
+
+
+def _rule(
+    name: Rule, program: Program, confidence: float | None, settings: Settings, progress: Progress
+) -> ExitRule:
+    """An exit rule of a program, for all of its timesteps or those of its data."""
+    if name == "exact":
+        return exact_rule(program, program.timesteps)
+    check_sums(program)
+    with progress.reading():
+        dataset, encoder, _ = open_inputs(program, settings)
+    rule, _ = confident(Case(program, dataset, encoder, confidence, progress))
+    return rule

@@ -1,6 +1,7 @@
 """The command `ultralif export`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
 
 @click.command(cls=GroupedCommand)
 @options.program_argument
-@options.memory_option
+@options.data_options
 @click.option(
     "--to",
     "targets",
@@ -26,12 +27,10 @@ from ultralif_deploy.cli.grouped_help import GroupedCommand
     show_default=True,
     help="NIR node that stands for a threshold unit.",
 )
-@click.option(
-    "--exit",
-    "exit_rule",
-    type=click.Choice(("exact",)),
-    help="The C code gets functions, and the Verilog a module, that stop a sample once no "
-    "remaining timestep can change the prediction.",
+@options.exit_options(
+    "The C code gets functions, and the Verilog a module, that stop samples. exact: once no "
+    "remaining timestep can change the prediction; confidence: once the lead of the first class "
+    "per timestep reaches a threshold, which is chosen on the training samples of --data."
 )
 @click.option("--prefix", metavar="NAME", help="Begins the names in C. The default is ultralif.")
 @click.option(
@@ -52,15 +51,19 @@ def export(
     program: Path,
     targets: str,
     flavour: str,
-    exit_rule: str | None,
+    exit_rule: Any,
+    confidence: float | None,
     prefix: str | None,
     package: str | None,
     lanes: int | None,
     unary: bool,
     output: Path,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Write a program in formats that other tools read.
+
+    The data set is read for --exit confidence alone.
 
     Example: ultralif export out/program.nir --to nir --flavour cubalif -o exported
     """
@@ -68,6 +71,17 @@ def export(
     from ultralif_deploy.steps.exporting import export_program
 
     result = export_program(
-        program, running.names(targets), output, flavour, exit_rule, prefix, package, lanes, unary
+        program,
+        running.names(targets),
+        output,
+        flavour,
+        exit_rule,
+        prefix,
+        package,
+        lanes,
+        unary,
+        confidence=confidence,
+        settings=running.settings(given),
+        progress=running.progress(),
     )
     running.show(result, as_json, exports_summary)
