@@ -72,6 +72,17 @@ def test_budgets_are_for_bits_that_are_chosen() -> None:
     assert {name: given[name] for name in budgets} == dict.fromkeys(budgets)
 
 
+def test_budgets_may_vary_where_bits_are_chosen() -> None:
+    values = {"weight_memory": 20, "max_cores": {"loihi2": 2, "loihi1": 1}, "bits": "auto"}
+    made = Deployment(weight_memory=40).with_values(values)
+    assert (made.weight_memory, made.max_cores) == (20, values["max_cores"])
+    assert point_name(values) == "weight_memory=20,max_cores=loihi2-2+loihi1-1,bits=auto"
+    with pytest.raises(
+        UltralifError, match="max_energy varies, but bits are 8; expected bits auto"
+    ):
+        Deployment().with_values({"max_energy": 1e-9})
+
+
 def test_the_front_and_the_best_point() -> None:
     points = {
         "accurate": swept(0.90, 9.0, 90),

@@ -60,11 +60,14 @@ class Deployment:
         """The same with other values of some options.
 
         Raises:
-            UltralifError: an option that cannot vary.
+            UltralifError: an option that cannot vary, or a budget for bits that nobody chooses.
         """
         made = self
         for name, value in values.items():
             made = _with_value(made, name, value)
+        unread = [name for name in BUDGETS if name in values]
+        if unread and made.bits != AUTO:
+            raise UltralifError(f"{unread[0]} varies, but bits are {made.bits}; expected bits auto")
         return made
 
 
@@ -74,6 +77,7 @@ def varying() -> tuple[str, ...]:
         "bits",
         *ANNEALING,
         *ON_PART,
+        *BUDGETS,
         *(f.name for f in fields(Settings) if f.name not in FIXED),
     )
 
@@ -87,7 +91,7 @@ def _with_value(deployment: Deployment, name: str, value: Any) -> Deployment:
         in_loop = None if anneal is None or anneal.bits is None or value == AUTO else value
         annealed = None if anneal is None else replace(anneal, bits=in_loop)
         return replace(deployment, bits=value, anneal=annealed)
-    if name in ON_PART:
+    if name in (*ON_PART, *BUDGETS):
         return replace(deployment, **{name: value})
     if name in ANNEALING:
         if anneal is None:
@@ -145,4 +149,6 @@ def point_name(values: Values) -> str:
 def _written(value: Any) -> str:
     """A value in a name; only letters that every file system takes."""
     text = "none" if value is None else str(value)
+    if isinstance(value, Mapping):
+        text = "+".join(f"{key}-{number}" for key, number in value.items())
     return "".join(c if c.isalnum() or c in ".-+_" else "_" for c in text)

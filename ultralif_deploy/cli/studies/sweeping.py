@@ -39,10 +39,17 @@ def _values(command: click.Command, vary: tuple[str, ...]) -> dict[str, list[Any
             raise UltralifError(f"--vary {name}: given twice; expected all values in one")
         option = known[name]
         try:
-            found[name] = [option.type.convert(v, option, None) for v in running.names(values)]
+            found[name] = [_value(option, v) for v in running.names(values)]
         except click.BadParameter as error:
             raise UltralifError(f"--vary {text}: {error.message}") from error
     return found
+
+
+def _value(option: click.Option, text: str) -> Any:
+    """A value as the command gets it when the text is given to the option."""
+    context = click.get_current_context()
+    value = option.type.convert(text, option, context)
+    return value if option.callback is None else option.callback(context, option, value)
 
 
 @click.command(cls=GroupedCommand)
