@@ -66,6 +66,7 @@ def test_an_interrupted_training_says_that_it_goes_on(
         (("--learning-rate", "nan"), "learning rate = nan; expected a finite number"),
         (("--learning-rate", "inf"), "learning rate = inf; expected a finite number"),
         (("--sparsity", "nan"), "sparsity = nan; expected a finite number"),
+        (("--margin", "inf"), "margin = inf; expected a finite number"),
         (("--epochs", 0), "epochs = 0; expected 1 to 10000"),
         (("--batch-size", 1), "batch size = 1; expected at least 2"),
         (("--hidden", "0"), "(0,): expected sizes of at least 1"),

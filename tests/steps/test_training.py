@@ -17,7 +17,7 @@ from ultralif_deploy.quantization.calibration import calibration_values
 from ultralif_deploy.quantization.quantize import quantize
 from ultralif_deploy.soft.checkpoint import load_checkpoint
 from ultralif_deploy.soft.neurons.kinds import RELEASED
-from ultralif_deploy.soft.training import cosine_plan, evaluate
+from ultralif_deploy.soft.training import cosine_plan, evaluate, real_inputs
 from ultralif_deploy.sources.opening import open_source
 from ultralif_deploy.steps import training
 from ultralif_deploy.steps.untrained import ARCHITECTURES, open_untrained
@@ -272,3 +272,18 @@ def test_sparsity_lowers_the_spike_rate(tmp_path: Path) -> None:
         result = ul.train(tmp_path, DIGITS, replace(QUICK, epochs=5, sparsity=sparsity))
         rates.append(result["epochs"][-1]["spike_rate"])
     assert rates[1] < 0.8 * rates[0]
+
+
+def test_a_margin_makes_spikes_harder(tmp_path: Path) -> None:
+    test, encoder = load_dataset("digits").test, open_untrained(DIGITS, QUICK).encoder
+    _, values = next(encoder.blocks(test.x))
+    softness = []
+    for margin in (0.0, 0.3):
+        ul.train(tmp_path, DIGITS, replace(QUICK, epochs=5, margin=margin))
+        network = load_checkpoint(tmp_path / "trained.pt").network
+        with torch.no_grad():
+            trace = network(real_inputs(encoder, values))
+        spikes = trace.spikes["neuron"]
+        softness.append(float(trace.softness()))
+        assert softness[-1] == pytest.approx(float((4 * spikes * (1 - spikes)).mean()))
+    assert softness[1] < 0.8 * softness[0]

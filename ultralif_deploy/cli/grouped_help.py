@@ -43,7 +43,8 @@ TOPICS: dict[str, tuple[str, ...]] = {
     ),
     "Integers": ("bits", "spike_bits", "decay_bits", "skip_passes"),
     "Training and annealing": (
-        *("anneal", "epochs", "learning_rate", "sparsity", "prune", "batch_size", "unlabelled"),
+        *("anneal", "epochs", "learning_rate", "sparsity", "margin", "prune", "batch_size"),
+        "unlabelled",
         *("architecture", "hidden", "channels", "batch_norm", "device"),
     ),
     "What must hold": (

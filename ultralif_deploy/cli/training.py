@@ -9,7 +9,7 @@ from ultralif_deploy.cli import choices, options, running
 from ultralif_deploy.cli.device_options import compute_device_option
 from ultralif_deploy.cli.grouped_help import GroupedCommand
 from ultralif_deploy.cli.learning_options import loss_options
-from ultralif_deploy.cli.option_types import Bits, BitsType
+from ultralif_deploy.cli.option_types import Bits, BitsType, FiniteRange
 
 
 @click.command(cls=GroupedCommand)
@@ -36,6 +36,15 @@ from ultralif_deploy.cli.option_types import Bits, BitsType
 )
 @loss_options
 @click.option(
+    "--margin",
+    type=FiniteRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="MU",
+    help="Weight of a penalty on spikes between 0 and 1, which keeps membrane potentials away "
+    "from the threshold, so that hardening loses less.",
+)
+@click.option(
     "--batch-size", type=int, default=128, show_default=True, metavar="N", help="Samples per step."
 )
 @click.option(
@@ -55,6 +64,7 @@ def train(
     epochs: int,
     learning_rate: float,
     sparsity: float,
+    margin: float,
     batch_size: int,
     bits: Bits | None,
     output: Path,
@@ -82,6 +92,7 @@ def train(
         learning_rate,
         batch_size,
         sparsity,
+        margin,
         bits,
     )
     result = run(output, running.settings(given), how, running.progress())

@@ -84,6 +84,7 @@ def train_network(
             watch=held,
             batch_size=options.batch_size,
             sparsity=options.sparsity,
+            margin=options.margin,
             quantizer=quantizer,
             resume=resume,
             on_epoch=after_epoch,

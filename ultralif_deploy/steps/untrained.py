@@ -66,6 +66,8 @@ class TrainOptions:
         learning_rate: learning rate of Adam at the start; falls to 0 along a cosine.
         batch_size: samples per step.
         sparsity: λ of the penalty on the mean spike rate.
+        margin: μ of the penalty on soft spikes, 4·s·(1 − s) in the mean, which keeps membrane
+            potentials away from the threshold.
         bits: quantize in the loop to this weight format; None trains float weights.
     """
 
@@ -77,6 +79,7 @@ class TrainOptions:
     learning_rate: float = 1e-3
     batch_size: int = 128
     sparsity: float = 0.0
+    margin: float = 0.0
     bits: Bits | None = None
 
     def __post_init__(self) -> None:
@@ -110,10 +113,11 @@ class TrainOptions:
             not (math.isfinite(rate) and rate > 0),
         )
         yield f"batch size = {self.batch_size}; expected at least 2", self.batch_size < 2
-        yield (
-            f"sparsity = {self.sparsity}; expected a finite number of at least 0",
-            not (math.isfinite(self.sparsity) and self.sparsity >= 0),
-        )
+        for name, weight in (("sparsity", self.sparsity), ("margin", self.margin)):
+            yield (
+                f"{name} = {weight}; expected a finite number of at least 0",
+                not (math.isfinite(weight) and weight >= 0),
+            )
 
     @property
     def layers(self) -> tuple[int, ...]:
