@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ import torch
 from hypothesis import HealthCheck, Phase, settings
 
 from support.paths import shared_file
+from ultralif_deploy.cli.running import OBJECTS_PER_COLLECTION
 from ultralif_deploy.io import progress
 
+gc.set_threshold(OBJECTS_PER_COLLECTION)  # as in commands; it saves an eighth of the time
 torch.set_num_threads(1)
 progress.FIRST = 1e6  # seconds: what is on stderr does not depend on the speed of the machine
 os.environ["ULTRALIF_MAX_MEMORY"] = "4G"  # the same on every machine
