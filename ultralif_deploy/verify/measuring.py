@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ultralif_deploy.data import Split
     from ultralif_deploy.soft.network import SoftNetwork
 
-PART_BYTES = 1 << 23
+PART_BYTES = 1 << 22
 """Float64 values of all neurons and timesteps of the samples that are measured at once."""
 
 DRAWS = 10
