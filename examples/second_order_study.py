@@ -35,6 +35,8 @@ from ultralif_deploy.data.splits import Split
 from ultralif_deploy.network.network import Network, Population
 from ultralif_deploy.network.running import run_hard, total_current
 from ultralif_deploy.passes import apply_passes
+from ultralif_deploy.program import program
+from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT
 from ultralif_deploy.quantization.integers import Rounding
 from ultralif_deploy.quantization.neurons import integer_neuron
@@ -75,13 +77,13 @@ def rounded_spikes(population: Population, current: np.ndarray, lengths: WordLen
         lengths=lengths,
     )
     model, _ = integer_neuron(neuron, whole)
-    parameters = {k: v.astype(np.int64) for k, v in model.parameters().items()}
     _, batch, size = current.shape
     spikes = np.empty(current.shape, dtype=np.uint8)
     state = np.zeros((batch, 2 * size), dtype=np.int64)
-    units = np.rint(current / unit).astype(np.int64)
+    units = np.clip(np.rint(current / unit), -INT32_MAX, INT32_MAX).astype(np.int32)
     bias = np.zeros(size, dtype=np.int64)
-    UPDATES[type(model)](model, parameters, Block(units, bias, state, spikes))
+    one = program.Population(population.name, size, model, bias, unit)
+    UPDATES[type(model)](one)(Block(units, bias, state, spikes))
     return spikes != 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ultralif_deploy.program import fixed
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.native.compiled import inlined, jit
+from ultralif_deploy.simulators.native.compiled import jit
 
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)
@@ -18,46 +18,6 @@ FRACTION_BITS = fixed.FRACTION_BITS
 
 VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len(RESETS))
 """Positions in `RESETS`; from `LATE_VALUE` on, a spike acts on the following timestep."""
-
-
-@jit
-def threshold(current, bias, limit, spikes):  # type: ignore[no-untyped-def]
-    """Spikes of threshold units: I + bias > limit.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in current units.
-        limit: int64 [N], in current units.
-        spikes: uint8 [T, B, N], overwritten.
-    """
-    time, batch, size = current.shape
-    for t in range(time):
-        for b in range(batch):
-            for n in range(size):
-                spikes[t, b, n] = np.int64(current[t, b, n]) + bias[n] > limit[n]
-
-
-@jit
-def tropical_lif(current, bias, limit, decay, reset, v, spikes):  # type: ignore[no-untyped-def]
-    """Max-plus LIF; v int64 [B, N] is the state, changed in place.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in current units.
-        limit: int64 [N], in current units.
-        decay: int64 [N], what v loses in a timestep, in current units.
-        reset: int64 [N], in current units.
-        v: int64 [B, N], in current units.
-        spikes: uint8 [T, B, N], overwritten.
-    """
-    time, batch, size = current.shape
-    for b in range(batch):
-        for t in range(time):
-            for n in range(size):
-                u = max(v[b, n] - decay[n], np.int64(current[t, b, n]) + bias[n])
-                fired = u > limit[n]
-                spikes[t, b, n] = fired
-                v[b, n] = reset[n] if fired else u
 
 
 @jit
@@ -232,114 +192,3 @@ def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-u
                 i = saturate_readout(i)
                 v[b, size + n] = i
                 v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)
-
-
-@inlined
-def turn_ring(  # type: ignore[no-untyped-def]
-    current, bias, decay, bits, released, left, right, v, u, compared, t, b
-):
-    """One timestep of a ring of leaky neurons, before they fire.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in membrane units.
-        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
-        bits: fraction bits of the decay.
-        released: bool, the form `released`; otherwise `paper`.
-        left: int64 [N], one neighbour of each neuron.
-        right: int64 [N], the other.
-        v: int64 [B, N], membranes before the timestep, in membrane units.
-        u: int64 [N], overwritten with the membranes of sample b at timestep t.
-        compared: int64 [N], overwritten with what is compared with the limits.
-        t: timestep.
-        b: sample.
-    """
-    for n in range(len(u)):
-        drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-        kept = leak(v[b, n], np.int64(decay[n]), bits)
-        if not released:
-            kept = max(kept, v[b, left[n]], v[b, right[n]])
-        u[n] = saturate(kept + drive)
-    for n in range(len(u)):
-        compared[n] = max(u[n], u[left[n]], u[right[n]]) if released else u[n]
-
-
-@inlined
-def neighbours(size, stride):  # type: ignore[no-untyped-def]
-    """Both neighbours of each neuron of a ring, two int64 [N].
-
-    Args:
-        size: number of neurons.
-        stride: distance of a neighbour, in neurons.
-    """
-    return (np.arange(size) - stride) % size, (np.arange(size) + stride) % size
-
-
-@jit
-def ultradlif(current, bias, limit, decay, bits, released, stride, v, spikes):  # type: ignore[no-untyped-def]
-    """Ring of leaky neurons; v int64 [B, N] is the state, changed in place.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in membrane units.
-        limit: int64 [N], in membrane units.
-        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
-        bits: fraction bits of the decay.
-        released: bool, the form `released`; otherwise `paper`.
-        stride: distance of both neighbours on the ring, in neurons.
-        v: int64 [B, N], in membrane units.
-        spikes: uint8 [T, B, N], overwritten.
-    """
-    time, batch, size = current.shape
-    left, right = neighbours(size, stride)
-    u, compared = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
-    for b in range(batch):
-        for t in range(time):
-            turn_ring(current, bias, decay, bits, released, left, right, v, u, compared, t, b)
-            for n in range(size):
-                fired = compared[n] > limit[n]
-                spikes[t, b, n] = fired
-                v[b, n] = 0 if fired else u[n]
-
-
-@jit
-def soft_maximum(v, current, bias, decay, table, shift):  # type: ignore[no-untyped-def]
-    """Membrane potential after one timestep of one neuron: a maximum and a correction from a table.
-
-    Args:
-        v: membrane potential before the timestep, in membrane units.
-        current: sum of all projections, in current units.
-        bias: bias in membrane units.
-        decay: amount that v loses in a timestep, in membrane units.
-        table: int64 [entry], what the soft maximum adds, in membrane units.
-        shift: an entry holds for 2^shift distances in a row, in membrane units.
-    """
-    drive = (np.int64(current) << FRACTION_BITS) + bias
-    kept = v - decay
-    entry = abs(kept - drive) >> shift
-    extra = table[entry] if entry < len(table) else 0
-    return saturate(max(kept, drive) + extra)
-
-
-@jit
-def log_max_lif(current, bias, limit, decay, table, shift, v, spikes):  # type: ignore[no-untyped-def]
-    """Soft maximum from a table; v int64 [B, N] is the state, changed in place.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in membrane units.
-        limit: int64 [N], in membrane units.
-        decay: int64 [N], what v loses in a timestep, in membrane units.
-        table: int64 [entry], what the soft maximum adds, in membrane units.
-        shift: an entry holds for 2^shift distances in a row, in membrane units.
-        v: int64 [B, N], in membrane units.
-        spikes: uint8 [T, B, N], overwritten.
-    """
-    time, batch, size = current.shape
-    for b in range(batch):
-        for t in range(time):
-            for n in range(size):
-                u = soft_maximum(v[b, n], current[t, b, n], bias[n], decay[n], table, shift)
-                fired = u > limit[n]
-                spikes[t, b, n] = fired
-                v[b, n] = 0 if fired else u

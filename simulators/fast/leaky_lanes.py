@@ -14,7 +14,9 @@ from numba.extending import intrinsic
 from ultralif_deploy.program.fixed import INT32_MAX, largest_held
 from ultralif_deploy.program.neurons import LIF, CubaLIF
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.native.compiled import jit
+from ultralif_deploy.simulators.fast.calls import update
+from ultralif_deploy.simulators.fast.whole.tables import BITS, FRACTION, STATE, TOP, VALUES, WIDTH
+from ultralif_deploy.simulators.native.callbacks import Callback
 from ultralif_deploy.simulators.native.vectors import (
     INT32,
     INT64,
@@ -49,7 +51,7 @@ def fits(neuron: LIF | CubaLIF, bound: int, bias: np.ndarray) -> bool:
 
 
 PARAMETERS = ("bias", "limit", "keep", "reset", "floor")
-"""Rows of the parameters of `update`, by name."""
+"""Rows of the parameters of neurons, by name."""
 
 SYNAPTIC_PARAMETERS = (*PARAMETERS, "synaptic keep")
 """The same for neurons behind a synaptic current."""
@@ -109,167 +111,114 @@ def _fired(builder: Any, mode: str, v: Any, total: Any, p: dict[str, Any]) -> tu
     return fires, u
 
 
-def _updating(mode: str, synaptic: bool) -> Any:
-    """Make `update` for one reset mode, with a synaptic current before the membrane or without."""
-
-    @intrinsic
-    def update(
-        typing: Any,
-        current: Any,
-        place: Any,
-        step: Any,
-        values: Any,
-        at: Any,
-        stride: Any,
-        v: Any,
-        first: Any,
-        spikes: Any,
-        out: Any,
-        out_step: Any,
-        time: Any,
-        count: Any,
-        words: Any,
-    ) -> Any:
-        """Run `count` neurons of a sample over `time` timesteps.
-
-        Args:
-            typing: Numba's typing context.
-            current: int32, one axis; that of neuron n at t is current[place + t·step + n].
-            place: see there.
-            step: see there.
-            values: int32, one axis; the rows of parameters begin at `at`, `stride` apart.
-            at: see there.
-            stride: see there.
-            v: int32 or int64, one axis; the membranes from `first` on, and behind them the synaptic
-                currents, changed in place.
-            first: see there.
-            spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
-            out: see there.
-            out_step: see there.
-            time: timesteps.
-            count: neurons, a multiple of WORD_LANES.
-            words: int64 triple: decay_bits, fraction_bits, largest membrane.
-        """
-        del typing
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            currents, table, state, sent = pointers(
-                context, builder, signature, arguments, 0, 3, 6, 8
-            )
-            _, place, step, _, at, stride, _, first, _, out, out_step, time, count, words = (
-                arguments
-            )
-            kind = ir.VectorType(state.type.pointee, WORD_LANES)
-            wide = kind != WORDS
-
-            def uniform(position: int) -> Any:
-                value = builder.extract_value(words, position)
-                return splat(builder, builder.trunc(value, INT32), WORDS)
-
-            bits, fraction, top = (uniform(k) for k in range(3))
-            with cgutils.for_range_slice(builder, INT64(0), count, INT64(WORD_LANES), inc=True) as (
-                n,
-                _,
-            ):
-                p = {"top": top}
-                for row, name in enumerate(SYNAPTIC_PARAMETERS if synaptic else PARAMETERS):
-                    start = builder.add(builder.add(at, n), builder.mul(stride, INT64(row)))
-                    p[name] = load(builder, table, start, WORDS)
-                places = [builder.add(first, n)]
-                places += [builder.add(places[0], count)] if synaptic else []
-                state_words = []
-                for position in places:
-                    before = load(builder, state, position, kind)
-                    state_words.append(cgutils.alloca_once(builder, WORDS))
-                    builder.store(builder.trunc(before, WORDS) if wide else before, state_words[-1])
-                v = state_words[0]
-                with cgutils.for_range(builder, time, intp=INT64) as loop:
-                    here = builder.add(place, builder.add(builder.mul(loop.index, step), n))
-                    found = builder.shl(load(builder, currents, here, WORDS), fraction)
-                    drive = builder.add(found, p["bias"])
-                    if synaptic:
-                        kept = _leaked(
-                            builder, builder.load(state_words[1]), p["synaptic keep"], bits
-                        )
-                        drive = _clamped(builder, builder.add(kept, drive), top)
-                        builder.store(drive, state_words[1])
-                    held = builder.load(v)
-                    total = builder.add(_leaked(builder, held, p["keep"], bits), drive)
-                    fires, after = _fired(builder, mode, held, total, p)
-                    low = builder.icmp_signed("<", after, p["floor"])
-                    builder.store(builder.select(low, p["floor"], after), v)
-                    there = builder.add(out, builder.add(builder.mul(loop.index, out_step), n))
-                    store(builder, builder.zext(fires, BYTES), sent, there)
-                for position, one in zip(places, state_words, strict=True):
-                    after = builder.load(one)
-                    after = builder.sext(after, kind) if wide else after
-                    store(builder, after, state, position)
-            return context.get_dummy_value()
-
-        index = types.int64
-        triple = types.UniTuple(index, 3)
-        kinds = (current, index, index, values, index, index, v, index, spikes)
-        return types.void(*kinds, index, index, index, index, triple), generate
-
-    return update
+MODES = tuple((mode, synaptic) for synaptic in (False, True) for mode in RESETS)
+"""Reset modes, first of membranes alone and then of those behind a synaptic current."""
 
 
-_value, _subtract, _none, _late_value, _late_subtract, _immediate_subtract = (
-    _updating(mode, synaptic=False) for mode in RESETS
-)
-(
-    _synaptic_value, _synaptic_subtract, _synaptic_none, _synaptic_late_value,
-    _synaptic_late_subtract, _synaptic_immediate_subtract,
-) = (_updating(mode, synaptic=True) for mode in RESETS)  # fmt: skip
-
-
-@jit
-def update(  # type: ignore[no-untyped-def]
-    mode, current, place, step, values, at, stride, v, first, spikes, out, out_step, time, count,
-    words,
-):  # fmt: skip
+@intrinsic(prefer_literal=True)
+def run(
+    typing: Any,
+    number: Any,
+    current: Any,
+    place: Any,
+    step: Any,
+    values: Any,
+    at: Any,
+    v: Any,
+    first: Any,
+    spikes: Any,
+    out: Any,
+    time: Any,
+    count: Any,
+    words: Any,
+) -> Any:
     """Run `count` neurons of a sample over `time` timesteps.
 
     Args:
-        mode: position in `RESETS`, plus its length for neurons behind a synaptic current.
-        current: int32, one axis; that of neuron n at t is current[place + t·step + n].
+        typing: Numba's typing context.
+        number: position in `MODES`, known when this is compiled.
+        current: int32; that of neuron n at t is current[place + t·step + n].
         place: see there.
         step: see there.
-        values: int32, one axis; the rows of `parameters` begin at `at`, `stride` apart.
+        values: int32; the rows of `parameters` begin at `at`, `count` apart.
         at: see there.
-        stride: see there.
-        v: int32 or int64, one axis; the membranes from `first` on, and behind them the synaptic
-            currents, changed in place.
+        v: int32; the membranes from `first` on, and behind them the synaptic currents, changed in
+            place.
         first: see there.
-        spikes: uint8, one axis; spikes[out + t·out_step + n] is overwritten.
+        spikes: uint8; spikes[out + t·step + n] is overwritten.
         out: see there.
-        out_step: see there.
         time: timesteps.
         count: neurons, a multiple of WORD_LANES.
         words: int64 triple: decay_bits, fraction_bits, largest membrane.
     """
-    run = current, place, step, values, at, stride, v, first, spikes, out, out_step, time, count
-    if mode == 0:
-        _value(*run, words)
-    elif mode == 1:
-        _subtract(*run, words)
-    elif mode == 2:
-        _none(*run, words)
-    elif mode == 3:
-        _late_value(*run, words)
-    elif mode == 4:
-        _late_subtract(*run, words)
-    elif mode == 5:
-        _immediate_subtract(*run, words)
-    elif mode == 6:
-        _synaptic_value(*run, words)
-    elif mode == 7:
-        _synaptic_subtract(*run, words)
-    elif mode == 8:
-        _synaptic_none(*run, words)
-    elif mode == 9:
-        _synaptic_late_value(*run, words)
-    elif mode == 10:
-        _synaptic_late_subtract(*run, words)
-    else:
-        _synaptic_immediate_subtract(*run, words)
+    del typing
+    mode, synaptic = MODES[number.literal_value]
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        currents, table, state, sent = pointers(context, builder, signature, arguments, 1, 4, 6, 8)
+        _, _, place, step, _, at, _, first, _, out, time, count, words = arguments
+
+        def uniform(position: int) -> Any:
+            value = builder.extract_value(words, position)
+            return splat(builder, builder.trunc(value, INT32), WORDS)
+
+        bits, fraction, top = (uniform(k) for k in range(3))
+        with cgutils.for_range_slice(builder, INT64(0), count, INT64(WORD_LANES), inc=True) as (
+            n,
+            _,
+        ):
+            p = {"top": top}
+            for row, name in enumerate(SYNAPTIC_PARAMETERS if synaptic else PARAMETERS):
+                start = builder.add(builder.add(at, n), builder.mul(count, INT64(row)))
+                p[name] = load(builder, table, start, WORDS)
+            places = [builder.add(first, n)]
+            places += [builder.add(places[0], count)] if synaptic else []
+            state_words = []
+            for position in places:
+                before = load(builder, state, position, WORDS)
+                state_words.append(cgutils.alloca_once(builder, WORDS))
+                builder.store(before, state_words[-1])
+            v = state_words[0]
+            with cgutils.for_range(builder, time, intp=INT64) as loop:
+                later = builder.add(builder.mul(loop.index, step), n)
+                found = load(builder, currents, builder.add(place, later), WORDS)
+                drive = builder.add(builder.shl(found, fraction), p["bias"])
+                if synaptic:
+                    kept = _leaked(builder, builder.load(state_words[1]), p["synaptic keep"], bits)
+                    drive = _clamped(builder, builder.add(kept, drive), top)
+                    builder.store(drive, state_words[1])
+                held = builder.load(v)
+                total = builder.add(_leaked(builder, held, p["keep"], bits), drive)
+                fires, after = _fired(builder, mode, held, total, p)
+                low = builder.icmp_signed("<", after, p["floor"])
+                builder.store(builder.select(low, p["floor"], after), v)
+                store(builder, builder.zext(fires, BYTES), sent, builder.add(out, later))
+            for position, one in zip(places, state_words, strict=True):
+                store(builder, builder.load(one), state, position)
+        return context.get_dummy_value()
+
+    index = types.int64
+    kinds = (number, current, index, index, values, index, v, index, spikes, index)
+    return types.void(*kinds, index, index, types.UniTuple(index, 3)), generate
+
+
+def _updating(number: int) -> Callback:
+    """The update for one of `MODES`."""
+
+    @update
+    def leaky(  # type: ignore[no-untyped-def]
+        one, values, current, outer, inner, states, each, first, sent, begin, samples, steps
+    ):
+        words = one[BITS], one[FRACTION], one[TOP]
+        for s in range(samples):
+            v = (first + s) * each + one[STATE]
+            run(
+                number, current, s * outer, inner, values, one[VALUES], states, v, sent,
+                begin + s * outer, steps, one[WIDTH], words,
+            )  # fmt: skip
+
+    return leaky
+
+
+UPDATES = tuple(_updating(number) for number in range(len(MODES)))
+"""Updates by position in `MODES`, for populations of whole vectors."""

@@ -3,8 +3,8 @@
 Both ways are timed once for each projection and each share of active inputs, on the user's own
 spikes. They give the same integers, so the choice changes only the time. Populations run over all
 timesteps at once, but those that hear each other timestep by timestep (`program/stages.py`).
-Programs of threshold units and leaky neurons have one more way, which runs all populations in one
-compiled call (`whole/`). It is timed against the other.
+Most programs have one more way, which runs all populations in one compiled call (`whole/`). It is
+timed against the other.
 """
 
 import functools
@@ -74,7 +74,7 @@ class Fast:
             if (made := synapses(p.map, program.largest_sent(p.source))) is not None:
                 self.synapses[p.name] = made
         self.updates = {
-            p.name: entry_for(UPDATES, p.neuron, p.name, "fast") for p in program.populations
+            p.name: entry_for(UPDATES, p.neuron, p.name, "fast")(p) for p in program.populations
         }
         self.bias = {p.name: p.bias.astype(np.int64) for p in program.populations}
         self.parameters = {
@@ -110,7 +110,7 @@ class Fast:
             arrays |= {f"{name}.{k}": v for k, v in parameters.items()}
         for name, found in values.items():
             lanes = models.lanes_of(self.program.population(name))
-            if lanes is None or not np.array_equal(found, lanes.values):
+            if lanes is None or not np.array_equal(found, lanes.own()):
                 for k in self.parameters[name]:
                     arrays[f"{name}.{k}"] = np.full_like(arrays[f"{name}.{k}"], -1)
         return arrays
@@ -225,7 +225,7 @@ class Fast:
         run = self.whole.run(np.ascontiguousarray(inputs), record, self.threads, carried=carried)
         counts = self._counted(inputs, run)
         self.whole.keep(carried, memory)
-        return Trace(memory.states[self.program.readout.name], counts, run.spikes)
+        return Trace(run.logits, counts, run.spikes)
 
     def _by_population(
         self, inputs: np.ndarray, record: bool, memory: Memory | None = None
@@ -282,7 +282,7 @@ class Fast:
         name = population.name
         written = spikes if population.spikes else None
         block = Block(current, self.bias[name], memory.states[name], written)
-        self.updates[name](population.neuron, self.parameters[name], block)
+        self.updates[name](block)
 
     def _count(
         self, source: str, sent: np.ndarray, last: np.ndarray | None, counters: Counters

@@ -17,7 +17,6 @@ from numba.extending import intrinsic
 
 from ultralif_deploy.simulators.native.compiled import jit
 from ultralif_deploy.simulators.native.vectors import (
-    BYTES,
     INT32,
     INT64,
     LANES,
@@ -157,40 +156,6 @@ def sum_tile(
 
     index = types.int64
     return types.void(weight, index, events, index, index, current, index), generate
-
-
-@intrinsic
-def fire_row(
-    typing: Any, current: Any, place: Any, limit: Any, at: Any, spikes: Any, out: Any, count: Any
-) -> Any:
-    """Write to spikes[out:], uint8, whether current[place:] exceeds limit[at:].
-
-    Args:
-        typing: Numba's typing context.
-        current: int32, one axis.
-        place: index of the first current.
-        limit: int32, one axis; the largest sums that do not fire, in current units.
-        at: index of the first limit.
-        spikes: uint8, one axis; overwritten.
-        out: index of the first spike.
-        count: number of neurons, a multiple of LANES.
-    """
-    del typing
-    words = ir.VectorType(INT32, LANES)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, limits, sent = pointers(context, builder, signature, arguments, 0, 2, 4)
-        _, place, _, at, _, out, count = arguments
-        with cgutils.for_range_slice(builder, INT64(0), count, INT64(LANES), inc=True) as (n, _):
-            found = load(builder, sums, builder.add(place, n), words)
-            fired = builder.icmp_signed(
-                ">", found, load(builder, limits, builder.add(at, n), words)
-            )
-            store(builder, builder.zext(fired, BYTES), sent, builder.add(out, n))
-        return context.get_dummy_value()
-
-    index = types.int64
-    return types.void(current, index, limit, index, spikes, index, index), generate
 
 
 @jit

@@ -1,8 +1,11 @@
-"""Updates of the neuron models by compiled kernels, one function per model.
+"""Updates of the neuron models, population by population.
 
-An update takes the neuron, its parameters int64 by name, and a block of timesteps.
+Most models have one update, which the compiled call over whole programs calls as well. That of LIF
+and CubaLIF there is for populations of whole vectors whose numbers fit 32 bits, so they have
+another here, as read-outs do.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +33,12 @@ from ultralif_deploy.program.neurons import (
     TropicalLIF,
     UltraDLIF,
 )
+from ultralif_deploy.program.program import Population
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.fast import graded, kernels, second_order
+from ultralif_deploy.simulators.fast import kernels, second_order
+from ultralif_deploy.simulators.fast.whole import models
+from ultralif_deploy.simulators.fast.whole.laying import table
+from ultralif_deploy.simulators.fast.whole.tables import SOURCE_FIELDS
 
 Parameters = dict[str, np.ndarray]
 
@@ -41,10 +48,11 @@ class Block:
     """Timesteps of one population.
 
     Attributes:
-        current: int32 [time, batch, neuron].
+        current: int32 [time, batch, neuron], contiguous; may be overwritten.
         bias: int64 [neuron].
         state: int64 [batch, words · neuron], changed in place.
-        spikes: uint8 [time, batch, neuron], written by models that fire; None for read-outs.
+        spikes: uint8 [time, batch, neuron], contiguous, written by models that fire; None for
+            read-outs.
     """
 
     current: np.ndarray
@@ -63,16 +71,11 @@ class Block:
         return self.state, self.spikes
 
 
+Update = Callable[[Block], None]
+"""Runs a population over a block of timesteps."""
+
 MODES = {name: position for position, name in enumerate(RESETS)}
 """Reset modes as the kernels number them."""
-
-
-def _threshold(neuron: Threshold, p: Parameters, block: Block) -> None:
-    kernels.threshold(*block.drive, p["threshold"], block.spikes)
-
-
-def _tropical_lif(neuron: TropicalLIF, p: Parameters, block: Block) -> None:
-    kernels.tropical_lif(*block.drive, p["threshold"], p["decay"], p["reset"], *block.written)
 
 
 def _lif(neuron: LIF, p: Parameters, block: Block) -> None:
@@ -91,52 +94,6 @@ def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
     floor = p.get("floor", np.full(len(p["reset"]), -top))
     mode = MODES[neuron.reset_mode]
     return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
-
-
-def _ultradlif(neuron: UltraDLIF, p: Parameters, block: Block) -> None:
-    ring = p["decay"], neuron.decay_bits, neuron.form == "released", neuron.stride
-    kernels.ultradlif(*block.drive, p["threshold"], *ring, *block.written)
-
-
-def _log_max_lif(neuron: LogMaxLIF, p: Parameters, block: Block) -> None:
-    table = p["decay"], p["table"], neuron.shift
-    kernels.log_max_lif(*block.drive, p["threshold"], *table, *block.written)
-
-
-def _multi_threshold(neuron: MultiThreshold, p: Parameters, block: Block) -> None:
-    graded.multi_threshold(*block.drive, p["thresholds"].reshape(neuron.levels, -1), block.spikes)
-
-
-def _graded_log_max_lif(neuron: GradedLogMaxLIF, p: Parameters, block: Block) -> None:
-    limits = p["thresholds"].reshape(neuron.levels, -1)
-    table = p["decay"], p["table"], neuron.shift
-    graded.log_max_lif(*block.drive, limits, *table, p["reset"], *block.written)
-
-
-def _graded_lif(neuron: GradedLIF, p: Parameters, block: Block) -> None:
-    limits = p["thresholds"].reshape(neuron.levels, -1)
-    graded.lif(*block.drive, limits, p["decay"], neuron.decay_bits, p["reset"], *block.written)
-
-
-def _graded_ultradlif(neuron: GradedUltraDLIF, p: Parameters, block: Block) -> None:
-    limits = p["thresholds"].reshape(neuron.levels, -1)
-    ring = p["decay"], neuron.decay_bits, neuron.form == "released", neuron.stride
-    graded.ultradlif(*block.drive, limits, *ring, p["reset"], *block.written)
-
-
-def _silif(neuron: SiLIF, p: Parameters, block: Block) -> None:
-    values = p["threshold"], p["reset"], p["alpha"], p["beta"], p["a"], p["b"]
-    second_order.silif(*block.drive, *values, *_words(p), *block.written)
-
-
-def _csilif(neuron: CSiLIF, p: Parameters, block: Block) -> None:
-    values = p["threshold"], p["reset"], p["real"], p["imaginary"]
-    second_order.csilif(*block.drive, *values, *_words(p), *block.written)
-
-
-def _adalif(neuron: AdaLIF, p: Parameters, block: Block) -> None:
-    values = p["threshold"], p["alpha"], p["beta"], p["jump"]
-    second_order.adalif(*block.drive, *values, *_words(p), *block.written)
 
 
 def _words(p: Parameters) -> tuple[np.ndarray, ...]:
@@ -162,23 +119,53 @@ def _leaky_sum(neuron: LeakySum, p: Parameters, block: Block) -> None:
     second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)
 
 
-UPDATES: dict[type[NeuronModel], Callable[[Any, Parameters, Block], None]] = {
-    Threshold: _threshold,
-    TropicalLIF: _tropical_lif,
-    LIF: _lif,
-    CubaLIF: _cuba_lif,
-    UltraDLIF: _ultradlif,
-    LogMaxLIF: _log_max_lif,
-    MultiThreshold: _multi_threshold,
-    GradedLogMaxLIF: _graded_log_max_lif,
-    GradedLIF: _graded_lif,
-    GradedUltraDLIF: _graded_ultradlif,
-    SiLIF: _silif,
-    CSiLIF: _csilif,
-    AdaLIF: _adalif,
-    Integrator: _integrator,
-    LeakyIntegrator: _leaky_integrator,
-    CubaLI: _cuba_li,
-    LeakySum: _leaky_sum,
+def _by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Population], Update]:
+    """Updates of a model by a function of neuron, parameters and block."""
+
+    def update_of(population: Population) -> Update:
+        parameters = {k: v.astype(np.int64) for k, v in population.parameters().items()}
+        return functools.partial(run, population.neuron, parameters)
+
+    return update_of
+
+
+def _shared(population: Population) -> Update:
+    """The update of a population that the compiled call has as well."""
+    lanes, size = models.lanes_of(population), population.size
+    assert lanes is not None
+    assert lanes.update is not None
+    update, values = lanes.update, lanes.own()
+    (one,) = table([{"width": size, "size": size} | lanes.words], SOURCE_FIELDS)
+
+    def run(block: Block) -> None:
+        time, batch, _ = block.current.shape
+        assert block.spikes is not None
+        states = block.state.astype(np.int32)
+        current, sent = block.current.reshape(-1), block.spikes.reshape(-1)
+        words = states.reshape(-1), states.shape[1], 0
+        update(one, values, current, size, batch * size, *words, sent, 0, batch, time)
+        block.state[:] = states
+
+    return run
+
+
+UPDATES: dict[type[NeuronModel], Callable[[Population], Update]] = {
+    Threshold: _shared,
+    TropicalLIF: _shared,
+    LIF: _by_kernel(_lif),
+    CubaLIF: _by_kernel(_cuba_lif),
+    UltraDLIF: _shared,
+    LogMaxLIF: _shared,
+    MultiThreshold: _shared,
+    GradedLogMaxLIF: _shared,
+    GradedLIF: _shared,
+    GradedUltraDLIF: _shared,
+    SiLIF: _shared,
+    CSiLIF: _shared,
+    AdaLIF: _shared,
+    Integrator: _by_kernel(_integrator),
+    LeakyIntegrator: _by_kernel(_leaky_integrator),
+    CubaLI: _by_kernel(_cuba_li),
+    LeakySum: _by_kernel(_leaky_sum),
 }
 """Updates by model."""

@@ -59,10 +59,15 @@ def pointers(context: Any, builder: Any, signature: Any, arguments: Any, *which:
         builder: LLVM's, as well.
         signature: the intrinsic's types.
         arguments: LLVM values, one per argument of the intrinsic.
-        which: positions of the arrays among them.
+        which: positions of the arrays among them; an array may be such a pointer itself.
     """
-    kinds = signature.args
-    return [context.make_array(kinds[k])(context, builder, arguments[k]).data for k in which]
+    found = []
+    for k in which:
+        kind, given = signature.args[k], arguments[k]
+        if not isinstance(kind, types.CPointer):
+            given = context.make_array(kind)(context, builder, given).data
+        found.append(given)
+    return found
 
 
 def load(builder: Any, start: Any, place: Any, vector: ir.VectorType) -> Any:

@@ -16,30 +16,45 @@ from support.strategies.programs import programs
 
 KERNELS = {
     "threshold fires at equality": (
-        "np.int64(current[t, b, n]) + bias[n] > limit[n]",
-        "np.int64(current[t, b, n]) + bias[n] >= limit[n]",
+        "compared[first + n] > values[limits + n]",
+        "compared[first + n] >= values[limits + n]",
     ),
-    "tropical reset forgotten": ("reset[n] if fired else u", "u"),
-    "wrong ring neighbour": ("np.arange(size) - stride", "np.arange(size) - 2 * stride"),
-    "ring stride ignored": ("np.arange(size) + stride", "np.arange(size) + 1"),
+    "tropical reset forgotten": ("values[reset + n] if fired else u", "u"),
+    "tropical bias ignored": (
+        "np.int64(current[place + n]) + values[bias + n]",
+        "np.int64(current[place + n])",
+    ),
+    "wrong ring neighbour": (
+        "(place - neuron.stride) % size",
+        "(place - 2 * neuron.stride) % size",
+    ),
+    "ring stride ignored": ("(place + neuron.stride) % size", "(place + 1) % size"),
     "soft table kept beyond its end": (
-        "table[entry] if entry < len(table) else 0",
-        "table[entry] if entry < len(table) else table[-1]",
+        "min(abs(kept - drive) >> shift, last)",
+        "min(abs(kept - drive) >> shift, last - 1)",
     ),
     "soft maximum not saturated": (
-        "saturate(max(kept, drive) + extra)",
-        "max(kept, drive) + extra",
+        "saturate(max(kept, drive) + values[table + entry])",
+        "max(kept, drive) + values[table + entry]",
     ),
     "soft shift ignored": ("abs(kept - drive) >> shift", "abs(kept - drive)"),
-    "ring compares its own membrane": (
-        "max(u[n], u[left[n]], u[right[n]]) if released else u[n]",
-        "u[n]",
+    "soft table of the shares": (
+        "limits + one[LEVELS] * (width + 1) + 1",
+        "limits + one[LEVELS] * (width + 1)",
     ),
-    "ring resets the largest": (
-        "v[b, n] = 0 if fired else u[n]",
-        "v[b, n] = 0 if fired else compared[n]",
+    "released ring compares its own membrane": (
+        "max(current[place + n], beside)",
+        "current[place + n]",
     ),
-    "ring without saturation": ("saturate(kept + drive)", "kept + drive"),
+    "paper ring shares before it leaks": (
+        "saturate(max(kept, np.int64(beside)) + drive)",
+        "saturate(max(np.int64(states[v + n]), np.int64(beside)) + drive)",
+    ),
+    "released ring resets the largest": (
+        "leak(np.int64(current[place + n]), share, DECAY_BITS)",
+        "leak(np.int64(states[v + n]), share, DECAY_BITS)",
+    ),
+    "released ring without saturation": ("saturate(kept + drive)", "kept + drive"),
     "leaky membrane not saturated": ("u = held(u, top)", "pass"),
     "leaky held at equality": ("before > limit", "before >= limit"),
     "leaky late from subtraction on": ("mode >= LATE_VALUE", "mode >= LATE_SUBTRACT"),

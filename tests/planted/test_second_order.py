@@ -5,7 +5,8 @@ from types import ModuleType
 import pytest
 
 from support.comparisons import back_ends_agree
-from support.planting import PLAIN, Change, copy_of
+from support.planted.simulators import BY_POPULATION, planted_fast
+from support.planting import Change, copy_of
 from support.specification import MODELS as SPECIFIED
 from support.specification import runs_follow_spec, spec_name, step_follows_spec
 from support.strategies.programs import programs, second_order_programs
@@ -21,12 +22,6 @@ def planted_reference(*changes: Change, **replaced: object) -> ModuleType:
     planted = copy_of(f"{package}.simulator", UPDATES=updates)
     planted.step = lambda neuron, *state: updates[type(neuron)](neuron, *state)[:2]
     return planted
-
-
-def planted_fast(*changes: Change) -> ModuleType:
-    module = copy_of("ultralif_deploy.simulators.fast.second_order", PLAIN, *changes)
-    updates = copy_of("ultralif_deploy.simulators.fast.updates", second_order=module)
-    return copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES)
 
 
 def concerned(bug: str) -> tuple[str, ...]:
@@ -137,33 +132,37 @@ def test_bugs_in_the_read_out_are_found(bug: str) -> None:
         back_ends_agree(module.load, drawn=chosen, planted=True)
 
 
-KERNELS = {
+UPDATES_ = {
     "silif stores w unsaturated": (
-        "clip(rounded(beta[n] * w + a[n] * u, fraction[n]) + b[n] * s, width[n])",
-        "clip(rounded(beta[n] * w + a[n] * u, fraction[n]) + b[n] * s, 64)",
+        "clip(rounded(beta * w + a * u, fraction) + b * s, bits)",
+        "clip(rounded(beta * w + a * u, fraction) + b * s, 64)",
     ),
-    "silif forgets the old spike": ("u - reset[n] * s + w", "u + w"),
-    "csilif x feeds y": (
-        "imaginary[n] * r + real[n] * y",
-        "imaginary[n] * x + real[n] * y",
-    ),
+    "silif forgets the old spike": ("u - reset * s + w", "u + w"),
+    "csilif x feeds y": ("imaginary * r + real * y", "imaginary * x + real * y"),
     "csilif fires at equality": (
-        "spikes[t, k, n] = x > threshold[n]",
-        "spikes[t, k, n] = x >= threshold[n]",
+        "sent[begin + place + n] = x > threshold",
+        "sent[begin + place + n] = x >= threshold",
     ),
     "adalif compares with the leaked threshold": (
-        "v > threshold[n] + c",
-        "v > threshold[n] + rounded(beta[n] * c, fraction[n])",
+        "v > threshold + c",
+        "v > threshold + rounded(beta * c, fraction)",
     ),
-    "adalif saturates late": ("state[k, size + n] = clip(c, width[n])", "state[k, size + n] = c"),
+    "adalif saturates late": (
+        "states[state + width + n] = clip(c, bits)",
+        "states[state + width + n] = c",
+    ),
+    "drive in state units": (
+        "np.int64(current) << np.int64(values[p + 2 * width])",
+        "np.int64(current)",
+    ),
 }
 
 
-@pytest.mark.parametrize("bug", KERNELS)
-def test_bugs_in_the_kernels_are_found(bug: str) -> None:
-    with pytest.raises(AssertionError):
+@pytest.mark.parametrize("bug", UPDATES_)
+def test_bugs_in_the_updates_are_found(bug: str) -> None:
+    with pytest.raises((AssertionError, OverflowError)):
         back_ends_agree(
-            planted_fast(KERNELS[bug]).load,
+            planted_fast(UPDATES_[bug]).load,
             drawn=second_order_programs(*concerned(bug)),
             planted=True,
         )
@@ -190,6 +189,7 @@ def test_bugs_in_the_fast_simulator_are_found(bug: str) -> None:
     package = "ultralif_deploy.simulators.fast"
     updates = copy_of(f"{package}.updates", *([(old, new)] if where == "updates" else []))
     changes = [(old, new)] if where == "simulator" else []
-    module = copy_of(f"{package}.simulator", *changes, UPDATES=updates.UPDATES)
+    replaced = {"UPDATES": updates.UPDATES, "whole": BY_POPULATION}
+    module = copy_of(f"{package}.simulator", *changes, **replaced)
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, drawn=second_order_programs(), planted=True)

@@ -6,7 +6,7 @@ runs in plain Python on operations that stand for them.
 
 import pytest
 
-from support.planted.vectors import OPERATIONS, take
+from support.planted.vectors import OPERATIONS, plain_updates, take
 from support.planting import PLAIN, PLAIN_PARTS, applies, copy_of
 from support.vector_comparisons import (
     counts_are_exact,
@@ -41,10 +41,12 @@ def planted_whole(*changes):
         bugs = [change for change in changes if applies(name, change)]
         return copy_of(name, *([compiled] if compiled else []), *bugs, **replaced)
 
+    membranes = "ultralif_deploy.simulators.fast.membranes"
+    bugs = [change for change in changes if applies(membranes, change)]
     parts = {"ROWS_PER_BLOCK": PLAIN_ROWS}
     run = copied("kernel", PLAIN_PARTS, take=take, **OPERATIONS, **parts).run_whole
     stopping = copied("stopping", PLAIN, take=take, run_whole=run, **parts)
-    lanes_of = copied("models").lanes_of
+    lanes_of = copied("models", membranes=plain_updates("membranes", *bugs)).lanes_of
     return copied(
         "whole",
         run_whole=run,
@@ -151,8 +153,8 @@ def test_bugs_in_the_counts_are_found(bug):
 
 WHOLE = {
     "bias ignored": (
-        "neuron.threshold.astype(np.int64) - bias",
-        "neuron.threshold.astype(np.int64) - 0 * bias",
+        "_limits(neuron, bias) - bias",
+        "_limits(neuron, bias) - 0 * bias",
     ),
     "read-out bias ignored": ("v += now + net.bias[c]", "v += now"),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
@@ -162,7 +164,24 @@ WHOLE = {
     ),
     "second population recorded over the first": ("recorded += time * batch * neurons", "pass"),
     "last samples left out": ("sample >= batch", "sample + together > batch"),
-    "membranes of the first population": ("(first + s) * each + one[STATE]", "(first + s) * each"),
+    "membranes of the first population": (
+        "(first + s) * each + one[STATE]",
+        "(first + s) * each",
+        "lif",
+    ),
+    "membranes of the first sample": (
+        "(first + s) * each + one[STATE]",
+        "first * each + one[STATE]",
+        "log_max_lif",
+    ),
+    "initial membranes ignored": (
+        "population.neuron.initial_state(population.size)",
+        "0",
+    ),
+    "neighbours in the order of the neurons": (
+        "where[self.rows[: self.links]]",
+        "self.rows[: self.links]",
+    ),
     "read-out does not leak": ("leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])", "v"),
     "second projection replaces the first": ("current[i] += further[i]", "current[i] = further[i]"),
     "identity replaces what came before": (
@@ -182,7 +201,10 @@ WHOLE = {
         "move(sent, here, before, (sample + s) * each + one[LATE], one[WIDTH])",
         "pass",
     ),
-    "fires where no neuron is": ("values[LIMIT] = INT32_MAX", "values[LIMIT] = -1"),
+    "fires where no neuron is": (
+        "np.array([0, INT32_MAX], np.int32)",
+        "np.array([0, -1], np.int32)",
+    ),
 }
 
 
@@ -251,7 +273,7 @@ LANES_ = {
     ),
     "floor ignored": ('builder.select(low, p["floor"], after)', "after"),
     "late value subtracted": ('reset if mode == "late-value" else less', "less"),
-    "membranes not kept": ("store(builder, after, state, position)", "pass"),
+    "membranes not kept": ("store(builder, builder.load(one), state, position)", "pass"),
     "synaptic current not saturated": (
         "_clamped(builder, builder.add(kept, drive), top)",
         "builder.add(kept, drive)",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import assert_same_trace, holds
+from support.planted.simulators import BY_POPULATION
 from support.planting import PLAIN, copy_of
 from support.specification import spec_functions
 from support.strategies.programs import programs
@@ -134,7 +136,8 @@ def chunks_keep_their_memory(module: ModuleType = fast, planted: bool = False) -
     def check(data: st.DataObject) -> None:
         program, inputs, rule = drawn_run(data)
         inputs = np.concatenate([np.roll(inputs, i, axis=2) for i in range(10)], axis=1)
-        made = module.load(program)
+        with patch.object(module, "whole", BY_POPULATION):
+            made = module.load(program)
         made.threads = 3
         expected = reference.load(program).run_until_exit(inputs, rule, record=True)
         assert_same_exits(made.run_until_exit(inputs, rule, record=True), expected)
@@ -166,6 +169,10 @@ def test_back_ends_stop_as_the_reference(name: str, examples: int) -> None:
     stops_as_the_reference(on(name), examples=examples)
 
 
+def test_populations_one_by_one_stop_as_the_reference() -> None:
+    stops_as_the_reference(by_population(), examples=60)
+
+
 def bug_in_streams(*change: str) -> Run:
     """A planted copy of the loop that `fast` and `onnx` share, below `fast`."""
     module = copy_of("ultralif_deploy.simulators.streams", (change[0], change[1]))
@@ -177,9 +184,10 @@ def bug_in_streams(*change: str) -> Run:
     return run
 
 
-def bug_in_fast(*change: str) -> Run:
-    """A planted copy of `fast`."""
-    module = copy_of("ultralif_deploy.simulators.fast.simulator", (change[0], change[1]))
+def by_population(*change: str) -> Run:
+    """A copy of `fast` that runs population by population, with a planted bug or without."""
+    name = "ultralif_deploy.simulators.fast.simulator"
+    module = copy_of(name, *([(change[0], change[1])] if change else []), whole=BY_POPULATION)
 
     def run(program: Program, inputs: np.ndarray, rule: ExitRule, record: bool) -> Stopped:
         return module.load(program).run_until_exit(inputs, rule, record)
@@ -200,8 +208,12 @@ def bug_in_fast(*change: str) -> Run:
         (bug_in_streams, "logits[running[stop]] = trace.logits[stop]", "logits = trace.logits"),
         (bug_in_streams, "total[name][running] += values", "total[name][: len(values)] += values"),
         (bug_in_streams, "inputs[t : t + 1, running]", "inputs[t : t + 1, : len(running)]"),
-        (bug_in_fast, "last[:] = sent[-1:] if len(sent) else last", "pass"),
-        (bug_in_fast, "memory or initial_memory(program, batch)", "initial_memory(program, batch)"),
+        (by_population, "last[:] = sent[-1:] if len(sent) else last", "pass"),
+        (
+            by_population,
+            "memory or initial_memory(program, batch)",
+            "initial_memory(program, batch)",
+        ),
     ],
 )
 def test_planted_bugs_are_found(plant: Callable[..., Run], old: str, new: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from support.comparisons import back_ends_agree, holds
-from support.planting import PLAIN_PARTS, copy_of
+from support.planted.simulators import planted_fast
 from support.specification import MODELS, runs_follow_spec, step_follows_spec
 from support.strategies.networks import networks
 from support.strategies.programs import graded_programs
@@ -147,38 +147,41 @@ def test_quantization_keeps_every_count_of_threshold_units_on_a_grid() -> None:
     holds(check, st.data(), examples=60)
 
 
-SHARE = "leak(u, reset[passed - 1], DECAY_BITS) if passed else u"
+SHARE = "leak(np.int64(current[place + n]), share, DECAY_BITS)"
+KEPT = "keep(one, values, limits, current, place, states, v, sent, begin + place)"
+WHOLE = "states[v : v + one[WIDTH]] = current[place : place + one[WIDTH]]"
 BUGS = {
-    "one level too few": ("limits_passed", "range(len(limits))", "range(len(limits) - 1)"),
-    "fires at equality": ("limits_passed", "total > limits[k, n]", "total >= limits[k, n]"),
-    "reset of the next level": (
-        "left_after",
-        "reset[passed - 1]",
-        "reset[min(passed, len(reset) - 1)]",
+    "one level too few": ("send", "range(1, one[LEVELS])", "range(1, one[LEVELS] - 1)"),
+    "fires at equality": (
+        "send",
+        "compared[first + n] > values[row + n]",
+        "compared[first + n] >= values[row + n]",
     ),
-    "reset forgotten": ("left_after", SHARE, "u"),
-    "takes the whole membrane": ("left_after", SHARE, "0 if passed else u"),
+    "levels of the first": ("send", "limits + k * width", "limits"),
+    "reset of the level before": (
+        "keep",
+        "values[shares + sent[out + n]]",
+        "values[shares + max(np.int64(sent[out + n]) - 1, 0)]",
+    ),
+    "reset forgotten": ("keep", SHARE, "current[place + n]"),
+    "takes the whole membrane": ("keep", SHARE, "0 if sent[out + n] else current[place + n]"),
     "threshold unit without bias": (
-        "multi_threshold",
-        "np.int64(current[t, b, n]) + bias[n]",
-        "np.int64(current[t, b, n])",
+        "_threshold",
+        "_limits(neuron, bias) - bias",
+        "_limits(neuron, bias)",
     ),
-    "soft unit keeps its membrane": ("log_max_lif", "left_after(u, passed, reset)", "u"),
-    "leaky unit keeps its membrane": ("lif", "left_after(u, passed, reset)", "u"),
-    "leaky unit is not saturated": (
-        "lif",
-        "saturate(leak(v[b, n], decay[n], bits) + drive)",
-        "leak(v[b, n], decay[n], bits) + drive",
-    ),
+    "soft unit keeps its membrane": ("log_max_lif", KEPT, WHOLE),
+    "leaky unit keeps its membrane": ("lif", KEPT, WHOLE),
+    "leaky unit is not saturated": ("charge", "saturate(kept + drive)", "kept + drive"),
     "ring resets the largest": (
-        "ultradlif",
-        "left_after(u[n], passed, reset)",
-        "left_after(compared[n], passed, reset)",
+        "released_ring",
+        KEPT,
+        "keep(one, values, limits, states, v, states, v, sent, begin + place)",
     ),
     "ring counts its own membrane": (
-        "ultradlif",
-        "limits_passed(compared[n], limits, n)",
-        "limits_passed(u[n], limits, n)",
+        "released_ring",
+        "send(one, values, limits, states, v, sent, begin + place)",
+        "send(one, values, limits, current, place, sent, begin + place)",
     ),
 }
 
@@ -186,9 +189,7 @@ BUGS = {
 @pytest.mark.parametrize("bug", BUGS)
 def test_planted_bugs_are_found(bug: str) -> None:
     within, old, new = BUGS[bug]
-    graded = copy_of("ultralif_deploy.simulators.fast.graded", PLAIN_PARTS, (old, new, within))
-    made = copy_of("ultralif_deploy.simulators.fast.updates", graded=graded)
-    planted = copy_of("ultralif_deploy.simulators.fast.simulator", UPDATES=made.UPDATES)
+    planted = planted_fast((old, new, within))
     with pytest.raises(AssertionError):
         back_ends_agree(planted.load, drawn=graded_programs(), planted=True)
 

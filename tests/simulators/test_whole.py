@@ -5,6 +5,8 @@ import pytest
 
 from support.comparisons import assert_same_trace, back_ends_agree
 from support.strategies.programs import programs
+from support.strategies.second_order import SPIKING
+from support.strategies.shapes import GRADED
 from support.vector_comparisons import (
     lanes_are_exact,
     products_are_exact,
@@ -12,22 +14,13 @@ from support.vector_comparisons import (
     wholes_stop_exactly,
 )
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
-from ultralif_deploy.program.neurons import (
-    LIF,
-    CubaLI,
-    CubaLIF,
-    Integrator,
-    LeakyIntegrator,
-    Threshold,
-)
+from ultralif_deploy.program.neurons import LIF, Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.simulators.fast import leaky_lanes, product_tiles
 from ultralif_deploy.simulators.fast import simulator as fast
-from ultralif_deploy.simulators.fast.whole import laying, whole
+from ultralif_deploy.simulators.fast.whole import laying, models, whole
 from ultralif_deploy.simulators.reference import simulator as reference
-
-KINDS = ("threshold", "lif")
 
 
 @pytest.mark.parametrize("largest", [1, 31, 32, 255])
@@ -61,7 +54,13 @@ def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
 
     monkeypatch.setattr(laying, "EVENT_SHARE", share)
     graph = shape == "graph"
-    for kinds, readouts in ((KINDS, ("integrator", "li")), (("cubalif",), ("cubali",))):
+    for kinds, readouts in (
+        (("threshold", "lif"), ("integrator", "li")),
+        (("cubalif",), ("cubali",)),
+        (("released", "logmax", "paper", "tropical"), ("integrator",)),
+        (GRADED, ("integrator", "li")),
+        (SPIKING, ("integrator",)),
+    ):
         drawn = programs(
             kinds=kinds,
             delayed=graph,
@@ -70,7 +69,7 @@ def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
             readouts=readouts,
         )
         back_ends_agree(loaded, drawn=drawn, examples=120 if graph else 60)
-    assert {Threshold, LIF, CubaLIF, Dense, Integrator, LeakyIntegrator, CubaLI} <= taken
+    assert set(models.MODELS) | {Dense} <= taken
     assert (Conv2d in taken) == (shape != "chain")
     assert ({Identity, "delayed"} <= taken) == graph
 

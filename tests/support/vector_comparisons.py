@@ -5,6 +5,7 @@ AssertionError at the first difference.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -14,19 +15,26 @@ from numpy.testing import assert_array_equal
 
 from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.fixed import largest_held
-from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
+from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import (
     LIF,
     CubaLIF,
+    GradedLIF,
+    GradedLogMaxLIF,
+    GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
+    LogMaxLIF,
+    MultiThreshold,
     NeuronModel,
     Threshold,
+    TropicalLIF,
+    UltraDLIF,
 )
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.program.resets import RESETS
 from ultralif_deploy.program.trace import Trace
-from ultralif_deploy.simulators.fast.whole import kernel, models
+from ultralif_deploy.simulators.fast.whole import kernel, laying, models, tables
 from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.reference import updates
 
@@ -127,13 +135,7 @@ def products_are_exact(product_tiles: Any, instruction: str, largest: int = 255)
 def lanes_are_exact(leaky_lanes: Any) -> None:
     """Updates of leaky neurons at their extremes in each reset mode, against the reference."""
     rng = np.random.default_rng(6)
-    time, size, update = 9, 2 * leaky_lanes.WORD_LANES, leaky_lanes.update
-
-    @numba.njit
-    def run(mode, current, values, v, spikes, time, size, words):  # type: ignore[no-untyped-def]
-        rows = current, 0, size, values, 0, size, v, 0, spikes, 0, size, time, size
-        update(mode, *rows, words)
-
+    time, size = 9, 2 * leaky_lanes.WORD_LANES
     cases = itertools.product((LIF, CubaLIF), RESETS, ((15, 24), (12, 30)))
     for number, (model, reset_mode, (bits, width)) in enumerate(cases):
         top = largest_held(width)
@@ -148,7 +150,10 @@ def lanes_are_exact(leaky_lanes: Any) -> None:
         v = np.zeros(model.WORDS * size, dtype=np.int32)
         spikes = np.zeros(time * size, dtype=np.uint8)
         drive = current.astype(np.int32).reshape(-1)
-        run(number // 2, drive, values, v, spikes, time, size, (bits, 6, top))
+        fields = {"width": size, "bits": bits, "fraction": 6, "top": top}
+        (one,) = laying.table([fields], tables.SOURCE_FIELDS)
+        run = leaky_lanes.UPDATES[number // 2]
+        run(one, values, drive, 0, size, v, len(v), 0, spikes, 0, 1, time)
         parameters = {name: one.tolist() for name, one in neuron.parameters().items()}
         state, expected = [0] * len(v), []
         for now in current.tolist():
@@ -158,12 +163,56 @@ def lanes_are_exact(leaky_lanes: Any) -> None:
         assert_array_equal(v, state)
 
 
+def drawn_neuron(
+    rng: np.random.Generator, kind: str, number: int, limit: np.ndarray
+) -> NeuronModel:
+    """Neurons of a kind with a limit each, in current units.
+
+    Args:
+        rng: random parameters.
+        kind: one of `MODELS`.
+        number: LIF takes the reset modes in turn.
+        limit: int64 [neuron].
+    """
+    size, decay = len(limit), rng.integers(0, 2000, len(limit))
+    near = rng.integers(0, 100, (3, size)).cumsum(axis=0) * (2 + np.abs(limit) // 100)
+    levels, share = (limit + near).reshape(-1), np.array([500, 2000, 4096])
+    table, stride = np.sort(rng.integers(0, 9000, 40))[::-1], 1 + size // 5
+    soft = rng.integers(-300, 2000, size), table
+    if kind == "lif":
+        mode, reset = list(RESETS)[number % len(RESETS)], 32 * np.abs(near[0] - near[1])
+        return LIF(64 * limit + 1, 2 * decay, reset, mode, floor=-100 * np.abs(limit))
+    made: dict[str, Callable[[], NeuronModel]] = {
+        "threshold": lambda: Threshold(limit),
+        "tropical": lambda: TropicalLIF(limit, decay // 9, -near[0], near[2]),
+        "released": lambda: UltraDLIF(64 * (limit + near[2]), decay, "released", stride),
+        "paper": lambda: UltraDLIF(64 * (limit + near[2]), decay, "paper", stride),
+        "logmax": lambda: LogMaxLIF(64 * limit, *soft, 9),
+        "multi": lambda: MultiThreshold(levels, 3),
+        "gradedlif": lambda: GradedLIF(64 * levels, decay, share, 3),
+        "gradedmax": lambda: GradedLogMaxLIF(64 * levels, *soft, share, 9, 3),
+        "gradedreleased": lambda: GradedUltraDLIF(64 * levels, decay, share, 3, "released", 3),
+        "gradedpaper": lambda: GradedUltraDLIF(64 * levels, decay, share, 3, "paper", 2),
+    }
+    return made[kind]()
+
+
+MODELS = (
+    *("released", "paper", "logmax", "tropical"),
+    *("multi", "gradedlif", "gradedmax", "gradedreleased", "gradedpaper"),
+)
+"""Kinds of `drawn_neuron` beside LIF and threshold units."""
+
+
 def drawn_chain(
-    rng: np.random.Generator, sizes: tuple[int, ...], time: int, leaky: bool = False
+    rng: np.random.Generator,
+    sizes: tuple[int, ...],
+    time: int,
+    kinds: tuple[str, ...] = ("threshold",),
 ) -> Program:
     """A dense chain of random 8-bit weights, some of them 0, with biases and near thresholds.
 
-    Leaky populations take the reset modes in turn.
+    Populations take the kinds in turn.
     """
     populations, projections, source = [], [], INPUT
     names = [*(f"hidden{i}" for i in range(1, len(sizes) - 1)), "readout"]
@@ -171,11 +220,9 @@ def drawn_chain(
         weight = rng.integers(-128, 128, (size, before)) * (rng.random((size, before)) < 0.8)
         spread = int(128 * before**0.5 / 4)
         limit = rng.integers(-spread, spread + 1, size)
-        neuron: NeuronModel = Integrator() if name == "readout" else Threshold(limit)
-        if leaky and name != "readout":
-            mode = list(RESETS)[(k + time) % len(RESETS)]
-            decay, reset = rng.integers(0, 4097, size), 32 * rng.integers(-9, 2 * spread, size)
-            neuron = LIF(64 * limit + 1, decay, reset, mode, floor=-100 * np.abs(limit))
+        neuron: NeuronModel = Integrator()
+        if name != "readout":
+            neuron = drawn_neuron(rng, kinds[k % len(kinds)], k + time, limit)
         bias = rng.integers(-9, 10, size)
         populations.append(Population(name, size, neuron, bias, np.ones(size)))
         projections.append(Projection(source, name, Dense(weight.astype(np.int8))))
@@ -222,6 +269,23 @@ def drawn_graph(
     return Program(Input(inputs, 1), tuple(populations), tuple(projections), "8", time, 1)
 
 
+def drawn_images(rng: np.random.Generator) -> Program:
+    """A convolution into rings across its channels, which are not beside each other in memory."""
+    linear = Conv2d(
+        rng.integers(-128, 128, (3, 1, 2, 2)).astype(np.int8), (1, 4, 4), (1, 1), (1, 1)
+    )
+    size = linear.target_size
+    limit = rng.integers(-100, 300, size)
+    rings = UltraDLIF(64 * limit, rng.integers(0, 2000, size), "released", size // 3)
+    weight = rng.integers(-128, 128, (3, size)).astype(np.int8)
+    populations = (
+        Population("a", size, rings, rng.integers(-9, 10, size), np.ones(size)),
+        Population("r", 3, Integrator(), np.zeros(3), np.ones(3)),
+    )
+    projections = Projection(INPUT, "a", linear), Projection("a", "r", Dense(weight))
+    return Program(Input(16, 1), populations, projections, "8", 3, 1)
+
+
 def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
     """Programs around the sizes at which the kernel makes tiles and blocks, against the reference.
 
@@ -230,8 +294,14 @@ def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
     rng = np.random.default_rng(3)
     drawn = []
     for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
-        for time, batch, leaky in ((1, block + 3, False), (block + 6, 1, True), (7, 10, True)):
-            drawn.append((drawn_chain(rng, sizes, time, leaky), batch))
+        for time, batch, kind in (
+            (1, block + 3, "threshold"),
+            (block + 6, 1, "lif"),
+            (7, 10, "lif"),
+        ):
+            drawn.append((drawn_chain(rng, sizes, time, (kind,)), batch))
+    sizes = 20, *range(62, 62 + len(MODELS)), 3
+    drawn += [(drawn_chain(rng, sizes, 2, MODELS), 3), (drawn_images(rng), 3)]
     for delayed in (False, True):
         drawn += [(drawn_graph(rng, time, delayed), batch) for time, batch in ((9, 2), (3, block))]
     for program, batch in drawn:
@@ -250,7 +320,7 @@ def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
             if isinstance(p.map, Dense):
                 assert_array_equal(weights[p.name], p.map.weight)
         for one in program.populations:
-            assert_array_equal(values[one.name], models.lanes_of(one).values)
+            assert_array_equal(values[one.name], models.lanes_of(one).own())
 
 
 def wholes_stop_exactly(whole: Any) -> None:
@@ -260,7 +330,8 @@ def wholes_stop_exactly(whole: Any) -> None:
     for program in (
         drawn_chain(rng, (70, 5), time),
         drawn_chain(rng, (20, 66, 65, 3), time),
-        drawn_chain(rng, (20, 66, 3), time, leaky=True),
+        drawn_chain(rng, (20, 66, 3), time, ("lif",)),
+        drawn_chain(rng, (20, 66, 67, 3), time, ("tropical", "gradedreleased")),
         drawn_graph(rng, time, delayed=True, readout=Integrator()),
     ):
         inputs = (rng.random((time, batch, program.input.size)) < 0.3).astype(np.uint8)

@@ -9,10 +9,10 @@ sent in the one before.
 
 import numpy as np
 
+from ultralif_deploy.simulators.fast.calls import call_update
 from ultralif_deploy.simulators.fast.kernels import FRACTION_BITS, leak, saturate_readout
-from ultralif_deploy.simulators.fast.leaky_lanes import update
 from ultralif_deploy.simulators.fast.product_tiles import multiply
-from ultralif_deploy.simulators.fast.spike_rows import find_events, fire_row, sum_tile
+from ultralif_deploy.simulators.fast.spike_rows import find_events, sum_tile
 from ultralif_deploy.simulators.fast.tally import tally
 from ultralif_deploy.simulators.fast.whole.tables import (
     BITS,
@@ -20,7 +20,6 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     COUNTS,
     DELAYED,
     DISTANCE,
-    FRACTION,
     FROM,
     GROUP,
     LATE,
@@ -38,13 +37,12 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     QUADS,
     SENT,
     SIZE,
-    STATE,
     SUM,
     SYNAPTIC_SUM,
     TERM,
     TERMS,
     TILE,
-    TOP,
+    UPDATE,
     VALUES,
     WEIGHT,
     WEIGHTS,
@@ -154,36 +152,6 @@ def add_same(net, term, signal, begin, stride, rows, current, width):  # type: i
 
 
 @inlined
-def fire(net, one, current, samples, steps, states, first, sent, begin):  # type: ignore[no-untyped-def]
-    """Spikes of a population from its currents.
-
-    Args:
-        net: `Tables`.
-        one: int64 [SOURCE_FIELDS].
-        current: int32 [row · width].
-        samples: samples of the block.
-        steps: timesteps of each.
-        states: int32 [sample, membrane], changed in place.
-        first: the first sample of the block.
-        sent: uint8, one axis; the population's rows are written from `begin` on.
-        begin: see there.
-    """
-    width, values = one[WIDTH], one[VALUES]
-    if one[MODE] < 0:
-        limit = values + width
-        for r in range(samples * steps):
-            fire_row(current, r * width, net.values, limit, sent, begin + r * width, width)
-        return
-    membranes, each = states.reshape(-1), states.shape[1]
-    words = one[BITS], one[FRACTION], one[TOP]
-    for s in range(samples):
-        place, v = s * steps * width, (first + s) * each + one[STATE]
-        run = current, place, width, net.values, values, width
-        written = membranes, v, sent, begin + place, width
-        update(one[MODE], *run, *written, steps, width, words)
-
-
-@inlined
 def read_out(net, one, current, samples, steps, counts, first):  # type: ignore[no-untyped-def]
     """Add a block to the read-out, which is the last rows of the counts.
 
@@ -276,6 +244,7 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
     events = np.empty(most * max(size, widest) + LANES, dtype=np.uint32)
     bounds = np.empty(most + 1, dtype=np.int64)
     before, each = last.reshape(-1), np.int64(last.shape[1])
+    membranes, words = states.reshape(-1), np.int64(states.shape[1])
     highest, none = np.uint8(0), np.int64(0)  # a literal 0 would compile its callees once more
     while True:
         sample = take(progress, together)
@@ -342,7 +311,10 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
                     continue
                 if one[TERMS] == 0:
                     current[: rows * width] = 0
-                fire(net, one, current, samples, steps, states, sample, sent, begin)
+                call_update(
+                    one[UPDATE], one, net.values, current, steps * width, width, membranes, words,
+                    sample, sent, begin, samples, steps,
+                )  # fmt: skip
                 fired = Rows(begin, samples, steps * width, steps, width, width)
                 tally(
                     sent, fired, net.cost, one[PRICE], net.segment, counts, net.counters,

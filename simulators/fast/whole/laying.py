@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ultralif_deploy.program.fixed import INT32_MAX
 from ultralif_deploy.program.graph import INPUT, Dense, Identity, Projection
 from ultralif_deploy.program.program import Population, Program
 from ultralif_deploy.simulators.fast.product_tiles import added_in_16_bits
@@ -22,8 +21,8 @@ from ultralif_deploy.simulators.fast.whole.layout import (
     product,
     row,
 )
-from ultralif_deploy.simulators.fast.whole.models import LIMIT, lanes_of
-from ultralif_deploy.simulators.fast.whole.tables import SOURCE_FIELDS, TERM_FIELDS, Tables
+from ultralif_deploy.simulators.fast.whole.models import lanes_of
+from ultralif_deploy.simulators.fast.whole.tables import SOURCE_FIELDS, TERM_FIELDS, VALUES, Tables
 from ultralif_deploy.simulators.native.vectors import LANES
 
 BLOCK_BYTES = 1 << 19
@@ -60,7 +59,7 @@ class Plan:
         operation_rows: row of the counts, by projection.
         membranes_of: index of each state word among those of a sample, by population.
         late_of: index of each neuron's byte among those that come later, by population.
-        membranes: state words of a sample.
+        initial: int32, the state words of a sample before the first timestep.
         late: bytes of a sample that come later.
     """
 
@@ -72,7 +71,7 @@ class Plan:
     operation_rows: dict[str, int]
     membranes_of: dict[str, np.ndarray]
     late_of: dict[str, np.ndarray]
-    membranes: int
+    initial: np.ndarray
     late: int
 
     @cached_property
@@ -131,7 +130,7 @@ class Plan:
         return found
 
     def values(self, population: Population, place: int) -> np.ndarray:
-        """The rows of `models.Lanes` of a population, read back.
+        """The parameters of a population as `models.Lanes.read` reads them back.
 
         Args:
             population: population of the program.
@@ -140,9 +139,8 @@ class Plan:
         lanes = lanes_of(population)
         assert lanes is not None
         order = self.layouts[population.name]
-        start = self.tables.sources[place, SOURCE_FIELDS.index("values")]
-        rows = self.tables.values[start : start + len(lanes.values) * order.width]
-        return rows.reshape(-1, order.width)[:, order.where]
+        start = self.tables.sources[place, VALUES]
+        return lanes.read(self.tables.values[start:], order.where, order.width)
 
 
 class _Parts:
@@ -201,23 +199,22 @@ def lay_out(program: Program) -> Plan:
                     terms.append(_term(program, p, order, place, parts))
             lanes = lanes_of(population, program.current_bounds[name])
             assert lanes is not None
-            values = np.zeros((len(lanes.values), one.width), dtype=np.int32)
-            if population.spikes:
-                values[LIMIT] = INT32_MAX  # no byte without a neuron fires
-            values[:, one.where] = lanes.values
-            fields |= {"values": parts.add("values", values)} | lanes.words
-            if lanes.remembers:
-                starts = membranes + one.width * np.arange(lanes.remembers)
+            laid = lanes.laid(one.where, one.width)
+            fields |= {"values": parts.add("values", laid)} | lanes.words
+            if lanes.update is not None:
+                fields["update"] = lanes.update.address
+            if population.spikes and population.neuron.REMEMBERS:
+                starts = membranes + one.width * np.arange(population.words)
                 membranes_of[name] = np.add.outer(starts, one.where).reshape(-1)
-                membranes += one.width * lanes.remembers
+                membranes += one.width * population.words
         sources.append(fields | {"terms": len(terms) - fields["term"]})
     arrays = parts.joined()
     widths = [one.width for one in order.values()]
     several = any(f["terms"] > 1 for f in sources)
     first = order[INPUT]
     tables = Tables(
-        sources=_table(sources, SOURCE_FIELDS),
-        terms=_table(terms, TERM_FIELDS),
+        sources=table(sources, SOURCE_FIELDS),
+        terms=table(terms, TERM_FIELDS),
         pack=first.where[: 0 if first.plain else None],
         segment=exact_within(arrays["cost"]),
         bias=program.readout.bias.astype(np.int64),
@@ -231,13 +228,17 @@ def lay_out(program: Program) -> Plan:
     )
     # A product may read a few bytes behind the last one that counts.
     late += LANES if late else 0
+    initial = np.zeros(membranes, dtype=np.int32)
+    for name, where in membranes_of.items():
+        population = program.population(name)
+        initial[where] = population.neuron.initial_state(population.size)
     return Plan(
         tables, order, term_rows, prices.priced, spike_rows, operation_rows, membranes_of, late_of,
-        membranes, late,
+        initial, late,
     )  # fmt: skip
 
 
-def _table(rows: Iterable[dict[str, int]], fields: tuple[str, ...]) -> np.ndarray:
+def table(rows: Iterable[dict[str, int]], fields: tuple[str, ...]) -> np.ndarray:
     """Rows as int64 [row, field]; a field that a row lacks is 0."""
     values = [[one.get(f, 0) for f in fields] for one in rows]
     return np.array(values, dtype=np.int64).reshape(-1, len(fields))

@@ -11,7 +11,7 @@ from ultralif_deploy.simulators.native.workers import take
 
 @jit
 def run_whole_until_exit(  # type: ignore[no-untyped-def]
-    signal, time, progress, membranes, delayed, counts, spikes, margin, gain, ends, *tables
+    signal, time, progress, initial, delayed, counts, spikes, margin, gain, ends, *tables
 ):
     """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
 
@@ -19,7 +19,7 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
         signal: same as for `run_whole`, like the arguments without a description here.
         time: timesteps.
         progress: number of samples that threads have taken.
-        membranes: number of membranes of a sample.
+        initial: int32 [membrane], state words of a sample before the first timestep.
         delayed: number of bytes that delayed projections carry for a sample.
         counts: counts, to which those of this run are added.
         spikes: those after the exits are not written.
@@ -44,7 +44,8 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
         if first >= batch:
             return highest
         left = min(ROWS_PER_BLOCK, batch - first)
-        states = np.zeros((left, membranes), dtype=np.int32)
+        states = np.empty((left, len(initial)), dtype=np.int32)
+        states[:] = initial
         last = np.zeros((left, delayed), dtype=np.uint8)
         for i in range(left):
             running[i] = first + i

@@ -19,22 +19,25 @@ SOURCE_FIELDS = (
     "term",  # index of the first projection into it
     "terms",  # number of projections into it
     "values",  # index of its parameters
-    "mode",  # that of `leaky_lanes.update`, or one of the numbers below
+    "update",  # address of the update of neurons that fire
+    "mode",  # of a read-out, one of the numbers below
     "bits",  # fraction bits of the decays
     "fraction",  # fraction bits of the membranes
     "top",  # largest membrane
     "state",  # index of its first membrane in a sample's
+    "levels",  # limits of a neuron
+    "shift",  # 2^shift distances in a row share an entry of a soft maximum's table
+    "last",  # last entry of that table, for all longer distances
 )
 """Columns of `Tables.sources`."""
 
 (
     WIDTH, SIZE, SENT, ORDER, LATE, PRICE, COUNTER, COUNTS, LATE_PRICE, LATE_COUNTER, LATE_COUNTS,
-    TERM, TERMS, VALUES, MODE, BITS, FRACTION, TOP, STATE,
+    TERM, TERMS, VALUES, UPDATE, MODE, BITS, FRACTION, TOP, STATE, LEVELS, SHIFT, LAST,
 ) = range(len(SOURCE_FIELDS))  # fmt: skip
 
-THRESHOLD, SUM, LEAKY_SUM, SYNAPTIC_SUM = -1, -2, -3, -4
-"""Modes of units without a memory, of read-outs that only sum, of read-outs that leak, and of those
-behind a synaptic current."""
+SUM, LEAKY_SUM, SYNAPTIC_SUM = range(3)
+"""Modes of read-outs that only sum, of those that leak, and of those behind a synaptic current."""
 
 TERM_FIELDS = (
     "source",  # row of its source in `Tables.sources`
@@ -74,7 +77,7 @@ class Tables(NamedTuple):
         targets: int64, of all products.
         distances: int64, of all products.
         weights: int8, of all products.
-        values: int32; rows of parameters of each population (`models.Lanes`), as long as its row.
+        values: int32; parameters of each population (`models.Lanes.laid`).
         cost: int32, what spikes add to counters (`tally.costs`), source by source.
         counters: int64, rows of the counts to which these costs are added.
         segment: same as for `tally`.

@@ -1,7 +1,7 @@
 """Programs whose populations all run in one compiled call, a few rows at a time.
 
 Projections are dense maps, convolutions and identities, also delayed ones. Populations are
-threshold units or leaky neurons, in front of a read-out that sums or leaks. Dense projections of
+of any model that fires, in front of a read-out that sums or leaks. Dense projections of
 spikes count the events of each block of rows, and then add the weights of the events or multiply
 everything, whichever costs less for that many.
 """
@@ -95,7 +95,7 @@ class Whole:
         self.neurons = sum(p.size for p in self.populations)
 
     def executed(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Weights int8 by projection and the rows of `models.Lanes` by population, read back.
+        """Weights int8 by projection and what `models.Lanes.read` finds by population.
 
         Weights are −1 where events and products differ.
         """
@@ -141,10 +141,10 @@ class Whole:
                 given = signal, time, progress, memory.membranes, memory.last, counts, spikes
                 run = run_whole(*given, *plan.tables)
             else:
-                sizes = plan.membranes, plan.late
+                begun = plan.initial, plan.late
                 stop = rule.margin, rule.gain, ends
                 run = run_whole_until_exit(
-                    signal, time, progress, *sizes, counts, spikes, *stop, *plan.tables
+                    signal, time, progress, *begun, counts, spikes, *stop, *plan.tables
                 )
             highest.append(run)
 
@@ -211,13 +211,11 @@ class Whole:
         Single samples take microseconds, so memory that nobody has is not made anew.
         """
         plan = self.plan
-        if plan.membranes == plan.late == 0:
+        if len(plan.initial) == plan.late == 0:
             return NO_MEMORY
-        return Carried(
-            np.zeros((batch, plan.membranes), dtype=np.int32),
-            np.zeros((batch, plan.late), dtype=np.uint8),
-            NO_MEMORY.read,
-        )
+        states = np.empty((batch, len(plan.initial)), dtype=np.int32)
+        states[:] = plan.initial
+        return Carried(states, np.zeros((batch, plan.late), dtype=np.uint8), NO_MEMORY.read)
 
     def _split(self, spikes: np.ndarray, time: int, batch: int) -> dict[str, np.ndarray]:
         """The spikes that `run_whole` recorded, by population."""

@@ -3,11 +3,13 @@
 Numba kernels run as plain Python.
 """
 
+from collections.abc import Sequence
 from types import ModuleType, SimpleNamespace
 
 from hypothesis import strategies as st
 
-from support.planting import PLAIN_PARTS, Change, applies, copy_of
+from support.planted.vectors import plain_updates
+from support.planting import PLAIN, Change, applies, copy_of
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS
 from ultralif_deploy.program.program import Program
@@ -16,6 +18,7 @@ BY_POPULATION = SimpleNamespace(runs=lambda program: False)
 """In place of the compiled loop over whole programs, so that populations run one by one."""
 
 REFERENCE_AT = "ultralif_deploy.simulators.reference"
+FAST_AT = "ultralif_deploy.simulators.fast"
 
 
 def planted_reference(*changes: Change, **replaced: object) -> ModuleType:
@@ -43,12 +46,21 @@ def planted_fixed(change: Change) -> ModuleType:
 
 
 def planted_fast(*changes: Change) -> ModuleType:
-    """The fast simulator on top of changed kernels, all in plain Python."""
-    kernels = copy_of("ultralif_deploy.simulators.fast.kernels", PLAIN_PARTS, *changes)
-    updates = copy_of("ultralif_deploy.simulators.fast.updates", kernels=kernels)
-    return copy_of(
-        "ultralif_deploy.simulators.fast.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION
+    """The fast simulator on top of changed kernels and updates, all in plain Python."""
+    kernels = copy_of(f"{FAST_AT}.kernels", PLAIN, *_in("kernels", changes))
+    models = copy_of(
+        f"{FAST_AT}.whole.models",
+        *_in("whole.models", changes),
+        membranes=plain_updates("membranes", *_in("membranes", changes)),
+        second_order=plain_updates("second_order", *_in("second_order", changes)),
     )
+    updates = copy_of(f"{FAST_AT}.updates", kernels=kernels, models=models)
+    return copy_of(f"{FAST_AT}.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION)
+
+
+def _in(module: str, changes: Sequence[Change]) -> list[Change]:
+    """Those that apply in a module of the fast simulator."""
+    return [change for change in changes if applies(f"{FAST_AT}.{module}", change)]
 
 
 def drawn_for(bug: str) -> st.SearchStrategy[Program]:

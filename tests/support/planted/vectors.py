@@ -4,11 +4,15 @@ Bugs of the loop are planted in copies that run on these, because each compilati
 """
 
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 
+from support.planting import PLAIN_PARTS, Change, applies, copy_of
+from ultralif_deploy.simulators.fast.calls import KINDS
 from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, untiled
+from ultralif_deploy.simulators.native.callbacks import at_address
 
 
 def move(source: Any, start: int, target: Any, at: int, count: int) -> None:
@@ -29,16 +33,50 @@ def sum_tile(
     current[at : at + 2 * LINE_WORDS] = tile.sum(axis=1, dtype=np.int64)  # over events
 
 
-def fire_row(
-    current: Any, place: int, limit: Any, at: int, spikes: Any, out: int, count: int
-) -> None:
-    fired = current[place : place + count] > limit[at : at + count]
-    spikes[out : out + count] = fired
+class Update:
+    """An update in plain Python, with a number in place of an address."""
+
+    made: ClassVar[list["Update"]] = []
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function, self.address = function, len(self.made)
+        self.made.append(self)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.function(*arguments)
+
+
+def call_update(address: int, *arguments: Any) -> None:
+    made = Update.made
+    run = made[address] if address < len(made) else at_address(int(address), KINDS)
+    run(*arguments)
+
+
+PLAIN_UPDATE = (
+    "from ultralif_deploy.simulators.fast.calls import update",
+    "from support.planted.vectors import Update as update",
+)
+PLAIN_PART = (
+    "from ultralif_deploy.simulators.native.compiled import inlined",
+    "inlined = lambda f: f",
+)
+
+
+def plain_updates(module: str, *changes: Change) -> ModuleType:
+    """A copy of a module of updates, in plain Python.
+
+    Args:
+        module: its name in `simulators/fast`.
+        changes: bugs.
+    """
+    name = f"ultralif_deploy.simulators.fast.{module}"
+    plain = [PLAIN_UPDATE, PLAIN_PART if applies(name, PLAIN_PART) else PLAIN_PARTS]
+    return copy_of(name, *plain, *changes)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "move": move,
     "sum_tile": sum_tile,
-    "fire_row": fire_row,
+    "call_update": call_update,
 }
 """What the kernel calls, by name; `take` goes to the modules that call it."""
