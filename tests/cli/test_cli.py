@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from support.commands import DEMO, refused, ultralif
 from support.requirements import available
@@ -93,12 +94,20 @@ def test_report_has_its_keys_and_equals_stdout(deployed: Path) -> None:
 
 def test_simulate_json(deployed: Path) -> None:
     run = ("simulate", deployed / "program.nir", "--data", "digits", "--limit", 30, "--json")
-    fast, reference = ultralif(*run).json(), ultralif(*run, "--on", "reference").json()
-    assert fast == reference
+    fast, *others = (ultralif(*run, "--on", on).json() for on in ("fast", "reference", "torch"))
+    assert others == [fast, fast]
     assert np.shape(fast["logits"]) == (30, 10)
     assert fast["predictions"] == [int(np.argmax(row)) for row in fast["logits"]]
     assert 0.8 < fast["accuracy"] <= 1
     assert fast["counts"]["samples"] == 30
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch has CUDA here")
+def test_a_gpu_that_is_not_here_is_refused(deployed: Path) -> None:
+    run = ("simulate", deployed / "program.nir", "--data", "digits", "--on", "torch-cuda")
+    line = refused(*run)
+    assert "CUDA" in line
+    assert "is not installed; to install it: " in line
 
 
 def test_limit_keeps_the_first_samples(deployed: Path) -> None:

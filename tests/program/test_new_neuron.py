@@ -18,6 +18,7 @@ from ultralif_deploy.program.neurons import MODELS, Integrator, NeuronModel, Thr
 from ultralif_deploy.program.program import Input, Population, Program
 from ultralif_deploy.simulators.fast import updates as fast
 from ultralif_deploy.simulators.reference import updates as reference
+from ultralif_deploy.simulators.torch_device import updates as on_torch
 from ultralif_deploy.verify.backends import BACK_ENDS, EXPORTERS, load_on
 
 
@@ -49,7 +50,7 @@ def program() -> Program:
 INPUTS = (np.random.default_rng(1).random((6, 9, 5)) < 0.5).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ["reference", "fast", "loihi1", "loihi2"])
+@pytest.mark.parametrize("name", ["reference", "fast", "torch", "loihi1", "loihi2"])
 def test_simulators_refuse_it_by_name(name: str) -> None:
     with pytest.raises(Refused, match=rf"{name}: odd: .*no Toggle"):
         load_on(name, program())
@@ -70,7 +71,8 @@ def test_no_file_can_store_it(tmp_path: Path) -> None:
 
 def test_every_back_end_is_asked() -> None:
     names = {back_end.artefact or name for name, back_end in BACK_ENDS.items()}
-    assert names == {"fast", "loihi1", "loihi2", *EXPORTERS, "reference"} - {"nir"}
+    simulators = {"reference", "fast", "torch", "torch-cuda", "loihi1", "loihi2"}
+    assert names == simulators | set(EXPORTERS)
 
 
 def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +100,7 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (reference.UPDATES, ()),
         (fast.UPDATES, ()),
+        (on_torch.UPDATES, ()),
         (onnx_neurons.UPDATES, ()),
         (c.BRANCHES, ()),
         (lava.PROCESSES, ()),

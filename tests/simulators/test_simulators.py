@@ -29,7 +29,7 @@ from ultralif_deploy.verify.backends import load_on
 CHAINS = programs(kinds=("threshold", "lif"), delayed=False, chain=True)
 IMAGES = programs(kinds=("threshold", "lif"), delayed=False, chain=True, images=True)
 
-COMPLETE = ("fast", "reference")
+COMPLETE = ("fast", "torch", "reference")
 """Back ends that refuse no program."""
 
 

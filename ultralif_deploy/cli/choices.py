@@ -30,11 +30,11 @@ ARCHITECTURES = ("snn", "convsnn", "deepconvsnn", "spikingresnet18")
 PASSES = ("remove-constant", "elide-membrane", "collapse-constant", "fold-bias")
 EMULATED = ("c-cortex-m0", "c-cortex-m4", "c-cortex-m33", "c-rv32")
 BACK_ENDS = (
-    *("reference", "fast", "loihi1", "loihi2", "onnx", "c", *EMULATED),
+    *("reference", "fast", "torch", "torch-cuda", "loihi1", "loihi2", "onnx", "c", *EMULATED),
     *("lava", "lava-loihi1", "lava-custom", "netx"),
     *("verilog", "verilog-netlist", "qonnx"),
 )
-ON_REQUEST = (*EMULATED, "verilog", "verilog-netlist", "qonnx")
+ON_REQUEST = ("torch", "torch-cuda", *EMULATED, "verilog", "verilog-netlist", "qonnx")
 EXPORTERS = ("onnx", "c", "lava", "lava-loihi1", "lava-custom", "netx", "verilog", "qonnx")
 EXITS = ("exact", "confidence")
 PACKAGES = ("cmake", "arduino", "platformio", "zephyr", "esp-idf")

@@ -60,6 +60,8 @@ class Facts(TypedDict):
     placement: NotRequired[Annotated[Placement, "loihi1, loihi2: neurons on cores"]]
     models: NotRequired[Annotated[dict[str, str], "loihi1, loihi2: neuron model by population"]]
     activity: NotRequired[Annotated[Activity, "loihi1, loihi2: what the chip did"]]
+    torch: NotRequired[Annotated[str, "torch, torch-cuda: version of torch"]]
+    device: NotRequired[Annotated[str, "torch, torch-cuda: cpu, or the name of the GPU"]]
     ram_bytes: NotRequired[Annotated[Bytes, "c, c-…: of state"]]
     code_bytes: NotRequired[Annotated[Bytes, "c: of code, compiled for size; c-…: for speed"]]
     const_bytes: NotRequired[Annotated[Bytes, "c, c-…: of constants"]]

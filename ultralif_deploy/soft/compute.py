@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ultralif_deploy.errors import UltralifError
+from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, choose
 
 INSTALL = "https://pytorch.org/get-started/locally says how to install one that has it"
+GPUS = "nvidia-smi shows GPUs and their driver"
 
 
 def settled_device(option: str | None) -> tuple[torch.device, Assumptions]:
@@ -55,6 +56,17 @@ def available() -> list[str]:
     return ["cpu", *gpus, *(["mps"] if counts["mps"] else [])]
 
 
+def missing_cuda() -> Missing | None:
+    """What programs need that a GPU runs by CUDA, if it is not here."""
+    there, _ = PRESENT["cuda"]()
+    if there:
+        return None
+    version, built = torch.__version__, torch.version.cuda or torch.version.hip
+    if built is None:
+        return Missing(f"torch with CUDA (torch {version} was built without it)", INSTALL)
+    return Missing(f"a GPU that torch {version} for CUDA {built} can use", GPUS)
+
+
 @contextmanager
 def repeatable() -> Iterator[None]:
     """Convolutions on CUDA keep all bits of float32, and give the same result each time.
@@ -89,7 +101,7 @@ def _cuda() -> tuple[int, str]:
         return there, f"torch {torch.__version__} was built without CUDA ({INSTALL})"
     return there, (
         f"torch {torch.__version__} was built for CUDA {built} and finds no GPU that it can use "
-        "(nvidia-smi shows GPUs and their driver)"
+        f"({GPUS})"
     )
 
 

@@ -69,6 +69,23 @@ class BackEnd:
     on_request: bool = False
 
 
+def _on_torch(device: str, missing: Callable[[], Missing | None] = _nothing) -> BackEnd:
+    """A device of torch, which takes long to import, so nobody gets it unasked."""
+
+    def load(program: Program, _: Path) -> Executable:
+        from ultralif_deploy.simulators.torch_device import simulator
+
+        return simulator.load(program, device)
+
+    return BackEnd(load, None, missing, on_request=True)
+
+
+def _missing_cuda() -> Missing | None:
+    from ultralif_deploy.soft.compute import missing_cuda
+
+    return missing_cuda()
+
+
 def _in_memory(load: Callable[[Program], Executable]) -> BackEnd:
     return BackEnd(lambda program, _: load(program))
 
@@ -156,6 +173,8 @@ OPTIONS = {"c": ("rule", "prefix", "package"), "verilog": ("rule", "lanes")}
 BACK_ENDS: dict[str, BackEnd] = {
     "reference": _in_memory(reference.load),
     "fast": _in_memory(fast.load),
+    "torch": _on_torch("cpu"),
+    "torch-cuda": _on_torch("cuda", _missing_cuda),
     "loihi1": _in_memory(loihi.load1),
     "loihi2": _in_memory(loihi.load2),
     "onnx": BackEnd(onnx_runner.load, "onnx"),
