@@ -133,7 +133,6 @@ def _shared(population: Population) -> Update:
     """The update of a population that the compiled call has as well."""
     lanes, size = models.lanes_of(population), population.size
     assert lanes is not None
-    assert lanes.update is not None
     update, values = lanes.update, lanes.own()
     (one,) = table([{"width": size, "size": size} | lanes.words], SOURCE_FIELDS)
 

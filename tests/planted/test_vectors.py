@@ -6,6 +6,7 @@ runs in plain Python on operations that stand for them.
 
 import pytest
 
+from support.planted.simulators import bugs_in
 from support.planted.vectors import OPERATIONS, plain_updates, take
 from support.planting import PLAIN, PLAIN_PARTS, applies, copy_of
 from support.vector_comparisons import (
@@ -41,12 +42,14 @@ def planted_whole(*changes):
         bugs = [change for change in changes if applies(name, change)]
         return copy_of(name, *([compiled] if compiled else []), *bugs, **replaced)
 
-    membranes = "ultralif_deploy.simulators.fast.membranes"
-    bugs = [change for change in changes if applies(membranes, change)]
+    updates = {
+        name.split(".")[-1]: plain_updates(name, *bugs_in(name, changes))
+        for name in ("membranes", "whole.read_outs")
+    }
     parts = {"ROWS_PER_BLOCK": PLAIN_ROWS}
     run = copied("kernel", PLAIN_PARTS, take=take, **OPERATIONS, **parts).run_whole
     stopping = copied("stopping", PLAIN, take=take, run_whole=run, **parts)
-    lanes_of = copied("models", membranes=plain_updates("membranes", *bugs)).lanes_of
+    lanes_of = copied("models", **updates).lanes_of
     return copied(
         "whole",
         run_whole=run,
@@ -156,7 +159,15 @@ WHOLE = {
         "_limits(neuron, bias) - bias",
         "_limits(neuron, bias) - 0 * bias",
     ),
-    "read-out bias ignored": ("v += now + net.bias[c]", "v += now"),
+    "read-out bias ignored": (
+        "heard(one, current, s * steps + t, at) + bias[c]",
+        "heard(one, current, s * steps + t, at)",
+    ),
+    "read-out of the first sample": (
+        "begin + c * batch + first + s",
+        "begin + c * batch + first",
+        "integrator",
+    ),
     "later timesteps read the first": ("(start * batch + sample) * size", "sample * size"),
     "recorded in the order of samples": (
         "(start + r % steps) * batch + sample + r // steps",
@@ -182,7 +193,10 @@ WHOLE = {
         "where[self.rows[: self.links]]",
         "self.rows[: self.links]",
     ),
-    "read-out does not leak": ("leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])", "v"),
+    "read-out does not leak": (
+        "leak(counts[v], decay, one[BITS]) + drive",
+        "counts[v] + drive",
+    ),
     "second projection replaces the first": ("current[i] += further[i]", "current[i] = further[i]"),
     "identity replaces what came before": (
         "current[r * width + net.targets[k]] += value",

@@ -59,7 +59,7 @@ def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
         (("cubalif",), ("cubali",)),
         (("released", "logmax", "paper", "tropical"), ("integrator",)),
         (GRADED, ("integrator", "li")),
-        (SPIKING, ("integrator",)),
+        (SPIKING, ("leaky_sum",)),
     ):
         drawn = programs(
             kinds=kinds,

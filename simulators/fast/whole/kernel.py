@@ -10,12 +10,11 @@ sent in the one before.
 import numpy as np
 
 from ultralif_deploy.simulators.fast.calls import call_update
-from ultralif_deploy.simulators.fast.kernels import FRACTION_BITS, leak, saturate_readout
 from ultralif_deploy.simulators.fast.product_tiles import multiply
 from ultralif_deploy.simulators.fast.spike_rows import find_events, sum_tile
 from ultralif_deploy.simulators.fast.tally import tally
+from ultralif_deploy.simulators.fast.whole.read_outs import call_read_out
 from ultralif_deploy.simulators.fast.whole.tables import (
-    BITS,
     COUNTER,
     COUNTS,
     DELAYED,
@@ -27,7 +26,6 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     LATE_COUNTS,
     LATE_PRICE,
     LINES,
-    MODE,
     MOST,
     NEURONS,
     ORDER,
@@ -37,13 +35,10 @@ from ultralif_deploy.simulators.fast.whole.tables import (
     QUADS,
     SENT,
     SIZE,
-    SUM,
-    SYNAPTIC_SUM,
     TERM,
     TERMS,
     TILE,
     UPDATE,
-    VALUES,
     WEIGHT,
     WEIGHTS,
     WIDTH,
@@ -152,46 +147,6 @@ def add_same(net, term, signal, begin, stride, rows, current, width):  # type: i
 
 
 @inlined
-def read_out(net, one, current, samples, steps, counts, first):  # type: ignore[no-untyped-def]
-    """Add a block to the read-out, which is the last rows of the counts.
-
-    Args:
-        net: `Tables`.
-        one: int64 [SOURCE_FIELDS] of the read-out.
-        current: int32 [row · width] of its projections that were not added as costs.
-        samples: samples of the block.
-        steps: timesteps of each.
-        counts: int64 [counter, batch], changed in place.
-        first: the first sample of the block.
-    """
-    classes, width = len(net.bias), one[WIDTH]
-    for c in range(classes):
-        row = len(counts) - net.words * classes + c
-        at = c if one[ORDER] < 0 else net.order[one[ORDER] + c]
-        for s in range(samples):
-            v, i = counts[row, first + s], np.int64(0)
-            if one[MODE] == SYNAPTIC_SUM:
-                i = counts[row + classes, first + s]
-            for t in range(steps):
-                now = np.int64(0)
-                if one[TERMS] > 0:
-                    now = np.int64(current[(s * steps + t) * width + at])
-                if one[MODE] == SUM:
-                    v += now + net.bias[c]
-                    continue
-                drive = (now << FRACTION_BITS) + net.bias[c]
-                if one[MODE] == SYNAPTIC_SUM:
-                    passed = np.int64(net.values[one[VALUES] + width + at])
-                    i = saturate_readout(leak(i, passed, one[BITS]) + drive)
-                    drive = i
-                kept = leak(v, np.int64(net.values[one[VALUES] + at]), one[BITS])
-                v = saturate_readout(kept + drive)
-            counts[row, first + s] = v
-            if one[MODE] == SYNAPTIC_SUM:
-                counts[row + classes, first + s] = i
-
-
-@inlined
 def copy_spikes(net, one, sent, begin, row, spikes, target):  # type: ignore[no-untyped-def]
     """Copy one row of a population's bytes to recorded spikes, in the order of the neurons.
 
@@ -244,6 +199,7 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
     events = np.empty(most * max(size, widest) + LANES, dtype=np.uint32)
     bounds = np.empty(most + 1, dtype=np.int64)
     before, each = last.reshape(-1), np.int64(last.shape[1])
+    counted = counts.reshape(-1)
     membranes, words = states.reshape(-1), np.int64(states.shape[1])
     highest, none = np.uint8(0), np.int64(0)  # a literal 0 would compile its callees once more
     while True:
@@ -307,7 +263,11 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
                         for i in range(rows * width):
                             current[i] += further[i]
                 if k == populations - 1:
-                    read_out(net, one, current, samples, steps, counts, sample)
+                    read = (len(counts) - net.words * one[SIZE]) * batch
+                    call_read_out(
+                        one[UPDATE], one, net.values, net.order, net.bias, current, counted, read,
+                        batch, sample, samples, steps,
+                    )  # fmt: skip
                     continue
                 if one[TERMS] == 0:
                     current[: rows * width] = 0

@@ -200,9 +200,8 @@ def lay_out(program: Program) -> Plan:
             lanes = lanes_of(population, program.current_bounds[name])
             assert lanes is not None
             laid = lanes.laid(one.where, one.width)
-            fields |= {"values": parts.add("values", laid)} | lanes.words
-            if lanes.update is not None:
-                fields["update"] = lanes.update.address
+            fields |= {"values": parts.add("values", laid), "update": lanes.update.address}
+            fields |= lanes.words
             if population.spikes and population.neuron.REMEMBERS:
                 starts = membranes + one.width * np.arange(population.words)
                 membranes_of[name] = np.add.outer(starts, one.where).reshape(-1)

@@ -17,6 +17,7 @@ from ultralif_deploy.program.neurons import (
     GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
+    LeakySum,
     LogMaxLIF,
     MultiThreshold,
     NeuronModel,
@@ -27,7 +28,7 @@ from ultralif_deploy.program.neurons import (
 )
 from ultralif_deploy.program.program import Population
 from ultralif_deploy.simulators.fast import leaky_lanes, membranes, second_order
-from ultralif_deploy.simulators.fast.whole.tables import LEAKY_SUM, SUM, SYNAPTIC_SUM
+from ultralif_deploy.simulators.fast.whole import read_outs
 from ultralif_deploy.simulators.native.callbacks import Callback
 
 NOTHING = np.empty(0, dtype=np.int32)
@@ -39,7 +40,7 @@ class Lanes(NamedTuple):
     """What the kernel reads of a population.
 
     Attributes:
-        update: of neurons that fire; None for read-outs.
+        update: as `calls.call_update` takes it; of read-outs as `read_outs.call_read_out` does.
         words: values of the population's fields that say how its neurons compute.
         rows: int32 [row, neuron], parameters.
         outside: int32 [row], parameters where no neuron is, so that none fires there.
@@ -47,7 +48,7 @@ class Lanes(NamedTuple):
         lists: int32, parameters of all neurons together.
     """
 
-    update: Callback | None
+    update: Callback
     words: dict[str, int]
     rows: np.ndarray
     outside: np.ndarray
@@ -192,15 +193,16 @@ def _second_order(update: str) -> Any:
     return lanes
 
 
-def _read_out(mode: int, *names: str) -> Any:
-    """Read-outs, whose decays are rows."""
+def _read_out(update: str, *names: str) -> Any:
+    """Read-outs, whose parameters are rows."""
 
     def lanes(neuron: Any, bias: np.ndarray, bound: int) -> Lanes:
         del bound
         parameters = neuron.parameters()
         rows = np.reshape([parameters[name] for name in names], (len(names), len(bias)))
-        words = {"mode": mode, "bits": neuron.widths.decay_bits}
-        return Lanes(None, words, rows.astype(np.int32), np.zeros(len(names), dtype=np.int32))
+        outside = np.zeros(len(names), dtype=np.int32)
+        words = {"bits": neuron.widths.decay_bits}
+        return Lanes(getattr(read_outs, update), words, rows.astype(np.int32), outside)
 
     return lanes
 
@@ -219,8 +221,9 @@ MODELS: dict[type[NeuronModel], Callable[[Any, np.ndarray, int], Lanes | None]] 
     SiLIF: _second_order("silif"),
     CSiLIF: _second_order("csilif"),
     AdaLIF: _second_order("adalif"),
-    Integrator: _read_out(SUM),
-    LeakyIntegrator: _read_out(LEAKY_SUM, "decay"),
-    CubaLI: _read_out(SYNAPTIC_SUM, "decay", "synaptic_decay"),
+    Integrator: _read_out("integrator"),
+    LeakyIntegrator: _read_out("leaky_integrator", "decay"),
+    CubaLI: _read_out("cuba_li", "decay", "synaptic_decay"),
+    LeakySum: _read_out("leaky_sum", *read_outs.LEAKY_SUM),
 }
 """Models that the kernel updates; `fast` runs the others population by population."""

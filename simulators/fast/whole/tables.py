@@ -19,8 +19,7 @@ SOURCE_FIELDS = (
     "term",  # index of the first projection into it
     "terms",  # number of projections into it
     "values",  # index of its parameters
-    "update",  # address of the update of neurons that fire
-    "mode",  # of a read-out, one of the numbers below
+    "update",  # address of its update, or of the read-out
     "bits",  # fraction bits of the decays
     "fraction",  # fraction bits of the membranes
     "top",  # largest membrane
@@ -33,11 +32,8 @@ SOURCE_FIELDS = (
 
 (
     WIDTH, SIZE, SENT, ORDER, LATE, PRICE, COUNTER, COUNTS, LATE_PRICE, LATE_COUNTER, LATE_COUNTS,
-    TERM, TERMS, VALUES, UPDATE, MODE, BITS, FRACTION, TOP, STATE, LEVELS, SHIFT, LAST,
+    TERM, TERMS, VALUES, UPDATE, BITS, FRACTION, TOP, STATE, LEVELS, SHIFT, LAST,
 ) = range(len(SOURCE_FIELDS))  # fmt: skip
-
-SUM, LEAKY_SUM, SYNAPTIC_SUM = range(3)
-"""Modes of read-outs that only sum, of those that leak, and of those behind a synaptic current."""
 
 TERM_FIELDS = (
     "source",  # row of its source in `Tables.sources`

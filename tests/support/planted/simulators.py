@@ -47,18 +47,18 @@ def planted_fixed(change: Change) -> ModuleType:
 
 def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels and updates, all in plain Python."""
-    kernels = copy_of(f"{FAST_AT}.kernels", PLAIN, *_in("kernels", changes))
+    kernels = copy_of(f"{FAST_AT}.kernels", PLAIN, *bugs_in("kernels", changes))
     models = copy_of(
         f"{FAST_AT}.whole.models",
-        *_in("whole.models", changes),
-        membranes=plain_updates("membranes", *_in("membranes", changes)),
-        second_order=plain_updates("second_order", *_in("second_order", changes)),
+        *bugs_in("whole.models", changes),
+        membranes=plain_updates("membranes", *bugs_in("membranes", changes)),
+        second_order=plain_updates("second_order", *bugs_in("second_order", changes)),
     )
     updates = copy_of(f"{FAST_AT}.updates", kernels=kernels, models=models)
     return copy_of(f"{FAST_AT}.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION)
 
 
-def _in(module: str, changes: Sequence[Change]) -> list[Change]:
+def bugs_in(module: str, changes: Sequence[Change]) -> list[Change]:
     """Those that apply in a module of the fast simulator."""
     return [change for change in changes if applies(f"{FAST_AT}.{module}", change)]
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from support.planting import PLAIN_PARTS, Change, applies, copy_of
-from ultralif_deploy.simulators.fast.calls import KINDS
+from ultralif_deploy.simulators.fast import calls
 from ultralif_deploy.simulators.fast.spike_rows import LINE_WORDS, untiled
+from ultralif_deploy.simulators.fast.whole import read_outs
 from ultralif_deploy.simulators.native.callbacks import at_address
 
 
@@ -46,15 +47,24 @@ class Update:
         self.function(*arguments)
 
 
-def call_update(address: int, *arguments: Any) -> None:
-    made = Update.made
-    run = made[address] if address < len(made) else at_address(int(address), KINDS)
-    run(*arguments)
+def calling(kinds: tuple[str, ...]) -> Callable[..., None]:
+    """What calls an update of such arguments by its address."""
+
+    def call(address: int, *arguments: Any) -> None:
+        plain = address < len(Update.made)
+        run = Update.made[address] if plain else at_address(int(address), kinds)
+        run(*arguments)
+
+    return call
 
 
 PLAIN_UPDATE = (
     "from ultralif_deploy.simulators.fast.calls import update",
     "from support.planted.vectors import Update as update",
+)
+PLAIN_READ_OUT = (
+    """def read_out(function: Callable[..., None]) -> Callback: ...""",
+    """from support.planted.vectors import Update as read_out""",
 )
 PLAIN_PART = (
     "from ultralif_deploy.simulators.native.compiled import inlined",
@@ -70,13 +80,14 @@ def plain_updates(module: str, *changes: Change) -> ModuleType:
         changes: bugs.
     """
     name = f"ultralif_deploy.simulators.fast.{module}"
-    plain = [PLAIN_UPDATE, PLAIN_PART if applies(name, PLAIN_PART) else PLAIN_PARTS]
-    return copy_of(name, *plain, *changes)
+    plain = (PLAIN_UPDATE, PLAIN_READ_OUT, PLAIN_PART, PLAIN_PARTS)
+    return copy_of(name, *(change for change in plain if applies(name, change)), *changes)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "move": move,
     "sum_tile": sum_tile,
-    "call_update": call_update,
+    "call_update": calling(calls.KINDS),
+    "call_read_out": calling(read_outs.KINDS),
 }
 """What the kernel calls, by name; `take` goes to the modules that call it."""
