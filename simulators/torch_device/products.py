@@ -3,9 +3,9 @@
 A weight times a value that is sent takes 16 bits, and a program proves a bound for the sum of all
 magnitudes into a neuron. Below 2^24 float32 holds every partial sum, and float64 holds those of
 every program, which stay below 2^31. So products are exact in whatever order a library adds, if it
-multiplies and adds in that precision. Convolutions are written as matrix products of patches,
-because libraries compute convolutions by Winograd's method or by Fourier transforms too, which
-round.
+multiplies and adds in that precision, which `whole_precision` asks for. Convolutions are written as
+matrix products of patches, because libraries compute convolutions by Winograd's method or by
+Fourier transforms too, which round.
 """
 
 import math

@@ -121,12 +121,10 @@ def _fire(p: Update, w: Tensor) -> tuple[Tensor, Tensor]:
     """Spikes and the membrane potential after the reset, for every reset mode."""
     mode, top = p.neuron.reset_mode, largest_held(p.neuron.membrane_bits)
     threshold, reset = p["threshold"], p["reset"]
-    whole, lowered = _sat(w, top), _sat(w - reset, top)
-    u, held = whole, p.words[0] > threshold
-    if mode == "late-value":
-        u = torch.where(held, reset, whole)
-    if mode in ("late-subtract", "immediate-subtract"):
-        u = torch.where(held, lowered, whole)
+    u = _sat(w, top)
+    if mode in ("late-value", "late-subtract", "immediate-subtract"):
+        late = reset if mode == "late-value" else _sat(w - reset, top)
+        u = torch.where(p.words[0] > threshold, late, u)
     spikes = u > threshold
     if mode == "value":
         return spikes, torch.where(spikes, reset, u)
@@ -134,7 +132,7 @@ def _fire(p: Update, w: Tensor) -> tuple[Tensor, Tensor]:
         count = _spike_count(p, u - threshold)
         return count, _sat(u - count * reset, top)
     if mode == "immediate-subtract":
-        return spikes, torch.where(spikes, lowered, whole)
+        return spikes, _sat(torch.where(spikes, w - reset, w), top)
     return spikes, u
 
 

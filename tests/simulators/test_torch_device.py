@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from support.comparisons import Load, assert_same_trace, back_ends_agree, holds
+from support.comparisons import SHARE, Load, assert_same_trace, back_ends_agree, holds
 from support.devices.far import FAR, Far, far_device
 from support.planting import Change, copy_of
 from support.strategies.programs import graded_programs, programs, second_order_programs
@@ -59,7 +59,8 @@ def test_another_device_computes_the_same_and_no_tensor_stays_behind() -> None:
 
     Far.computed.clear()
     with far_device("cuda"):
-        holds(check, st.data(), examples=20)
+        holds(check, st.data(), examples=60, share=SHARE)
+        groups_are_those_of_the_program(FAR)
     assert {"aten.mm.default", "aten.im2col.default", "aten.copy_.default"} <= set(Far.computed)
 
 
@@ -118,13 +119,18 @@ def test_sums_are_exact_at_the_extremes(count: int, kind: torch.dtype, shape: st
     assert_array_equal(made.executed()["input->r"], linear.weight)
 
 
-def test_groups_dilation_and_stride_are_those_of_the_program() -> None:
+def groups_are_those_of_the_program(device: str | torch.device) -> None:
     rng = np.random.default_rng(0)
     weight = rng.integers(-128, 128, (6, 2, 3, 2))
     linear = Conv2d(weight, (4, 9, 8), stride=(2, 1), padding=(1, 2), dilation=(1, 3), groups=2)
     inputs = rng.integers(0, 256, (1, 7, linear.source_size), dtype=np.uint8)
     expected = inputs[0].astype(np.int64) @ linear.matrix().T
-    assert_array_equal(on_cpu(summing(linear, 255)).run(inputs).logits, expected)
+    found = simulator.load(summing(linear, 255), device).run(inputs)
+    assert_array_equal(found.logits, expected)
+
+
+def test_groups_dilation_and_stride_are_those_of_the_program() -> None:
+    groups_are_those_of_the_program("cpu")
 
 
 def test_products_keep_all_bits_of_float32_and_leave_the_setting_as_it_was(
@@ -225,7 +231,7 @@ PLANTED = {
         LIFS,
         ('torch.maximum(after, p["floor"]) if "floor" in p.parameters else after', "after"),
     ),
-    "late reset at once": ("updates", LIFS, ("torch.where(held, reset, whole)", "whole")),
+    "late reset at once": ("updates", LIFS, ("torch.where(p.words[0] > threshold, late, u)", "u")),
     "one spike too few": (
         "updates",
         LIFS,
