@@ -1,1 +1,1 @@
-"""All layers of a feed-forward program in one compiled call."""
+"""All populations of a program in one compiled call."""

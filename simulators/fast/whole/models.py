@@ -1,4 +1,4 @@
-"""What the compiled loop reads of each neuron model; models that it does not have are left out."""
+"""What the compiled loop reads of each neuron model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -226,4 +226,4 @@ MODELS: dict[type[NeuronModel], Callable[[Any, np.ndarray, int], Lanes | None]] 
     CubaLI: _read_out("cuba_li", "decay", "synaptic_decay"),
     LeakySum: _read_out("leaky_sum", *read_outs.LEAKY_SUM),
 }
-"""Models that the kernel updates; `fast` runs the others population by population."""
+"""What the kernel reads, by model."""
