@@ -44,12 +44,18 @@ FORMATS: tuple[int | str, ...] = (8, 4, 3, 2, "ternary")
 
 
 def soft_network(
-    path: Path, train: Split, encoder: Encoder, architecture: Architecture, epochs: int, seed: int
+    path: Path,
+    train: Split,
+    encoder: Encoder,
+    architecture: Architecture,
+    epochs: int,
+    seed: int,
+    margin: float,
 ) -> None:
     """Train the soft network where it was not trained before."""
     if not path.exists():
         network = SoftNetwork(architecture, seed)
-        fit(network, train, encoder, constant_plan(epochs))
+        fit(network, train, encoder, constant_plan(epochs), margin=margin)
         checkpoint_file.save(path, network, {"epoch": epochs}, settings(encoder))
 
 
@@ -83,6 +89,7 @@ def main() -> None:
     parser.add_argument("--neuron", default="ultratplif")
     parser.add_argument("--train", type=int, help="Use the first N training samples.")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--margin", type=float, default=0.0, help="As in `ultralif train`.")
     parser.add_argument("--anneal-epochs", type=int, default=10)
     parser.add_argument("--timesteps", type=int, nargs="+", default=[1, 10])
     parser.add_argument("--channels", type=int, nargs="*", default=[], help="A ConvSNN.")
@@ -116,7 +123,8 @@ def main() -> None:
         directory.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(arguments.encoding, timesteps, normalize=arguments.normalize)
         path = directory / f"{released_key(architecture)}_T{timesteps}_seed{arguments.seed}.pt"
-        soft_network(path, train, encoder, architecture, arguments.epochs, arguments.seed)
+        how = arguments.epochs, arguments.seed, arguments.margin
+        soft_network(path, train, encoder, architecture, *how)
         soft = checkpoint.load_checkpoint(path).network
         row(timesteps, "soft, learned ε", evaluate(soft, dataset.test, encoder, 1.0)[0])
         if arguments.batch_norm:
