@@ -114,6 +114,18 @@ def test_importing_does_not_load_torch(module):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[]\n", "")
 
 
+def test_doctor_does_not_load_a_torch_without_a_gpu(tmp_path):
+    (tmp_path / "version.py").write_text("cuda = None\nhip = None\n", "utf-8")
+    code = (
+        f"import pathlib, sys\nfrom {PACKAGE}.io import torch_build\n"
+        f"torch_build.version_file = lambda: pathlib.Path({str(tmp_path / 'version.py')!r})\n"
+        f"from {PACKAGE}.cli.commands import main\n"
+        "main(['doctor'], standalone_mode=False)\nprint('torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "False"), ran.stderr
+
+
 def calls(name):
     return [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)]
 

@@ -3,6 +3,8 @@
 `torch-cuda` runs the same code; its tensors lie on a GPU, which these tests do not need.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from support.strategies.programs import graded_programs, programs, second_order_
 from support.strategies.second_order import SPIKING
 from support.strategies.shapes import inputs_for
 from ultralif_deploy.errors import Missing, UltralifError
+from ultralif_deploy.io import torch_build
 from ultralif_deploy.program.graph import Conv2d, Dense, Identity, LinearMap, Projection
 from ultralif_deploy.program.neurons import Integrator
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
@@ -170,29 +173,40 @@ def test_the_device_is_named() -> None:
     assert facts == {"torch": torch.__version__, "device": "cpu"}
 
 
-@pytest.mark.parametrize(
-    ("built", "message"),
-    [
-        (
-            None,
-            r"torch with CUDA \(torch .* was built without it\) is not installed; .*pytorch\.org",
-        ),
-        (
-            "12.9",
-            r"a GPU that torch .* for CUDA 12\.9 can use is not installed; .*nvidia-smi shows",
-        ),
-    ],
-)
-def test_what_a_gpu_needs_is_said(
-    monkeypatch: pytest.MonkeyPatch, built: str | None, message: str
+CPU_BUILD = "from typing import Optional\ncuda: Optional[str] = None\nhip: Optional[str] = None\n"
+
+
+def test_a_build_without_cuda_is_refused_without_asking_torch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(torch.version, "cuda", built)
-    monkeypatch.setattr(torch.version, "hip", None)
+    file = tmp_path / "version.py"
+    file.write_text(CPU_BUILD)
+    monkeypatch.setattr(torch_build, "version_file", lambda: file)
+    monkeypatch.setitem(compute.PRESENT, "cuda", lambda: (1, ""))
+    message = r"torch with CUDA \(torch .* was built without it\) is not installed; .*pytorch\.org"
+    with pytest.raises(Missing, match=message):
+        load_on("torch-cuda", summing(Identity(2), 1))
+
+
+@pytest.mark.parametrize("build", [CPU_BUILD.replace("None", "'12.9'", 1), "hip = '6.4'\n", ""])
+def test_a_machine_without_a_gpu_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, build: str
+) -> None:
+    file = tmp_path / "version.py"
+    file.write_text(build)
+    monkeypatch.setattr(torch_build, "version_file", lambda: file if build else None)
+    monkeypatch.setattr(torch.version, "cuda", "12.9")
     monkeypatch.setitem(compute.PRESENT, "cuda", lambda: (0, "why"))
+    message = r"a GPU that torch .* for CUDA 12\.9 can use is not installed; .*nvidia-smi shows"
     with pytest.raises(Missing, match=message):
         load_on("torch-cuda", summing(Identity(2), 1))
     monkeypatch.setitem(compute.PRESENT, "cuda", lambda: (1, ""))
-    assert compute.missing_cuda() is None
+    assert compute.missing_gpu() is None
+
+
+def test_the_build_of_this_torch_is_read() -> None:
+    built = torch.version.cuda or torch.version.hip
+    assert (torch_build.missing_gpu_build() is None) == (built is not None)
 
 
 def planted(where: str, change: Change) -> Load:

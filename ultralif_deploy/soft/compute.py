@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ultralif_deploy.errors import Missing, UltralifError
 from ultralif_deploy.findings.assumptions import Assumptions, choose
+from ultralif_deploy.io.torch_build import INSTALL
 
-INSTALL = "https://pytorch.org/get-started/locally says how to install one that has it"
 GPUS = "nvidia-smi shows GPUs and their driver"
 
 
@@ -56,15 +56,13 @@ def available() -> list[str]:
     return ["cpu", *gpus, *(["mps"] if counts["mps"] else [])]
 
 
-def missing_cuda() -> Missing | None:
-    """What programs need that a GPU runs by CUDA, if it is not here."""
+def missing_gpu() -> Missing | None:
+    """What is missing if torch, which was built for a GPU, can use none."""
     there, _ = PRESENT["cuda"]()
     if there:
         return None
-    version, built = torch.__version__, torch.version.cuda or torch.version.hip
-    if built is None:
-        return Missing(f"torch with CUDA (torch {version} was built without it)", INSTALL)
-    return Missing(f"a GPU that torch {version} for CUDA {built} can use", GPUS)
+    built = torch.version.cuda or torch.version.hip
+    return Missing(f"a GPU that torch {torch.__version__} for CUDA {built} can use", GPUS)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from ultralif_deploy.exporters.onnx.writer import write_onnx
 from ultralif_deploy.exporters.qonnx.writer import write_qonnx
 from ultralif_deploy.exporters.verilog.writer import write_verilog
 from ultralif_deploy.io.artefacts import C_PREFIX
+from ultralif_deploy.io.torch_build import missing_gpu_build
 from ultralif_deploy.program.exits import ExitRule
 from ultralif_deploy.program.program import Program
 from ultralif_deploy.program.trace import Executable
@@ -81,9 +82,12 @@ def _on_torch(device: str, missing: Callable[[], Missing | None] = _nothing) -> 
 
 
 def _missing_cuda() -> Missing | None:
-    from ultralif_deploy.soft.compute import missing_cuda
+    """Asks torch itself, which takes long to import, only where it was built for a GPU."""
+    if (missing := missing_gpu_build()) is not None:
+        return missing
+    from ultralif_deploy.soft.compute import missing_gpu
 
-    return missing_cuda()
+    return missing_gpu()
 
 
 def _in_memory(load: Callable[[Program], Executable]) -> BackEnd:
