@@ -119,7 +119,7 @@ def _leaky_sum(neuron: LeakySum, p: Parameters, block: Block) -> None:
     second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)
 
 
-def _by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Population], Update]:
+def by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Population], Update]:
     """Updates of a model by a function of neuron, parameters and block."""
 
     def update_of(population: Population) -> Update:
@@ -151,8 +151,8 @@ def _shared(population: Population) -> Update:
 UPDATES: dict[type[NeuronModel], Callable[[Population], Update]] = {
     Threshold: _shared,
     TropicalLIF: _shared,
-    LIF: _by_kernel(_lif),
-    CubaLIF: _by_kernel(_cuba_lif),
+    LIF: by_kernel(_lif),
+    CubaLIF: by_kernel(_cuba_lif),
     UltraDLIF: _shared,
     LogMaxLIF: _shared,
     MultiThreshold: _shared,
@@ -162,9 +162,9 @@ UPDATES: dict[type[NeuronModel], Callable[[Population], Update]] = {
     SiLIF: _shared,
     CSiLIF: _shared,
     AdaLIF: _shared,
-    Integrator: _by_kernel(_integrator),
-    LeakyIntegrator: _by_kernel(_leaky_integrator),
-    CubaLI: _by_kernel(_cuba_li),
-    LeakySum: _by_kernel(_leaky_sum),
+    Integrator: by_kernel(_integrator),
+    LeakyIntegrator: by_kernel(_leaky_integrator),
+    CubaLI: by_kernel(_cuba_li),
+    LeakySum: by_kernel(_leaky_sum),
 }
 """Updates by model."""

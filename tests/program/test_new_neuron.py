@@ -88,7 +88,7 @@ def test_it_runs_where_it_has_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
             fired[:] = block.state % 2
 
     monkeypatch.setitem(reference.UPDATES, Toggle, judged)
-    monkeypatch.setitem(fast.UPDATES, Toggle, compiled)
+    monkeypatch.setitem(fast.UPDATES, Toggle, fast.by_kernel(compiled))
     traces = [load_on(name, program()).run(INPUTS, record=True) for name in ("reference", "fast")]
     assert traces[0].spikes["odd"].any()
     assert_array_equal(traces[0].spikes["odd"], traces[1].spikes["odd"])

@@ -19,6 +19,7 @@ from support.strategies.shapes import seeds
 from ultralif_deploy.errors import UltralifError
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.fixed import INT32_MAX, clip, rounded
+from ultralif_deploy.program.program import Population
 from ultralif_deploy.simulators.fast import simulator as fast
 from ultralif_deploy.simulators.fast import updates as fast_updates
 from ultralif_deploy.simulators.reference import simulator as reference
@@ -73,8 +74,9 @@ def test_extreme_updates_do_not_wrap(kind: str, seed: int) -> None:
     spikes, after = updates.step(model, lists, bias.tolist(), current.tolist(), state.tolist())
     found, fired = state[None].copy(), np.zeros((1, 1, size), dtype=np.uint8)
     now = current[None, None].astype(np.int32)
-    block = fast_updates.Block(now, bias, found, fired)
-    fast_updates.UPDATES[type(model)](model, parameters, block)
+    population = Population("extreme", size, model, bias, np.ones(size))
+    update = fast_updates.UPDATES[type(model)](population)
+    update(fast_updates.Block(now, bias, found, fired))
     assert found[0].tolist() == after
     assert fired[0, 0].tolist() == spikes
 
