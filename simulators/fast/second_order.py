@@ -1,8 +1,8 @@
 """Updates of the models with two state words (Numba). All integers are exact.
 
 The arguments of the updates are those of `calls.call_update`; parameters have the names of
-PROGRAM.md. States and the read-out's parameters
-count in state units, and coefficients in units of 2^−coefficient_bits.
+PROGRAM.md. States and the read-out's parameters count in state units, and coefficients in units of
+2^−coefficient_bits.
 """
 
 import numpy as np

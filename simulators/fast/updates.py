@@ -96,11 +96,6 @@ def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
     return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
 
 
-def _words(p: Parameters) -> tuple[np.ndarray, ...]:
-    """Word lengths of the models with two state words."""
-    return p["shift"], p["coefficient_bits"], p["state_bits"]
-
-
 def _integrator(neuron: Integrator, p: Parameters, block: Block) -> None:
     current, bias = block.drive
     block.state[:] += current.sum(axis=0, dtype=np.int64) + len(current) * bias
@@ -116,7 +111,8 @@ def _cuba_li(neuron: CubaLI, p: Parameters, block: Block) -> None:
 
 
 def _leaky_sum(neuron: LeakySum, p: Parameters, block: Block) -> None:
-    second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)
+    lengths = p["shift"], p["coefficient_bits"], p["state_bits"]
+    second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state)
 
 
 def by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Population], Update]:

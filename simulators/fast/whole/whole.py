@@ -1,9 +1,9 @@
 """Programs whose populations all run in one compiled call, a few rows at a time.
 
-Projections are dense maps, convolutions and identities, also delayed ones. Populations are
-of any model that fires, in front of a read-out that sums or leaks. Dense projections of
-spikes count the events of each block of rows, and then add the weights of the events or multiply
-everything, whichever costs less for that many.
+Projections are dense maps, convolutions and identities, also delayed ones. Populations are of any
+model that fires, in front of a read-out that sums or leaks. Dense projections of spikes count the
+events of each block of rows, and then add the weights of the events or multiply everything,
+whichever costs less for that many.
 """
 
 from typing import NamedTuple
