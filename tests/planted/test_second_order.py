@@ -177,8 +177,8 @@ FAST = {
     "read-out sums currents": ("updates", "_leaky_sum", "_integrator"),
     "read-out adds the first word": (
         "updates",
-        'second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state)',
-        'second_order.leaky_sum(*block.drive, p["alpha"], *_words(p), block.state[:, ::-1])',
+        'second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state)',
+        'second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state[:, ::-1])',
     ),
 }
 
