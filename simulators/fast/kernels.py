@@ -11,9 +11,7 @@ from ultralif_deploy.simulators.native.compiled import jit
 
 leak = jit(fixed.leak)
 saturate = jit(fixed.saturate)
-saturate_readout = jit(fixed.saturate_readout)
 spike_count = jit(fixed.spike_count)
-FRACTION_BITS = fixed.FRACTION_BITS
 
 
 VALUE, SUBTRACT, NONE, LATE_VALUE, LATE_SUBTRACT, IMMEDIATE_SUBTRACT = range(len(RESETS))
@@ -150,45 +148,3 @@ def cuba_lif(  # type: ignore[no-untyped-def]
                 spikes[t, b, n], v[b, n] = fire(
                     mode, v[b, n], total, limit[n], reset[n], top, most, floor[n]
                 )
-
-
-@jit
-def leaky_integrator(current, bias, decay, bits, v):  # type: ignore[no-untyped-def]
-    """Read-out; v int64 [B, N] is the state, changed in place.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in membrane units.
-        decay: int64 [N], share that leaks away in a timestep, in units of 2^−bits.
-        bits: fraction bits of the decay.
-        v: int64 [B, N], in membrane units.
-    """
-    time, batch, size = current.shape
-    for b in range(batch):
-        for t in range(time):
-            for n in range(size):
-                drive = (np.int64(current[t, b, n]) << FRACTION_BITS) + bias[n]
-                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + drive)
-
-
-@jit
-def cuba_li(current, bias, decay, synaptic_decay, bits, v):  # type: ignore[no-untyped-def]
-    """Read-out; v int64 [B, 2·N] holds membranes, then synaptic currents, changed in place.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in membrane units.
-        decay: int64 [N], share of the membrane that leaks away, in units of 2^−bits.
-        synaptic_decay: int64 [N], share of the synaptic current that leaks away, as `decay`.
-        bits: fraction bits of both decays.
-        v: int64 [B, 2·N], in membrane units.
-    """
-    time, batch, size = current.shape
-    for b in range(batch):
-        for t in range(time):
-            for n in range(size):
-                i = v[b, size + n]
-                i = synapse(current[t, b, n], bias[n], synaptic_decay[n], bits, FRACTION_BITS, i)
-                i = saturate_readout(i)
-                v[b, size + n] = i
-                v[b, n] = saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)

@@ -163,26 +163,3 @@ def adalif(  # type: ignore[no-untyped-def]
                 sent[begin + place + n] = fired
                 states[state + n] = np.int64(0) if fired else v
                 states[state + width + n] = clip(c, bits)
-
-
-@jit
-def leaky_sum(current, bias, alpha, shift, fraction, width, state):  # type: ignore[no-untyped-def]
-    """Leaky read-out: words Σ u and u.
-
-    Args:
-        current: int32 [T, B, N], the sums of all projections, in current units.
-        bias: int64 [N], in state units.
-        alpha: int64 [N], coefficient in units of 2^−fraction.
-        shift: int64 [N], a current unit is 2^shift state units.
-        fraction: int64 [N], fraction bits of the coefficient.
-        width: int64 [N], bits that u saturates to; Σ u is exact.
-        state: int64 [B, 2N], in state units, changed in place.
-    """
-    time, batch, size = current.shape
-    for k in range(batch):
-        for t in range(time):
-            for n in range(size):
-                drive = (np.int64(current[t, k, n]) << shift[n]) + bias[n]
-                u = clip(rounded(alpha[n] * state[k, size + n], fraction[n]) + drive, width[n])
-                state[k, size + n] = u
-                state[k, n] += u

@@ -1,8 +1,8 @@
 """Updates of the neuron models, population by population.
 
-Most models have one update, which the compiled call over whole programs calls as well. That of LIF
-and CubaLIF there is for populations of whole vectors whose numbers fit 32 bits, so they have
-another here, as read-outs do.
+Almost all models have one update, which the compiled call over whole programs calls as well. That
+of LIF and CubaLIF there is for populations of whole vectors whose numbers fit 32 bits, so they have
+another here.
 """
 
 import functools
@@ -35,9 +35,10 @@ from ultralif_deploy.program.neurons import (
 )
 from ultralif_deploy.program.program import Population
 from ultralif_deploy.program.resets import RESETS
-from ultralif_deploy.simulators.fast import kernels, second_order
+from ultralif_deploy.simulators.fast import kernels
 from ultralif_deploy.simulators.fast.whole import models
 from ultralif_deploy.simulators.fast.whole.laying import table
+from ultralif_deploy.simulators.fast.whole.models import Lanes
 from ultralif_deploy.simulators.fast.whole.tables import SOURCE_FIELDS
 
 Parameters = dict[str, np.ndarray]
@@ -96,25 +97,6 @@ def _firing(neuron: LIF | CubaLIF, p: Parameters) -> tuple[Any, ...]:
     return p["reset"], floor, mode, neuron.fraction_bits, top, neuron.most_spikes
 
 
-def _integrator(neuron: Integrator, p: Parameters, block: Block) -> None:
-    current, bias = block.drive
-    block.state[:] += current.sum(axis=0, dtype=np.int64) + len(current) * bias
-
-
-def _leaky_integrator(neuron: LeakyIntegrator, p: Parameters, block: Block) -> None:
-    kernels.leaky_integrator(*block.drive, p["decay"], neuron.decay_bits, block.state)
-
-
-def _cuba_li(neuron: CubaLI, p: Parameters, block: Block) -> None:
-    decays = p["decay"], p["synaptic_decay"], neuron.decay_bits
-    kernels.cuba_li(*block.drive, *decays, block.state)
-
-
-def _leaky_sum(neuron: LeakySum, p: Parameters, block: Block) -> None:
-    lengths = p["shift"], p["coefficient_bits"], p["state_bits"]
-    second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state)
-
-
 def by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Population], Update]:
     """Updates of a model by a function of neuron, parameters and block."""
 
@@ -127,10 +109,8 @@ def by_kernel(run: Callable[[Any, Parameters, Block], None]) -> Callable[[Popula
 
 def _shared(population: Population) -> Update:
     """The update of a population that the compiled call has as well."""
-    lanes, size = models.lanes_of(population), population.size
-    assert lanes is not None
-    update, values = lanes.update, lanes.own()
-    (one,) = table([{"width": size, "size": size} | lanes.words], SOURCE_FIELDS)
+    lanes, one, values = _tables(population)
+    size = population.size
 
     def run(block: Block) -> None:
         time, batch, _ = block.current.shape
@@ -138,10 +118,39 @@ def _shared(population: Population) -> Update:
         states = block.state.astype(np.int32)
         current, sent = block.current.reshape(-1), block.spikes.reshape(-1)
         words = states.reshape(-1), states.shape[1], 0
-        update(one, values, current, size, batch * size, *words, sent, 0, batch, time)
+        lanes.update(one, values, current, size, batch * size, *words, sent, 0, batch, time)
         block.state[:] = states
 
     return run
+
+
+def _read_out(population: Population) -> Update:
+    """The same for a read-out, whose states are int64."""
+    lanes, one, values = _tables(population)
+    in_order = np.empty(0, dtype=np.int64)
+
+    def run(block: Block) -> None:
+        time, batch, _ = block.current.shape
+        words = np.ascontiguousarray(block.state.T)
+        current = np.ascontiguousarray(block.current.swapaxes(0, 1)).reshape(-1)
+        state = words.reshape(-1), 0, batch, 0
+        lanes.update(one, values, in_order, block.bias, current, *state, batch, time)
+        block.state[:] = words.T
+
+    return run
+
+
+def _tables(population: Population) -> tuple[Lanes, np.ndarray, np.ndarray]:
+    """What the compiled call reads of a population, for its neurons in their own order.
+
+    Returns:
+        The update with its parameters, the population's row of `Tables.sources`, and `values`.
+    """
+    lanes, size = models.lanes_of(population), population.size
+    assert lanes is not None
+    row = {"width": size, "size": size, "order": -1, "terms": 1} | lanes.words
+    (one,) = table([row], SOURCE_FIELDS)
+    return lanes, one, lanes.own()
 
 
 UPDATES: dict[type[NeuronModel], Callable[[Population], Update]] = {
@@ -158,9 +167,9 @@ UPDATES: dict[type[NeuronModel], Callable[[Population], Update]] = {
     SiLIF: _shared,
     CSiLIF: _shared,
     AdaLIF: _shared,
-    Integrator: by_kernel(_integrator),
-    LeakyIntegrator: by_kernel(_leaky_integrator),
-    CubaLI: by_kernel(_cuba_li),
-    LeakySum: by_kernel(_leaky_sum),
+    Integrator: _read_out,
+    LeakyIntegrator: _read_out,
+    CubaLI: _read_out,
+    LeakySum: _read_out,
 }
 """Updates by model."""

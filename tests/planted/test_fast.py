@@ -65,10 +65,14 @@ KERNELS = {
     "leaky synapse of the first neuron": ("v[b, size + n] = i", "v[b, size] = i", "cuba_lif"),
     "leaky floor forgotten": ("max(u, floor)", "u"),
     "leaky fires once": ("most > 1", "False"),
+    "readouts add their bias once a block": (
+        "heard(one, current, s * steps + t, at) + bias[c]",
+        "heard(one, current, s * steps + t, at) + bias[c] * (t == 0)",
+    ),
+    "readouts of the first sample": ("s * steps + t", "t", "integrator"),
     "readouts leak their synapse twice": (
-        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) + i)",
-        "saturate_readout(leak(v[b, n], np.int64(decay[n]), bits) "
-        "+ leak(i, np.int64(decay[n]), bits))",
+        "saturate_readout(leak(counts[v], decay, one[BITS]) + counts[i])",
+        "saturate_readout(leak(counts[v], decay, one[BITS]) + leak(counts[i], decay, one[BITS]))",
     ),
 }
 
@@ -153,7 +157,6 @@ FAST = {
     ),
     "loops act at once": ("late = q.name in self.program.delayed", "late = False"),
     "late operations counted at once": ("late = one_later(sent, last)", "late = sent"),
-    "read-out bias once a block": ("len(current) * bias", "bias"),
     "initial value ignored": (
         "p.neuron.initial_state(p.size)",
         "0 * p.neuron.initial_state(p.size)",

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from support.comparisons import back_ends_agree
-from support.planted.simulators import BY_POPULATION, planted_fast
+from support.planted.simulators import BY_POPULATION, FAST_AT, planted_fast
 from support.planting import Change, copy_of
 from support.specification import MODELS as SPECIFIED
 from support.specification import runs_follow_spec, spec_name, step_follows_spec
@@ -155,6 +155,20 @@ UPDATES_ = {
         "np.int64(current) << np.int64(values[p + 2 * width])",
         "np.int64(current)",
     ),
+    "read-out sums currents": ("counts[v] += counts[u]", "counts[v] += drive"),
+    "read-out adds the first word": (
+        "rounded(alpha * counts[u], fraction)",
+        "rounded(alpha * counts[v], fraction)",
+    ),
+    "read-out does not saturate": (
+        "clip(rounded(alpha * counts[u], fraction) + drive, bits)",
+        "rounded(alpha * counts[u], fraction) + drive",
+    ),
+    "read-out in current units": (
+        "heard(one, current, s * steps + t, at) << shift",
+        "heard(one, current, s * steps + t, at)",
+        "leaky_sum",
+    ),
 }
 
 
@@ -170,26 +184,14 @@ def test_bugs_in_the_updates_are_found(bug: str) -> None:
 
 FAST = {
     "logits are the second word": (
-        "simulator",
         "memory.states[program.readout.name][:, : program.readout.size]",
         "memory.states[program.readout.name][:, -program.readout.size :]",
-    ),
-    "read-out sums currents": ("updates", "_leaky_sum", "_integrator"),
-    "read-out adds the first word": (
-        "updates",
-        'second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state)',
-        'second_order.leaky_sum(*block.drive, p["alpha"], *lengths, block.state[:, ::-1])',
     ),
 }
 
 
 @pytest.mark.parametrize("bug", FAST)
 def test_bugs_in_the_fast_simulator_are_found(bug: str) -> None:
-    where, old, new = FAST[bug]
-    package = "ultralif_deploy.simulators.fast"
-    updates = copy_of(f"{package}.updates", *([(old, new)] if where == "updates" else []))
-    changes = [(old, new)] if where == "simulator" else []
-    replaced = {"UPDATES": updates.UPDATES, "whole": BY_POPULATION}
-    module = copy_of(f"{package}.simulator", *changes, **replaced)
+    module = copy_of(f"{FAST_AT}.simulator", FAST[bug], whole=BY_POPULATION)
     with pytest.raises((AssertionError, ValueError)):
         back_ends_agree(module.load, drawn=second_order_programs(), planted=True)

@@ -44,7 +44,7 @@ def planted_whole(*changes):
 
     updates = {
         name.split(".")[-1]: plain_updates(name, *bugs_in(name, changes))
-        for name in ("membranes", "whole.read_outs")
+        for name in ("membranes", "second_order", "whole.read_outs")
     }
     parts = {"ROWS_PER_BLOCK": PLAIN_ROWS}
     run = copied("kernel", PLAIN_PARTS, take=take, **OPERATIONS, **parts).run_whole
@@ -184,6 +184,27 @@ WHOLE = {
         "(first + s) * each + one[STATE]",
         "first * each + one[STATE]",
         "log_max_lif",
+    ),
+    **{
+        f"{kind} of the first sample": (
+            "(first + k) * each + one[STATE]",
+            "first * each + one[STATE]",
+            kind,
+        )
+        for kind in ("silif", "csilif", "adalif")
+    },
+    **{
+        f"{kind} of the first sample": (
+            "begin + c * batch + first + s",
+            "begin + c * batch + first",
+            kind,
+        )
+        for kind in ("cuba_li", "leaky_sum")
+    },
+    "words in the order of the models": (
+        "[parameters[name] for name in names]",
+        "[parameters[name] for name in parameters]",
+        "_second_order",
     ),
     "initial membranes ignored": (
         "population.neuron.initial_state(population.size)",

@@ -13,17 +13,21 @@ import numba
 import numpy as np
 from numpy.testing import assert_array_equal
 
+from support.strategies.second_order import FREE, SPIKING
+from support.strategies.second_order import MODELS as SECOND_ORDER
 from ultralif_deploy.program.exits import ExitRule, exact_rule
 from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import (
     LIF,
+    CubaLI,
     CubaLIF,
     GradedLIF,
     GradedLogMaxLIF,
     GradedUltraDLIF,
     Integrator,
     LeakyIntegrator,
+    LeakySum,
     LogMaxLIF,
     MultiThreshold,
     NeuronModel,
@@ -182,6 +186,8 @@ def drawn_neuron(
     if kind == "lif":
         mode, reset = list(RESETS)[number % len(RESETS)], 32 * np.abs(near[0] - near[1])
         return LIF(64 * limit + 1, 2 * decay, reset, mode, floor=-100 * np.abs(limit))
+    if kind in SPIKING:
+        return SECOND_ORDER[kind](4 * limit, **drawn_words(rng, kind, size))
     made: dict[str, Callable[[], NeuronModel]] = {
         "threshold": lambda: Threshold(limit),
         "tropical": lambda: TropicalLIF(limit, decay // 9, -near[0], near[2]),
@@ -197,8 +203,22 @@ def drawn_neuron(
     return made[kind]()
 
 
+def drawn_words(rng: np.random.Generator, kind: str, size: int) -> dict[str, np.ndarray]:
+    """Parameters of a model with two state words beside its threshold, in quarters of a current.
+
+    Args:
+        rng: random parameters.
+        kind: a key of `SECOND_ORDER`.
+        size: neurons.
+    """
+    widths = {"shift": 2, "coefficient_bits": 12, "state_bits": 20}
+    drawn = {name: np.full(size, value) for name, value in widths.items()}
+    drawn |= {name: rng.integers(1000, 4096, size) for name in SECOND_ORDER[kind].COEFFICIENTS}
+    return drawn | {name: rng.integers(0, 500, size) for name in FREE[kind]}
+
+
 MODELS = (
-    *("released", "paper", "logmax", "tropical"),
+    *("released", "paper", "logmax", "tropical", *SPIKING),
     *("multi", "gradedlif", "gradedmax", "gradedreleased", "gradedpaper"),
 )
 """Kinds of `drawn_neuron` beside LIF and threshold units."""
@@ -302,6 +322,11 @@ def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
             drawn.append((drawn_chain(rng, sizes, time, (kind,)), batch))
     sizes = 20, *range(62, 62 + len(MODELS)), 3
     drawn += [(drawn_chain(rng, sizes, 2, MODELS), 3), (drawn_images(rng), 3)]
+    for readout in (
+        CubaLI(*rng.integers(0, 4097, (2, 3))),
+        LeakySum(**drawn_words(rng, "leaky_sum", 3)),
+    ):
+        drawn.append((drawn_graph(rng, 5, True, readout), 3))
     for delayed in (False, True):
         drawn += [(drawn_graph(rng, time, delayed), batch) for time, batch in ((9, 2), (3, block))]
     for program, batch in drawn:

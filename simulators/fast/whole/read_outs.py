@@ -1,6 +1,6 @@
-"""Read-outs of the compiled loop, each called by its address as `calls.py` does for updates.
+"""Read-outs, each called by its address as `calls.py` does for updates.
 
-Their states are the last rows of the counts, int64 [word · class, batch].
+In the compiled loop their states are the last rows of the counts, int64 [word · class, batch].
 """
 
 from collections.abc import Callable
@@ -10,11 +10,15 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from ultralif_deploy.simulators.fast.kernels import FRACTION_BITS, leak, saturate_readout
+from ultralif_deploy.program import fixed
+from ultralif_deploy.program.fixed import FRACTION_BITS
+from ultralif_deploy.simulators.fast.kernels import leak
 from ultralif_deploy.simulators.fast.second_order import clip, rounded
 from ultralif_deploy.simulators.fast.whole.tables import BITS, ORDER, SIZE, TERMS, VALUES, WIDTH
 from ultralif_deploy.simulators.native.callbacks import Callback, calling
-from ultralif_deploy.simulators.native.compiled import inlined
+from ultralif_deploy.simulators.native.compiled import inlined, jit
+
+saturate_readout = jit(fixed.saturate_readout)
 
 KINDS = ("i8", "i4", "i8", "i8", "i4", "i8", "", "", "", "", "")
 """Arguments of a read-out as `Callback` takes them; `call_read_out` describes them."""

@@ -48,12 +48,11 @@ def planted_fixed(change: Change) -> ModuleType:
 def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels and updates, all in plain Python."""
     kernels = copy_of(f"{FAST_AT}.kernels", PLAIN, *bugs_in("kernels", changes))
-    models = copy_of(
-        f"{FAST_AT}.whole.models",
-        *bugs_in("whole.models", changes),
-        membranes=plain_updates("membranes", *bugs_in("membranes", changes)),
-        second_order=plain_updates("second_order", *bugs_in("second_order", changes)),
-    )
+    plain = {
+        name.split(".")[-1]: plain_updates(name, *bugs_in(name, changes))
+        for name in ("membranes", "second_order", "whole.read_outs")
+    }
+    models = copy_of(f"{FAST_AT}.whole.models", *bugs_in("whole.models", changes), **plain)
     updates = copy_of(f"{FAST_AT}.updates", kernels=kernels, models=models)
     return copy_of(f"{FAST_AT}.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION)
 
