@@ -19,6 +19,9 @@ LOIHI1_SUM = 32767
 PROBED = 16
 """Weights of a row that are looked at first."""
 
+PROBED_AT_ONCE = 1 << 17
+"""Quotients of those that are held at once, few enough for the cache."""
+
 
 class Multiples(enum.Enum):
     """By which factor the smallest integers of a grid are multiplied.
@@ -173,11 +176,11 @@ def _existing_grid(
     """Scale of the grid that a row already lies on, and whether it lies on one that fits."""
     scale = largest / numbers.high
     exact = np.zeros(len(weight), dtype=bool)
-    for steps in range(1, -numbers.low + 1):
-        candidate = largest / steps
-        # A few weights rule out nearly every row; only the remaining rows are checked in full.
-        likely = ~exact & _on_grid(weight[:, :PROBED], candidate, numbers)
-        rows = np.flatnonzero(likely)
+    # A few weights rule out nearly every row; only the remaining rows are checked in full.
+    likely = _likely_steps(weight[:, :PROBED], largest, numbers)
+    for steps in np.flatnonzero(likely.any(axis=1)):
+        candidate = largest / (steps + 1)
+        rows = np.flatnonzero(likely[steps] & ~exact)
         rows = rows[_on_grid(weight[rows], candidate[rows], numbers)]
         q = np.rint(weight[rows] / candidate[rows, None])
         square = np.einsum("ij,ij->i", q, q)
@@ -187,6 +190,17 @@ def _existing_grid(
         scale[rows] = refitted / multiples.value(factor)
         exact[rows] = True
     return scale, exact & (scale >= floor * (1 - 1e-9))
+
+
+def _likely_steps(weight: np.ndarray, largest: np.ndarray, numbers: WeightFormat) -> np.ndarray:
+    """Whether a row lies on the grid whose largest weight is 1, 2, … steps, bool [steps, row]."""
+    steps = np.arange(1, 1 - numbers.low)[:, None]
+    likely = np.empty((len(steps), len(weight)), dtype=bool)
+    rows = max(1, PROBED_AT_ONCE // (len(steps) * max(1, weight.shape[1])))
+    for start in range(0, len(weight), rows):
+        part = slice(start, start + rows)
+        likely[:, part] = _on_grid(weight[part], largest[part] / steps, numbers)
+    return likely
 
 
 def _factor(
@@ -207,9 +221,18 @@ def _factor(
 
 
 def _on_grid(weight: np.ndarray, scale: np.ndarray, numbers: WeightFormat) -> np.ndarray:
-    """Whether all weights of a row are whole multiples of its scale within the format."""
-    q = np.rint(weight / scale[:, None])
-    inside = ((q >= numbers.low) & (q <= numbers.high)).all(axis=1)
-    off = np.abs(weight - scale[:, None] * q).max(axis=1, initial=0.0)
+    """Whether all weights of a row are whole multiples of its scale within the format.
+
+    Args:
+        weight: float64 [row, source].
+        scale: float64 [..., row].
+        numbers: the format.
+
+    Returns:
+        bool [..., row].
+    """
+    q = np.rint(weight / scale[..., None])
+    inside = ((q >= numbers.low) & (q <= numbers.high)).all(axis=-1)
+    off = np.abs(weight - scale[..., None] * q).max(axis=-1, initial=0.0)
     on: np.ndarray = inside & (off <= _EXACT * scale)
     return on
