@@ -7,6 +7,7 @@ mean. For every other function of torch, `functions.py` and `linear.py` do.
 
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -29,6 +30,9 @@ VALUES = frozenset(
     )
 )
 """Functions that return plain values, which the recorder cannot follow."""
+
+NAMES = 1024
+"""Functions whose names are kept, as torch takes long to find one."""
 
 CHANGED_IN_PLACE = "a value is changed in place; expected a new one, as y = x + 1"
 
@@ -160,6 +164,7 @@ def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
     return (*bound.args, *bound.kwargs.values())
 
 
+@lru_cache(NAMES)
 def _name(func: Any) -> str:
     """The name of a function; for a function that reads an attribute, the attribute's name."""
     parts = (resolve_name(func) or getattr(func, "__name__", str(func))).split(".")
