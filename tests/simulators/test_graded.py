@@ -84,7 +84,7 @@ def test_loihi2_carries_the_counts_as_payloads() -> None:
         accepted += any(p.largest_sent > 1 for p in program.populations)
 
     holds(check, st.data(), examples=200)
-    assert accepted > 8
+    assert accepted > 5
 
 
 def one_unit(levels: int = 3) -> Program:

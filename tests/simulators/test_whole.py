@@ -68,7 +68,7 @@ def test_drawn_programs_equal_the_reference(monkeypatch, share, shape):
             images=None if graph else shape == "images",
             readouts=readouts,
         )
-        back_ends_agree(loaded, drawn=drawn, examples=120 if graph else 60)
+        back_ends_agree(loaded, drawn=drawn, examples=180 if graph else 130)
     assert set(models.MODELS) | {Dense} <= taken
     assert (Conv2d in taken) == (shape != "chain")
     assert ({Identity, "delayed"} <= taken) == graph

@@ -12,13 +12,14 @@ line `...` of the replacement puts it there again:
 
 import ast
 import copy
+import functools
 import importlib
 import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 numbers = itertools.count()
@@ -63,17 +64,23 @@ def copy_of(name: str, *changes: Change, **replaced: object) -> ModuleType:
         changes: bugs, one after the other.
         replaced: values of names that the module has; a function that is wrong as a whole, say.
     """
-    tree = tree_of(name)
-    for change in changes:
-        plant(tree, Bug(*change), name)
     made = ModuleType(f"planted_{next(numbers)}")
     sys.modules[made.__name__] = made  # dataclasses look their module up
-    exec(compile(tree, f"<planted {name}>", "exec"), vars(made))
+    exec(code_of(name, changes), vars(made))
     for key, value in replaced.items():
         if not hasattr(made, key):
             raise NotPlantedError(f"{name} has no {key}")
         setattr(made, key, value)
     return made
+
+
+@functools.cache
+def code_of(name: str, changes: tuple[Change, ...]) -> CodeType:
+    """The code of a module with changes, as `copy_of` takes them."""
+    tree = tree_of(name)
+    for change in changes:
+        plant(tree, Bug(*change), name)
+    return compile(tree, f"<planted {name}>", "exec")
 
 
 def change_file(path: Path, change: Change) -> None:
@@ -90,6 +97,7 @@ def tree_of(name: str) -> ast.Module:
     return ast.parse(Path(file).read_text("utf-8"))
 
 
+@functools.cache
 def applies(name: str, change: Change) -> bool:
     """Whether a module has what a bug changes."""
     tree, bug = tree_of(name), Bug(*change)
@@ -142,6 +150,7 @@ def scopes(tree: ast.Module, within: str | None) -> list[ast.AST]:
 Parsed = ast.expr | list[ast.stmt]
 
 
+@functools.cache
 def parsed(bug: Bug) -> tuple[Parsed, Parsed]:
     """Fragment and replacement, as two expressions where both are."""
     old, new = (ast.parse(dedent(text)).body for text in (bug.fragment, bug.replacement))
@@ -254,10 +263,10 @@ def alike(pattern: Any, found: Any, rest: list[ast.stmt]) -> bool:
         rest: gets what `...` took.
     """
     if isinstance(pattern, ast.AST):
+        if type(pattern) is not type(found):
+            return False
         fields = [name for name in pattern._fields if name not in ("ctx", "kind", "type_comment")]
-        return type(pattern) is type(found) and all(
-            alike(getattr(pattern, name), getattr(found, name), rest) for name in fields
-        )
+        return all(alike(getattr(pattern, name), getattr(found, name), rest) for name in fields)
     if isinstance(pattern, list):
         if not isinstance(found, list):
             return False

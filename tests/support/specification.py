@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from numpy.testing import assert_array_equal
 
 import ultralif_deploy
 from support.comparisons import Load, holds
+from support.examples import Example, examples_of, stimulated
 from support.strategies.programs import decays, programs
 from support.strategies.second_order import MODELS as SECOND_ORDER
 from support.strategies.second_order import second_order_parameters
-from support.strategies.shapes import MODES, inputs_for, seeds
+from support.strategies.shapes import seeds
 from ultralif_deploy.program import neurons
 from ultralif_deploy.program.convolution import Conv2d
 from ultralif_deploy.program.fixed import (
@@ -32,6 +34,7 @@ from ultralif_deploy.simulators import Trace
 SPEC = Path(ultralif_deploy.__file__).parent / "PROGRAM.md"
 
 
+@cache
 def spec_functions() -> dict[str, Callable[..., Any]]:
     """The functions of PROGRAM.md, each block executed by itself."""
     functions: dict[str, Callable[..., Any]] = {}
@@ -189,8 +192,8 @@ def step_follows_spec(
         expected = functions[model](current, bias, list(v), **used, **modes(neuron))
         assert step(neuron, used, bias, current, list(v)) == tuple(expected), model
 
-    # All of them in any case: they are shared among many models, and each takes little time.
-    holds(check, chosen, st.integers(1, 7), st.booleans(), seeds, planted=planted, share=1)
+    # Many neurons in few examples: drawing an example takes longer than updating its neurons.
+    holds(check, chosen, st.integers(1, 21), st.booleans(), seeds, planted=planted, share=0.3)
 
 
 def runs_follow_spec(
@@ -200,15 +203,18 @@ def runs_follow_spec(
     drawn: st.SearchStrategy[Program] | None = None,
 ) -> None:
     """Whole runs are those of PROGRAM.md: order, delay, spikes, logits, event counts."""
+    strategy = programs() if drawn is None else drawn
 
-    def check(data: st.DataObject) -> None:
-        program = data.draw(programs() if drawn is None else drawn)
-        inputs = data.draw(inputs_for(program, program.timesteps, len(MODES)))
-        trace = load(program).run(inputs, record=True)
-        for sample in range(inputs.shape[1]):
-            _sample_follows_spec(program, inputs[:, sample], trace, sample)
+    def check(example: Example) -> None:
+        trace = load(example.program).run(example.inputs, record=True)
+        for sample in range(example.inputs.shape[1]):
+            _sample_follows_spec(example.program, example.inputs[:, sample], trace, sample)
 
-    holds(check, st.data(), examples=examples, planted=planted)
+    if planted:
+        for example in examples_of(strategy, examples):
+            check(example)
+    else:
+        holds(check, stimulated(strategy), examples=examples)
 
 
 def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sample: int) -> None:

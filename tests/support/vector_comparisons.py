@@ -6,6 +6,7 @@ AssertionError at the first difference.
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ from numpy.testing import assert_array_equal
 
 from support.strategies.second_order import FREE, SPIKING
 from support.strategies.second_order import MODELS as SECOND_ORDER
-from ultralif_deploy.program.exits import ExitRule, exact_rule
+from ultralif_deploy.program.exits import ExitRule, Stopped, exact_rule
 from ultralif_deploy.program.fixed import largest_held
 from ultralif_deploy.program.graph import INPUT, Conv2d, Dense, Identity, Projection
 from ultralif_deploy.program.neurons import (
@@ -311,28 +312,7 @@ def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
 
     Chains, and graphs whose populations hear several others, some of them one timestep later.
     """
-    rng = np.random.default_rng(3)
-    drawn = []
-    for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
-        for time, batch, kind in (
-            (1, block + 3, "threshold"),
-            (block + 6, 1, "lif"),
-            (7, 10, "lif"),
-        ):
-            drawn.append((drawn_chain(rng, sizes, time, (kind,)), batch))
-    sizes = 20, *range(62, 62 + len(MODELS)), 3
-    drawn += [(drawn_chain(rng, sizes, 2, MODELS), 3), (drawn_images(rng), 3)]
-    for readout in (
-        CubaLI(*rng.integers(0, 4097, (2, 3))),
-        LeakySum(**drawn_words(rng, "leaky_sum", 3)),
-    ):
-        drawn.append((drawn_graph(rng, 5, True, readout), 3))
-    for delayed in (False, True):
-        drawn += [(drawn_graph(rng, time, delayed), batch) for time, batch in ((9, 2), (3, block))]
-    for program, batch in drawn:
-        shape = program.timesteps, batch, program.input.size
-        inputs = (rng.random(shape) < 0.3).astype(np.uint8)
-        expected = reference.load(program).run(inputs, record=True)
+    for program, inputs, expected in _expected_of_wholes(block):
         for threads, share in ((1, 0), (2, 1)):
             shares = patch.dict(whole.lay_out.__globals__, EVENT_SHARE=share)
             with patch.object(whole, "LEAST_SHARED", 0), shares:
@@ -348,10 +328,51 @@ def wholes_are_exact(whole: Any, block: int = kernel.ROWS_PER_BLOCK) -> None:
             assert_array_equal(values[one.name], models.lanes_of(one).own())
 
 
+@cache
+def _expected_of_wholes(block: int) -> list[tuple[Program, np.ndarray, Trace]]:
+    """Programs and inputs of `wholes_are_exact`, and what the reference makes of them."""
+    rng = np.random.default_rng(3)
+    drawn = []
+    for sizes in ((70, 5), (10, 130, 3), (67, 64, 65, 12)):
+        for time, batch, kind in (
+            (1, block + 3, "threshold"),
+            (block + 6, 1, "lif"),
+            (7, 10, "lif"),
+        ):
+            drawn.append((drawn_chain(rng, sizes, time, (kind,)), batch))
+    sizes = 20, *range(62, 62 + len(MODELS)), 3
+    drawn += [(drawn_chain(rng, sizes, 2, MODELS), 3), (drawn_images(rng), 3)]
+    sums = LeakySum(**drawn_words(rng, "leaky_sum", 3))
+    for readout in (CubaLI(*rng.integers(0, 4097, (2, 3))), sums):
+        drawn.append((drawn_graph(rng, 5, True, readout), 3))
+    for delayed in (False, True):
+        drawn += [(drawn_graph(rng, time, delayed), batch) for time, batch in ((9, 2), (3, block))]
+    found = []
+    for program, batch in drawn:
+        shape = program.timesteps, batch, program.input.size
+        inputs = (rng.random(shape) < 0.3).astype(np.uint8)
+        found.append((program, inputs, reference.load(program).run(inputs, record=True)))
+    return found
+
+
 def wholes_stop_exactly(whole: Any) -> None:
     """Samples that stop early, more of them than a block holds, against the reference."""
+    for program, inputs, rule, expected in _expected_of_stops():
+        made = whole.Whole(program)
+        for threads in (1, 2):
+            with patch.object(whole, "LEAST_SHARED", 0):
+                run = made.run(inputs, True, threads, rule)
+            assert_array_equal(run.timesteps, expected.timesteps)
+            _assert_same(run, expected.trace)
+        assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
+
+
+@cache
+def _expected_of_stops() -> list[tuple[Program, np.ndarray, ExitRule, Stopped]]:
+    """Programs, inputs and rules of `wholes_stop_exactly`, and what the reference makes of them."""
     rng = np.random.default_rng(5)
     time, batch = 5, kernel.ROWS_PER_BLOCK + 6
+    found = []
     for program in (
         drawn_chain(rng, (70, 5), time),
         drawn_chain(rng, (20, 66, 65, 3), time),
@@ -365,13 +386,8 @@ def wholes_stop_exactly(whole: Any) -> None:
         rule = ExitRule(margin, exact_rule(program, time).gain)
         expected = reference.load(program).run_until_exit(inputs, rule, record=True)
         assert len(np.unique(expected.timesteps)) > 3
-        made = whole.Whole(program)
-        for threads in (1, 2):
-            with patch.object(whole, "LEAST_SHARED", 0):
-                run = made.run(inputs, True, threads, rule)
-            assert_array_equal(run.timesteps, expected.timesteps)
-            _assert_same(run, expected.trace)
-        assert_array_equal(made.run(inputs, False, 1, rule).logits, expected.trace.logits)
+        found.append((program, inputs, rule, expected))
+    return found
 
 
 def _assert_same(run: Any, expected: Trace) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import reject
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
@@ -24,6 +23,8 @@ from ultralif_deploy.io.artefacts import QONNX_MODEL
 from ultralif_deploy.program.graph import Dense, Projection
 from ultralif_deploy.program.neurons import Integrator, Threshold
 from ultralif_deploy.program.program import Input, Population, Program, executed_arrays
+from ultralif_deploy.program.trace import Executable
+from ultralif_deploy.simulators.reference import simulator as reference
 from ultralif_deploy.simulators.runners import qonnx as runner
 
 pytestmark = requires("qonnx")
@@ -46,11 +47,11 @@ def compared(drawn: st.SearchStrategy[Program], examples: int, write: Write = wr
     """How many drawn programs were not refused; these run exactly."""
     made = []
 
-    def load(program: Program) -> runner.OnQonnx:
+    def load(program: Program) -> Executable:
         try:
             executable = exported(program, write)
-        except Refused:  # a threshold that float32 does not hold
-            reject()
+        except Refused:  # a threshold that float32 does not hold; there is nothing to compare
+            return reference.load(program)
         made.append(program)
         found = executable.executed()
         for name, array in executed_arrays(program).items():
@@ -63,11 +64,11 @@ def compared(drawn: st.SearchStrategy[Program], examples: int, write: Write = wr
 
 
 def test_programs_are_equal_to_the_reference() -> None:
-    assert compared(DRAWN, 100) > 8
+    assert compared(DRAWN, 150) > 8
 
 
 def test_convolutions_are_equal_to_the_reference() -> None:
-    assert compared(IMAGES, 40) > 3
+    assert compared(IMAGES, 90) > 3
 
 
 PLANTED = {
@@ -88,7 +89,7 @@ PLANTED = {
 def test_planted_bugs_are_found(bug: str) -> None:
     module = copy_of("ultralif_deploy.exporters.qonnx.writer", PLANTED[bug])
     # qonnx warns where values do not fit the types that were stated for the right graph.
-    with pytest.raises((AssertionError, Fail, UserWarning)):
+    with pytest.raises((AssertionError, Fail, UserWarning, ValueError)):
         compared(IMAGES if "padding" in bug else DRAWN, 60, module.write_qonnx)
 
 
