@@ -102,7 +102,7 @@ def products_are_exact(product, planted=False):
         x = rng.integers(-4, 5, (3, whole.source_size)).astype(np.float64)
         np.testing.assert_allclose(single.apply(x), whole.apply(x), rtol=0, atol=1e-9)
 
-    holds(check, st.data(), images, seeds, planted=planted)
+    holds(check, st.data(), images, seeds, examples=400, planted=planted)
     return kinds
 
 

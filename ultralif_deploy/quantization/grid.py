@@ -122,6 +122,27 @@ def fit_scale(
     # A neuron whose weights are all zero (or too small to divide by) may have any scale.
     silent = largest < np.finfo(np.float64).tiny * 1e6
     largest = np.where(silent, np.where(floor > 0, floor, 1.0), largest)
+    # Where one scale is shared, all rows must lie on one grid.
+    rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
+    found, on_grid = _existing_grid(rows, tops, numbers, floor[: len(rows)], multiples)
+    scale, exact = np.full(len(weight), found), np.broadcast_to(on_grid, len(weight))
+    free = np.flatnonzero(~exact)
+    if len(free):
+        scale[free] = _least_squares(
+            weight[free], largest[free], numbers, moment, shared, floor[free]
+        )
+    return scale, exact
+
+
+def _least_squares(
+    weight: np.ndarray,
+    largest: np.ndarray,
+    numbers: WeightFormat,
+    moment: Moment,
+    shared: bool,
+    floor: np.ndarray,
+) -> np.ndarray:
+    """The scale with the least squared error among those of several clipping values."""
     best_error = np.full(len(weight), np.inf)
     best_scale = np.maximum(largest / numbers.high, floor)
     # Where the registers need larger scales, try scales from that limit upwards.
@@ -133,11 +154,7 @@ def fit_scale(
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scale = np.where(better, scale, best_scale)
-    # Where one scale is shared, all rows must lie on one grid.
-    rows, tops = (weight.reshape(1, -1), largest[:1]) if shared else (weight, largest)
-    exact_scale, exact = _existing_grid(rows, tops, numbers, floor[: len(rows)], multiples)
-    best_scale = np.where(exact, exact_scale, best_scale)
-    return best_scale, np.broadcast_to(exact, best_scale.shape)
+    return best_scale
 
 
 def _refit(
@@ -177,11 +194,13 @@ def _existing_grid(
     scale = largest / numbers.high
     exact = np.zeros(len(weight), dtype=bool)
     # A few weights rule out nearly every row; only the remaining rows are checked in full.
-    likely = _likely_steps(weight[:, :PROBED], largest, numbers)
+    likely = _likely_steps(weight, largest, numbers)
     for steps in np.flatnonzero(likely.any(axis=1)):
         candidate = largest / (steps + 1)
         rows = np.flatnonzero(likely[steps] & ~exact)
-        rows = rows[_on_grid(weight[rows], candidate[rows], numbers)]
+        rows = rows[_on_grid(weight[rows], candidate[rows], numbers)] if len(rows) else rows
+        if not len(rows):
+            continue
         q = np.rint(weight[rows] / candidate[rows, None])
         square = np.einsum("ij,ij->i", q, q)
         refitted = np.einsum("ij,ij->i", weight[rows], q) / np.where(square > 0, square, 1.0)
@@ -192,14 +211,23 @@ def _existing_grid(
     return scale, exact & (scale >= floor * (1 - 1e-9))
 
 
+def _first_weights(weight: np.ndarray) -> np.ndarray:
+    """The first weights of each row that are not 0, `PROBED` of them, and zeros where it has fewer.
+
+    A weight of 0 lies on every grid, and so do the largest weights of a row.
+    """
+    chosen = np.argsort(weight == 0, axis=1, kind="stable")[:, :PROBED]
+    return np.take_along_axis(weight, chosen, axis=1)
+
+
 def _likely_steps(weight: np.ndarray, largest: np.ndarray, numbers: WeightFormat) -> np.ndarray:
     """Whether a row lies on the grid whose largest weight is 1, 2, … steps, bool [steps, row]."""
     steps = np.arange(1, 1 - numbers.low)[:, None]
     likely = np.empty((len(steps), len(weight)), dtype=bool)
-    rows = max(1, PROBED_AT_ONCE // (len(steps) * max(1, weight.shape[1])))
+    rows = max(1, PROBED_AT_ONCE // (len(steps) * PROBED))
     for start in range(0, len(weight), rows):
         part = slice(start, start + rows)
-        likely[:, part] = _on_grid(weight[part], largest[part] / steps, numbers)
+        likely[:, part] = _on_grid(_first_weights(weight[part]), largest[part] / steps, numbers)
     return likely
 
 
