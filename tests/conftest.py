@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,3 +40,12 @@ settings.load_profile("ultralif")
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     return shared_file
+
+
+@pytest.fixture(scope="session")
+def warm_lava() -> Iterator[str]:
+    """An executable that runs files as Lava's Python does, with Lava imported before."""
+    from support.lava_comparisons import warm_lava_python
+
+    with warm_lava_python() as python:
+        yield python

@@ -186,10 +186,12 @@ class Lava:
                 command, stdout=output, stderr=error, cwd=given.parent, start_new_session=True
             ) as process,
         ):
-            end = time.monotonic() + limit_s
+            end, ended = time.monotonic() + limit_s, False
             try:
-                while process.poll() is None and time.monotonic() < end:
-                    time.sleep(POLL_S)
+                while not ended and time.monotonic() < end:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(POLL_S)
+                        ended = True
                     self._tell(printed)
             finally:
                 with contextlib.suppress(ProcessLookupError):  # where all have ended

@@ -39,6 +39,12 @@ def with_lava(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(lava_runner.PYTHON, LAVA_PYTHON)
 
 
+@pytest.fixture
+def warm(warm_lava: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs start with Lava imported. Tests of starts and of failures do without."""
+    monkeypatch.setenv(lava_runner.PYTHON, warm_lava)
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded network as a program."""
@@ -52,24 +58,28 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_programs_are_equal_to_the_reference() -> None:
     expressed = equal_where_not_refused(programs(), 3, FLAVOURS)
     assert min(expressed["lava"], expressed["lava-custom"]) >= 2
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_threshold_programs_are_equal_in_the_registers_of_loihi_1() -> None:
     chains = programs(kinds=("threshold",), delayed=False)
     assert equal_where_not_refused(chains, 12, ("lava-loihi1",))["lava-loihi1"] >= 2
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_graded_programs_are_equal_to_the_reference() -> None:
     drawn = programs(kinds=GRADED, delayed=False)
     assert equal_where_not_refused(drawn, 2, ("lava-custom",))["lava-custom"] == 2
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_second_order_programs_are_equal_to_the_reference() -> None:
     drawn = programs(kinds=SPIKING, readouts=("leaky_sum",), delayed=False)
     assert equal_where_not_refused(drawn, 2, ("lava-custom",))["lava-custom"] == 2
@@ -93,6 +103,7 @@ def inhibited() -> tuple[Program, np.ndarray]:
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_weights_without_a_positive_one_keep_their_smallest(
     inhibited: tuple[Program, np.ndarray], flavour: str
@@ -104,6 +115,7 @@ def test_weights_without_a_positive_one_keep_their_smallest(
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_more_timesteps_than_stock_neurons_hold_are_refused() -> None:
     """10 · 12573 is within the largest threshold, 131071; 20 · 12573 is not."""
     program = Program(
@@ -128,6 +140,7 @@ def test_a_relative_path_names_the_same_python_everywhere(monkeypatch: pytest.Mo
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 def test_a_run_says_how_many_samples_are_done(inhibited: tuple[Program, np.ndarray]) -> None:
     program, inputs = inhibited
     told: list[int] = []
@@ -163,13 +176,13 @@ def test_a_run_that_takes_too_long_is_ended_with_all_its_processes(
 @lava
 def test_the_embedded_network_runs_from_the_command_line(tmp_path: Path) -> None:
     done = ultralif(
-        *("deploy", DEMO, "--data", "digits", "--certify", 20),
+        *("deploy", DEMO, "--data", "digits", "--certify", 5),
         *("--on", "lava,lava-custom", "-o", tmp_path),
     )
     assert done.code == 0, done.err
     records = json.loads((tmp_path / "certificate.json").read_text("utf-8"))["backends"]
     assert set(records) == {"reference", "lava", "lava-custom"}
-    assert all(r["exact"] and r["samples"] == 20 for r in records.values())
+    assert all(r["exact"] and r["samples"] == 5 for r in records.values())
     assert "lava/network.npz" in records["lava"]["artefacts_sha256"]
 
 
@@ -201,6 +214,7 @@ def changed_depth(directory: Path) -> None:
 
 
 @lava
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     "change", [changed_threshold, changed_weight, changed_comparison, changed_depth]
 )

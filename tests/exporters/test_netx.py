@@ -52,6 +52,12 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip(f"{missing.tool} is not installed")
 
 
+@pytest.fixture
+def warm(loader: None, warm_lava: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs start with the loader imported."""
+    monkeypatch.setenv(lava_runner.PYTHON, warm_lava)
+
+
 def chain(*stages: Stage, maximum: int = 1, steps: int = 6) -> Program:
     """Populations p0, p1, … and `out`, each driven by the one before alone."""
     names = [*(f"p{i}" for i in range(len(stages) - 1)), "out"]
@@ -108,7 +114,7 @@ def one_sign(rng: np.random.Generator) -> Program:
 
 
 @pytest.mark.parametrize("make", [convolutional, convolved_readout, one_sign])
-def test_layers_are_equal_to_the_reference(loader: None, make: Any) -> None:
+def test_layers_are_equal_to_the_reference(warm: None, make: Any) -> None:
     rng = np.random.default_rng(0)
     program = make(rng)
     inputs = (rng.random((program.timesteps, 4, program.input.size)) < 0.5).astype(np.uint8)
@@ -120,7 +126,7 @@ def test_layers_are_equal_to_the_reference(loader: None, make: Any) -> None:
     assert weights_digest(loaded.executed()) == weights_digest(executed_arrays(program))
 
 
-def test_drawn_chains_are_equal_to_the_reference(loader: None) -> None:
+def test_drawn_chains_are_equal_to_the_reference(warm: None) -> None:
     drawn = programs(
         kinds=("threshold", "lif"), delayed=False, chain=True, readouts=("integrator", "li")
     )
@@ -129,12 +135,12 @@ def test_drawn_chains_are_equal_to_the_reference(loader: None) -> None:
 
 def test_the_embedded_network_is_certified(loader: None, tmp_path: Path) -> None:
     done = ultralif(
-        *("deploy", DEMO, "--data", "digits", "--certify", 20, "--on", "netx", "-o", tmp_path)
+        *("deploy", DEMO, "--data", "digits", "--certify", 5, "--on", "netx", "-o", tmp_path)
     )
     assert done.code == 0, done.err
     record = json.loads((tmp_path / "certificate.json").read_text("utf-8"))["backends"]["netx"]
     assert record["exact"]
-    assert record["samples"] == 20
+    assert record["samples"] == 5
     assert "netx/program.net" in record["artefacts_sha256"]
     checked = ultralif("verify", "--certificate", tmp_path / "certificate.json")
     assert checked.code == 0, checked.err
@@ -151,7 +157,7 @@ def small() -> Program:
 @pytest.mark.parametrize(
     "dataset", ["1/weight", "2/weight", "1/bias", "2/bias", "1/neuron/vThMant", "2/neuron/vDecay"]
 )
-def test_a_changed_file_is_found(loader: None, tmp_path: Path, dataset: str) -> None:
+def test_a_changed_file_is_found(warm: None, tmp_path: Path, dataset: str) -> None:
     program = small()
     EXPORTERS["netx"](program, tmp_path / "netx")
     with h5py.File(tmp_path / "netx" / "program.net", "r+") as file:

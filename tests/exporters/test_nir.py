@@ -43,7 +43,7 @@ def test_round_trip_of_every_kind(flavour: str, tmp_path: Path) -> None:
     assert_same_program(read_nir(path), every_kind())
 
 
-@settings(max_examples=80)
+@settings(max_examples=45)
 @given(st.data(), st.sampled_from(tuple(FLAVOURS)))
 def test_round_trip_of_drawn_programs(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, flavour: str

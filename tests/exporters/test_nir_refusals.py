@@ -21,10 +21,17 @@ from ultralif_deploy.program.neurons import Integrator, LogMaxLIF, Threshold, Ul
 from ultralif_deploy.program.program import FORMAT_VERSION, Input, Population, Program
 
 
-@pytest.fixture
-def stored(tmp_path: Path) -> Path:
-    path = tmp_path / "program.nir"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("every-kind") / "program.nir"
     write_nir(every_kind(), path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def stored(tmp_path: Path, written: bytes) -> Path:
+    path = tmp_path / "program.nir"
+    path.write_bytes(written)
     return path
 
 

@@ -85,7 +85,7 @@ def test_frameworks_with_a_python_of_their_own(name: str, tmp_path: Path) -> Non
     reason="ULTRALIF_LAVA_PYTHON does not name a Python with Lava",
 )
 @pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
-def test_lavas_floating_point_neurons(kind: str, tmp_path: Path) -> None:
+def test_lavas_floating_point_neurons(kind: str, warm_lava: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     x = (rng.random((SAMPLES, TIMESTEPS, INPUTS)) < 0.4).astype(np.uint8)
     weight, step = rng.normal(0.3, 0.5, (NEURONS, INPUTS)), 1e-4
@@ -108,7 +108,7 @@ def test_lavas_floating_point_neurons(kind: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "given.npz", weight=weight, x=x, threshold=threshold, **leaks)
     script = Path(framework_process.__file__).with_name("lava_lif_process.py")
     subprocess.run(
-        [LAVA_PYTHON or "", script, "given.npz", "expected.npz"],
+        [warm_lava, script, "given.npz", "expected.npz"],
         **{"check": True, "capture_output": True, "timeout": 300, "cwd": tmp_path},
         env=os.environ | {"PYTHONPATH": str(ROOT / "exporters/lava/runtime")},
     )

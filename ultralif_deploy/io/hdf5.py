@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -132,29 +133,30 @@ def _check_objects(path: Path, file: h5py.File, purpose: Purpose) -> Texts:
     total = largest_chunk = text_count = text_bytes = 0
     for name, dataset in _datasets(path, file):
         where = f"{path}: {'/'.join(name)!r}"
-        if dataset.shape is None:
+        # h5py asks the file for each of these whenever they are read.
+        shape, dtype, chunks = dataset.shape, dataset.dtype, dataset.chunks
+        if shape is None:
             raise UltralifError(f"{where} is an empty dataset; expected values")
-        _check_storage(where, dataset, purpose)
-        chunk = math.prod(dataset.chunks or (0,))
-        values = max(math.prod(dataset.shape), chunk)
-        total += values * max(WIDEST_VALUE_BYTES, dataset.dtype.itemsize)
-        if dataset.chunks:
+        _check_storage(where, dataset, dtype, purpose)
+        values = max(math.prod(shape), math.prod(chunks or (0,)))
+        total += values * max(WIDEST_VALUE_BYTES, dtype.itemsize)
+        if chunks:
             largest_chunk = max(largest_chunk, _largest_stored_chunk(dataset))
         # Inflating needs memory for the largest chunk, besides the data that are kept.
         check_contents(f"{where} with all before it", total + DEFLATE_RATIO * largest_chunk)
-        if dataset.dtype.kind == "S" and dataset.shape == ():
+        if dtype.kind == "S" and shape == ():
             texts[name] = dataset[()].decode("utf-8")
-        if _lists(dataset):
+        if _lists(dtype):
             if values > MAX_LISTS:
                 raise UltralifError(f"{where}: more than {MAX_LISTS:,} lists; give fewer samples")
-        elif dataset.dtype.kind == "O" and not purpose.lists:  # a data set's texts are never read
+        elif dtype.kind == "O" and not purpose.lists:  # a data set's texts are never read
             text_count += values
             if text_count > MAX_TEXTS:
                 raise UltralifError(
                     f"{where}: more than {MAX_TEXTS:,} texts; too many for a {purpose.name}"
                 )
             # One at a time, because many entries may share one long text.
-            for index in np.ndindex(dataset.shape):
+            for index in np.ndindex(shape):
                 text = dataset[index]
                 text_bytes += len(text)
                 if text_bytes > MAX_TEXT_BYTES:
@@ -162,7 +164,7 @@ def _check_objects(path: Path, file: h5py.File, purpose: Purpose) -> Texts:
                         f"{where}: texts of more than {MAX_TEXT_BYTES:,} bytes; too long for a "
                         f"{purpose.name}"
                     )
-                if dataset.shape == ():
+                if shape == ():
                     texts[name] = text.decode("utf-8")
     return texts
 
@@ -199,21 +201,23 @@ def _datasets(path: Path, file: h5py.File) -> Iterator[tuple[tuple[str, ...], h5
                 raise UltralifError(f"{where} is a {type(item).__name__}; expected a dataset")
 
 
-def _lists(dataset: h5py.Dataset) -> bool:
+def _lists(dtype: np.dtype[Any]) -> bool:
     """Whether every entry is a list of numbers."""
-    inner = h5py.check_vlen_dtype(dataset.dtype)
+    inner = h5py.check_vlen_dtype(dtype)
     return inner is not None and np.dtype(inner).kind in "biuf"
 
 
-def _check_storage(where: str, dataset: h5py.Dataset, purpose: Purpose) -> None:
+def _check_storage(
+    where: str, dataset: h5py.Dataset, dtype: np.dtype[Any], purpose: Purpose
+) -> None:
     """Refuse data stored in other files, types of no use, and double compression."""
     properties = dataset.id.get_create_plist()
-    if dataset.is_virtual or properties.get_external_count():
+    if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count():
         raise UltralifError(f"{where} takes its values from another file; expected them inside")
-    text = h5py.check_string_dtype(dataset.dtype) is not None
-    numbers = dataset.dtype.kind in "biuf" or (purpose.lists and _lists(dataset))
+    text = h5py.check_string_dtype(dtype) is not None
+    numbers = dtype.kind in "biuf" or (purpose.lists and _lists(dtype))
     if not text and not numbers:
-        raise UltralifError(f"{where} holds {dataset.dtype}; expected numbers or text")
+        raise UltralifError(f"{where} holds {dtype}; expected numbers or text")
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
     if any(f not in FILTERS for f in filters) or sum(f in COMPRESSION for f in filters) > 1:
         raise UltralifError(
