@@ -328,7 +328,8 @@ def main() -> None:
         for item in database.work_items:
             mutants[item.mutations[0].module_path].append(item)
         chosen = {m: sampled(items, given.sample, given.seed) for m, items in mutants.items()}
-        run(database, open_tasks(database, chosen), given.workers, root, scratch)
+        if tasks := open_tasks(database, chosen):
+            run(database, tasks, given.workers, root, scratch)
         results = dict(database.results)
         os.chdir(root)
     for module, items in chosen.items():

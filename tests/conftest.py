@@ -37,6 +37,12 @@ settings.register_profile(
 settings.load_profile("ultralif")
 
 
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end, so no collection looks at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     return shared_file

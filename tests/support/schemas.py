@@ -1,12 +1,14 @@
 """The JSON Schemas of the package, and what in a content breaks one."""
 
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """The schema of a name, itself checked."""
     text = files("ultralif_deploy.schema").joinpath(f"{name}.schema.json").read_text("utf-8")

@@ -16,7 +16,21 @@ FILES = {
     )
     for path in sorted(folder.rglob("*.py"))
 }
-TREES = {name: ast.parse(path.read_text("utf-8"), str(path)) for name, path in FILES.items()}
+
+
+class Trees(dict[str, ast.Module]):
+    """Syntax trees by module; each is parsed where a test first asks for it."""
+
+    def __missing__(self, name: str) -> ast.Module:
+        path = FILES[name]
+        return self.setdefault(name, ast.parse(path.read_text("utf-8"), str(path)))
+
+    def all(self) -> dict[str, ast.Module]:
+        """The trees of all modules."""
+        return {name: self[name] for name in FILES}
+
+
+TREES = Trees()
 
 ROOMS = (
     *("errors", "io", "schema", "program", "chips", "exporters", "findings", "data", "network"),
