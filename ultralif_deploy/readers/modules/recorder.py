@@ -5,6 +5,7 @@ A recorder follows real tensors. Every tensor that depends on the input has a me
 mean. For every other function of torch, `functions.py` and `linear.py` do.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -160,8 +161,12 @@ def arguments(layer: nn.Module, args: Any, kwargs: Any) -> tuple[Any, ...]:
     return (*bound.args, *bound.kwargs.values())
 
 
+@functools.lru_cache(maxsize=4096)
 def _name(func: Any) -> str:
-    """The name of a function; for a function that reads an attribute, the attribute's name."""
+    """The name of a function; for a function that reads an attribute, the attribute's name.
+
+    It is kept, because torch takes longer to find it than to run most of the functions.
+    """
     parts = (resolve_name(func) or getattr(func, "__name__", str(func))).split(".")
     return parts[-2] if parts[-1] == "__get__" and len(parts) > 1 else parts[-1]
 
