@@ -66,7 +66,8 @@ def test_make_digits_makes_what_is_packaged(tmp_path: Path) -> None:
 
 
 def test_mnist_study_resumes(tmp_path: Path) -> None:
-    arguments = ("--epochs", 1, "--anneal-epochs", 1, "--timesteps", 1, "-o", tmp_path)
+    few = ("--train", 200, "--hidden", 16, "--timesteps", 1)
+    arguments = (*few, "--epochs", 1, "--anneal-epochs", 1, "-o", tmp_path)
     first = run_script("mnist_study.py", DIGITS, *arguments)
     assert first.count("| 1 |") == 13
     assert run_script("mnist_study.py", DIGITS, *arguments) == first

@@ -333,8 +333,8 @@ STOPS = {
         "v[c] = counts[counters - classes + c, first]",
     ),
     "stopped samples go on": ("running[still] = sample", "running[still] = running[0]"),
-    "membranes stay with stopped samples": ("states[still] = states[i]", "pass"),
-    "delayed spikes stay with stopped samples": ("last[still] = last[i]", "pass"),
+    "membranes stay with stopped samples": ("states[still, n] = states[i, n]", "pass"),
+    "delayed spikes stay with stopped samples": ("last[still, n] = last[i, n]", "pass"),
     "spikes of the first sample": ("(at + running[i]) * width", "(at + first + i) * width"),
 }
 

@@ -140,7 +140,7 @@ def test_stateless_networks_are_exact(kind):
             for name, spikes in alone.spikes.items():
                 assert_array_equal(trace.spikes[name][t], spikes[0], name)
 
-    holds(check, seeds, examples=12)
+    holds(check, seeds, examples=4)
 
 
 def test_stateless_networks_come_back_stateless(tmp_path):

@@ -88,9 +88,11 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sweep by one process, as everything else is compared with."""
+    """The sweep in this process, as those on other processes and on clusters are compared with."""
     folder = tmp_path_factory.mktemp("serial")
-    found = sweep(DEMO, folder, VARY, BASE, workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeping, "Processes", lambda _: Here())
+        found = sweep(DEMO, folder, VARY, BASE)
     assert list(found["points"]) == ["bits=8", "bits=4", "bits=ternary"]
     return folder
 

@@ -168,7 +168,11 @@ def copy_spikes(net, one, sent, begin, row, spikes, target):  # type: ignore[no-
 
 
 @jit
-def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  # type: ignore[no-untyped-def]
+def run_whole(  # type: ignore[no-untyped-def]
+    signal, time, progress, states, last, counts, spikes,
+    sources, terms, pack, order, lines, places, targets, distances, weights, parameters, cost,
+    counters, segment, bias, words, rows_of_block, step,
+):  # fmt: skip
     """Run samples, each taken from the shared counter `progress`; returns their largest input.
 
     Args:
@@ -179,9 +183,30 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
         last: uint8 [batch, byte], what delayed projections carry next, changed in place.
         counts: int64 [counter, batch], added to: spikes and operations, then the read-out.
         spikes: uint8, [time · batch · neuron] of all populations, or empty.
-        tables: `Tables`, one by one, because a named tuple takes longer to pass.
+        sources: `Tables.sources`. The fields of `Tables` are passed one by one, because a named
+            tuple takes longer to pass, and by name, because Numba compiles a function whose last
+            arguments are `*tables` once for calls from Python and once more for those of kernels.
+        terms: see there, like all that follow.
+        pack: see there.
+        order: see there.
+        lines: see there.
+        places: see there.
+        targets: see there.
+        distances: see there.
+        weights: see there.
+        parameters: `Tables.values`.
+        cost: see there.
+        counters: see there.
+        segment: see there.
+        bias: see there.
+        words: see there.
+        rows_of_block: `Tables.rows`.
+        step: see there.
     """
-    net = Tables(*tables)
+    net = Tables(
+        sources, terms, pack, order, lines, places, targets, distances, weights, parameters, cost,
+        counters, segment, bias, words, rows_of_block, step,
+    )  # fmt: skip
     batch, populations = counts.shape[1], len(net.sources)
     size, packed = net.sources[0, SIZE], net.sources[0, WIDTH]
     length = 1 if net.step else max(1, min(time, net.rows))
@@ -200,7 +225,7 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
     bounds = np.empty(most + 1, dtype=np.int64)
     before, each = last.reshape(-1), np.int64(last.shape[1])
     counted = counts.reshape(-1)
-    membranes, words = states.reshape(-1), np.int64(states.shape[1])
+    membranes, state_words = states.reshape(-1), np.int64(states.shape[1])
     highest, none = np.uint8(0), np.int64(0)  # a literal 0 would compile its callees once more
     while True:
         sample = take(progress, together)
@@ -272,8 +297,8 @@ def run_whole(signal, time, progress, states, last, counts, spikes, *tables):  #
                 if one[TERMS] == 0:
                     current[: rows * width] = 0
                 call_update(
-                    one[UPDATE], one, net.values, current, steps * width, width, membranes, words,
-                    sample, sent, begin, samples, steps,
+                    one[UPDATE], one, net.values, current, steps * width, width, membranes,
+                    state_words, sample, sent, begin, samples, steps,
                 )  # fmt: skip
                 fired = Rows(begin, samples, steps * width, steps, width, width)
                 tally(

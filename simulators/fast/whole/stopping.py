@@ -15,6 +15,9 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
 ):
     """Run samples until an exit rule stops each, one timestep of a block of samples at a time.
 
+    Values are copied one by one: where an array is copied to a part of another, Numba compiles a
+    message for shapes that differ, which takes as long as all that is here.
+
     Args:
         signal: same as for `run_whole`, like the arguments without a description here.
         time: timesteps.
@@ -45,7 +48,9 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
             return highest
         left = min(ROWS_PER_BLOCK, batch - first)
         states = np.empty((left, len(initial)), dtype=np.int32)
-        states[:] = initial
+        for i in range(left):
+            for n in range(len(initial)):
+                states[i, n] = initial[n]
         last = np.zeros((left, delayed), dtype=np.uint8)
         for i in range(left):
             running[i] = first + i
@@ -53,7 +58,8 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
         while left > 0 and t < time:
             for i in range(left):
                 start = (t * batch + running[i]) * size
-                block[i * size : (i + 1) * size] = signal[start : start + size]
+                for n in range(size):
+                    block[i * size + n] = signal[start + n]
             taken[0] = 0
             found = np.zeros((counters, left), dtype=np.int64)
             rows, sent = block[: left * size], fired[: left * neurons]
@@ -64,7 +70,8 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
                 for width in sizes:
                     for i in range(left):
                         there = (here // left * time * batch) + (at + running[i]) * width
-                        spikes[there : there + width] = sent[here + i * width :][:width]
+                        for n in range(width):
+                            spikes[there + n] = sent[here + i * width + n]
                     here += left * width
             t += 1
             still = 0
@@ -78,7 +85,9 @@ def run_whole_until_exit(  # type: ignore[no-untyped-def]
                     ends[sample] = t
                 else:
                     running[still] = sample
-                    states[still] = states[i]
-                    last[still] = last[i]
+                    for n in range(len(initial)):
+                        states[still, n] = states[i, n]
+                    for n in range(delayed):
+                        last[still, n] = last[i, n]
                     still += 1
             left = still
