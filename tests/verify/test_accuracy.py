@@ -78,7 +78,6 @@ def test_batch_norm_networks_are_mended(shared: Callable[[str], Path], tmp_path:
         settings,
         anneal=ul.AnnealOptions(epochs=4, bits=8),
         certified_samples=5,
-        back_ends=("fast",),
     )
     assert fine_tuned["accuracy"]["hard_naive"] < fine_tuned["accuracy"]["soft"] - 0.05
     assert fine_tuned["accuracy"]["gap_soft_integer"] < 1.0
