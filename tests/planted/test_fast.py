@@ -79,7 +79,7 @@ KERNELS = {
 
 @pytest.mark.parametrize("bug", KERNELS)
 def test_bugs_in_the_kernels_are_found(bug):
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, OverflowError)):  # plain Python does not wrap around
         back_ends_agree(planted_fast(KERNELS[bug]).load, drawn=drawn_for(bug), planted=True)
 
 

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from support.examples import Example, examples_of, stimulated
+from support.strategies.examples import Example, examples_of, stimulated
 from support.strategies.networks import networks
 from support.strategies.programs import programs
 from support.strategies.shapes import KINDS, MODES, inputs_for

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 import ultralif_deploy
 from support.comparisons import Load, holds
-from support.examples import Example, examples_of, stimulated
+from support.strategies.examples import Example, examples_of, stimulated
 from support.strategies.programs import decays, programs
 from support.strategies.second_order import MODELS as SECOND_ORDER
 from support.strategies.second_order import second_order_parameters
