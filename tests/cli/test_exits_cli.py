@@ -254,8 +254,9 @@ def test_exported_c_stops_when_it_is_confident(program: Path, tmp_path: Path) ->
 
 def test_exports_read_data_for_confident_exits_alone(program: Path, tmp_path: Path) -> None:
     export = ("export", program, "--to", "c", "-o", tmp_path / "out")
-    for options in ((), ("--exit", "exact")):
-        line = refused(*export, *options, "--data", "digits")
-        assert "--data: an export reads it for --exit confidence alone" in line
+    for exit_rule in ((), ("--exit", "exact")):
+        for given in ("--data digits", "--limit 20", "--bin 5.0", "--seed 1"):
+            line = refused(*export, *exit_rule, *given.split())
+            assert f"{given}: an export reads data for --exit confidence alone" in line
     assert "--confidence 0.9: it is for" in refused(*export, "--confidence", 0.9)
     assert not (tmp_path / "out").exists()

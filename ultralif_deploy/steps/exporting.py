@@ -1,6 +1,7 @@
 """Export a stored program to the file formats of other tools."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 from ultralif_deploy.errors import Refused, UltralifError
@@ -13,7 +14,7 @@ from ultralif_deploy.program.program import Program
 from ultralif_deploy.schema.commands import Export, Exported
 from ultralif_deploy.schema.exits import Rule
 from ultralif_deploy.sources.inputs import open_inputs
-from ultralif_deploy.sources.settings import Settings
+from ultralif_deploy.sources.settings import Settings, refuse_settings
 from ultralif_deploy.steps.exiting import Case, check_exits, confident
 from ultralif_deploy.verify.backends import EXPORTERS, OPTIONS, write_form
 
@@ -54,8 +55,8 @@ def export_program(
 
     Raises:
         UltralifError: unknown target, flavour, rule or package, a prefix that cannot begin a
-            name, data or a confidence that nothing asks for, or no training samples where the
-            rule needs them.
+            name, data, settings or a confidence that nothing asks for, or no training samples
+            where the rule needs them.
         Refused: a rule, a prefix, a package or lanes for a target that takes none, or a program
             that a target cannot express exactly.
     """
@@ -66,8 +67,9 @@ def export_program(
         raise UltralifError(f"export target {unknown[0]!r}; available: {', '.join(available)}")
     settings, progress = settings or Settings(), progress or ShownProgress()
     check_exits(exit_rule, confidence, {})
-    if exit_rule != "confidence" and settings.data is not None:
-        raise UltralifError("--data: an export reads it for --exit confidence alone")
+    if exit_rule != "confidence":
+        every = tuple(field.name for field in fields(Settings))
+        refuse_settings(settings, every, "an export reads data for --exit confidence alone")
     asked = {
         "rule": (exit_rule, "holds no exit rule"),
         "prefix": (prefix, "takes no prefix"),
