@@ -1,12 +1,14 @@
 """Quantization in the training loop: the forward pass uses the weights that will be deployed.
 
 Weights are rounded to s·q. The derivative of the rounding is 1 for weights and their scale alike,
-and 0 for weights beyond the range of q ("Learned Step Size Quantization", arXiv 1902.08153). The
-scale is learned as log s, so one learning rate fits scales of any size.
+and 0 for weights beyond the range of q ("Learned Step Size Quantization", arXiv 1902.08153). What
+is learned is (log s)/16. So one learning rate fits scales of any size, and a scale changes by 16
+times the learning rate in a step, as weights do that are a sixteenth of their scale.
 
 Measured on MNIST (784-64-10, T = 1, spikes of 3 bits, ternary weights, 20 epochs): scales fitted
 anew every epoch 89.7 %, learned scales 92.0 %, learned scales that start from adapted integers
-92.5 %.
+92.5 %. After longer training of the soft network, learned scales 92.3 %, and 93.4 % where they
+learn 16 times as fast as weights.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,9 @@ from ultralif_deploy.soft.network import SoftNetwork, added, fire, first_signals
 
 MOMENT_ROWS = 20_000
 """Number of input rows of a convolution that are used to estimate second moments."""
+
+SCALE_RATE = 16
+"""Learning rate of log s in learning rates of the weights; a power of two divides it exactly."""
 
 INSIDE = 0.45
 """Weights are moved to at most this many steps from the integers to which they are rounded."""
@@ -47,7 +52,7 @@ class LoopQuantizer:
     def __init__(self, bits: Bits, calibration: Tensor) -> None:
         self.bits = bits
         self.calibration = calibration
-        self._log_scales: dict[nn.Module, nn.Parameter] = {}
+        self._learned: dict[nn.Module, nn.Parameter] = {}
         self._bias_steps: dict[nn.Module, int] = {}
         self._formats: dict[nn.Module, WeightFormat] = {}
 
@@ -64,7 +69,7 @@ class LoopQuantizer:
                 chosen, and no weight moves.
         """
         network.eval()
-        self._log_scales.clear()
+        self._learned.clear()
         self._bias_steps.clear()
         spiking = (stage.name for stage in network.stages() if stage.neuron is not None)
         formats = formats_of(self.bits, (*spiking, READOUT))
@@ -80,8 +85,8 @@ class LoopQuantizer:
                     shared = neuron is None or shares_scale(stage, time)
                     first = self._fitted(linear, norm, source, shared)
                 else:
-                    first = log_scales[len(self._log_scales)].clone().to(linear.weight.device)
-                self._log_scales[linear] = nn.Parameter(first)
+                    first = log_scales[len(self._learned)].clone().to(linear.weight.device)
+                self._learned[linear] = nn.Parameter(first / SCALE_RATE)
                 if neuron is None:
                     self._bias_steps[linear] = 1
                 elif not folds_bias(stage, time) and norm is None:
@@ -91,16 +96,20 @@ class LoopQuantizer:
                 signals[stage.name] = fire(stage, current, time, 0.0)
 
     def parameters(self) -> list[nn.Parameter]:
-        """Log s of each rounded layer, float32 [target, 1], or [1, 1] if one scale is shared."""
-        return list(self._log_scales.values())
+        """(log s)/16 of each rounded layer, float32 [target, 1], or [1, 1] if a scale is shared."""
+        return list(self._learned.values())
+
+    def log_scales(self) -> list[Tensor]:
+        """Log s of each rounded layer, as `prepare` takes them."""
+        return [SCALE_RATE * learned.detach() for learned in self._learned.values()]
 
     def __call__(
         self, linear: nn.Linear | nn.Conv2d, norm: BatchNorm | None
     ) -> tuple[Tensor, Tensor | None]:
         """Weight and bias for the forward pass."""
-        if linear not in self._log_scales:
+        if linear not in self._learned:
             return linear.weight, linear.bias
-        scale, bn_gain = self._log_scales[linear].exp(), _gain_on(norm, linear)
+        scale, bn_gain = (SCALE_RATE * self._learned[linear]).exp(), _gain_on(norm, linear)
         weight, numbers = linear.weight.flatten(1), self._formats[linear]
         steps = torch.clamp(weight * bn_gain / scale, numbers.low, numbers.high)
         q = steps + (steps.round() - steps).detach()

@@ -209,11 +209,10 @@ def fit(
             hard, rate = evaluate(network, watch, encoder, 0.0, quantizer)
             epsilon = epoch.factor * network.epsilon()
             result = EpochResult(index + 1, total / len(order), epsilon, soft, hard, rate)
-            scales = [] if quantizer is None else quantizer.parameters()
             state: Resumable = {
                 "epochs_done": index + 1,
                 "optimizer": optimizer.state_dict(),
-                "log_scales": [scale.detach().clone() for scale in scales],
+                "log_scales": [] if quantizer is None else quantizer.log_scales(),
             }
             on_epoch(result, state)
     network.eval()
