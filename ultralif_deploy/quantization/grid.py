@@ -198,7 +198,7 @@ def _existing_grid(
     for steps in np.flatnonzero(likely.any(axis=1)):
         candidate = largest / (steps + 1)
         rows = np.flatnonzero(likely[steps] & ~exact)
-        rows = rows[_on_grid(weight[rows], candidate[rows], numbers)] if len(rows) else rows
+        rows = rows[_on_grid(weight[rows], candidate[rows], numbers)]
         if not len(rows):
             continue
         q = np.rint(weight[rows] / candidate[rows, None])

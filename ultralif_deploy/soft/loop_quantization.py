@@ -85,7 +85,7 @@ class LoopQuantizer:
                     shared = neuron is None or shares_scale(stage, time)
                     first = self._fitted(linear, norm, source, shared)
                 else:
-                    first = log_scales[len(self._learned)].clone().to(linear.weight.device)
+                    first = log_scales[len(self._learned)].to(linear.weight.device)
                 self._learned[linear] = nn.Parameter(first / SCALE_RATE)
                 if neuron is None:
                     self._bias_steps[linear] = 1

@@ -32,7 +32,7 @@ def warm_python(python: str, modules: Iterable[str], *folders: Path) -> Iterator
             *folders,
         ]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen([*server, *folders], **streams) as process:
+        with subprocess.Popen(server, **streams) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
