@@ -6,8 +6,8 @@ runs in plain Python on operations that stand for them.
 
 import pytest
 
-from support.planted.simulators import bugs_in
-from support.planted.vectors import OPERATIONS, plain_updates, take
+from support.planted.simulators import planted_updates
+from support.planted.vectors import OPERATIONS, take
 from support.planting import PLAIN, PLAIN_PARTS, applies, copy_of
 from support.vector_comparisons import (
     counts_are_exact,
@@ -42,14 +42,10 @@ def planted_whole(*changes):
         bugs = [change for change in changes if applies(name, change)]
         return copy_of(name, *([compiled] if compiled else []), *bugs, **replaced)
 
-    updates = {
-        name.split(".")[-1]: plain_updates(name, *bugs_in(name, changes))
-        for name in ("membranes", "second_order", "whole.read_outs")
-    }
     parts = {"ROWS_PER_BLOCK": PLAIN_ROWS}
     run = copied("kernel", PLAIN_PARTS, take=take, **OPERATIONS, **parts).run_whole
     stopping = copied("stopping", PLAIN, take=take, run_whole=run, **parts)
-    lanes_of = copied("models", **updates).lanes_of
+    lanes_of = copied("models", **planted_updates(changes)).lanes_of
     return copied(
         "whole",
         run_whole=run,

@@ -48,13 +48,18 @@ def planted_fixed(change: Change) -> ModuleType:
 def planted_fast(*changes: Change) -> ModuleType:
     """The fast simulator on top of changed kernels and updates, all in plain Python."""
     kernels = copy_of(f"{FAST_AT}.kernels", PLAIN, *bugs_in("kernels", changes))
-    plain = {
+    bugs = bugs_in("whole.models", changes)
+    models = copy_of(f"{FAST_AT}.whole.models", *bugs, **planted_updates(changes))
+    updates = copy_of(f"{FAST_AT}.updates", kernels=kernels, models=models)
+    return copy_of(f"{FAST_AT}.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION)
+
+
+def planted_updates(changes: Sequence[Change]) -> dict[str, ModuleType]:
+    """The modules of updates and read-outs with their bugs, in plain Python, by the last name."""
+    return {
         name.split(".")[-1]: plain_updates(name, *bugs_in(name, changes))
         for name in ("membranes", "second_order", "whole.read_outs")
     }
-    models = copy_of(f"{FAST_AT}.whole.models", *bugs_in("whole.models", changes), **plain)
-    updates = copy_of(f"{FAST_AT}.updates", kernels=kernels, models=models)
-    return copy_of(f"{FAST_AT}.simulator", UPDATES=updates.UPDATES, whole=BY_POPULATION)
 
 
 def bugs_in(module: str, changes: Sequence[Change]) -> list[Change]:
