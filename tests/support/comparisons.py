@@ -92,6 +92,30 @@ def assert_same_trace(actual: Trace, expected: Trace) -> None:
     assert actual.digests() == expected.digests()
 
 
+def holds_on_programs(
+    check: Callable[[Example], None],
+    drawn: st.SearchStrategy[Program] | None,
+    examples: int,
+    planted: bool,
+    share: float | None = None,
+) -> None:
+    """Run `check` on drawn programs with inputs; planted bugs share those that were drawn once.
+
+    Args:
+        check: raises AssertionError.
+        drawn: strategy of the programs; None draws all kinds.
+        examples: same as for `holds`, like the other arguments.
+        planted: see there.
+        share: see there.
+    """
+    strategy = programs() if drawn is None else drawn
+    if planted:
+        for example in examples_of(strategy, examples):
+            check(example)
+    else:
+        holds(check, stimulated(strategy), examples=examples, share=share)
+
+
 def back_ends_agree(
     load: Load,
     judge: Load = reference.load,
@@ -100,7 +124,6 @@ def back_ends_agree(
     planted: bool = False,
 ) -> None:
     """A back end gives every spike, logit and count of the judge on `drawn` (all programs)."""
-    strategy = programs() if drawn is None else drawn
 
     def check(example: Example) -> None:
         program, inputs = example.program, example.inputs
@@ -108,11 +131,7 @@ def back_ends_agree(
         expected = judge(program).run(inputs, record=True) if judged else example.expected
         assert_same_trace(load(program).run(inputs, record=True), expected)
 
-    if planted:
-        for example in examples_of(strategy, examples):
-            check(example)
-    else:
-        holds(check, stimulated(strategy), examples=examples, share=SHARE)
+    holds_on_programs(check, drawn, examples, planted, SHARE)
 
 
 # Quantization

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import ultralif_deploy
-from support.comparisons import Load, holds
-from support.strategies.examples import Example, examples_of, stimulated
-from support.strategies.programs import decays, programs
+from support.comparisons import Load, holds, holds_on_programs
+from support.strategies.examples import Example
+from support.strategies.programs import decays
 from support.strategies.second_order import MODELS as SECOND_ORDER
 from support.strategies.second_order import second_order_parameters
 from support.strategies.shapes import seeds
@@ -203,18 +203,13 @@ def runs_follow_spec(
     drawn: st.SearchStrategy[Program] | None = None,
 ) -> None:
     """Whole runs are those of PROGRAM.md: order, delay, spikes, logits, event counts."""
-    strategy = programs() if drawn is None else drawn
 
     def check(example: Example) -> None:
         trace = load(example.program).run(example.inputs, record=True)
         for sample in range(example.inputs.shape[1]):
             _sample_follows_spec(example.program, example.inputs[:, sample], trace, sample)
 
-    if planted:
-        for example in examples_of(strategy, examples):
-            check(example)
-    else:
-        holds(check, stimulated(strategy), examples=examples)
+    holds_on_programs(check, drawn, examples, planted)
 
 
 def _sample_follows_spec(program: Program, values: np.ndarray, trace: Trace, sample: int) -> None:
